@@ -1,0 +1,288 @@
+//! One account's directory: its lock, its state, and which directory holds which mailbox.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use super::file;
+use super::lock::Lock;
+use super::mailbox::{MailboxDir, MailboxMeta, check_directory};
+use super::path::{digest, encode_name};
+use super::state::{self, State};
+
+/// Where directories of mailboxes go that the source no longer has.
+const VANISHED_MAILBOXES: &str = ".vanished-mailboxes";
+/// Names in an account's directory that no mailbox may have.
+const RESERVED: [&str; 3] = [state::FILE, super::failed::FILE, "import.journal.jsonl"];
+
+/// The archive of one account.
+#[derive(Debug)]
+pub struct AccountArchive {
+    dir: PathBuf,
+    /// `None` when it was opened for reading only.
+    _lock: Option<Lock>,
+    state: Option<State>,
+    /// Directory name → mailbox, of those that are there or were given a name in this run.
+    mailboxes: BTreeMap<String, MailboxMeta>,
+}
+
+/// Creates the archive's root, 0700, with its parents.
+///
+/// # Errors
+/// A directory that cannot be created or written.
+pub fn create_root(root: &Path) -> Result<()> {
+    if let Some(parent) = root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        fs::create_dir_all(parent).with_context(|| format!("create {}", parent.display()))?;
+    }
+    // The root itself may be a symlink: where the archive lies is the administrator's to say.
+    if !root.is_dir() {
+        file::make_dir(root)?;
+    }
+    let probe = root.join(format!(".write-test-{}", std::process::id()));
+    file::create_or_empty(&probe)
+        .and_then(|_| fs::remove_file(&probe))
+        .with_context(|| format!("the output directory {} cannot be written", root.display()))
+}
+
+impl AccountArchive {
+    /// Opens an account's archive for writing, creating it; `command` is for whoever finds it locked.
+    ///
+    /// # Errors
+    /// A run at work on it, a damaged state, those of the file system.
+    pub fn open(root: &Path, account: &str, command: &str) -> Result<Self> {
+        let dir = root.join(encode_name(account));
+        file::make_dir(&dir)?;
+        let lock = Lock::take(&dir, account, command)?;
+        Self::read(dir, Some(lock))
+    }
+
+    /// Opens it for reading, without a lock; `None` where there is none.
+    ///
+    /// # Errors
+    /// A damaged state, those of the file system.
+    pub fn open_read_only(root: &Path, account: &str) -> Result<Option<Self>> {
+        let dir = root.join(encode_name(account));
+        if !check_directory(&dir)? {
+            return Ok(None);
+        }
+        Self::read(dir, None).map(Some)
+    }
+
+    fn read(dir: PathBuf, lock: Option<Lock>) -> Result<Self> {
+        let state = State::load(&dir)?;
+        let mut mailboxes = BTreeMap::new();
+        let shown = dir.display().to_string();
+        for entry in fs::read_dir(&dir).with_context(|| format!("read {shown}"))? {
+            let entry = entry.with_context(|| format!("read {shown}"))?;
+            let kind = entry.file_type().with_context(|| format!("read {shown}"))?;
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            if !kind.is_dir() || name.starts_with('.') {
+                continue;
+            }
+            if let Some(meta) = MailboxMeta::load(&entry.path())? {
+                mailboxes.insert(name, meta);
+            }
+        }
+        Ok(Self {
+            dir,
+            _lock: lock,
+            state,
+            mailboxes,
+        })
+    }
+
+    /// The account's directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The state as the last run left it.
+    #[must_use]
+    pub fn state(&self) -> Option<&State> {
+        self.state.as_ref()
+    }
+
+    /// The mailboxes on disk, and those that were given a directory in this run.
+    pub fn mailboxes(&self) -> impl Iterator<Item = (&str, &MailboxMeta)> {
+        self.mailboxes
+            .iter()
+            .map(|(directory, meta)| (directory.as_str(), meta))
+    }
+
+    /// The directory of the mailbox with this name on the wire.
+    #[must_use]
+    pub fn directory_of(&self, wire: &[u8]) -> Option<&str> {
+        let same = |meta: &MailboxMeta| {
+            meta.wire == wire
+                || meta.wire.eq_ignore_ascii_case(b"INBOX") && wire.eq_ignore_ascii_case(b"INBOX")
+        };
+        self.mailboxes()
+            .find(|(_, meta)| same(meta))
+            .map(|(directory, _)| directory)
+    }
+
+    /// The directory for a mailbox: its own where it has one, else a new name that no other mailbox has,
+    /// not even on a file system that ignores case. Nothing is created yet.
+    pub fn assign_directory(&mut self, meta: MailboxMeta) -> String {
+        if let Some(directory) = self.directory_of(&meta.wire) {
+            return directory.to_owned();
+        }
+        let plain = encode_name(&meta.name);
+        let directory = if self.is_taken(&plain) {
+            format!("{plain}~{}", digest(&meta.wire))
+        } else {
+            plain
+        };
+        self.mailboxes.insert(directory.clone(), meta);
+        directory
+    }
+
+    fn is_taken(&self, directory: &str) -> bool {
+        let folded = directory.to_lowercase();
+        RESERVED.contains(&folded.as_str())
+            || self.mailboxes.keys().any(|key| key.to_lowercase() == folded)
+            || fs::symlink_metadata(self.dir.join(directory)).is_ok_and(|there| !there.is_dir())
+    }
+
+    /// The mailbox's directory, if it is on disk.
+    ///
+    /// # Errors
+    /// Something else in its place.
+    pub fn mailbox(&self, directory: &str) -> Result<Option<MailboxDir>> {
+        if directory.is_empty() {
+            return Ok(None);
+        }
+        let path = self.component(directory)?;
+        Ok(check_directory(&path)?.then(|| MailboxDir::new(path)))
+    }
+
+    /// UIDVALIDITY of the pairs on disk; `None` where there are none.
+    #[must_use]
+    pub fn uidvalidity_of(&self, directory: &str) -> Option<u32> {
+        let path = self.component(directory).ok()?;
+        let on_disk = check_directory(&path).unwrap_or(false);
+        let meta = self.mailboxes.get(directory).filter(|_| on_disk)?;
+        Some(meta.uidvalidity)
+    }
+
+    /// Creates the mailbox's directory, and writes `.mailbox.json` where it changed.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn create_mailbox(&mut self, directory: &str, meta: MailboxMeta) -> Result<MailboxDir> {
+        let path = self.component(directory)?;
+        file::make_dir(&path)?;
+        let written = MailboxMeta::load(&path)?;
+        if written.as_ref() != Some(&meta) {
+            meta.save(&path)?;
+        }
+        self.mailboxes.insert(directory.to_owned(), meta);
+        let mailbox = MailboxDir::new(path);
+        mailbox.clean_spills()?;
+        Ok(mailbox)
+    }
+
+    /// Moves a mailbox's directory to `.vanished-mailboxes/`, overwriting nothing. Returns the new place.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn move_mailbox_away(&mut self, directory: &str) -> Result<PathBuf> {
+        let from = self.component(directory)?;
+        let parent = self.dir.join(VANISHED_MAILBOXES);
+        file::make_dir(&parent)?;
+        let to = parent.join(file::free_stem(&parent, directory, &[""])?);
+        match fs::rename(&from, &to) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error)
+                .with_context(|| format!("move {} to {}", from.display(), to.display()))?,
+            _ => {}
+        }
+        self.mailboxes.remove(directory);
+        Ok(to)
+    }
+
+    /// A directory name comes from a state file too: only a plain component stays inside.
+    fn component(&self, directory: &str) -> Result<PathBuf> {
+        let mut components = Path::new(directory).components();
+        match (components.next(), components.next()) {
+            (Some(std::path::Component::Normal(_)), None) => Ok(self.dir.join(directory)),
+            _ => bail!("\"{directory}\" is no directory name of a mailbox"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meta(name: &str, wire: &[u8]) -> MailboxMeta {
+        MailboxMeta {
+            name: name.to_owned(),
+            wire: wire.to_vec(),
+            delimiter: Some('/'),
+            attributes: vec!["\\HasNoChildren".to_owned()],
+            uidvalidity: 3,
+        }
+    }
+
+    fn open(root: &Path) -> AccountArchive {
+        AccountArchive::open(root, "../a@example.org", "export").expect("opened")
+    }
+
+    #[test]
+    fn mailboxes_never_share_a_directory() {
+        let root = tempfile::tempdir().expect("temporary directory");
+        let mut archive = open(root.path());
+        let mailboxes = [
+            meta("Work", b"Work"),
+            meta("work", b"work"),
+            meta("Größe", b"Gr&APYA3w-e"),
+            meta("Größe", "Größe".as_bytes()),
+            meta("export-state.json", b"export-state.json"),
+            meta("../../etc", b"../../etc"),
+        ];
+        let mut seen = std::collections::HashSet::new();
+        for mailbox in &mailboxes {
+            let directory = archive.assign_directory(mailbox.clone());
+            assert!(seen.insert(directory.to_lowercase()), "{directory}");
+            archive.create_mailbox(&directory, mailbox.clone()).expect("created");
+        }
+        drop(archive);
+        let again = open(root.path());
+        for mailbox in &mailboxes {
+            let directory = again.directory_of(&mailbox.wire).expect("found");
+            assert!(seen.contains(&directory.to_lowercase()));
+        }
+        assert_eq!(fs::read_dir(root.path()).expect("read").count(), 1, "all stays inside");
+    }
+
+    #[test]
+    fn a_vanished_mailbox_overwrites_no_earlier_one() {
+        let root = tempfile::tempdir().expect("temporary directory");
+        let mut archive = open(root.path());
+        let mut places = std::collections::HashSet::new();
+        for _ in 0..3 {
+            archive.create_mailbox("Old", meta("Old", b"Old")).expect("created");
+            places.insert(archive.move_mailbox_away("Old").expect("moved"));
+        }
+        assert_eq!(places.len(), 3);
+        assert!(archive.directory_of(b"Old").is_none());
+    }
+
+    #[test]
+    fn no_name_leads_out() {
+        let root = tempfile::tempdir().expect("temporary directory");
+        let mut archive = open(root.path());
+        for name in ["..", "a/b", "/etc", ".", ""] {
+            archive.create_mailbox(name, meta("x", b"x")).expect_err(name);
+        }
+        let outside = tempfile::tempdir().expect("temporary directory");
+        std::os::unix::fs::symlink(outside.path(), archive.dir().join("link")).expect("symlink");
+        archive.create_mailbox("link", meta("x", b"x")).expect_err("a symlink");
+    }
+}

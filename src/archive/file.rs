@@ -1,0 +1,121 @@
+//! The one door through which files of an archive are made: modes independent of the umask, no symlink followed.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use rustix::fs::OFlags;
+
+/// Creates a new file, 0600; one that is there already is an error.
+pub fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .custom_flags(no_follow())
+        .open(path)
+}
+
+/// Creates a file or empties the one that is there, 0600.
+pub fn create_or_empty(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .custom_flags(no_follow())
+        .open(path)
+}
+
+/// Opens for reading, unless it is a symlink.
+pub fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(no_follow())
+        .open(path)
+}
+
+/// `O_NOFOLLOW` as `OpenOptions` wants it.
+pub fn no_follow() -> i32 {
+    i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0)
+}
+
+/// All bytes of a file that is not a symlink.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Makes a directory, 0700, or takes the one that is there; anything else under that name is an error.
+pub fn make_dir(path: &Path) -> Result<()> {
+    let shown = path.display();
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let there = fs::symlink_metadata(path).with_context(|| format!("look at {shown}"))?;
+            if !there.is_dir() {
+                bail!("{shown} is in the way: it is not a directory, and no symlink is followed here");
+            }
+            Ok(())
+        }
+        Err(error) => Err(error).with_context(|| format!("create directory {shown}")),
+    }
+}
+
+/// Replaces a file as a whole: temporary file, rename. Not durable before the file system is synced.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = temporary_beside(path);
+    let result = create_or_empty(&temporary)
+        .and_then(|mut file| file.write_all(bytes))
+        .and_then(|()| fs::rename(&temporary, path));
+    result.with_context(|| format!("write {}", path.display()))
+}
+
+/// The same, durable on return: the file is synced before the rename, the directory behind it.
+pub fn replace_durably(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = temporary_beside(path);
+    let write = || -> io::Result<()> {
+        let mut file = create_or_empty(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        match path.parent() {
+            Some(parent) => File::open(parent)?.sync_all(),
+            None => Ok(()),
+        }
+    };
+    write().with_context(|| format!("write {}", path.display()))
+}
+
+fn temporary_beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{}.tmp", name.trim_start_matches('.')))
+}
+
+/// A stem in `dir` under which none of the endings is taken: `stem`, else `stem-2`, `stem-3`…
+pub fn free_stem(dir: &Path, stem: &str, endings: &[&str]) -> Result<String> {
+    for number in 1..100_000 {
+        let candidate = match number {
+            1 => stem.to_owned(),
+            number => format!("{stem}-{number}"),
+        };
+        let mut taken = false;
+        for ending in endings {
+            let path = dir.join(format!("{candidate}{ending}"));
+            match fs::symlink_metadata(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    return Err(error).with_context(|| format!("look at {}", path.display()));
+                }
+                Ok(_) => taken = true,
+            }
+        }
+        if !taken {
+            return Ok(candidate);
+        }
+    }
+    bail!("no free name for {stem} in {}", dir.display())
+}

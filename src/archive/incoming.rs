@@ -1,0 +1,129 @@
+//! A message body on its way into the archive: in memory while it is small, else in a file of its own.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sha2::{Digest, Sha256};
+
+use super::file;
+use super::path::hex;
+
+/// Bodies up to so many bytes are held in memory and written at once.
+const IN_MEMORY: usize = 1024 * 1024;
+/// How much of a body is kept for reading its header, in bytes.
+const HEAD: usize = 64 * 1024;
+/// Prefix of the files of larger bodies; left behind only by a killed run.
+pub(super) const SPILL_PREFIX: &str = ".incoming-";
+
+/// A body that is being received; dropped, it leaves nothing behind.
+pub struct Incoming {
+    dir: PathBuf,
+    /// The body, or its first [`HEAD`] bytes when it is in a file.
+    memory: Vec<u8>,
+    spill: Option<(PathBuf, File)>,
+    digest: Sha256,
+    length: u64,
+}
+
+impl Incoming {
+    pub(super) fn new(dir: &Path) -> Self {
+        Self {
+            dir: dir.to_path_buf(),
+            memory: Vec::new(),
+            spill: None,
+            digest: Sha256::new(),
+            length: 0,
+        }
+    }
+
+    /// Bytes received so far.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// True before the first byte.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// The beginning of the body, 64 KiB at least where there are so many.
+    #[must_use]
+    pub fn head(&self) -> &[u8] {
+        &self.memory
+    }
+
+    /// Begins anew; the buffer is kept.
+    pub fn clear(&mut self) {
+        self.remove_spill();
+        self.memory.clear();
+        self.digest = Sha256::new();
+        self.length = 0;
+    }
+
+    /// Digest of the bytes received, in lower-case hex.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        hex(&self.digest.clone().finalize())
+    }
+
+    /// Puts the body under its name, replacing what is there.
+    pub(super) fn place(&mut self, path: &Path) -> io::Result<()> {
+        match self.spill.take() {
+            Some((from, _)) => fs::rename(from, path),
+            None => file::create_or_empty(path)?.write_all(&self.memory),
+        }
+    }
+
+    fn begin_spill(&mut self) -> io::Result<()> {
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{SPILL_PREFIX}{}-{number}", std::process::id());
+        let path = self.dir.join(name);
+        let mut file = file::create_new(&path)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        let written = file.write_all(&self.memory);
+        self.spill = Some((path, file));
+        written?;
+        self.memory.truncate(HEAD);
+        self.memory.shrink_to_fit();
+        Ok(())
+    }
+
+    fn remove_spill(&mut self) {
+        if let Some((path, _)) = self.spill.take() {
+            // What cannot be removed now is removed by the next run.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+impl Write for Incoming {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.spill.is_none() && self.memory.len() + bytes.len() > IN_MEMORY {
+            self.begin_spill()?;
+        }
+        match &mut self.spill {
+            Some((path, file)) => file.write_all(bytes).map_err(|error| {
+                io::Error::new(error.kind(), format!("write {}: {error}", path.display()))
+            })?,
+            None => self.memory.extend_from_slice(bytes),
+        }
+        self.digest.update(bytes);
+        self.length += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        self.remove_spill();
+    }
+}

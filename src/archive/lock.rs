@@ -1,0 +1,103 @@
+//! An exclusive lock on an account's directory, released by drop.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use fs2::FileExt;
+
+use super::file::no_follow;
+
+/// Holds the lock while it lives.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock, or says who holds it.
+    ///
+    /// # Errors
+    /// Another run at work on the directory; those of the file system.
+    pub fn take(dir: &Path, account: &str, command: &str) -> Result<Self> {
+        let path = dir.join(".lock");
+        let shown = path.display();
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(no_follow())
+            .open(&path)
+            .with_context(|| format!("open {shown}"))?;
+        if let Err(error) = file.try_lock_exclusive() {
+            if error.raw_os_error() != fs2::lock_contended_error().raw_os_error() {
+                return Err(error).with_context(|| format!("lock {shown}"));
+            }
+            let mut holder = String::new();
+            let _ = file.read_to_string(&mut holder);
+            bail!(
+                "the archive of {account} in {} is in use{}; wait for that run to end, or stop it",
+                dir.display(),
+                holder_text(&holder)
+            );
+        }
+        let holder = serde_json::json!({
+            "pid": std::process::id(),
+            "host": rustix::system::uname().nodename().to_string_lossy(),
+            "started": crate::clock::utc_now(),
+            "command": command,
+        });
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{holder}"))
+            .with_context(|| format!("write {shown}"))?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn holder_text(json: &str) -> String {
+    let Ok(holder) = serde_json::from_str::<serde_json::Value>(json) else {
+        return String::new();
+    };
+    let text = |key: &str| match &holder[key] {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    format!(
+        " by process {} ({}) on {} since {}",
+        text("pid"),
+        text("command"),
+        text("host"),
+        text("started")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_lock_says_who_holds_the_first() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let first = Lock::take(dir.path(), "a@example.org", "export").expect("free");
+        let error = Lock::take(dir.path(), "a@example.org", "export").expect_err("taken");
+        let text = error.to_string();
+        let pid = format!("process {}", std::process::id());
+        assert!(text.contains("a@example.org") && text.contains(&pid), "{text}");
+        drop(first);
+        Lock::take(dir.path(), "a@example.org", "export").expect("free again");
+    }
+
+    #[test]
+    fn a_symlink_is_not_followed() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let outside = dir.path().join("outside");
+        std::os::unix::fs::symlink(&outside, dir.path().join(".lock")).expect("symlink");
+        Lock::take(dir.path(), "a", "export").expect_err("refused");
+        assert!(!outside.exists());
+    }
+}

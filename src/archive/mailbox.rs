@@ -1,0 +1,386 @@
+//! One mailbox's directory: pairs of message file and sidecar, named by UID.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::file;
+use super::incoming::{Incoming, SPILL_PREFIX};
+use super::path::hex;
+use super::sidecar::Sidecar;
+use super::state::WireName;
+
+/// Name of the file that says which mailbox a directory holds.
+pub const META_FILE: &str = ".mailbox.json";
+
+/// Which mailbox a directory holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailboxMeta {
+    /// Name in UTF-8.
+    pub name: String,
+    /// Name as on the wire.
+    pub wire: Vec<u8>,
+    /// Hierarchy delimiter.
+    pub delimiter: Option<char>,
+    /// Attributes as listed.
+    pub attributes: Vec<String>,
+    /// UIDVALIDITY of the pairs; 0 where the server has none.
+    pub uidvalidity: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MetaJson {
+    name: String,
+    wire: WireName,
+    delimiter: Option<char>,
+    attributes: Vec<String>,
+    uidvalidity: u32,
+}
+
+impl MailboxMeta {
+    /// Reads the directory's `.mailbox.json`; `None` where there is none.
+    ///
+    /// # Errors
+    /// A file that cannot be read or understood.
+    pub fn load(dir: &Path) -> Result<Option<Self>> {
+        let path = dir.join(META_FILE);
+        let shown = path.display();
+        let bytes = match file::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("read {shown}")),
+        };
+        let json: MetaJson = serde_json::from_slice(&bytes)
+            .with_context(|| format!("{shown} is damaged; move its directory out of the archive, the mailbox is fetched anew then"))?;
+        let wire = json
+            .wire
+            .bytes()
+            .with_context(|| format!("{shown} is damaged: broken hex"))?;
+        Ok(Some(Self {
+            name: json.name,
+            wire,
+            delimiter: json.delimiter,
+            attributes: json.attributes,
+            uidvalidity: json.uidvalidity,
+        }))
+    }
+
+    pub(super) fn save(&self, dir: &Path) -> Result<()> {
+        let json = MetaJson {
+            name: self.name.clone(),
+            wire: WireName::new(&self.wire),
+            delimiter: self.delimiter,
+            attributes: self.attributes.clone(),
+            uidvalidity: self.uidvalidity,
+        };
+        let mut bytes = serde_json::to_vec_pretty(&json).context("write JSON")?;
+        bytes.push(b'\n');
+        file::replace(&dir.join(META_FILE), &bytes)
+    }
+}
+
+/// What lies in a mailbox's directory.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Scan {
+    /// UIDs with message file and sidecar, ascending.
+    pub pairs: Vec<u32>,
+    /// UIDs with a message file only: not finished.
+    pub unfinished: Vec<u32>,
+    /// UIDs with a sidecar only.
+    pub orphans: Vec<u32>,
+}
+
+/// A mailbox's directory.
+#[derive(Debug, Clone)]
+pub struct MailboxDir {
+    dir: PathBuf,
+}
+
+impl MailboxDir {
+    pub(super) fn new(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
+    /// What is there. Files that belong to no message are passed over.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn scan(&self) -> Result<Scan> {
+        let shown = self.dir.display();
+        let mut found: BTreeMap<u32, (bool, bool)> = BTreeMap::new();
+        let entries = fs::read_dir(&self.dir).with_context(|| format!("read {shown}"))?;
+        for entry in entries {
+            let entry = entry.with_context(|| format!("read {shown}"))?;
+            if let Some((uid, is_message)) = parse_name(&entry.file_name()) {
+                let both = found.entry(uid).or_default();
+                if is_message {
+                    both.0 = true;
+                } else {
+                    both.1 = true;
+                }
+            }
+        }
+        let mut scan = Scan::default();
+        for (uid, both) in found {
+            match both {
+                (true, true) => scan.pairs.push(uid),
+                (true, false) => scan.unfinished.push(uid),
+                _ => scan.orphans.push(uid),
+            }
+        }
+        Ok(scan)
+    }
+
+    /// Path of a message file.
+    #[must_use]
+    pub fn message_path(&self, uid: u32) -> PathBuf {
+        self.existing(uid, "eml")
+    }
+
+    /// Path of a sidecar.
+    #[must_use]
+    pub fn sidecar_path(&self, uid: u32) -> PathBuf {
+        self.existing(uid, "json")
+    }
+
+    fn canonical(&self, uid: u32, extension: &str) -> PathBuf {
+        self.dir.join(format!("u{uid:010}.{extension}"))
+    }
+
+    /// The canonical name, or that of the original Python tool where only it exists.
+    fn existing(&self, uid: u32, extension: &str) -> PathBuf {
+        let canonical = self.canonical(uid, extension);
+        let short = self.dir.join(format!("u{uid}.{extension}"));
+        if short != canonical && short.exists() && !canonical.exists() {
+            return short;
+        }
+        canonical
+    }
+
+    /// Reads a sidecar.
+    ///
+    /// # Errors
+    /// A missing or broken one.
+    pub fn read_sidecar(&self, uid: u32) -> Result<Sidecar> {
+        let path = self.canonical(uid, "json");
+        let bytes = match file::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                file::read(&self.existing(uid, "json"))
+            }
+            other => other,
+        };
+        let shown = path.display();
+        let bytes = bytes.with_context(|| format!("read {shown}"))?;
+        serde_json::from_slice(&bytes).with_context(|| format!("{shown} is no sidecar"))
+    }
+
+    /// True when the message file has the size and sha256 that its sidecar says. A broken sidecar vouches for nothing.
+    ///
+    /// # Errors
+    /// Those of the file system, a missing file excepted.
+    pub fn verify(&self, uid: u32) -> Result<bool> {
+        let Ok(sidecar) = self.read_sidecar(uid) else {
+            return Ok(false);
+        };
+        let (Some(size), Some(sha256)) = (sidecar.size, sidecar.sha256) else {
+            return Ok(false);
+        };
+        Ok(sidecar.uid == uid && self.digest(uid)? == Some((size, sha256)))
+    }
+
+    /// Size and sha256 of a message file; `None` where there is none.
+    fn digest(&self, uid: u32) -> Result<Option<(u64, String)>> {
+        let path = self.message_path(uid);
+        let mut message = match file::open(&path) {
+            Ok(message) => message,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("open {}", path.display())),
+        };
+        let mut digest = Sha256::new();
+        let mut buffer = vec![0; 64 * 1024];
+        let mut size = 0;
+        loop {
+            let count = message
+                .read(&mut buffer)
+                .with_context(|| format!("read {}", path.display()))?;
+            if count == 0 {
+                return Ok(Some((size, hex(&digest.finalize()))));
+            }
+            digest.update(&buffer[..count]);
+            size += count as u64;
+        }
+    }
+
+    /// A place for the next body.
+    #[must_use]
+    pub fn incoming(&self) -> Incoming {
+        Incoming::new(&self.dir)
+    }
+
+    /// True when the message file holds the same bytes as the body that arrived.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn holds(&self, uid: u32, incoming: &Incoming) -> Result<bool> {
+        Ok(self.digest(uid)? == Some((incoming.len(), incoming.sha256())))
+    }
+
+    /// Stores a message: the `.eml`, then the sidecar that commits it. Returns the sidecar as written.
+    ///
+    /// An unfinished message file is replaced; a sidecar that is there already is an error.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn store(&self, incoming: &mut Incoming, sidecar: Sidecar) -> Result<Sidecar> {
+        let sidecar = Sidecar {
+            size: Some(incoming.len()),
+            sha256: Some(incoming.sha256()),
+            ..sidecar
+        };
+        let message = self.canonical(sidecar.uid, "eml");
+        incoming
+            .place(&message)
+            .with_context(|| format!("write {}", message.display()))?;
+        let path = self.canonical(sidecar.uid, "json");
+        let json = sidecar.to_json().context("write the sidecar as JSON")?;
+        file::create_new(&path)
+            .and_then(|mut file| file.write_all(&json))
+            .with_context(|| format!("write {}", path.display()))?;
+        Ok(sidecar)
+    }
+
+    /// Replaces a sidecar.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn rewrite_sidecar(&self, sidecar: &Sidecar) -> Result<()> {
+        let json = sidecar.to_json().context("write the sidecar as JSON")?;
+        file::replace(&self.sidecar_path(sidecar.uid), &json)
+    }
+
+    /// Writes a fresh sidecar for a message file that is known to be right, keeping fields that others added.
+    ///
+    /// # Errors
+    /// Those of the file system; a missing message file.
+    pub fn renew_sidecar(&self, sidecar: Sidecar) -> Result<()> {
+        let uid = sidecar.uid;
+        let (size, sha256) = self
+            .digest(uid)?
+            .ok_or_else(|| anyhow!("{} is gone", self.message_path(uid).display()))?;
+        let extra = self.read_sidecar(uid).map(|old| old.extra);
+        self.rewrite_sidecar(&Sidecar {
+            size: Some(size),
+            sha256: Some(sha256),
+            extra: extra.unwrap_or_default(),
+            ..sidecar
+        })
+    }
+
+    /// Moves a pair that the source no longer has to `.vanished/`.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn vanish(&self, uid: u32) -> Result<()> {
+        self.move_pair(uid, ".vanished")
+    }
+
+    /// Moves one pair aside whose UID belongs to another message now, or that is damaged.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn set_aside(&self, uid: u32, uidvalidity: u32) -> Result<()> {
+        self.move_pair(uid, &superseded(uidvalidity))
+    }
+
+    /// Moves all pairs aside after a change of UIDVALIDITY. Returns their number.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn supersede(&self, old_uidvalidity: u32) -> Result<u64> {
+        let scan = self.scan()?;
+        let uids = [scan.pairs, scan.unfinished, scan.orphans].concat();
+        for uid in &uids {
+            self.move_pair(*uid, &superseded(old_uidvalidity))?;
+        }
+        Ok(uids.len() as u64)
+    }
+
+    /// The sidecar goes first: a kill in between leaves an unfinished message file, and no pair twice.
+    fn move_pair(&self, uid: u32, to: &str) -> Result<()> {
+        let target = self.dir.join(to);
+        file::make_dir(&target)?;
+        let stem = file::free_stem(&target, &format!("u{uid:010}"), &[".json", ".eml"])?;
+        for (from, to) in [
+            (self.sidecar_path(uid), target.join(format!("{stem}.json"))),
+            (self.message_path(uid), target.join(format!("{stem}.eml"))),
+        ] {
+            match fs::rename(&from, &to) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(error)
+                        .with_context(|| format!("move {} to {}", from.display(), to.display()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what a killed run left of bodies that were arriving.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn clean_spills(&self) -> Result<()> {
+        let shown = self.dir.display();
+        for entry in fs::read_dir(&self.dir).with_context(|| format!("read {shown}"))? {
+            let entry = entry.with_context(|| format!("read {shown}"))?;
+            if entry.file_name().to_string_lossy().starts_with(SPILL_PREFIX) {
+                let path = entry.path();
+                fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn superseded(uidvalidity: u32) -> String {
+    format!(".superseded-{uidvalidity}")
+}
+
+/// UID and kind of `u0000000042.eml`, `u42.json` and the like.
+fn parse_name(name: &OsStr) -> Option<(u32, bool)> {
+    let (stem, extension) = name.to_str()?.rsplit_once('.')?;
+    let is_message = match extension {
+        "eml" => true,
+        "json" => false,
+        _ => return None,
+    };
+    let digits = stem.strip_prefix('u')?;
+    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let uid = digits.parse().ok().filter(|uid| *uid > 0)?;
+    Some((uid, is_message))
+}
+
+/// Refuses anything but a directory: a symlink could lead out of the archive.
+pub(super) fn check_directory(path: &Path) -> Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(there) if there.is_dir() => Ok(true),
+        Ok(_) => bail!(
+            "{} is in the way: it is not a directory, and no symlink is followed here",
+            path.display()
+        ),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error).with_context(|| format!("look at {}", path.display())),
+    }
+}
+
+#[cfg(test)]
+#[path = "mailbox_tests.rs"]
+mod tests;

@@ -1,0 +1,13 @@
+//! The directory on disk (format 1): knows files and no IMAP.
+
+pub mod account;
+pub mod failed;
+mod file;
+pub mod incoming;
+pub mod lock;
+pub mod mailbox;
+pub mod path;
+pub mod sidecar;
+pub mod state;
+pub mod sync;
+pub mod uidset;

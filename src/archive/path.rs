@@ -1,0 +1,141 @@
+//! Mailbox and account names as directory names, reversibly.
+//!
+//! A directory is the name in UTF-8 with `/`, `%`, control characters, a leading `.` and a trailing `.` or
+//! blank percent-encoded. A longer one is cut and a digest added; then `.mailbox.json` has the name.
+
+use sha2::{Digest, Sha256};
+
+/// Longest directory name, in bytes; file systems allow 255, and a suffix may be added.
+const MAX_BYTES: usize = 200;
+
+/// One path component for the name: never empty, `.` or `..`, never with a `/`.
+#[must_use]
+pub fn encode_name(name: &str) -> String {
+    let last = name.chars().count().saturating_sub(1);
+    let mut encoded = String::with_capacity(name.len());
+    for (index, character) in name.chars().enumerate() {
+        let at_an_end = index == 0 && character == '.' || index == last && matches!(character, '.' | ' ');
+        if at_an_end || matches!(character, '/' | '%') || character.is_control() {
+            percent_encode(character, &mut encoded);
+        } else {
+            encoded.push(character);
+        }
+    }
+    if encoded.is_empty() {
+        return "%".to_owned();
+    }
+    if encoded.len() > MAX_BYTES {
+        return format!("{}~{}", cut(&encoded), digest(name.as_bytes()));
+    }
+    encoded
+}
+
+/// The name of a directory that [`encode_name`] made and did not cut; `None` for anything else.
+#[must_use]
+pub fn decode_name(directory: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(directory.len());
+    let mut rest = directory.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        if *first == b'%' && directory != "%" {
+            let digits = std::str::from_utf8(behind.get(..2)?).ok()?;
+            bytes.push(u8::from_str_radix(digits, 16).ok()?);
+            rest = &behind[2..];
+        } else {
+            bytes.push(*first);
+            rest = behind;
+        }
+    }
+    let name = String::from_utf8(bytes).ok()?;
+    let name = if directory == "%" { String::new() } else { name };
+    (encode_name(&name) == directory).then_some(name)
+}
+
+/// 16 hex digits that tell names apart.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes)[..8])
+}
+
+/// Lower-case hex digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+fn percent_encode(character: char, into: &mut String) {
+    use std::fmt::Write;
+    let mut buffer = [0; 4];
+    for byte in character.encode_utf8(&mut buffer).bytes() {
+        // Writing to a String cannot fail.
+        let _ = write!(into, "%{byte:02X}");
+    }
+}
+
+/// At most `MAX_BYTES` less the digest, ending neither inside a character nor inside a `%XX`.
+fn cut(encoded: &str) -> &str {
+    let mut end = MAX_BYTES - 17;
+    while !encoded.is_char_boundary(end) {
+        end -= 1;
+    }
+    let tail = &encoded[end - 2..end];
+    match tail.rfind('%') {
+        Some(at) => &encoded[..end - 2 + at],
+        None => &encoded[..end],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    const NASTY: [&str; 24] = [
+        "", ".", "..", "...", "/", "//", "%", "%2F", "a/b", "a%2Fb", "a.", "a ", "a. ", ".hidden", " a", "a\0b",
+        "a\nb", "\u{7f}", "\u{85}", "../../etc/passwd", "Entwürfe", "日本語/台北", "%", "%25",
+    ];
+
+    #[test]
+    fn names_come_back_and_never_collide() {
+        let mut directories = HashSet::new();
+        let names: HashSet<&str> = NASTY.into_iter().collect();
+        for name in names {
+            let directory = encode_name(name);
+            assert!(!directory.contains('/') && !directory.starts_with('.'), "{directory}");
+            assert!(!directory.ends_with(['.', ' ']), "{directory}");
+            assert!(!directory.chars().any(char::is_control), "{directory}");
+            assert_eq!(decode_name(&directory).as_deref(), Some(name), "{directory}");
+            assert!(directories.insert(directory), "{name}");
+        }
+    }
+
+    #[test]
+    fn random_names_come_back() {
+        let alphabet: Vec<char> = "./%~ aA&-é日\0\n".chars().collect();
+        let mut random = 7_usize;
+        for _ in 0..5000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let name: String = (0..random >> 40 & 7)
+                .map(|place| alphabet[(random >> (place * 5)) % alphabet.len()])
+                .collect();
+            assert_eq!(decode_name(&encode_name(&name)), Some(name.clone()), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn long_names_are_cut_and_stay_apart() {
+        for unit in ["x", "é", "/", "日/"] {
+            let one = encode_name(&unit.repeat(300));
+            let other = encode_name(&unit.repeat(301));
+            assert!(one.len() <= MAX_BYTES && one.len() > 170, "{}", one.len());
+            assert_ne!(one, other);
+            let kept = one.rsplit_once('~').map_or("", |(kept, _)| kept);
+            assert!(decode_name(kept).is_some(), "{kept}");
+        }
+    }
+}

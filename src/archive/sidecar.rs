@@ -1,0 +1,68 @@
+//! The JSON file beside each message file. It commits the message: without it the `.eml` is unfinished.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+/// What is known of a message beside its bytes.
+///
+/// Sidecars of the original Python tool hold `mailbox`, `uid`, `flags` and `internaldate` only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sidecar {
+    /// Name of the mailbox, in UTF-8.
+    pub mailbox: String,
+    /// UID on the source.
+    pub uid: u32,
+    /// UIDVALIDITY on the source.
+    #[serde(default)]
+    pub uidvalidity: Option<u32>,
+    /// Flags and keywords, blank-separated.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub flags: String,
+    /// INTERNALDATE as the source sent it; empty where it had none.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub internaldate: String,
+    /// Size of the message file, in bytes.
+    #[serde(default)]
+    pub size: Option<u64>,
+    /// Digest of the message file, in lower-case hex.
+    #[serde(default)]
+    pub sha256: Option<String>,
+    /// Message-ID without angle brackets.
+    #[serde(default)]
+    pub message_id: Option<String>,
+    /// Fields that others have added; kept.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Option::<String>::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+impl Sidecar {
+    /// The bytes of the file.
+    ///
+    /// # Errors
+    /// Never for what was read from JSON; those of serde otherwise.
+    pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
+        let mut bytes = serde_json::to_vec_pretty(self)?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_original_tools_sidecars_are_read_and_unknown_fields_kept() {
+        let json = r#"{"mailbox":"INBOX","uid":42,"flags":"\\Seen","internaldate":null,"note":[1]}"#;
+        let sidecar: Sidecar = serde_json::from_str(json).expect("valid");
+        assert_eq!((sidecar.uid, sidecar.internaldate.as_str(), sidecar.size), (42, "", None));
+        let written = sidecar.to_json().expect("valid");
+        let again: Sidecar = serde_json::from_slice(&written).expect("valid");
+        assert_eq!(again.extra.get("note"), Some(&serde_json::json!([1])));
+        assert_eq!(again, sidecar);
+    }
+}

@@ -1,0 +1,212 @@
+//! `export-state.json`: what the last run knew of the source, and which messages were durable then.
+
+use std::io;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde::{Deserialize, Serialize};
+
+use super::file;
+use super::path::hex;
+use super::uidset::UidSet;
+
+/// Name of the file in the account's directory.
+pub const FILE: &str = "export-state.json";
+/// Version of the archive's format.
+const FORMAT: u32 = 1;
+
+/// The server that an account was exported from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceServer {
+    /// Host as configured.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// `implicit`, `starttls` or `none`.
+    pub tls: String,
+}
+
+/// State of an account's export.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// Version of the archive's format.
+    pub format: u32,
+    /// Name of the program that wrote it.
+    pub tool: String,
+    /// Its version.
+    pub version: String,
+    /// The source.
+    pub server: SourceServer,
+    /// Login on the source.
+    pub user: String,
+    /// Begin of the last run, UTC.
+    pub started: String,
+    /// Its end; `null` while it runs or when it was cut off.
+    pub finished: Option<String>,
+    /// True when the last run brought everything it was to bring, durably.
+    pub complete: bool,
+    /// `--folder` patterns of the last run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub folders: Vec<String>,
+    /// `--exclude-folder` patterns of the last run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclude_folders: Vec<String>,
+    /// The mailboxes, in the server's order.
+    pub mailboxes: Vec<MailboxState>,
+}
+
+/// State of one mailbox.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MailboxState {
+    /// Its directory.
+    pub directory: String,
+    /// Its name, in UTF-8.
+    pub name: String,
+    /// Its name as on the wire.
+    pub wire: WireName,
+    /// Hierarchy delimiter; `null` for a flat name.
+    pub delimiter: Option<String>,
+    /// Attributes as listed.
+    pub attributes: Vec<String>,
+    /// True when it was subscribed.
+    pub subscribed: bool,
+    /// UIDVALIDITY; 0 where the server has none.
+    pub uidvalidity: u32,
+    /// UIDNEXT when the run looked at it.
+    pub uidnext: Option<u32>,
+    /// HIGHESTMODSEQ (RFC 7162) then.
+    pub highestmodseq: Option<u64>,
+    /// Messages in the archive.
+    pub messages: u64,
+    /// Their size, in bytes.
+    pub bytes: u64,
+    /// True when all messages of that moment are in the archive.
+    pub complete: bool,
+    /// The messages that were durable at the last checkpoint.
+    pub uids: UidSet,
+}
+
+/// A mailbox name as on the wire; JSON cannot hold bytes that are no UTF-8.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum WireName {
+    /// UTF-8, which includes modified UTF-7.
+    Text(String),
+    /// Anything else.
+    Bytes {
+        /// The bytes in hex.
+        hex: String,
+    },
+}
+
+impl WireName {
+    /// The JSON form of a name.
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Self {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::Text(text.to_owned()),
+            Err(_) => Self::Bytes { hex: hex(bytes) },
+        }
+    }
+
+    /// The bytes; `None` for broken hex.
+    #[must_use]
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Text(text) => Some(text.clone().into_bytes()),
+            Self::Bytes { hex } => {
+                let digits = hex.as_bytes().chunks(2);
+                digits
+                    .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+                    .collect()
+            }
+        }
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            format: FORMAT,
+            tool: env!("CARGO_PKG_NAME").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            server: SourceServer::default(),
+            user: String::new(),
+            started: String::new(),
+            finished: None,
+            complete: false,
+            folders: Vec::new(),
+            exclude_folders: Vec::new(),
+            mailboxes: Vec::new(),
+        }
+    }
+}
+
+impl State {
+    /// The state of an account's directory; `None` where there is none yet.
+    ///
+    /// # Errors
+    /// A file that cannot be read or understood, or is of a newer format.
+    pub fn load(dir: &Path) -> Result<Option<Self>> {
+        let path = dir.join(FILE);
+        let shown = path.display();
+        let bytes = match file::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("read {shown}")),
+        };
+        let state: Self = serde_json::from_slice(&bytes).map_err(|error| {
+            anyhow!(
+                "{shown} is damaged: {error}; rename it away and run again: messages in the archive are then checked by their sha256 instead of being fetched again"
+            )
+        })?;
+        if state.format > FORMAT {
+            bail!(
+                "{shown} is of format {}, this program knows up to {FORMAT}; use a newer version",
+                state.format
+            );
+        }
+        Ok(Some(state))
+    }
+
+    /// Replaces the file, durably.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn save(&self, dir: &Path) -> Result<()> {
+        let mut bytes = serde_json::to_vec_pretty(self).context("write the state as JSON")?;
+        bytes.push(b'\n');
+        file::replace_durably(&dir.join(FILE), &bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_are_no_utf8_come_back() {
+        for name in [b"INBOX".as_slice(), "Größe".as_bytes(), b"caf\xe9", b""] {
+            let json = serde_json::to_string(&WireName::new(name)).expect("valid");
+            let back: WireName = serde_json::from_str(&json).expect("valid");
+            assert_eq!(back.bytes().as_deref(), Some(name));
+        }
+    }
+
+    #[test]
+    fn a_damaged_or_newer_state_is_an_error_and_a_missing_one_is_none() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        assert!(State::load(dir.path()).expect("none").is_none());
+        let state = State::default();
+        state.save(dir.path()).expect("saved");
+        assert_eq!(State::load(dir.path()).expect("read"), Some(state));
+        for (content, word) in [("{\"format\":", "damaged"), ("{\"format\":2,", "damaged")] {
+            std::fs::write(dir.path().join(FILE), content).expect("written");
+            let error = State::load(dir.path()).expect_err("refused").to_string();
+            assert!(error.contains(word) && error.contains(FILE), "{error}");
+        }
+        let newer = State { format: 2, ..State::default() };
+        newer.save(dir.path()).expect("saved");
+        assert!(State::load(dir.path()).expect_err("refused").to_string().contains("format 2"));
+    }
+}

@@ -1,0 +1,212 @@
+//! A set of UIDs as ranges, written as IMAP writes them: `1:4,7,9:12` (RFC 3501 section 9, `sequence-set`).
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// UIDs in ascending order; a mailbox without gaps costs one range.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UidSet {
+    /// First and last UID of each range, ascending, with a gap between any two.
+    ranges: Vec<(u32, u32)>,
+}
+
+impl UidSet {
+    /// The empty set.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Index of the first range that ends at or after `uid`.
+    fn position(&self, uid: u32) -> usize {
+        match self.ranges.last() {
+            Some((_, last)) if *last < uid => self.ranges.len(),
+            _ => self.ranges.partition_point(|(_, last)| *last < uid),
+        }
+    }
+
+    /// Adds a UID; cheap when it is the highest so far.
+    pub fn insert(&mut self, uid: u32) {
+        let at = self.position(uid);
+        if self.ranges.get(at).is_some_and(|(first, _)| *first <= uid) {
+            return;
+        }
+        let follows = at > 0 && self.ranges[at - 1].1.checked_add(1) == Some(uid);
+        let precedes = self
+            .ranges
+            .get(at)
+            .is_some_and(|(first, _)| uid.checked_add(1) == Some(*first));
+        match (follows, precedes) {
+            (true, true) => {
+                self.ranges[at - 1].1 = self.ranges[at].1;
+                self.ranges.remove(at);
+            }
+            (true, false) => self.ranges[at - 1].1 = uid,
+            (false, true) => self.ranges[at].0 = uid,
+            (false, false) => self.ranges.insert(at, (uid, uid)),
+        }
+    }
+
+    /// Takes a UID out.
+    pub fn remove(&mut self, uid: u32) {
+        let at = self.position(uid);
+        let Some(&(first, last)) = self.ranges.get(at).filter(|(first, _)| *first <= uid) else {
+            return;
+        };
+        match (first == uid, last == uid) {
+            (true, true) => {
+                self.ranges.remove(at);
+            }
+            (true, false) => self.ranges[at].0 = uid + 1,
+            (false, true) => self.ranges[at].1 = uid - 1,
+            (false, false) => {
+                self.ranges[at].1 = uid - 1;
+                self.ranges.insert(at + 1, (uid + 1, last));
+            }
+        }
+    }
+
+    /// True when the UID is in the set.
+    #[must_use]
+    pub fn contains(&self, uid: u32) -> bool {
+        let range = self.ranges.get(self.position(uid));
+        range.is_some_and(|(first, _)| *first <= uid)
+    }
+
+    /// Number of UIDs.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        let count = |(first, last): &(u32, u32)| u64::from(last - first) + 1;
+        self.ranges.iter().map(count).sum()
+    }
+
+    /// True without any UID.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// The UIDs, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        self.ranges.iter().flat_map(|(first, last)| *first..=*last)
+    }
+}
+
+impl FromIterator<u32> for UidSet {
+    fn from_iter<I: IntoIterator<Item = u32>>(uids: I) -> Self {
+        let mut set = Self::new();
+        for uid in uids {
+            set.insert(uid);
+        }
+        set
+    }
+}
+
+impl fmt::Display for UidSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (first, last)) in self.ranges.iter().enumerate() {
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            if first == last {
+                write!(f, "{first}")?;
+            } else {
+                write!(f, "{first}:{last}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A text that is no ascending set of ranges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadUidSet;
+
+impl fmt::Display for BadUidSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not an ascending set of UIDs such as 1:4,7")
+    }
+}
+
+impl FromStr for UidSet {
+    type Err = BadUidSet;
+
+    fn from_str(text: &str) -> Result<Self, BadUidSet> {
+        let mut set = Self::new();
+        for range in text.split(',').filter(|_| !text.is_empty()) {
+            let (first, last) = range.split_once(':').unwrap_or((range, range));
+            let number = |text: &str| text.parse::<u32>().map_err(|_| BadUidSet);
+            let (first, last) = (number(first)?, number(last)?);
+            let after_the_last = set.ranges.last().is_none_or(|(_, before)| *before < first);
+            if first == 0 || first > last || !after_the_last {
+                return Err(BadUidSet);
+            }
+            match set.ranges.last_mut() {
+                Some((_, before)) if *before + 1 == first => *before = last,
+                _ => set.ranges.push((first, last)),
+            }
+        }
+        Ok(set)
+    }
+}
+
+impl Serialize for UidSet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for UidSet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn it_is_a_set() {
+        let (mut set, mut model) = (UidSet::new(), BTreeSet::new());
+        let mut random = 1_u32;
+        for step in 0..4000 {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let uid = (random >> 16) % 300 + 1;
+            if step % 3 == 0 {
+                set.remove(uid);
+                model.remove(&uid);
+            } else {
+                set.insert(uid);
+                model.insert(uid);
+            }
+            assert_eq!(set.contains(uid), model.contains(&uid));
+        }
+        assert!(set.iter().eq(model.iter().copied()));
+        assert_eq!(set.len(), model.len() as u64);
+        assert_eq!(set.to_string().parse(), Ok(set.clone()));
+        assert_eq!(set.iter().collect::<UidSet>(), set);
+    }
+
+    #[test]
+    fn it_reads_what_it_writes_and_nothing_else() {
+        for text in ["", "1", "1:4,7,9:12", "4294967295", "1:4294967295"] {
+            assert_eq!(text.parse::<UidSet>().map(|set| set.to_string()), Ok(text.to_owned()));
+        }
+        for text in ["0", "2:1", "1,1", "3,2", "1:*", "1,", "4294967296", "-1"] {
+            assert_eq!(text.parse::<UidSet>(), Err(BadUidSet), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_highest_uid_is_an_uid() {
+        let mut set: UidSet = [u32::MAX, u32::MAX - 1].into_iter().collect();
+        assert_eq!(set.to_string(), "4294967294:4294967295");
+        set.remove(u32::MAX);
+        assert_eq!(set.to_string(), "4294967294");
+    }
+}

@@ -1,0 +1,62 @@
+//! Time stamps in UTC, for states, reports and file names.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Now, as RFC 3339 with seconds: `2026-11-23T15:50:17Z`.
+#[must_use]
+pub fn utc_now() -> String {
+    let (year, month, day, hour, minute, second) = parts(seconds_now());
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Now, for file names: `20261123T155017Z`.
+#[must_use]
+pub fn utc_compact() -> String {
+    utc_now().replace(['-', ':'], "")
+}
+
+fn seconds_now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+/// Civil date from days since 1970, by counting 400-year eras that begin on 1 March
+/// (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+fn parts(seconds: u64) -> (u64, u64, u64, u64, u64, u64) {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 {
+        march_month + 3
+    } else {
+        march_month - 9
+    };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    (year, month, day, rest / 3600, rest / 60 % 60, rest % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn civil_dates_are_right() {
+        assert_eq!(parts(0), (1970, 1, 1, 0, 0, 0));
+        assert_eq!(parts(951_782_400), (2000, 2, 29, 0, 0, 0));
+        assert_eq!(parts(1_795_449_017), (2026, 11, 23, 15, 50, 17));
+        assert_eq!(parts(4_107_542_399), (2100, 2, 28, 23, 59, 59));
+        assert_eq!(parts(4_107_542_400), (2100, 3, 1, 0, 0, 0));
+    }
+
+    #[test]
+    fn stamps_have_their_forms() {
+        assert_eq!(utc_now().len(), 20);
+        assert_eq!(utc_compact().len(), 16);
+    }
+}

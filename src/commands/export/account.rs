@@ -1,0 +1,405 @@
+//! The export of one account: opens its archive, connects as often as it takes, reports.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use tracing::{info, info_span, warn};
+
+use super::copy::Copy;
+use super::job::{Job, Phase};
+use super::store::{self, Store};
+use crate::archive::account::AccountArchive;
+use crate::archive::failed::{self, FailedMessage};
+use crate::archive::state::{SourceServer, State};
+use crate::archive::sync::Syncer;
+use crate::archive::uidset::UidSet;
+use crate::config::{Account, Server};
+use crate::filter::Filter;
+use crate::mailbox::display_name;
+use crate::progress::AccountProgress;
+use crate::report::{AccountReport, FailedMessageReport, MailboxReport, Status};
+use crate::secret::Secret;
+use crate::session::connect::{self, Login};
+use crate::session::list::{self, Listing};
+use crate::session::retry::{Backoff, Kind, SessionError};
+use crate::settings::Settings;
+use crate::stop::Stop;
+
+/// What all accounts of a run share.
+pub struct Run<'a> {
+    /// The checked settings.
+    pub settings: &'a Settings,
+    /// Asks for an orderly end.
+    pub stop: &'a Stop,
+    /// Makes the archive durable; `None` in a dry run.
+    pub syncer: Option<Arc<Syncer>>,
+}
+
+/// An account at work.
+struct Export<'a> {
+    run: &'a Run<'a>,
+    account: &'a Account,
+    progress: AccountProgress,
+    jobs: Vec<Job>,
+    store: Option<Store>,
+    report: AccountReport,
+}
+
+/// Exports one account. What goes wrong is in the report.
+pub fn export(run: &Run<'_>, account: &Account, progress: AccountProgress) -> AccountReport {
+    let began = Instant::now();
+    let mut export = Export {
+        run,
+        account,
+        progress,
+        jobs: Vec::new(),
+        store: None,
+        report: AccountReport::new(&account.email),
+    };
+    let outcome = export.work();
+    let mut report = export.conclude(outcome);
+    report.seconds = began.elapsed().as_secs_f64();
+    report
+}
+
+impl Export<'_> {
+    fn work(&mut self) -> Result<()> {
+        let settings = self.run.settings;
+        let password = self.account.secret()?;
+        if let Some(syncer) = &self.run.syncer {
+            let archive = AccountArchive::open(&settings.output_dir, &self.account.email, "export")?;
+            self.compare_source(archive.state());
+            let state = new_state(&settings.config.server, self.account, &settings.folders);
+            let store = Store::new(archive, state, Arc::clone(syncer), settings.min_free_bytes);
+            self.store = Some(store);
+        }
+        let mut backoff = Backoff::default();
+        loop {
+            let error = match self.connection(&password, &mut backoff) {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let Some(session_error) = error.downcast_ref::<SessionError>() else {
+                return Err(error);
+            };
+            let Some(wait) = backoff.next_wait(session_error) else {
+                return Err(error);
+            };
+            warn!(
+                error = format!("{error:#}"),
+                wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+                "the connection is lost, trying again"
+            );
+            if self.run.stop.sleep(wait) {
+                return Err(stopped().into());
+            }
+            self.jobs.iter_mut().for_each(Job::rewind);
+        }
+    }
+
+    /// One connection, from login to logout.
+    fn connection(&mut self, password: &Secret, backoff: &mut Backoff) -> Result<()> {
+        if self.run.stop.requested() {
+            return Err(stopped().into());
+        }
+        let settings = self.run.settings;
+        let login = Login {
+            user: &self.account.login,
+            password,
+        };
+        let server = &settings.config.server;
+        let session = connect::open(server, &login, settings.timeout, self.run.stop)?;
+        if self.jobs.is_empty() {
+            let listing = list::list(&mut session.channel(), |listed| {
+                settings.folders.matches(&display_name(&listed.name))
+            })?;
+            self.prepare(listing)?;
+        }
+        let mut copy = Copy::new(
+            &mut self.jobs,
+            self.store.as_mut(),
+            self.run.stop,
+            &self.progress,
+        );
+        let outcome = copy.run(&mut session.channel());
+        if copy.committed() > 0 {
+            backoff.progress();
+        }
+        outcome?;
+        session.logout();
+        Ok(())
+    }
+
+    /// A job for every mailbox that is wanted; directories of mailboxes that are gone move aside.
+    fn prepare(&mut self, listing: Listing) -> Result<()> {
+        for line in &listing.unreadable {
+            let warning = format!("a mailbox that LIST names cannot be read: {line}");
+            self.report.warnings.push(warning);
+        }
+        let vanished = self.vanished_directories(&listing);
+        let folders = &self.run.settings.folders;
+        for mailbox in listing.mailboxes {
+            let name = display_name(&mailbox.listed.name);
+            if !folders.matches(&name) {
+                continue;
+            }
+            let mut job = Job::new(mailbox, name);
+            if let Some(store) = &mut self.store {
+                job.directory = store.archive().assign_directory(store::meta(&job));
+            }
+            self.jobs.push(job);
+        }
+        self.read_archive()?;
+        self.move_away(&vanished)?;
+        let expected = self.jobs.iter().filter(|job| job.phase != Phase::Unchanged);
+        let expected: u64 = expected
+            .map(|job| job.freeze.messages.saturating_sub(job.present.len()))
+            .sum();
+        self.progress.expect(expected);
+        info!(mailboxes = self.jobs.len(), messages = expected, "listed");
+        Ok(())
+    }
+
+    /// What the archive has of each mailbox, and so what is to be done.
+    fn read_archive(&mut self) -> Result<()> {
+        let read_only;
+        let archive = match &mut self.store {
+            Some(store) => &*store.archive(),
+            None => {
+                let settings = self.run.settings;
+                read_only = AccountArchive::open_read_only(&settings.output_dir, &self.account.email)?;
+                match &read_only {
+                    Some(archive) => archive,
+                    None => {
+                        self.jobs.iter_mut().for_each(|job| job.plan(None));
+                        return Ok(());
+                    }
+                }
+            }
+        };
+        let before = archive.state().map(|state| state.mailboxes.as_slice());
+        for job in &mut self.jobs {
+            let _span = info_span!("mailbox", mailbox = job.name).entered();
+            if job.directory.is_empty() {
+                let known = archive.directory_of(&job.mailbox.listed.name);
+                job.directory = known.unwrap_or_default().to_owned();
+            }
+            let before = before
+                .unwrap_or_default()
+                .iter()
+                .find(|before| before.directory == job.directory);
+            believe(archive, job, before.map(|before| &before.uids))?;
+            job.bytes = before.map_or(0, |before| before.bytes);
+            job.plan(before);
+        }
+        Ok(())
+    }
+
+    /// Directories whose mailbox is neither listed nor excluded by the filters.
+    fn vanished_directories(&mut self, listing: &Listing) -> Vec<String> {
+        let Some(store) = &mut self.store else {
+            return Vec::new();
+        };
+        let folders = &self.run.settings.folders;
+        let gone: Vec<String> = store
+            .archive()
+            .mailboxes()
+            .filter(|(_, meta)| {
+                let listed = |wire: &[u8]| {
+                    wire == meta.wire || list::is_inbox(wire) && list::is_inbox(&meta.wire)
+                };
+                folders.matches(&meta.name)
+                    && !listing
+                        .mailboxes
+                        .iter()
+                        .any(|mailbox| listed(&mailbox.listed.name))
+            })
+            .map(|(directory, _)| directory.to_owned())
+            .collect();
+        if !gone.is_empty() && !listing.unreadable.is_empty() {
+            let warning = "mailboxes seem to be gone, but LIST could not be read whole: nothing is moved aside";
+            self.report.warnings.push(warning.to_owned());
+            return Vec::new();
+        }
+        gone
+    }
+
+    fn move_away(&mut self, directories: &[String]) -> Result<()> {
+        let Some(store) = &mut self.store else {
+            return Ok(());
+        };
+        for directory in directories {
+            let to = store.move_mailbox_away(directory)?;
+            let warning = format!(
+                "the server no longer has the mailbox of {directory}; its messages moved to {}",
+                to.display()
+            );
+            warn!("{warning}");
+            self.report.warnings.push(warning);
+        }
+        Ok(())
+    }
+
+    /// The archive may hold another server's mail by mistake; UIDVALIDITY keeps them apart, but say so.
+    fn compare_source(&mut self, before: Option<&State>) {
+        let server = &self.run.settings.config.server;
+        let Some(before) = before else { return };
+        if before.server.host != server.host || before.user != self.account.login {
+            let warning = format!(
+                "the archive was exported from {} as {}, now from {} as {}: if that is another server, use another --output-dir",
+                before.server.host, before.user, server.host, self.account.login
+            );
+            warn!("{warning}");
+            self.report.warnings.push(warning);
+        }
+    }
+
+    /// Makes durable what has come, and says how it went.
+    fn conclude(mut self, outcome: Result<()>) -> AccountReport {
+        let failures = self.failures();
+        let listed = !self.jobs.is_empty();
+        let complete = outcome.is_ok() && listed && self.jobs.iter().all(Job::is_complete);
+        let saved = self.save(complete, &failures);
+        for job in &self.jobs {
+            let report = mailbox_report(job, self.store.is_none());
+            self.report.counts += report.counts;
+            self.report.mailboxes.push(report);
+            note_doubtful_window(job, &mut self.report.warnings);
+        }
+        self.report.failures = failures.iter().map(failure_report).collect();
+        self.report.status = match (&outcome, complete) {
+            (Ok(()), true) => Status::Complete,
+            (Ok(()), false) => Status::Incomplete,
+            (Err(error), _) if is_stopped(error) => Status::Stopped,
+            (Err(_), _) => Status::Failed,
+        };
+        if let Err(error) = outcome
+            && self.report.status == Status::Failed
+        {
+            self.report.error = Some(format!("{error:#}"));
+        }
+        if let Err(error) = saved {
+            self.report.status = Status::Failed;
+            let text = format!("{:#}", error.context("save the state of the archive"));
+            self.report.error = Some(match self.report.error.take() {
+                Some(first) => format!("{first}; then: {text}"),
+                None => text,
+            });
+        }
+        self.report
+    }
+
+    fn save(&mut self, complete: bool, failures: &[FailedMessage]) -> Result<()> {
+        let Some(store) = &mut self.store else {
+            return Ok(());
+        };
+        // Nothing was listed: the archive is as it was.
+        if self.jobs.is_empty() {
+            return Ok(());
+        }
+        failed::write(store.archive().dir(), failures)?;
+        store.finish(&self.jobs, complete)
+    }
+
+    fn failures(&self) -> Vec<FailedMessage> {
+        let at = crate::clock::utc_now();
+        let of_job = |job: &Job| -> Vec<FailedMessage> {
+            job.unfetched
+                .iter()
+                .map(|unfetched| FailedMessage {
+                    account: self.account.email.clone(),
+                    mailbox: job.name.clone(),
+                    uid: unfetched.uid,
+                    size: unfetched.size,
+                    server: unfetched.reason.clone(),
+                    at: at.clone(),
+                })
+                .collect()
+        };
+        self.jobs.iter().flat_map(of_job).collect()
+    }
+}
+
+/// Fills in which messages of the archive are whole: those of the last checkpoint, and newer ones by their sha256.
+fn believe(archive: &AccountArchive, job: &mut Job, durable: Option<&UidSet>) -> Result<()> {
+    let Some(dir) = archive.mailbox(&job.directory)? else {
+        return Ok(());
+    };
+    job.archived_uidvalidity = archive.uidvalidity_of(&job.directory);
+    let scan = dir.scan().context("read the archive")?;
+    for uid in scan.pairs {
+        let known = durable.is_some_and(|durable| durable.contains(uid));
+        if known || dir.verify(uid)? {
+            job.present.insert(uid);
+        } else {
+            warn!(uid, "the message in the archive does not match its sidecar, fetching it again");
+            job.doubtful.insert(uid);
+        }
+    }
+    Ok(())
+}
+
+fn new_state(server: &Server, account: &Account, folders: &Filter) -> State {
+    State {
+        server: SourceServer {
+            host: server.host.clone(),
+            port: server.port,
+            tls: server.tls.as_str().to_owned(),
+        },
+        user: account.login.clone(),
+        started: crate::clock::utc_now(),
+        folders: folders.include().to_vec(),
+        exclude_folders: folders.exclude().to_vec(),
+        ..State::default()
+    }
+}
+
+fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
+    let mut report = MailboxReport::new(&job.name, &job.directory);
+    report.note.clone_from(&job.note);
+    let counts = &mut report.counts;
+    counts.mailboxes = 1;
+    counts.flags_changed = job.flags_changed;
+    counts.unchanged = job.present.len().saturating_sub(job.flags_changed);
+    counts.vanished = job.vanished;
+    counts.failed = job.unfetched.len() as u64 + u64::from(job.phase == Phase::Failed);
+    if dry_run {
+        counts.new = job.wanted.len();
+        counts.bytes = job.bytes_wanted;
+    } else {
+        counts.new = job.received.len();
+        counts.bytes = job.bytes_new;
+    }
+    report
+}
+
+fn failure_report(failed: &FailedMessage) -> FailedMessageReport {
+    FailedMessageReport {
+        account: failed.account.clone(),
+        mailbox: failed.mailbox.clone(),
+        uid: failed.uid,
+        size: failed.size,
+        server: failed.server.clone(),
+    }
+}
+
+/// Some providers show only the newest messages of a mailbox and say nothing of the others.
+fn note_doubtful_window(job: &Job, warnings: &mut Vec<String>) {
+    if matches!(job.freeze.messages, 10_000 | 100_000) {
+        warnings.push(format!(
+            "{}: exactly {} messages, which is the window that some providers (Yahoo, AOL) show of a larger mailbox; compare with their web mail",
+            job.name, job.freeze.messages
+        ));
+    }
+}
+
+fn stopped() -> SessionError {
+    SessionError::new(Kind::Stopped, "the run was stopped")
+}
+
+fn is_stopped(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<SessionError>()
+        .is_some_and(|error| error.kind == Kind::Stopped)
+}

@@ -1,0 +1,402 @@
+//! The archive's side of an export: takes bodies as they arrive, commits messages, keeps the state durable.
+//!
+//! Speaks of UIDs and directories; it does not know where the bytes come from.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+use tracing::{debug, warn};
+
+use super::job::Job;
+use crate::archive::account::AccountArchive;
+use crate::archive::incoming::Incoming;
+use crate::archive::mailbox::{MailboxDir, MailboxMeta};
+use crate::archive::sidecar::Sidecar;
+use crate::archive::state::{MailboxState, State, WireName};
+use crate::archive::sync::Syncer;
+use crate::archive::uidset::UidSet;
+use crate::message;
+use crate::session::fetch::Message;
+use crate::session::reader::BodySink;
+
+/// Bytes after which the archive is made durable.
+const CHECKPOINT_BYTES: u64 = 64 * 1024 * 1024;
+/// Time after which it is, whatever came.
+const CHECKPOINT_TIME: Duration = Duration::from_secs(10);
+/// Bytes that may be written while the last checkpoint is still being made durable.
+const CHECKPOINT_LAG: u64 = 4 * CHECKPOINT_BYTES;
+
+/// The account's archive while an export works on it.
+pub struct Store {
+    archive: AccountArchive,
+    state: State,
+    open: HashMap<usize, MailboxDir>,
+    /// The body that is arriving, and the job it is for.
+    incoming: Option<(usize, Incoming)>,
+    /// The job whose body comes next; `None`: nobody asked for one.
+    expecting: Option<usize>,
+    checkpoint: Checkpoint,
+    min_free: u64,
+    /// Something was written since the last checkpoint.
+    dirty: bool,
+}
+
+struct Checkpoint {
+    syncer: Arc<Syncer>,
+    running: Option<JoinHandle<Result<()>>>,
+    bytes: u64,
+    since: Instant,
+}
+
+impl Store {
+    /// A store over a locked archive; `state` is the one to be written, without mailboxes.
+    #[must_use]
+    pub fn new(archive: AccountArchive, state: State, syncer: Arc<Syncer>, min_free: u64) -> Self {
+        Self {
+            archive,
+            state,
+            open: HashMap::new(),
+            incoming: None,
+            expecting: None,
+            checkpoint: Checkpoint {
+                syncer,
+                running: None,
+                bytes: 0,
+                since: Instant::now(),
+            },
+            min_free,
+            dirty: false,
+        }
+    }
+
+    /// The archive.
+    pub fn archive(&mut self) -> &mut AccountArchive {
+        &mut self.archive
+    }
+
+    /// Says which mailbox the next body belongs to.
+    pub fn expect(&mut self, job: Option<usize>) {
+        self.expecting = job;
+    }
+
+    /// Opens the mailbox's directory, creating it; pairs of an older UIDVALIDITY move aside.
+    ///
+    /// # Errors
+    /// Those of the file system, naming the path.
+    pub fn open(&mut self, index: usize, job: &mut Job) -> Result<()> {
+        let old = self.archive.uidvalidity_of(&job.directory);
+        let new = job.freeze.uidvalidity;
+        let known = self.open.contains_key(&index);
+        if known && old == Some(new) {
+            return Ok(());
+        }
+        if let Some(old) = old.filter(|old| *old != new) {
+            let dir = self.archive.mailbox(&job.directory)?;
+            let moved = dir
+                .map_or(Ok(0), |dir| dir.supersede(old))
+                .with_context(|| format!("move messages of UIDVALIDITY {old} aside"))?;
+            if moved > 0 {
+                let note = format!(
+                    "UIDVALIDITY changed from {old} to {new}: {moved} messages moved to .superseded-{old}, all fetched anew"
+                );
+                warn!("{note}");
+                job.note = Some(note);
+            }
+            job.present = UidSet::new();
+            job.doubtful.clear();
+            job.bytes = 0;
+            self.dirty = true;
+        }
+        let dir = self.archive.create_mailbox(&job.directory, meta(job))?;
+        self.dirty = true;
+        self.open.insert(index, dir);
+        Ok(())
+    }
+
+    fn dir(&self, index: usize) -> Result<&MailboxDir> {
+        self.open
+            .get(&index)
+            .context("the mailbox directory is not open")
+    }
+
+    /// Stores the message whose body has arrived. Returns its size, or `None` when the archive had it already.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn commit(&mut self, index: usize, job: &Job, message: Message) -> Result<Option<u64>> {
+        if let Some(bytes) = &message.quoted {
+            self.begin(bytes.len() as u64)?;
+            BodySink::write(self, bytes)?;
+        }
+        let Some((owner, mut incoming)) = self.incoming.take() else {
+            bail!("no body has arrived");
+        };
+        if owner != index || incoming.len() != message.length {
+            bail!("the body does not belong to uid {}", message.uid);
+        }
+        let uid = message.uid;
+        let sidecar = Sidecar {
+            mailbox: job.name.clone(),
+            uid,
+            uidvalidity: Some(job.freeze.uidvalidity),
+            flags: message.flags,
+            internaldate: message.internaldate.unwrap_or_default(),
+            size: None,
+            sha256: None,
+            message_id: message::message_id(incoming.head()),
+            extra: serde_json::Map::new(),
+        };
+        let dir = self.dir(index)?;
+        let known = job.doubtful.contains(&uid);
+        if known && dir.holds(uid, &incoming)? {
+            dir.renew_sidecar(sidecar)?;
+            self.dirty = true;
+            return Ok(None);
+        }
+        if known {
+            dir.set_aside(uid, job.freeze.uidvalidity)?;
+        }
+        let stored = dir.store(&mut incoming, sidecar)?;
+        let size = stored.size.unwrap_or(0);
+        incoming.clear();
+        self.incoming = Some((index, incoming));
+        self.checkpoint.bytes += size;
+        self.dirty = true;
+        Ok(Some(size))
+    }
+
+    /// Compares an inventory line with the sidecar: rewrites changed flags.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn refresh(
+        &mut self,
+        index: usize,
+        uid: u32,
+        flags: &str,
+        internaldate: Option<&str>,
+    ) -> Result<Refreshed> {
+        let dir = self.dir(index)?;
+        let mut sidecar = dir.read_sidecar(uid)?;
+        if internaldate.is_some_and(|date| date != sidecar.internaldate) {
+            return Ok(Refreshed::Doubtful);
+        }
+        if same_flags(&sidecar.flags, flags) {
+            return Ok(Refreshed::Same);
+        }
+        flags.clone_into(&mut sidecar.flags);
+        dir.rewrite_sidecar(&sidecar)?;
+        self.dirty = true;
+        Ok(Refreshed::FlagsChanged)
+    }
+
+    /// Moves a message aside that the server no longer has. Returns its size in bytes.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn vanish(&mut self, index: usize, uid: u32) -> Result<u64> {
+        self.dirty = true;
+        let dir = self.dir(index)?;
+        let size = dir.read_sidecar(uid).ok().and_then(|sidecar| sidecar.size);
+        dir.vanish(uid)?;
+        Ok(size.unwrap_or(0))
+    }
+
+    /// Moves the directory of a mailbox aside that the server no longer has.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn move_mailbox_away(&mut self, directory: &str) -> Result<PathBuf> {
+        self.dirty = true;
+        self.archive.move_mailbox_away(directory)
+    }
+
+    /// Makes durable in the background what has been committed, when it is time for it.
+    ///
+    /// # Errors
+    /// What went wrong with the checkpoint before; too little free disk space.
+    pub fn checkpoint_if_due(&mut self, jobs: &[Job]) -> Result<()> {
+        let checkpoint = &mut self.checkpoint;
+        let due = checkpoint.bytes >= CHECKPOINT_BYTES || checkpoint.since.elapsed() >= CHECKPOINT_TIME;
+        if !due || !self.dirty {
+            return Ok(());
+        }
+        let busy = checkpoint
+            .running
+            .as_ref()
+            .is_some_and(|thread| !thread.is_finished());
+        if busy && checkpoint.bytes < CHECKPOINT_LAG {
+            return Ok(());
+        }
+        self.check_space()?;
+        self.join()?;
+        let mut state = self.state.clone();
+        state.complete = false;
+        state.finished = None;
+        self.fill(&mut state, jobs);
+        let syncer = Arc::clone(&self.checkpoint.syncer);
+        let dir = self.archive.dir().to_path_buf();
+        self.checkpoint.bytes = 0;
+        self.checkpoint.since = Instant::now();
+        self.dirty = false;
+        self.checkpoint.running = Some(std::thread::spawn(move || {
+            syncer.sync()?;
+            state.save(&dir)
+        }));
+        Ok(())
+    }
+
+    fn check_space(&self) -> Result<()> {
+        let dir = self.archive.dir();
+        let free = fs2::available_space(dir)
+            .with_context(|| format!("free space of {}", dir.display()))?;
+        if free < self.min_free {
+            bail!(
+                "only {free} bytes are free in {}, less than --min-free-gb asks for",
+                dir.display()
+            );
+        }
+        Ok(())
+    }
+
+    fn join(&mut self) -> Result<()> {
+        match self.checkpoint.running.take().map(JoinHandle::join) {
+            None | Some(Ok(Ok(()))) => Ok(()),
+            Some(Ok(Err(error))) => Err(error.context("make the archive durable")),
+            Some(Err(_)) => Err(anyhow!("the checkpoint thread panicked")),
+        }
+    }
+
+    /// The last word of a run on this account: everything durable, then the state.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn finish(&mut self, jobs: &[Job], complete: bool) -> Result<()> {
+        self.incoming = None;
+        self.join()?;
+        if self.dirty {
+            self.checkpoint.syncer.sync()?;
+        }
+        let mut state = self.state.clone();
+        state.complete = complete;
+        state.finished = Some(crate::clock::utc_now());
+        self.fill(&mut state, jobs);
+        debug!(complete, "write the state");
+        state.save(self.archive.dir())
+    }
+
+    /// The mailboxes of this run, then those that it was not to touch.
+    fn fill(&self, state: &mut State, jobs: &[Job]) {
+        let before = self.archive.state().map(|state| state.mailboxes.as_slice());
+        let before = before.unwrap_or_default();
+        state.mailboxes = jobs.iter().map(|job| mailbox_state(job, before)).collect();
+        let worked_on: std::collections::HashSet<&str> =
+            jobs.iter().map(|job| job.directory.as_str()).collect();
+        let untouched = before.iter().filter(|old| {
+            !worked_on.contains(old.directory.as_str())
+                && self.archive.uidvalidity_of(&old.directory).is_some()
+        });
+        state.mailboxes.extend(untouched.cloned());
+    }
+}
+
+/// What an inventory line means for a message in the archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refreshed {
+    /// Nothing changed.
+    Same,
+    /// The sidecar has the new flags.
+    FlagsChanged,
+    /// INTERNALDATE cannot change: this UID may be another message.
+    Doubtful,
+}
+
+impl BodySink for Store {
+    fn begin(&mut self, _announced: u64) -> io::Result<()> {
+        let Some(index) = self.expecting else {
+            self.incoming = None;
+            return Ok(());
+        };
+        match &mut self.incoming {
+            Some((owner, incoming)) if *owner == index => incoming.clear(),
+            _ => {
+                let dir = self.dir(index).map_err(io::Error::other)?;
+                self.incoming = Some((index, dir.incoming()));
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
+        match &mut self.incoming {
+            Some((_, incoming)) => incoming.write_all(chunk),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What the mailbox's directory says of it.
+#[must_use]
+pub fn meta(job: &Job) -> MailboxMeta {
+    MailboxMeta {
+        name: job.name.clone(),
+        wire: job.mailbox.listed.name.clone(),
+        delimiter: job.mailbox.listed.delimiter,
+        attributes: job.mailbox.listed.attributes.clone(),
+        uidvalidity: job.freeze.uidvalidity,
+    }
+}
+
+/// Flags are a set: servers list them in any order.
+fn same_flags(one: &str, other: &str) -> bool {
+    let sorted = |flags: &str| {
+        let mut flags: Vec<String> = flags.split_whitespace().map(str::to_owned).collect();
+        flags.sort_unstable();
+        flags
+    };
+    one == other || sorted(one) == sorted(other)
+}
+
+fn mailbox_state(job: &Job, before: &[MailboxState]) -> MailboxState {
+    let complete = job.is_complete();
+    let uids = job.archived();
+    let old = before.iter().find(|old| old.directory == job.directory);
+    // A mailbox that could not be read this time keeps what was known of it.
+    if let Some(old) = old.filter(|_| !complete && job.freeze.uidvalidity == 0) {
+        return MailboxState {
+            complete: false,
+            ..old.clone()
+        };
+    }
+    MailboxState {
+        directory: job.directory.clone(),
+        name: job.name.clone(),
+        wire: WireName::new(&job.mailbox.listed.name),
+        delimiter: job.mailbox.listed.delimiter.map(String::from),
+        attributes: job.mailbox.listed.attributes.clone(),
+        subscribed: job.mailbox.subscribed,
+        uidvalidity: job.freeze.uidvalidity,
+        uidnext: Some(job.freeze.uidnext).filter(|next| *next > 0),
+        highestmodseq: job.freeze.highestmodseq,
+        messages: uids.len(),
+        bytes: job.bytes + job.bytes_new,
+        complete,
+        uids,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::same_flags;
+
+    #[test]
+    fn flags_are_compared_as_sets() {
+        assert!(same_flags("\\Seen $Fwd", "$Fwd \\Seen"));
+        assert!(!same_flags("\\Seen", ""));
+    }
+}

@@ -1,0 +1,19 @@
+//! Exports, proves and imports all mailboxes of many IMAP accounts. The binary is a thin shell around this;
+//! tests, fuzz targets and benchmarks reach the modules here.
+
+pub mod accounts;
+pub mod archive;
+pub mod cli;
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod filter;
+pub mod logging;
+pub mod mailbox;
+pub mod message;
+pub mod progress;
+pub mod report;
+pub mod secret;
+pub mod session;
+pub mod settings;
+pub mod stop;

@@ -1,0 +1,165 @@
+//! From a host name to a logged-in session: greeting, STARTTLS, capabilities, login.
+//!
+//! Greeting, CAPABILITY, LOGIN and AUTHENTICATE are the `imap` crate's, behind the guard.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use super::Session;
+use super::channel::{Capabilities, Channel, Command};
+use super::guard::Guard;
+use super::reader::{Reader, Response};
+use super::response::{self, Condition, Line};
+use super::retry::{self, Kind, Result, SessionError};
+use super::wire::Wire;
+use crate::config::{Server, TlsMode};
+use crate::secret::Secret;
+use crate::stop::Stop;
+
+type Shared = Rc<RefCell<Channel>>;
+type Client = imap::Client<Guard>;
+
+/// Who logs in.
+pub struct Login<'a> {
+    /// User name as the server wants it.
+    pub user: &'a str,
+    /// Password.
+    pub password: &'a Secret,
+}
+
+/// Connects and logs in; `timeout` bounds connecting and every wait for the server.
+///
+/// # Errors
+/// What kind each failure is says [`Kind`]; texts name the host, the step and the server's words.
+pub fn open(server: &Server, login: &Login<'_>, timeout: Duration, stop: &Stop) -> Result<Session> {
+    let wire = Wire::connect(server, timeout, stop)?;
+    let channel = Rc::new(RefCell::new(Channel::new(Reader::new(wire))));
+    let mut client = imap::Client::new(Guard::new(Rc::clone(&channel)));
+    greeting(&channel, &mut client)
+        .map_err(|error| error.context(format!("greeting of {}", server.host)))?;
+    if server.tls == TlsMode::StartTls {
+        start_tls(server, &channel)?;
+    }
+    if channel.borrow().capabilities.is_empty() {
+        client
+            .capabilities()
+            .map_err(|error| crate_error(&channel, error, Kind::Refused).context("CAPABILITY"))?;
+    }
+    let before = std::mem::take(&mut channel.borrow_mut().capabilities);
+    let imap = authenticate(&channel, client, login, &before)
+        .map_err(|error| error.context(format!("login as {}", login.user)))?;
+    let mut session = Session { channel, imap };
+    session.after_login(before)?;
+    Ok(session)
+}
+
+fn greeting(channel: &Shared, client: &mut Client) -> Result<()> {
+    let bytes = client
+        .read_greeting()
+        .map_err(|error| crate_error(channel, error, Kind::Transient))?;
+    let response = Response {
+        bytes,
+        ..Response::default()
+    };
+    let refuse = |text: String| Err(SessionError::new(Kind::Permanent, text));
+    match response::classify(&response) {
+        Line::Untagged(status) if status.condition == Condition::Ok => Ok(()),
+        Line::Untagged(status) if status.condition == Condition::Preauth => refuse(
+            "PREAUTH: the connection is logged in already, and not as the account".to_owned(),
+        ),
+        _ => refuse(format!(
+            "this is no IMAP server, it says \"{}\"; check server.host and server.port",
+            response.shown()
+        )),
+    }
+}
+
+/// STARTTLS (RFC 3501 section 6.2.1); what was sent in plain text before it is forgotten.
+fn start_tls(server: &Server, channel: &Shared) -> Result<()> {
+    let mut channel = channel.borrow_mut();
+    let host = &server.host;
+    if channel.capabilities.is_empty() {
+        channel.run(&Command::new("CAPABILITY"), |_| {})?;
+    }
+    if !channel.capabilities.has("STARTTLS") {
+        let text = format!(
+            "{host} does not offer STARTTLS; there is no fall-back to plain text. \
+             Check server.port, or set ssl for implicit TLS"
+        );
+        return Err(SessionError::new(Kind::Permanent, text));
+    }
+    let status = channel.run(&Command::new("STARTTLS"), |_| {})?;
+    if status.condition != Condition::Ok {
+        let text = format!("STARTTLS with {host} is refused: {}", status.said());
+        return Err(SessionError::new(Kind::Permanent, text));
+    }
+    let injected = channel.reader().discard_buffered();
+    if injected > 0 {
+        warn!("{injected} bytes sent in plain text behind STARTTLS are ignored");
+    }
+    channel.capabilities = Capabilities::default();
+    channel.reader().wire().start_tls(server)
+}
+
+/// LOGIN, or AUTHENTICATE PLAIN (RFC 4616) where LOGIN is disabled or cannot carry the password.
+fn authenticate(
+    channel: &Shared,
+    client: Client,
+    login: &Login<'_>,
+    offered: &Capabilities,
+) -> Result<imap::Session<Guard>> {
+    let plain_text = |text: &str| text.bytes().all(|b| (0x20..0x7f).contains(&b));
+    let fits_login = plain_text(login.user) && plain_text(login.password.expose());
+    let sasl_plain = offered.has("AUTH=PLAIN");
+    let login_disabled = offered.has("LOGINDISABLED");
+    let outcome = if sasl_plain && (login_disabled || !fits_login) {
+        debug!("AUTHENTICATE PLAIN");
+        client.authenticate("PLAIN", &SaslPlain(login))
+    } else if login_disabled {
+        return Err(SessionError::new(
+            Kind::Permanent,
+            "the server disables LOGIN and offers no AUTH=PLAIN; \
+             if the connection is not encrypted, set ssl or starttls",
+        ));
+    } else {
+        debug!("LOGIN");
+        client.login(login.user, login.password.expose())
+    };
+    outcome.map_err(|(error, _client)| crate_error(channel, error, Kind::Authentication))
+}
+
+struct SaslPlain<'a>(&'a Login<'a>);
+
+impl imap::Authenticator for SaslPlain<'_> {
+    type Response = Vec<u8>;
+
+    fn process(&self, _challenge: &[u8]) -> Vec<u8> {
+        let (user, password) = (self.0.user, self.0.password.expose());
+        [b"\0", user.as_bytes(), b"\0", password.as_bytes()].concat()
+    }
+}
+
+/// The error behind one of the crate's, with the words of the server instead of the crate's.
+pub(super) fn crate_error(channel: &Shared, error: imap::Error, refused: Kind) -> SessionError {
+    match error {
+        imap::Error::Io(error) => match retry::from_io(&error) {
+            Some(inner) => inner.clone(),
+            None => SessionError::transport("talk to the server", &error),
+        },
+        imap::Error::No(_) | imap::Error::Bad(_) => match &channel.borrow().last_status {
+            Some(status) => SessionError::new(
+                retry::classify(status.code.as_deref(), &status.text, refused),
+                format!("the server says {}", status.said()),
+            ),
+            None => SessionError::new(refused, "the server refuses"),
+        },
+        imap::Error::Validate(_) => SessionError::new(
+            Kind::Permanent,
+            "user name or password holds a line break, which LOGIN cannot carry",
+        ),
+        _ => SessionError::new(Kind::Desync, "the server's answer does not fit the command"),
+    }
+}

@@ -1,0 +1,347 @@
+//! Cuts the server's bytes into responses (lines with literals inside) before anyone interprets them.
+//!
+//! So an odd response costs itself and never the session. Message bodies go to a sink while they
+//! arrive; all else is small and bounded. It knows no meaning beyond where a response ends.
+
+use std::io;
+
+use super::retry::{Kind, Result, SessionError};
+use super::wire::Wire;
+
+/// Longest line without its literals, in bytes.
+const MAX_LINE: usize = 64 * 1024;
+/// The same for the responses that list a whole account or mailbox.
+const MAX_LISTING: usize = 64 * 1024 * 1024;
+/// Largest literal that is taken at its word, in bytes.
+const MAX_LITERAL: u64 = 2 * 1024 * 1024 * 1024;
+/// Largest literal that is kept in memory, in bytes; only names and the like are literals beside bodies.
+const MAX_INLINE: u64 = 64 * 1024;
+/// Most bytes of one response kept in memory, its inline literals included.
+const MAX_RESPONSE: usize = 1024 * 1024;
+/// Read size; several TLS records (16 KiB) or a good part of a socket buffer.
+const BUFFER: usize = 256 * 1024;
+
+/// What a message body is written to while it arrives.
+pub trait BodySink {
+    /// A body of `announced` bytes begins; one that was begun before and not taken is void.
+    ///
+    /// # Errors
+    /// Any failure of the sink; it ends the session with [`Kind::Local`].
+    fn begin(&mut self, announced: u64) -> io::Result<()>;
+
+    /// The next bytes of the body.
+    ///
+    /// # Errors
+    /// As for [`BodySink::begin`].
+    fn write(&mut self, chunk: &[u8]) -> io::Result<()>;
+}
+
+/// For commands that fetch no bodies.
+pub struct NoBody;
+
+impl BodySink for NoBody {
+    fn begin(&mut self, _announced: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write(&mut self, _chunk: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// One response as it came: a line, its literals in place, its end of line included.
+#[derive(Debug, Default, Clone)]
+pub struct Response {
+    /// The bytes, without those of the literals that are named in `elsewhere`.
+    pub bytes: Vec<u8>,
+    /// Offsets, each just behind a literal's announcement, where the literal's bytes were left out.
+    pub elsewhere: Vec<usize>,
+    /// How many bodies went to the sink.
+    pub bodies: usize,
+}
+
+impl Response {
+    /// The bytes without the end of line.
+    #[must_use]
+    pub fn line(&self) -> &[u8] {
+        let line = self.bytes.strip_suffix(b"\n").unwrap_or(&self.bytes);
+        line.strip_suffix(b"\r").unwrap_or(line)
+    }
+
+    /// The line for a log or an error: ASCII only, at most 200 characters.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let line = self.line();
+        let mut shown = line[..line.len().min(200)].escape_ascii().to_string();
+        if line.len() > 200 {
+            shown.push('…');
+        }
+        shown
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.elsewhere.clear();
+        self.bodies = 0;
+    }
+}
+
+/// Reads responses from a [`Wire`].
+pub struct Reader {
+    wire: Wire,
+    buffer: Box<[u8]>,
+    start: usize,
+    end: usize,
+}
+
+impl Reader {
+    /// A reader at the beginning of the server's bytes.
+    #[must_use]
+    pub fn new(wire: Wire) -> Self {
+        Self {
+            wire,
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            start: 0,
+            end: 0,
+        }
+    }
+
+    /// The connection, to write to.
+    pub fn wire(&mut self) -> &mut Wire {
+        &mut self.wire
+    }
+
+    /// Forgets what was read and not yet used: before a TLS handshake it was sent by anybody
+    /// (RFC 9051 section 11.3, "STARTTLS" injection). Returns the number of bytes.
+    pub fn discard_buffered(&mut self) -> usize {
+        let discarded = self.end - self.start;
+        (self.start, self.end) = (0, 0);
+        discarded
+    }
+
+    /// Reads the next response into `response`; a body goes to `sink`.
+    ///
+    /// On an error `response` holds what had arrived of it.
+    ///
+    /// # Errors
+    /// Those of [`Wire::read`]; [`Kind::Desync`] for a line or literal over the limits; [`Kind::Local`] from the sink.
+    pub fn read_response(
+        &mut self,
+        response: &mut Response,
+        sink: &mut dyn BodySink,
+    ) -> Result<()> {
+        response.clear();
+        loop {
+            let from = response.bytes.len();
+            self.read_line(response)?;
+            let Some(announcement) = literal_at_end(&response.bytes, from) else {
+                return Ok(());
+            };
+            let size = announcement.size.filter(|size| *size <= MAX_LITERAL);
+            let Some(size) = size else {
+                let text = format!("a literal of more than 2 GiB: {}", response.shown());
+                return Err(SessionError::new(Kind::Desync, text));
+            };
+            if announcement.is_body {
+                response.elsewhere.push(response.bytes.len());
+                response.bodies += 1;
+                sink.begin(size).map_err(|error| local(&error))?;
+                self.stream_literal(size, sink)?;
+            } else if size <= MAX_INLINE && response.bytes.len() < limit(&response.bytes) {
+                self.read_literal(size, &mut response.bytes)?;
+            } else {
+                response.elsewhere.push(response.bytes.len());
+                self.stream_literal(size, &mut NoBody)?;
+            }
+        }
+    }
+
+    fn read_line(&mut self, response: &mut Response) -> Result<()> {
+        let from = response.bytes.len();
+        loop {
+            let unread = &self.buffer[self.start..self.end];
+            let newline = unread.iter().position(|byte| *byte == b'\n');
+            let take = newline.map_or(unread.len(), |at| at + 1);
+            response.bytes.extend_from_slice(&unread[..take]);
+            self.start += take;
+            if newline.is_some() {
+                return Ok(());
+            }
+            let length = response.bytes.len();
+            if length > limit(&response.bytes) || from > 0 && length - from > MAX_LISTING {
+                let text = format!("a line without end: {}", response.shown());
+                return Err(SessionError::new(Kind::Desync, text));
+            }
+            self.fill()?;
+        }
+    }
+
+    fn read_literal(&mut self, size: u64, into: &mut Vec<u8>) -> Result<()> {
+        self.each_chunk(size, |chunk| {
+            into.extend_from_slice(chunk);
+            Ok(())
+        })
+    }
+
+    fn stream_literal(&mut self, size: u64, sink: &mut dyn BodySink) -> Result<()> {
+        self.each_chunk(size, |chunk| {
+            sink.write(chunk).map_err(|error| local(&error))
+        })
+    }
+
+    fn each_chunk(&mut self, size: u64, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let mut left = size;
+        while left > 0 {
+            if self.start == self.end {
+                self.fill()?;
+            }
+            let there = self.end - self.start;
+            let count = usize::try_from(left).map_or(there, |left| left.min(there));
+            take(&self.buffer[self.start..self.start + count])?;
+            self.start += count;
+            left -= count as u64;
+        }
+        Ok(())
+    }
+
+    /// Reads more; everything read before has been used.
+    fn fill(&mut self) -> Result<()> {
+        (self.start, self.end) = (0, 0);
+        self.end = self.wire.read(&mut self.buffer)?;
+        Ok(())
+    }
+}
+
+fn local(error: &io::Error) -> SessionError {
+    SessionError::new(Kind::Local, error.to_string())
+}
+
+/// How many bytes of this response may be held.
+fn limit(bytes: &[u8]) -> usize {
+    const LISTINGS: [&[u8]; 7] = [
+        b"* LIST ",
+        b"* LSUB ",
+        b"* SEARCH",
+        b"* ESEARCH",
+        b"* CAPABILITY",
+        b"* STATUS ",
+        b"* VANISHED",
+    ];
+    let is_listing = |start: &&[u8]| {
+        bytes
+            .get(..start.len())
+            .is_some_and(|begin| begin.eq_ignore_ascii_case(start))
+    };
+    if LISTINGS.iter().any(is_listing) {
+        MAX_LISTING
+    } else if bytes.contains(&b'\n') {
+        MAX_RESPONSE
+    } else {
+        MAX_LINE
+    }
+}
+
+struct Announcement {
+    /// `None` for a number that does not fit.
+    size: Option<u64>,
+    is_body: bool,
+}
+
+/// The literal that the last line of `bytes` (it begins at `from`) announces: `{n}`, `{n+}` or `~{n}`.
+///
+/// Only data may hold one; a status text that happens to end so is a text (RFC 3501 section 9, `resp-text`).
+fn literal_at_end(bytes: &[u8], from: usize) -> Option<Announcement> {
+    let line = &bytes[from..];
+    let line = line.strip_suffix(b"\n")?;
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let inner = line.strip_suffix(b"}")?;
+    let inner = inner.strip_suffix(b"+").unwrap_or(inner);
+    let digits = inner
+        .iter()
+        .rev()
+        .take_while(|b| b.is_ascii_digit())
+        .count();
+    let before = inner[..inner.len() - digits].strip_suffix(b"{")?;
+    if digits == 0 || !holds_data(bytes) {
+        return None;
+    }
+    let number = std::str::from_utf8(&inner[inner.len() - digits..]).ok()?;
+    let before = before.strip_suffix(b"~").unwrap_or(before);
+    Some(Announcement {
+        size: number.parse().ok(),
+        is_body: is_fetch(bytes) && ends_with_body_name(before),
+    })
+}
+
+/// An untagged response that is not a status response.
+fn holds_data(bytes: &[u8]) -> bool {
+    const TEXTS: [&[u8]; 5] = [b"OK", b"NO", b"BAD", b"BYE", b"PREAUTH"];
+    let Some(rest) = bytes.strip_prefix(b"* ") else {
+        return false;
+    };
+    let word = rest.split(u8::is_ascii_whitespace).next();
+    word.is_some_and(|word| !TEXTS.iter().any(|text| word.eq_ignore_ascii_case(text)))
+}
+
+/// `* n FETCH` or `* n UIDFETCH` (RFC 9586).
+fn is_fetch(bytes: &[u8]) -> bool {
+    let mut words = bytes[..bytes.len().min(64)]
+        .split(|b| *b == b' ')
+        .filter(|word| !word.is_empty())
+        .skip(2);
+    words.next().is_some_and(|word| {
+        word.eq_ignore_ascii_case(b"FETCH") || word.eq_ignore_ascii_case(b"UIDFETCH")
+    })
+}
+
+/// The attribute that holds a whole message: `BODY[]`, `BODY[]<0>`, `BINARY[]` or `RFC822`.
+fn ends_with_body_name(before: &[u8]) -> bool {
+    let before = before.trim_ascii_end();
+    let name_at = before
+        .iter()
+        .rposition(|b| *b == b' ' || *b == b'(')
+        .map_or(0, |at| at + 1);
+    is_body_name(&before[name_at..])
+}
+
+/// True for the name of an attribute that holds a whole message.
+#[must_use]
+pub fn is_body_name(name: &[u8]) -> bool {
+    let name = name.strip_suffix(b"<0>").unwrap_or(name);
+    [b"BODY[]".as_slice(), b"RFC822", b"BINARY[]", b"BODY.PEEK[]"]
+        .iter()
+        .any(|body| name.eq_ignore_ascii_case(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn announced(line: &str) -> Option<(Option<u64>, bool)> {
+        literal_at_end(line.as_bytes(), 0).map(|found| (found.size, found.is_body))
+    }
+
+    #[test]
+    fn only_data_announces_literals() {
+        let cases = [
+            ("* 1 FETCH (UID 5 BODY[] {10}\r\n", Some((Some(10), true))),
+            ("* 1 fetch (body[] ~{10}\r\n", Some((Some(10), true))),
+            ("* 1 FETCH (RFC822 {0}\r\n", Some((Some(0), true))),
+            ("* 1 FETCH (BODY[]<0> {3}\n", Some((Some(3), true))),
+            ("* 1 FETCH (X-NAME {3}\r\n", Some((Some(3), false))),
+            ("* LIST () \"/\" {4}\r\n", Some((Some(4), false))),
+            ("* LIST () \"/\" {4+}\r\n", Some((Some(4), false))),
+            (
+                "* 1 FETCH (BODY[] {99999999999999999999}\r\n",
+                Some((None, true)),
+            ),
+            ("* OK look at this {10}\r\n", None),
+            ("a1 NO bad literal {10}\r\n", None),
+            ("* LIST () \"/\" \"x{4}\"\r\n", None),
+            ("* 1 FETCH (BODY[] {}\r\n", None),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(announced(line), expected, "{line}");
+        }
+    }
+}

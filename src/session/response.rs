@@ -1,0 +1,641 @@
+//! The server's responses as our types: status lines, LIST, STATUS, EXAMINE data, FETCH attributes.
+//!
+//! Byte-oriented and lenient: attributes in any order and case, unknown ones skipped. What cannot be
+//! understood is an error of that one response. It knows no connection.
+
+use std::borrow::Cow;
+
+use super::reader::{Response, is_body_name};
+
+/// OK, NO, BAD, or the untagged-only BYE and PREAUTH (RFC 3501 section 7.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// The command succeeded, or information.
+    Ok,
+    /// The command failed.
+    No,
+    /// The command was not understood.
+    Bad,
+    /// The server closes the connection.
+    Bye,
+    /// The connection is logged in already.
+    Preauth,
+}
+
+/// A status response: its condition, response code and text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// OK, NO, BAD, BYE or PREAUTH.
+    pub condition: Condition,
+    /// What stands in the brackets, without them.
+    pub code: Option<String>,
+    /// The text for people; 8-bit bytes that are not UTF-8 are replaced.
+    pub text: String,
+}
+
+impl Status {
+    /// Code and text as the server said them, for errors and reports.
+    #[must_use]
+    pub fn said(&self) -> String {
+        let condition = match self.condition {
+            Condition::Ok => "OK",
+            Condition::No => "NO",
+            Condition::Bad => "BAD",
+            Condition::Bye => "BYE",
+            Condition::Preauth => "PREAUTH",
+        };
+        let text = self.text.chars().filter(|c| !c.is_control());
+        let text: String = text.take(500).collect();
+        match &self.code {
+            Some(code) => format!("{condition} [{code}] {text}"),
+            None => format!("{condition} {text}"),
+        }
+    }
+
+    /// The argument of the response code `name`, for example of `UIDNEXT 12`.
+    #[must_use]
+    pub fn code_argument(&self, name: &str) -> Option<&str> {
+        let code = self.code.as_deref()?;
+        let (head, rest) = code.split_once(' ').unwrap_or((code, ""));
+        head.eq_ignore_ascii_case(name).then(|| rest.trim())
+    }
+}
+
+/// What kind of line a response is.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Line<'a> {
+    /// The end of the command with this tag.
+    Tagged(&'a str, Status),
+    /// `+`: the server waits for more of the command.
+    Continuation,
+    /// `* OK`, `* NO`, `* BAD`, `* BYE`, `* PREAUTH`.
+    Untagged(Status),
+    /// Any other `*` line.
+    Data,
+    /// Nothing that IMAP knows.
+    Garbage,
+}
+
+/// Tells what kind of line a response is.
+#[must_use]
+pub fn classify(response: &Response) -> Line<'_> {
+    let line = response.line();
+    if line.starts_with(b"+") {
+        return Line::Continuation;
+    }
+    let Some(space) = line.iter().position(|b| *b == b' ') else {
+        return Line::Garbage;
+    };
+    let (tag, rest) = (&line[..space], line[space..].trim_ascii_start());
+    let status = parse_status(rest);
+    match (tag, status) {
+        (b"*", Some(status)) => Line::Untagged(status),
+        (b"*", None) => Line::Data,
+        (tag, Some(status)) => match std::str::from_utf8(tag) {
+            Ok(tag) if tag.bytes().all(|b| b.is_ascii_alphanumeric()) => Line::Tagged(tag, status),
+            _ => Line::Garbage,
+        },
+        _ => Line::Garbage,
+    }
+}
+
+fn parse_status(rest: &[u8]) -> Option<Status> {
+    let end = rest
+        .iter()
+        .position(u8::is_ascii_whitespace)
+        .unwrap_or(rest.len());
+    let condition = match rest[..end].to_ascii_uppercase().as_slice() {
+        b"OK" => Condition::Ok,
+        b"NO" => Condition::No,
+        b"BAD" => Condition::Bad,
+        b"BYE" => Condition::Bye,
+        b"PREAUTH" => Condition::Preauth,
+        _ => return None,
+    };
+    let text = String::from_utf8_lossy(rest[end..].trim_ascii()).into_owned();
+    let (code, text) = split_code(&text);
+    Some(Status {
+        condition,
+        code,
+        text,
+    })
+}
+
+/// `[CODE arguments] text`; flags in a PERMANENTFLAGS list may hold brackets themselves.
+fn split_code(text: &str) -> (Option<String>, String) {
+    let Some(rest) = text.strip_prefix('[') else {
+        return (None, text.to_owned());
+    };
+    let first = rest.find(']');
+    let end = match rest.find('(') {
+        Some(open) if first.is_none_or(|close| open < close) => {
+            rest.find(")]").map(|at| at + 1).or(first)
+        }
+        _ => first,
+    };
+    match end {
+        Some(end) => (
+            Some(rest[..end].trim().to_owned()),
+            rest[end + 1..].trim().to_owned(),
+        ),
+        None => (None, text.to_owned()),
+    }
+}
+
+/// One mailbox of a LIST or LSUB response (RFC 3501 section 7.2.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Attributes as sent, for example `\HasNoChildren`, `\Sent`.
+    pub attributes: Vec<String>,
+    /// The hierarchy delimiter; `None` for NIL, a flat name.
+    pub delimiter: Option<char>,
+    /// The name, the exact bytes without quoting.
+    pub name: Vec<u8>,
+}
+
+impl Listed {
+    /// True for the attribute in any case, given with its backslash.
+    #[must_use]
+    pub fn has(&self, attribute: &str) -> bool {
+        self.attributes
+            .iter()
+            .any(|given| given.eq_ignore_ascii_case(attribute))
+    }
+}
+
+/// The numbers of a STATUS response (RFC 3501 section 7.2.4), each where the server sent it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MailboxStatus {
+    /// Number of messages.
+    pub messages: Option<u64>,
+    /// The next UID; all present ones are below.
+    pub uidnext: Option<u32>,
+    /// Validity of the UIDs.
+    pub uidvalidity: Option<u32>,
+    /// Highest mod-sequence (RFC 7162); `None` also for 0, which means "not kept".
+    pub highestmodseq: Option<u64>,
+}
+
+/// A value inside a response.
+#[derive(Debug, PartialEq, Eq)]
+enum Value<'a> {
+    Nil,
+    Atom(&'a [u8]),
+    Text(Cow<'a, [u8]>),
+    /// A literal of so many bytes that is not in the response.
+    Elsewhere(u64),
+    /// The bytes between the parentheses.
+    List(&'a [u8]),
+}
+
+impl Value<'_> {
+    fn into_bytes(self) -> Option<Vec<u8>> {
+        match self {
+            Value::Atom(bytes) => Some(bytes.to_vec()),
+            Value::Text(bytes) => Some(bytes.into_owned()),
+            Value::Nil | Value::Elsewhere(_) | Value::List(_) => None,
+        }
+    }
+}
+
+type Parsed<T> = Result<T, &'static str>;
+
+/// Walks over the bytes of one response.
+struct Scanner<'a> {
+    response: &'a Response,
+    at: usize,
+    end: usize,
+}
+
+impl<'a> Scanner<'a> {
+    fn new(response: &'a Response) -> Self {
+        Self {
+            response,
+            at: 0,
+            end: response.line().len(),
+        }
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        &self.response.bytes[self.at..self.end]
+    }
+
+    fn skip_spaces(&mut self) {
+        while self
+            .rest()
+            .first()
+            .is_some_and(|b| *b == b' ' || *b == b'\t')
+        {
+            self.at += 1;
+        }
+    }
+
+    fn eat(&mut self, byte: u8) -> bool {
+        let found = self.rest().first() == Some(&byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Bytes up to a space, a parenthesis or the end.
+    fn word(&mut self) -> &'a [u8] {
+        self.skip_spaces();
+        let rest = self.rest();
+        let end = rest
+            .iter()
+            .position(|b| matches!(b, b' ' | b'(' | b')' | b'\r' | b'\n'))
+            .unwrap_or(rest.len());
+        self.at += end;
+        &rest[..end]
+    }
+
+    /// The name of a FETCH attribute; a section in brackets belongs to it.
+    fn attribute_name(&mut self) -> &'a [u8] {
+        self.skip_spaces();
+        let start = self.at;
+        let mut in_section = false;
+        while let Some(byte) = self.rest().first() {
+            match byte {
+                b'[' => in_section = true,
+                b']' => in_section = false,
+                b' ' | b'(' | b')' | b'\r' | b'\n' if !in_section => break,
+                _ => {}
+            }
+            self.at += 1;
+        }
+        &self.response.bytes[start..self.at]
+    }
+
+    fn value(&mut self) -> Parsed<Value<'a>> {
+        self.skip_spaces();
+        match self.rest().first() {
+            Some(b'"') => self.quoted().map(Value::Text),
+            Some(b'(') => self.list().map(Value::List),
+            Some(b'{') => self.literal(),
+            Some(b'~') if self.rest().get(1) == Some(&b'{') => {
+                self.at += 1;
+                self.literal()
+            }
+            Some(b')') | None => Err("a value is missing"),
+            Some(_) => {
+                let word = self.word();
+                if word.eq_ignore_ascii_case(b"NIL") {
+                    Ok(Value::Nil)
+                } else {
+                    Ok(Value::Atom(word))
+                }
+            }
+        }
+    }
+
+    fn quoted(&mut self) -> Parsed<Cow<'a, [u8]>> {
+        let rest = &self.rest()[1..];
+        let plain = rest
+            .iter()
+            .position(|b| matches!(b, b'"' | b'\\'))
+            .ok_or("a quoted string without end")?;
+        if rest[plain] == b'"' {
+            self.at += plain + 2;
+            return Ok(Cow::Borrowed(&rest[..plain]));
+        }
+        let mut text = Vec::new();
+        let mut bytes = rest.iter().enumerate();
+        while let Some((at, byte)) = bytes.next() {
+            match byte {
+                b'"' => {
+                    self.at += at + 2;
+                    return Ok(Cow::Owned(text));
+                }
+                b'\\' => text.extend(bytes.next().map(|(_, escaped)| *escaped)),
+                other => text.push(*other),
+            }
+        }
+        Err("a quoted string without end")
+    }
+
+    fn literal(&mut self) -> Parsed<Value<'a>> {
+        let rest = self.rest();
+        let line = rest
+            .iter()
+            .position(|b| *b == b'\n')
+            .ok_or("a literal without bytes")?;
+        let digits: Vec<u8> = rest[1..line]
+            .iter()
+            .copied()
+            .take_while(u8::is_ascii_digit)
+            .collect();
+        let size: u64 = std::str::from_utf8(&digits)
+            .ok()
+            .and_then(|digits| digits.parse().ok())
+            .ok_or("a literal without size")?;
+        self.at += line + 1;
+        if self.response.elsewhere.contains(&self.at) {
+            return Ok(Value::Elsewhere(size));
+        }
+        let size = usize::try_from(size).map_err(|_| "a literal too large")?;
+        let bytes = self.rest().get(..size).ok_or("a literal cut short")?;
+        self.at += size;
+        Ok(Value::Text(Cow::Borrowed(bytes)))
+    }
+
+    /// True where an attribute may end: behind it comes a blank or the closing parenthesis.
+    fn at_separator(&self) -> bool {
+        matches!(self.rest().first(), Some(b' ' | b')'))
+    }
+
+    fn list(&mut self) -> Parsed<&'a [u8]> {
+        let start = self.at + 1;
+        let mut depth = 0_usize;
+        while let Some(byte) = self.rest().first() {
+            match byte {
+                b'(' => depth += 1,
+                b')' => depth -= 1,
+                b'"' => {
+                    self.quoted()?;
+                    continue;
+                }
+                b'{' => {
+                    self.literal()?;
+                    continue;
+                }
+                _ => {}
+            }
+            self.at += 1;
+            if depth == 0 {
+                return Ok(&self.response.bytes[start..self.at - 1]);
+            }
+        }
+        Err("a list without end")
+    }
+
+    /// Words between parentheses, for flags and attributes: anything but space and `)` belongs to one.
+    fn words_in_parentheses(&mut self) -> Parsed<Vec<String>> {
+        self.skip_spaces();
+        if !self.eat(b'(') {
+            return Err("an opening parenthesis is missing");
+        }
+        let rest = self.rest();
+        let end = rest
+            .iter()
+            .position(|b| *b == b')')
+            .ok_or("a closing parenthesis is missing")?;
+        self.at += end + 1;
+        Ok(rest[..end]
+            .split(u8::is_ascii_whitespace)
+            .filter(|word| !word.is_empty())
+            .map(|word| String::from_utf8_lossy(word).into_owned())
+            .collect())
+    }
+}
+
+fn number<T: std::str::FromStr>(bytes: &[u8]) -> Option<T> {
+    std::str::from_utf8(bytes).ok()?.trim().parse().ok()
+}
+
+/// Begins to scan `* NAME …`; `None` when the response is another one.
+fn data<'a>(response: &'a Response, name: &[u8]) -> Option<Scanner<'a>> {
+    let mut scanner = Scanner::new(response);
+    (scanner.word() == b"*" && scanner.word().eq_ignore_ascii_case(name)).then_some(scanner)
+}
+
+/// The mailbox of a `* LIST` or `* LSUB` line, `None` for other responses.
+///
+/// # Errors
+/// What is wrong with a LIST line.
+#[must_use]
+pub fn parse_list(response: &Response, name: &str) -> Option<Parsed<Listed>> {
+    data(response, name.as_bytes()).map(list_line)
+}
+
+fn list_line(mut scanner: Scanner<'_>) -> Parsed<Listed> {
+    let attributes = scanner.words_in_parentheses()?;
+    let delimiter = match scanner.value()? {
+        Value::Nil => None,
+        other => {
+            let bytes = other.into_bytes().ok_or("the delimiter is not a string")?;
+            let text = String::from_utf8_lossy(&bytes);
+            text.chars().next()
+        }
+    };
+    scanner.skip_spaces();
+    let rest = scanner.rest();
+    let name = match rest.first() {
+        None => return Err("the mailbox name is missing"),
+        Some(b'"' | b'{' | b'~') => scanner.value()?.into_bytes(),
+        // Unquoted: extended data (RFC 5258) may follow in parentheses, else all of it is the name.
+        Some(_) => {
+            let end = rest.windows(2).position(|pair| pair == b" (");
+            Some(rest[..end.unwrap_or(rest.len())].trim_ascii_end().to_vec())
+        }
+    };
+    let name = name.ok_or("the mailbox name is no string, or is too long")?;
+    if name.is_empty() {
+        return Err("the mailbox name is empty");
+    }
+    Ok(Listed {
+        attributes,
+        delimiter,
+        name,
+    })
+}
+
+/// The mailbox and numbers of a `* STATUS` line, `None` for other responses.
+///
+/// # Errors
+/// What is wrong with a STATUS line. A number that cannot be read is left out.
+#[must_use]
+pub fn parse_mailbox_status(response: &Response) -> Option<Parsed<(Vec<u8>, MailboxStatus)>> {
+    data(response, b"STATUS").map(status_line)
+}
+
+fn status_line(mut scanner: Scanner<'_>) -> Parsed<(Vec<u8>, MailboxStatus)> {
+    let name = scanner.value()?.into_bytes();
+    let name = name.ok_or("the mailbox name is missing")?;
+    let words = scanner.words_in_parentheses()?;
+    let mut status = MailboxStatus::default();
+    for pair in words.chunks(2) {
+        let [item, value] = pair else { continue };
+        match item.to_ascii_uppercase().as_str() {
+            "MESSAGES" => status.messages = value.parse().ok(),
+            "UIDNEXT" => status.uidnext = value.parse().ok().filter(|n| *n > 0),
+            "UIDVALIDITY" => status.uidvalidity = value.parse().ok().filter(|n| *n > 0),
+            "HIGHESTMODSEQ" => status.highestmodseq = value.parse().ok().filter(|n| *n > 0),
+            _ => {}
+        }
+    }
+    Ok((name, status))
+}
+
+/// The number of a `* n EXISTS` line.
+#[must_use]
+pub fn parse_exists(response: &Response) -> Option<u64> {
+    numbered(response, b"EXISTS")
+}
+
+/// The number of a `* n EXPUNGE` line.
+#[must_use]
+pub fn parse_expunge(response: &Response) -> Option<u64> {
+    numbered(response, b"EXPUNGE")
+}
+
+fn numbered(response: &Response, name: &[u8]) -> Option<u64> {
+    let mut scanner = Scanner::new(response);
+    if scanner.word() != b"*" {
+        return None;
+    }
+    let count = number(scanner.word())?;
+    scanner.word().eq_ignore_ascii_case(name).then_some(count)
+}
+
+/// The words of a `* CAPABILITY` line, in upper case.
+#[must_use]
+pub fn parse_capability(response: &Response) -> Option<Vec<String>> {
+    let scanner = data(response, b"CAPABILITY")?;
+    Some(capability_words(&String::from_utf8_lossy(scanner.rest())))
+}
+
+/// Splits capabilities, however many blanks stand between them.
+#[must_use]
+pub fn capability_words(text: &str) -> Vec<String> {
+    text.split_ascii_whitespace()
+        .map(str::to_ascii_uppercase)
+        .collect()
+}
+
+/// A message body as a FETCH response names it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Body {
+    /// The response is about other attributes.
+    #[default]
+    Absent,
+    /// `NIL`: the server cannot give it.
+    Nil,
+    /// So many bytes went to the sink.
+    Streamed(u64),
+    /// It came as a quoted string.
+    Quoted(Vec<u8>),
+}
+
+/// The attributes of one FETCH response (RFC 3501 section 7.4.2), each where it was there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FetchData {
+    /// Message sequence number; 0 for `UIDFETCH`, which has none.
+    pub sequence: u64,
+    /// UID.
+    pub uid: Option<u32>,
+    /// Flags and keywords as sent.
+    pub flags: Option<Vec<String>>,
+    /// INTERNALDATE as sent; the inner `None` is NIL.
+    pub internaldate: Option<Option<String>>,
+    /// RFC822.SIZE where it is a sane number, in bytes.
+    pub size: Option<u64>,
+    /// The body.
+    pub body: Body,
+}
+
+/// The attributes of a `* n FETCH` line, `None` for other responses.
+///
+/// # Errors
+/// What is wrong with a FETCH line; nothing of it can be believed then.
+#[must_use]
+pub fn parse_fetch(response: &Response) -> Option<Parsed<FetchData>> {
+    let mut scanner = Scanner::new(response);
+    if scanner.word() != b"*" {
+        return None;
+    }
+    let count = number::<u64>(scanner.word())?;
+    let name = scanner.word();
+    if name.eq_ignore_ascii_case(b"FETCH") {
+        return Some(fetch_line(scanner, count, None));
+    }
+    if name.eq_ignore_ascii_case(b"UIDFETCH") {
+        let uid = u32::try_from(count).ok().filter(|uid| *uid > 0);
+        return Some(fetch_line(scanner, 0, uid));
+    }
+    None
+}
+
+fn fetch_line(mut scanner: Scanner<'_>, sequence: u64, uid: Option<u32>) -> Parsed<FetchData> {
+    scanner.skip_spaces();
+    if !scanner.eat(b'(') {
+        return Err("an opening parenthesis is missing");
+    }
+    let mut data = FetchData {
+        sequence,
+        uid,
+        ..FetchData::default()
+    };
+    loop {
+        scanner.skip_spaces();
+        if scanner.eat(b')') {
+            break;
+        }
+        let name = scanner.attribute_name();
+        if name.is_empty() {
+            return Err("an attribute name is missing, or the body was longer than announced");
+        }
+        fetch_attribute(&mut scanner, name, &mut data)?;
+        if !scanner.at_separator() {
+            return Err("an attribute does not end where it should, or the body was longer than announced");
+        }
+    }
+    if !scanner.rest().trim_ascii().is_empty() {
+        return Err("there is more behind the closing parenthesis");
+    }
+    Ok(data)
+}
+
+fn fetch_attribute(scanner: &mut Scanner<'_>, name: &[u8], data: &mut FetchData) -> Parsed<()> {
+    match name.to_ascii_uppercase().as_slice() {
+        b"FLAGS" => data.flags = Some(scanner.words_in_parentheses()?),
+        b"INTERNALDATE" => data.internaldate = Some(internal_date(scanner)?),
+        b"UID" => {
+            let value = scanner.value()?.into_bytes().unwrap_or_default();
+            let uid = number(&value).filter(|uid| *uid > 0);
+            data.uid = Some(uid.ok_or("the UID is no number from 1 to 4294967295")?);
+        }
+        b"RFC822.SIZE" => {
+            let value = scanner.value()?.into_bytes().unwrap_or_default();
+            data.size = number(&value);
+        }
+        name if is_body_name(name) => {
+            if data.body != Body::Absent {
+                return Err("two bodies in one response");
+            }
+            data.body = match scanner.value()? {
+                Value::Nil => Body::Nil,
+                Value::Elsewhere(size) => Body::Streamed(size),
+                Value::Text(bytes) => Body::Quoted(bytes.into_owned()),
+                Value::Atom(_) | Value::List(_) => return Err("the body is not a string"),
+            };
+        }
+        _ => {
+            scanner.value()?;
+        }
+    }
+    Ok(())
+}
+
+/// Quoted, NIL, or (seen in the field) the bare words of a date.
+fn internal_date(scanner: &mut Scanner<'_>) -> Parsed<Option<String>> {
+    scanner.skip_spaces();
+    let text = match scanner.value()? {
+        Value::Atom(date) => {
+            let mut words = vec![date];
+            while words.len() < 3
+                && scanner.rest().first() == Some(&b' ')
+                && scanner
+                    .rest()
+                    .get(1)
+                    .is_some_and(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-'))
+            {
+                words.push(scanner.word());
+            }
+            Some(words.join(&b' '))
+        }
+        other => other.into_bytes(),
+    };
+    Ok(text.map(|text| String::from_utf8_lossy(&text).into_owned()))
+}
+
+#[cfg(test)]
+mod tests;

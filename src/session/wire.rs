@@ -1,0 +1,238 @@
+//! The bytes: TCP, implicit TLS and STARTTLS, with time-outs on connecting, reading and writing.
+//!
+//! It knows nothing of IMAP but the order in which TLS begins.
+
+use std::io::{self, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use native_tls::{Certificate, HandshakeError, TlsConnector, TlsStream};
+
+use super::retry::{Kind, Result, SessionError};
+use crate::config::{Server, TlsMode};
+use crate::stop::Stop;
+
+/// How often a waiting read looks whether the run was asked to stop.
+const TICK: Duration = Duration::from_millis(250);
+/// How long a read that brings nothing goes on after the run was asked to stop.
+const PATIENCE_WHEN_STOPPING: Duration = Duration::from_secs(2);
+
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+    /// While TLS is being negotiated, and for good when that failed.
+    Closed,
+}
+
+/// One connection to a server.
+pub struct Wire {
+    stream: Stream,
+    timeout: Duration,
+    stop: Stop,
+}
+
+impl Wire {
+    /// Connects, and negotiates TLS at once where the server wants it so.
+    ///
+    /// # Errors
+    /// [`Kind::Permanent`] when the name does not resolve or the certificate is not trusted, else [`Kind::Transient`].
+    pub fn connect(server: &Server, timeout: Duration, stop: &Stop) -> Result<Self> {
+        let tcp = connect_tcp(server, timeout)?;
+        let setup = |error: &io::Error| SessionError::transport("set up the connection", error);
+        tcp.set_nodelay(true).map_err(|error| setup(&error))?;
+        tcp.set_read_timeout(Some(TICK.min(timeout)))
+            .and_then(|()| tcp.set_write_timeout(Some(timeout)))
+            .map_err(|error| setup(&error))?;
+        let mut wire = Self {
+            stream: Stream::Plain(tcp),
+            timeout,
+            stop: stop.clone(),
+        };
+        if server.tls == TlsMode::Implicit {
+            wire.start_tls(server)?;
+        }
+        Ok(wire)
+    }
+
+    /// Negotiates TLS on the open connection.
+    ///
+    /// # Errors
+    /// [`Kind::Permanent`] when the certificate is not trusted; the connection is closed then.
+    pub fn start_tls(&mut self, server: &Server) -> Result<()> {
+        let Stream::Plain(tcp) = std::mem::replace(&mut self.stream, Stream::Closed) else {
+            return Err(SessionError::new(Kind::Permanent, "TLS is on already"));
+        };
+        let connector = connector(server)?;
+        let began = Instant::now();
+        let mut attempt = connector.connect(&server.host, tcp);
+        let tls = loop {
+            match attempt {
+                Ok(tls) => break tls,
+                Err(HandshakeError::WouldBlock(halfway)) => {
+                    self.check_wait(began.elapsed(), "TLS handshake")?;
+                    attempt = halfway.handshake();
+                }
+                Err(HandshakeError::Failure(error)) => return Err(handshake_error(server, &error)),
+            }
+        };
+        self.stream = Stream::Tls(Box::new(tls));
+        Ok(())
+    }
+
+    /// Reads what is there, waiting up to the time-out for the first byte; never returns 0.
+    ///
+    /// # Errors
+    /// [`Kind::Transient`] on a lost connection or time-out, [`Kind::Stopped`] when the run is being stopped.
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let began = Instant::now();
+        loop {
+            let result = match &mut self.stream {
+                Stream::Plain(tcp) => tcp.read(buffer),
+                Stream::Tls(tls) => tls.read(buffer),
+                Stream::Closed => Err(io::ErrorKind::NotConnected.into()),
+            };
+            match result {
+                Ok(0) => {
+                    let end = io::ErrorKind::UnexpectedEof.into();
+                    return Err(SessionError::transport("read from the server", &end));
+                }
+                Ok(count) => return Ok(count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if is_timeout(&error) => {
+                    self.check_wait(began.elapsed(), "read from the server")?;
+                }
+                Err(error) => return Err(SessionError::transport("read from the server", &error)),
+            }
+        }
+    }
+
+    /// Writes all bytes.
+    ///
+    /// # Errors
+    /// [`Kind::Transient`] on a lost connection or time-out.
+    pub fn write_all(&mut self, bytes: &[u8]) -> Result<()> {
+        let result = match &mut self.stream {
+            Stream::Plain(tcp) => tcp.write_all(bytes),
+            Stream::Tls(tls) => tls.write_all(bytes).and_then(|()| tls.flush()),
+            Stream::Closed => Err(io::ErrorKind::NotConnected.into()),
+        };
+        result.map_err(|error| {
+            if is_timeout(&error) {
+                return self.timed_out("write to the server");
+            }
+            SessionError::transport("write to the server", &error)
+        })
+    }
+
+    fn check_wait(&self, waited: Duration, doing: &str) -> Result<()> {
+        if waited >= self.timeout {
+            return Err(self.timed_out(doing));
+        }
+        if waited >= PATIENCE_WHEN_STOPPING && self.stop.requested() {
+            return Err(SessionError::new(Kind::Stopped, "the run was stopped"));
+        }
+        Ok(())
+    }
+
+    fn timed_out(&self, doing: &str) -> SessionError {
+        let seconds = self.timeout.as_secs_f64();
+        SessionError::new(
+            Kind::Transient,
+            format!("{doing}: no answer for {seconds} s (--imap-timeout)"),
+        )
+    }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
+}
+
+fn connect_tcp(server: &Server, timeout: Duration) -> Result<TcpStream> {
+    let (host, port) = (server.host.as_str(), server.port);
+    let addresses = (host, port).to_socket_addrs().map_err(|error| {
+        let text = format!("host {host} does not resolve: {error}; check server.host");
+        SessionError::new(Kind::Permanent, text)
+    })?;
+    let mut last = None;
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, timeout) {
+            Ok(tcp) => return Ok(tcp),
+            Err(error) => last = Some((address, error)),
+        }
+    }
+    let Some((address, error)) = last else {
+        let text = format!("host {host} has no address; check server.host");
+        return Err(SessionError::new(Kind::Permanent, text));
+    };
+    let doing = format!("connect to {host} port {port} ({address})");
+    Err(SessionError::transport(&doing, &error))
+}
+
+fn connector(server: &Server) -> Result<TlsConnector> {
+    let permanent = |text: String| SessionError::new(Kind::Permanent, text);
+    let mut builder = TlsConnector::builder();
+    if let Some(path) = &server.ca_file {
+        for certificate in read_certificates(path)? {
+            builder.add_root_certificate(certificate);
+        }
+    }
+    if server.insecure_tls {
+        builder.danger_accept_invalid_certs(true);
+        builder.danger_accept_invalid_hostnames(true);
+    }
+    builder
+        .build()
+        .map_err(|error| permanent(format!("set up TLS: {error}")))
+}
+
+/// All certificates of a PEM file.
+fn read_certificates(path: &Path) -> Result<Vec<Certificate>> {
+    const END: &str = "-----END CERTIFICATE-----";
+    let permanent = |text: String| SessionError::new(Kind::Permanent, text);
+    let shown = path.display();
+    let pem = std::fs::read_to_string(path)
+        .map_err(|error| permanent(format!("read server.ca_file {shown}: {error}")))?;
+    let mut certificates = Vec::new();
+    for block in pem.split_inclusive(END) {
+        let Some(begin) = block.find("-----BEGIN CERTIFICATE-----") else {
+            continue;
+        };
+        let certificate = Certificate::from_pem(&block.as_bytes()[begin..])
+            .map_err(|error| permanent(format!("server.ca_file {shown}: {error}")))?;
+        certificates.push(certificate);
+    }
+    if certificates.is_empty() {
+        return Err(permanent(format!(
+            "server.ca_file {shown} holds no PEM certificate"
+        )));
+    }
+    Ok(certificates)
+}
+
+/// A peer that hangs up in the handshake may be there again later; a certificate stays wrong.
+fn handshake_error(server: &Server, error: &native_tls::Error) -> SessionError {
+    let text = error.to_string();
+    let lower = text.to_ascii_lowercase();
+    let lost = lower.contains("eof")
+        || lower.contains("reset")
+        || lower.contains("broken pipe")
+        || lower.contains("syscall");
+    let kind = if lost {
+        Kind::Transient
+    } else {
+        Kind::Permanent
+    };
+    let advice = if lower.contains("certificate") || lower.contains("hostname") {
+        "; check server.host, or name the issuing authority's PEM file in server.ca_file"
+    } else if lower.contains("wrong version") || lower.contains("packet length") {
+        "; the port does not speak TLS at once, check server.port, ssl and starttls"
+    } else {
+        ""
+    };
+    let (host, port) = (&server.host, server.port);
+    SessionError::new(kind, format!("TLS with {host} port {port}: {text}{advice}"))
+}
