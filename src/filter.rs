@@ -65,7 +65,8 @@ mod tests {
     use super::*;
 
     fn filter(include: &[&str], exclude: &[&str]) -> Filter {
-        let owned = |patterns: &[&str]| patterns.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>();
+        let owned =
+            |patterns: &[&str]| patterns.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>();
         Filter::new(&owned(include), &owned(exclude)).expect("globs")
     }
 
@@ -74,8 +75,12 @@ mod tests {
         let all = filter(&[], &[]);
         assert!(all.matches("INBOX") && all.matches("a/b"));
         let some = filter(&["inbox", "Archive*", "*@example.org"], &["Archive/20?1"]);
-        assert!(some.matches("INBOX") && some.matches("Archive/2024") && some.matches("x@example.org"));
-        assert!(!some.matches("Archive/2021") && !some.matches("archive") && !some.matches("inbox2"));
+        assert!(
+            some.matches("INBOX") && some.matches("Archive/2024") && some.matches("x@example.org")
+        );
+        assert!(
+            !some.matches("Archive/2021") && !some.matches("archive") && !some.matches("inbox2")
+        );
         assert!(Filter::new(&["[".to_owned()], &[]).is_err());
     }
 }

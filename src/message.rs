@@ -29,12 +29,20 @@ mod tests {
             (b"Subject: x\r\nMessage-ID: <a@b>\r\n\r\nbody", Some("a@b")),
             (b"message-id:\r\n <a@b>\r\n", Some("a@b")),
             (b"Subject: x\r\n\r\nMessage-ID: <a@b>\r\n", None),
-            (b"Subject: \xff\r\nMessage-Id: <\xe9@b>\r\n\r\n", Some("\u{fffd}@b")),
+            (
+                b"Subject: \xff\r\nMessage-Id: <\xe9@b>\r\n\r\n",
+                Some("\u{fffd}@b"),
+            ),
             (b"", None),
             (b"no header at all", None),
         ];
         for (head, expected) in cases {
-            assert_eq!(message_id(head).as_deref(), expected, "{}", head.escape_ascii());
+            assert_eq!(
+                message_id(head).as_deref(),
+                expected,
+                "{}",
+                head.escape_ascii()
+            );
         }
     }
 }

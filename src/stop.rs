@@ -1,6 +1,5 @@
 //! The wish to end the run in good order: from a signal, or from the first account that failed.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -39,7 +38,6 @@ impl Stop {
             )
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&self.signal)))
             .map(|_| ())
-            .map_err(io::Error::from)
             .context("install signal handlers")?;
         }
         Ok(())

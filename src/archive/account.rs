@@ -34,7 +34,10 @@ pub struct AccountArchive {
 /// # Errors
 /// A directory that cannot be created or written.
 pub fn create_root(root: &Path) -> Result<()> {
-    if let Some(parent) = root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+    if let Some(parent) = root
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
         fs::create_dir_all(parent).with_context(|| format!("create {}", parent.display()))?;
     }
     // The root itself may be a symlink: where the archive lies is the administrator's to say.
@@ -146,7 +149,10 @@ impl AccountArchive {
     fn is_taken(&self, directory: &str) -> bool {
         let folded = directory.to_lowercase();
         RESERVED.contains(&folded.as_str())
-            || self.mailboxes.keys().any(|key| key.to_lowercase() == folded)
+            || self
+                .mailboxes
+                .keys()
+                .any(|key| key.to_lowercase() == folded)
             || fs::symlink_metadata(self.dir.join(directory)).is_ok_and(|there| !there.is_dir())
     }
 
@@ -250,7 +256,9 @@ mod tests {
         for mailbox in &mailboxes {
             let directory = archive.assign_directory(mailbox.clone());
             assert!(seen.insert(directory.to_lowercase()), "{directory}");
-            archive.create_mailbox(&directory, mailbox.clone()).expect("created");
+            archive
+                .create_mailbox(&directory, mailbox.clone())
+                .expect("created");
         }
         drop(archive);
         let again = open(root.path());
@@ -258,7 +266,11 @@ mod tests {
             let directory = again.directory_of(&mailbox.wire).expect("found");
             assert!(seen.contains(&directory.to_lowercase()));
         }
-        assert_eq!(fs::read_dir(root.path()).expect("read").count(), 1, "all stays inside");
+        assert_eq!(
+            fs::read_dir(root.path()).expect("read").count(),
+            1,
+            "all stays inside"
+        );
     }
 
     #[test]
@@ -267,7 +279,9 @@ mod tests {
         let mut archive = open(root.path());
         let mut places = std::collections::HashSet::new();
         for _ in 0..3 {
-            archive.create_mailbox("Old", meta("Old", b"Old")).expect("created");
+            archive
+                .create_mailbox("Old", meta("Old", b"Old"))
+                .expect("created");
             places.insert(archive.move_mailbox_away("Old").expect("moved"));
         }
         assert_eq!(places.len(), 3);
@@ -279,10 +293,14 @@ mod tests {
         let root = tempfile::tempdir().expect("temporary directory");
         let mut archive = open(root.path());
         for name in ["..", "a/b", "/etc", ".", ""] {
-            archive.create_mailbox(name, meta("x", b"x")).expect_err(name);
+            archive
+                .create_mailbox(name, meta("x", b"x"))
+                .expect_err(name);
         }
         let outside = tempfile::tempdir().expect("temporary directory");
         std::os::unix::fs::symlink(outside.path(), archive.dir().join("link")).expect("symlink");
-        archive.create_mailbox("link", meta("x", b"x")).expect_err("a symlink");
+        archive
+            .create_mailbox("link", meta("x", b"x"))
+            .expect_err("a symlink");
     }
 }

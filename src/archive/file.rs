@@ -57,7 +57,9 @@ pub fn make_dir(path: &Path) -> Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             let there = fs::symlink_metadata(path).with_context(|| format!("look at {shown}"))?;
             if !there.is_dir() {
-                bail!("{shown} is in the way: it is not a directory, and no symlink is followed here");
+                bail!(
+                    "{shown} is in the way: it is not a directory, and no symlink is followed here"
+                );
             }
             Ok(())
         }

@@ -83,8 +83,9 @@ impl Incoming {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("{SPILL_PREFIX}{}-{number}", std::process::id());
         let path = self.dir.join(name);
-        let mut file = file::create_new(&path)
-            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        let mut file = file::create_new(&path).map_err(|error| {
+            io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+        })?;
         let written = file.write_all(&self.memory);
         self.spill = Some((path, file));
         written?;
@@ -106,12 +107,15 @@ impl Write for Incoming {
         if self.spill.is_none() && self.memory.len() + bytes.len() > IN_MEMORY {
             self.begin_spill()?;
         }
-        match &mut self.spill {
-            Some((path, file)) => file.write_all(bytes).map_err(|error| {
+        let mut kept = bytes;
+        if let Some((path, file)) = &mut self.spill {
+            file.write_all(bytes).map_err(|error| {
                 io::Error::new(error.kind(), format!("write {}: {error}", path.display()))
-            })?,
-            None => self.memory.extend_from_slice(bytes),
+            })?;
+            let room = HEAD.saturating_sub(self.memory.len());
+            kept = &bytes[..room.min(bytes.len())];
         }
+        self.memory.extend_from_slice(kept);
         self.digest.update(bytes);
         self.length += bytes.len() as u64;
         Ok(bytes.len())

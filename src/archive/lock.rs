@@ -87,7 +87,10 @@ mod tests {
         let error = Lock::take(dir.path(), "a@example.org", "export").expect_err("taken");
         let text = error.to_string();
         let pid = format!("process {}", std::process::id());
-        assert!(text.contains("a@example.org") && text.contains(&pid), "{text}");
+        assert!(
+            text.contains("a@example.org") && text.contains(&pid),
+            "{text}"
+        );
         drop(first);
         Lock::take(dir.path(), "a@example.org", "export").expect("free again");
     }

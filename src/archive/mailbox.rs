@@ -339,7 +339,11 @@ impl MailboxDir {
         let shown = self.dir.display();
         for entry in fs::read_dir(&self.dir).with_context(|| format!("read {shown}"))? {
             let entry = entry.with_context(|| format!("read {shown}"))?;
-            if entry.file_name().to_string_lossy().starts_with(SPILL_PREFIX) {
+            if entry
+                .file_name()
+                .to_string_lossy()
+                .starts_with(SPILL_PREFIX)
+            {
                 let path = entry.path();
                 fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
             }

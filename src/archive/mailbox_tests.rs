@@ -68,7 +68,10 @@ fn what_a_kill_leaves_is_not_believed() {
     fs::write(dir.path().join("u0000000004.json"), "{}").expect("written");
     fs::write(dir.path().join(".incoming-1-1"), "half").expect("written");
     let scan = mailbox.scan().expect("read");
-    assert_eq!((scan.pairs, scan.unfinished, scan.orphans), (vec![2, 3], vec![1], vec![4]));
+    assert_eq!(
+        (scan.pairs, scan.unfinished, scan.orphans),
+        (vec![2, 3], vec![1], vec![4])
+    );
     assert!(!mailbox.verify(2).expect("read") && !mailbox.verify(3).expect("read"));
     mailbox.clean_spills().expect("cleaned");
     assert!(!dir.path().join(".incoming-1-1").exists());
@@ -102,7 +105,10 @@ fn nothing_is_overwritten_when_pairs_move_aside() {
         .map(|suffix| fs::read(vanished.join(format!("u0000000005{suffix}.eml"))).expect("there"))
         .collect();
     bodies.sort();
-    assert_eq!(bodies, [b"one".to_vec(), b"three".to_vec(), b"two".to_vec()]);
+    assert_eq!(
+        bodies,
+        [b"one".to_vec(), b"three".to_vec(), b"two".to_vec()]
+    );
     store(&mailbox, 6, b"old");
     assert_eq!(mailbox.supersede(7).expect("moved"), 1);
     assert!(dir.path().join(".superseded-7/u0000000006.json").exists());
@@ -118,7 +124,9 @@ fn symlinks_inside_are_not_followed() {
     std::os::unix::fs::symlink(&victim, dir.path().join("u0000000001.eml")).expect("symlink");
     let mut incoming = mailbox.incoming();
     incoming.write_all(b"x").expect("taken");
-    mailbox.store(&mut incoming, sidecar(1)).expect_err("refused");
+    mailbox
+        .store(&mut incoming, sidecar(1))
+        .expect_err("refused");
     assert_eq!(fs::read(&victim).expect("there"), b"untouched");
     std::os::unix::fs::symlink(outside.path(), dir.path().join(".vanished")).expect("symlink");
     store(&mailbox, 2, b"x");

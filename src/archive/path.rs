@@ -14,7 +14,8 @@ pub fn encode_name(name: &str) -> String {
     let last = name.chars().count().saturating_sub(1);
     let mut encoded = String::with_capacity(name.len());
     for (index, character) in name.chars().enumerate() {
-        let at_an_end = index == 0 && character == '.' || index == last && matches!(character, '.' | ' ');
+        let at_an_end =
+            index == 0 && character == '.' || index == last && matches!(character, '.' | ' ');
         if at_an_end || matches!(character, '/' | '%') || character.is_control() {
             percent_encode(character, &mut encoded);
         } else {
@@ -46,7 +47,11 @@ pub fn decode_name(directory: &str) -> Option<String> {
         }
     }
     let name = String::from_utf8(bytes).ok()?;
-    let name = if directory == "%" { String::new() } else { name };
+    let name = if directory == "%" {
+        String::new()
+    } else {
+        name
+    };
     (encode_name(&name) == directory).then_some(name)
 }
 
@@ -83,11 +88,9 @@ fn cut(encoded: &str) -> &str {
     while !encoded.is_char_boundary(end) {
         end -= 1;
     }
-    let tail = &encoded[end - 2..end];
-    match tail.rfind('%') {
-        Some(at) => &encoded[..end - 2 + at],
-        None => &encoded[..end],
-    }
+    let bytes = encoded.as_bytes();
+    let escape = (end - 2..end).find(|at| bytes[*at] == b'%');
+    &encoded[..escape.unwrap_or(end)]
 }
 
 #[cfg(test)]
@@ -96,8 +99,30 @@ mod tests {
     use std::collections::HashSet;
 
     const NASTY: [&str; 24] = [
-        "", ".", "..", "...", "/", "//", "%", "%2F", "a/b", "a%2Fb", "a.", "a ", "a. ", ".hidden", " a", "a\0b",
-        "a\nb", "\u{7f}", "\u{85}", "../../etc/passwd", "Entwürfe", "日本語/台北", "%", "%25",
+        "",
+        ".",
+        "..",
+        "...",
+        "/",
+        "//",
+        "%",
+        "%2F",
+        "a/b",
+        "a%2Fb",
+        "a.",
+        "a ",
+        "a. ",
+        ".hidden",
+        " a",
+        "a\0b",
+        "a\nb",
+        "\u{7f}",
+        "\u{85}",
+        "../../etc/passwd",
+        "Entwürfe",
+        "日本語/台北",
+        "%",
+        "%25",
     ];
 
     #[test]
@@ -106,10 +131,17 @@ mod tests {
         let names: HashSet<&str> = NASTY.into_iter().collect();
         for name in names {
             let directory = encode_name(name);
-            assert!(!directory.contains('/') && !directory.starts_with('.'), "{directory}");
+            assert!(
+                !directory.contains('/') && !directory.starts_with('.'),
+                "{directory}"
+            );
             assert!(!directory.ends_with(['.', ' ']), "{directory}");
             assert!(!directory.chars().any(char::is_control), "{directory}");
-            assert_eq!(decode_name(&directory).as_deref(), Some(name), "{directory}");
+            assert_eq!(
+                decode_name(&directory).as_deref(),
+                Some(name),
+                "{directory}"
+            );
             assert!(directories.insert(directory), "{name}");
         }
     }
@@ -119,11 +151,17 @@ mod tests {
         let alphabet: Vec<char> = "./%~ aA&-é日\0\n".chars().collect();
         let mut random = 7_usize;
         for _ in 0..5000 {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             let name: String = (0..random >> 40 & 7)
                 .map(|place| alphabet[(random >> (place * 5)) % alphabet.len()])
                 .collect();
-            assert_eq!(decode_name(&encode_name(&name)), Some(name.clone()), "{name:?}");
+            assert_eq!(
+                decode_name(&encode_name(&name)),
+                Some(name.clone()),
+                "{name:?}"
+            );
         }
     }
 

@@ -57,9 +57,13 @@ mod tests {
 
     #[test]
     fn the_original_tools_sidecars_are_read_and_unknown_fields_kept() {
-        let json = r#"{"mailbox":"INBOX","uid":42,"flags":"\\Seen","internaldate":null,"note":[1]}"#;
+        let json =
+            r#"{"mailbox":"INBOX","uid":42,"flags":"\\Seen","internaldate":null,"note":[1]}"#;
         let sidecar: Sidecar = serde_json::from_str(json).expect("valid");
-        assert_eq!((sidecar.uid, sidecar.internaldate.as_str(), sidecar.size), (42, "", None));
+        assert_eq!(
+            (sidecar.uid, sidecar.internaldate.as_str(), sidecar.size),
+            (42, "", None)
+        );
         let written = sidecar.to_json().expect("valid");
         let again: Sidecar = serde_json::from_slice(&written).expect("valid");
         assert_eq!(again.extra.get("note"), Some(&serde_json::json!([1])));

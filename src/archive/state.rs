@@ -205,8 +205,16 @@ mod tests {
             let error = State::load(dir.path()).expect_err("refused").to_string();
             assert!(error.contains(word) && error.contains(FILE), "{error}");
         }
-        let newer = State { format: 2, ..State::default() };
+        let newer = State {
+            format: 2,
+            ..State::default()
+        };
         newer.save(dir.path()).expect("saved");
-        assert!(State::load(dir.path()).expect_err("refused").to_string().contains("format 2"));
+        assert!(
+            State::load(dir.path())
+                .expect_err("refused")
+                .to_string()
+                .contains("format 2")
+        );
     }
 }

@@ -195,7 +195,10 @@ mod tests {
     #[test]
     fn it_reads_what_it_writes_and_nothing_else() {
         for text in ["", "1", "1:4,7,9:12", "4294967295", "1:4294967295"] {
-            assert_eq!(text.parse::<UidSet>().map(|set| set.to_string()), Ok(text.to_owned()));
+            assert_eq!(
+                text.parse::<UidSet>().map(|set| set.to_string()),
+                Ok(text.to_owned())
+            );
         }
         for text in ["0", "2:1", "1,1", "3,2", "1:*", "1,", "4294967296", "-1"] {
             assert_eq!(text.parse::<UidSet>(), Err(BadUidSet), "{text}");

@@ -575,7 +575,9 @@ fn fetch_line(mut scanner: Scanner<'_>, sequence: u64, uid: Option<u32>) -> Pars
         }
         fetch_attribute(&mut scanner, name, &mut data)?;
         if !scanner.at_separator() {
-            return Err("an attribute does not end where it should, or the body was longer than announced");
+            return Err(
+                "an attribute does not end where it should, or the body was longer than announced",
+            );
         }
     }
     if !scanner.rest().trim_ascii().is_empty() {

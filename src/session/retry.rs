@@ -50,7 +50,7 @@ impl SessionError {
     }
 
     /// A lost or failing connection.
-    #[must_use] 
+    #[must_use]
     pub fn transport(doing: &str, error: &io::Error) -> Self {
         let message = match error.kind() {
             io::ErrorKind::UnexpectedEof => format!("{doing}: the server closed the connection"),

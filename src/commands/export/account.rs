@@ -18,7 +18,7 @@ use crate::config::{Account, Server};
 use crate::filter::Filter;
 use crate::mailbox::display_name;
 use crate::progress::AccountProgress;
-use crate::report::{AccountReport, FailedMessageReport, MailboxReport, Status};
+use crate::report::{AccountReport, Counts, FailedMessageReport, MailboxReport, Status};
 use crate::secret::Secret;
 use crate::session::connect::{self, Login};
 use crate::session::list::{self, Listing};
@@ -68,7 +68,8 @@ impl Export<'_> {
         let settings = self.run.settings;
         let password = self.account.secret()?;
         if let Some(syncer) = &self.run.syncer {
-            let archive = AccountArchive::open(&settings.output_dir, &self.account.email, "export")?;
+            let archive =
+                AccountArchive::open(&settings.output_dir, &self.account.email, "export")?;
             self.compare_source(archive.state());
             let state = new_state(&settings.config.server, self.account, &settings.folders);
             let store = Store::new(archive, state, Arc::clone(syncer), settings.min_free_bytes);
@@ -120,7 +121,7 @@ impl Export<'_> {
             &mut self.jobs,
             self.store.as_mut(),
             self.run.stop,
-            &self.progress,
+            &mut self.progress,
         );
         let outcome = copy.run(&mut session.channel());
         if copy.committed() > 0 {
@@ -164,18 +165,16 @@ impl Export<'_> {
     /// What the archive has of each mailbox, and so what is to be done.
     fn read_archive(&mut self) -> Result<()> {
         let read_only;
-        let archive = match &mut self.store {
-            Some(store) => &*store.archive(),
-            None => {
-                let settings = self.run.settings;
-                read_only = AccountArchive::open_read_only(&settings.output_dir, &self.account.email)?;
-                match &read_only {
-                    Some(archive) => archive,
-                    None => {
-                        self.jobs.iter_mut().for_each(|job| job.plan(None));
-                        return Ok(());
-                    }
-                }
+        let archive = if let Some(store) = &mut self.store {
+            &*store.archive()
+        } else {
+            let settings = self.run.settings;
+            read_only = AccountArchive::open_read_only(&settings.output_dir, &self.account.email)?;
+            if let Some(archive) = &read_only {
+                archive
+            } else {
+                self.jobs.iter_mut().for_each(|job| job.plan(None));
+                return Ok(());
             }
         };
         let before = archive.state().map(|state| state.mailboxes.as_slice());
@@ -333,7 +332,10 @@ fn believe(archive: &AccountArchive, job: &mut Job, durable: Option<&UidSet>) ->
         if known || dir.verify(uid)? {
             job.present.insert(uid);
         } else {
-            warn!(uid, "the message in the archive does not match its sidecar, fetching it again");
+            warn!(
+                uid,
+                "the message in the archive does not match its sidecar, fetching it again"
+            );
             job.doubtful.insert(uid);
         }
     }
@@ -356,22 +358,25 @@ fn new_state(server: &Server, account: &Account, folders: &Filter) -> State {
 }
 
 fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
-    let mut report = MailboxReport::new(&job.name, &job.directory);
-    report.note.clone_from(&job.note);
-    let counts = &mut report.counts;
-    counts.mailboxes = 1;
-    counts.flags_changed = job.flags_changed;
-    counts.unchanged = job.present.len().saturating_sub(job.flags_changed);
-    counts.vanished = job.vanished;
-    counts.failed = job.unfetched.len() as u64 + u64::from(job.phase == Phase::Failed);
-    if dry_run {
-        counts.new = job.wanted.len();
-        counts.bytes = job.bytes_wanted;
+    let (new, bytes) = if dry_run {
+        (job.wanted.len(), job.bytes_wanted)
     } else {
-        counts.new = job.received.len();
-        counts.bytes = job.bytes_new;
+        (job.received.len(), job.bytes_new)
+    };
+    MailboxReport {
+        mailbox: job.name.clone(),
+        directory: job.directory.clone(),
+        counts: Counts {
+            mailboxes: 1,
+            new,
+            unchanged: job.kept().saturating_sub(job.flags_changed),
+            flags_changed: job.flags_changed,
+            vanished: job.vanished,
+            failed: job.unfetched.len() as u64 + u64::from(job.phase == Phase::Failed),
+            bytes,
+        },
+        note: job.note.clone(),
     }
-    report
 }
 
 fn failure_report(failed: &FailedMessage) -> FailedMessageReport {

@@ -59,7 +59,7 @@ pub struct Copy<'a> {
     /// `None` in a dry run: nothing is written.
     store: Option<&'a mut Store>,
     stop: &'a Stop,
-    progress: &'a AccountProgress,
+    progress: &'a mut AccountProgress,
     selected: Selected,
     assembler: Assembler,
     /// Jobs whose next command is to be sent, in order.
@@ -76,7 +76,7 @@ impl<'a> Copy<'a> {
         jobs: &'a mut [Job],
         store: Option<&'a mut Store>,
         stop: &'a Stop,
-        progress: &'a AccountProgress,
+        progress: &'a mut AccountProgress,
     ) -> Self {
         let queue = jobs
             .iter()
@@ -261,22 +261,22 @@ impl<'a> Copy<'a> {
 
     fn take_inventory(&mut self, index: usize, response: &Response) -> Result<()> {
         let job = &mut self.jobs[index];
-        let data = match response::parse_fetch(response) {
-            Some(Ok(data)) => data,
+        let line = match response::parse_fetch(response) {
+            Some(Ok(line)) => line,
             Some(Err(reason)) => {
                 warn!(line = response.shown(), reason, "an inventory line is odd");
                 return Ok(());
             }
             None => return Ok(()),
         };
-        let Some(uid) = data.uid else { return Ok(()) };
+        let Some(uid) = line.uid else { return Ok(()) };
         if job.seen.contains(uid) {
             return Ok(());
         }
         job.seen.insert(uid);
         let present = job.present.contains(uid);
         if present && let Some(store) = self.store.as_deref_mut() {
-            let (Some(flags), date) = (data.flags, data.internaldate.flatten()) else {
+            let (Some(flags), date) = (line.flags, line.internaldate.flatten()) else {
                 return Ok(());
             };
             let flags = fetch::join_flags(flags);
@@ -291,7 +291,7 @@ impl<'a> Copy<'a> {
             }
         } else if !present && job.freeze.covers(uid) && !job.received.contains(uid) {
             job.wanted.insert(uid);
-            job.bytes_wanted += data.size.unwrap_or(0);
+            job.bytes_wanted += line.size.unwrap_or(0);
         }
         Ok(())
     }
@@ -300,11 +300,17 @@ impl<'a> Copy<'a> {
     fn take_search(&mut self, index: usize, response: &Response) {
         let line = String::from_utf8_lossy(response.line());
         let mut words = line.split_ascii_whitespace().skip(1);
-        if !words.next().is_some_and(|word| word.eq_ignore_ascii_case("SEARCH")) {
+        if !words
+            .next()
+            .is_some_and(|word| word.eq_ignore_ascii_case("SEARCH"))
+        {
             return;
         }
         let job = &mut self.jobs[index];
-        for uid in words.map_while(|word| word.parse().ok()).filter(|uid| *uid > 0) {
+        for uid in words
+            .map_while(|word| word.parse().ok())
+            .filter(|uid| *uid > 0)
+        {
             if !job.seen.contains(uid) {
                 job.seen.insert(uid);
                 let here = job.present.contains(uid) || job.received.contains(uid);
@@ -363,7 +369,7 @@ impl<'a> Copy<'a> {
         match stored {
             Some(_) => job.received.insert(uid),
             None => job.present.insert(uid),
-        };
+        }
         job.doubtful.remove(&uid);
         self.committed += 1;
         store.checkpoint_if_due(self.jobs)?;
@@ -387,7 +393,7 @@ impl<'a> Copy<'a> {
             _ if self.jobs[index].mute => {}
             Step::Inventory(_) => self.surveyed(lane, index, status)?,
             Step::Search(_) => self.searched(index, status)?,
-            Step::Fetch(_, chunk) => self.fetched(lane, index, chunk, status)?,
+            Step::Fetch(_, chunk) => self.fetched(lane, index, &chunk, status)?,
             Step::Probe(_, uid, reason) => self.probed(index, uid, reason),
         }
         self.settle(index);
@@ -446,7 +452,10 @@ impl<'a> Copy<'a> {
         }
         if job.seen.len() < job.exists {
             let (named, exists) = (job.seen.len(), job.exists);
-            warn!(named, exists, "the inventory is short, asking SEARCH as well");
+            warn!(
+                named,
+                exists, "the inventory is short, asking SEARCH as well"
+            );
             self.examine(lane, index)?;
             let search = Command::new("UID SEARCH ALL");
             return self.send(lane, &search, Step::Search(index), Order::Loose);
@@ -509,7 +518,7 @@ impl<'a> Copy<'a> {
         &mut self,
         lane: &mut Lane<'_, Step>,
         index: usize,
-        chunk: Chunk,
+        chunk: &Chunk,
         status: &Status,
     ) -> Result<()> {
         if let Some(uid) = chunk.uids.iter().next().filter(|_| chunk.alone) {
@@ -534,7 +543,10 @@ impl<'a> Copy<'a> {
             .filter(|uid| job.asked_for(*uid))
             .collect();
         if !missing.is_empty() {
-            debug!(count = missing.len(), "messages did not come, asking for each alone");
+            debug!(
+                count = missing.len(),
+                "messages did not come, asking for each alone"
+            );
             job.ask_alone(missing);
             self.queue.push_front(index);
         }
@@ -548,9 +560,9 @@ impl<'a> Copy<'a> {
         uid: u32,
         status: &Status,
     ) -> Result<()> {
-        let late = self.assembler.lone(uid);
+        let belated = self.assembler.lone(uid);
         self.assembler.clear();
-        if let Some(message) = late {
+        if let Some(message) = belated {
             self.commit(index, message)?;
         }
         let job = &mut self.jobs[index];

@@ -325,6 +325,13 @@ impl Job {
         }
     }
 
+    /// Number of messages that were in the archive before this run and still are.
+    #[must_use]
+    pub fn kept(&self) -> u64 {
+        let came_now = |uid: &u32| self.received.contains(*uid);
+        self.present.len() - self.present.iter().filter(came_now).count() as u64
+    }
+
     /// UIDs in the archive, whole.
     #[must_use]
     pub fn archived(&self) -> UidSet {

@@ -15,7 +15,7 @@ use tracing::info;
 use crate::accounts;
 use crate::archive::account::create_root;
 use crate::archive::sync::Syncer;
-use crate::config;
+use crate::config::template;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::settings::Settings;
@@ -26,7 +26,7 @@ use crate::stop::Stop;
 /// # Errors
 /// An output directory that cannot be written, too little free disk space.
 pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Report> {
-    let mut report = Report::new("export", settings);
+    let mut report = Report::new(settings);
     check_space(&settings.output_dir, settings.min_free_bytes)?;
     let syncer = if settings.dry_run {
         None
@@ -39,16 +39,16 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
         stop,
         syncer,
     };
-    progress.start(settings.config.accounts.len() as u64);
+    progress.start(settings.config.accounts.len() as u64, settings.quiet);
     report.accounts = accounts::run(
         &settings.config.accounts,
         settings.workers,
         settings.ignore_errors,
         stop,
         |account| account::export(&run, account, progress.account(&account.email)),
-    );
+    )?;
     if !settings.dry_run
-        && let Some(path) = config::write_import_template(&settings.config)?
+        && let Some(path) = template::write(&settings.config)?
     {
         info!(path = %path.display(), "import template written; fill in its host before the import");
     }

@@ -222,7 +222,8 @@ impl Store {
     /// What went wrong with the checkpoint before; too little free disk space.
     pub fn checkpoint_if_due(&mut self, jobs: &[Job]) -> Result<()> {
         let checkpoint = &mut self.checkpoint;
-        let due = checkpoint.bytes >= CHECKPOINT_BYTES || checkpoint.since.elapsed() >= CHECKPOINT_TIME;
+        let due =
+            checkpoint.bytes >= CHECKPOINT_BYTES || checkpoint.since.elapsed() >= CHECKPOINT_TIME;
         if !due || !self.dirty {
             return Ok(());
         }

@@ -1,0 +1,137 @@
+//! What was typed, nothing else.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, ValueEnum};
+
+/// Copies all mailboxes of many IMAP accounts to disk, safely and fast.
+#[derive(Debug, Parser)]
+#[command(version, about, after_long_help = AFTER_HELP, max_term_width = 100)]
+pub struct Args {
+    /// What to do: "export" copies all mailboxes to disk without changing anything on the server
+    ///
+    /// The other modes are not available yet.
+    #[arg(long, value_enum, hide_possible_values = true, value_name = "MODE")]
+    pub mode: Mode,
+
+    /// The JSON file with server and accounts [default: export.pass.config.json]
+    #[arg(
+        long,
+        value_name = "PATH",
+        default_value = "export.pass.config.json",
+        hide_default_value = true
+    )]
+    pub config: PathBuf,
+
+    /// Where the archive is, or will be
+    #[arg(long, value_name = "DIR", default_value = "./exported")]
+    pub output_dir: PathBuf,
+
+    /// Accounts worked on at the same time [default: number of CPU cores, at least 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_workers: Option<u16>,
+
+    /// When an account fails, go on with the others instead of stopping the run
+    #[arg(long)]
+    pub ignore_errors: bool,
+
+    /// Where the log file of each run goes
+    #[arg(long, value_name = "DIR", default_value = "./logs")]
+    pub log_dir: PathBuf,
+
+    /// Free disk space, in gigabytes, below which nothing is begun and a run stops
+    #[arg(long, value_name = "FLOAT", default_value = "1.0", value_parser = gigabytes)]
+    pub min_free_gb: f64,
+
+    /// How long to wait for the server when connecting, reading and writing
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub imap_timeout: u32,
+
+    /// Only accounts whose e-mail address matches this glob; may be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub account: Vec<String>,
+
+    /// No accounts whose e-mail address matches this glob; may be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub exclude_account: Vec<String>,
+
+    /// Only mailboxes whose name matches this glob ("*" crosses hierarchy delimiters); may be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub folder: Vec<String>,
+
+    /// No mailboxes whose name matches this glob; may be given several times
+    #[arg(long, value_name = "GLOB")]
+    pub exclude_folder: Vec<String>,
+
+    /// Log in, list, print per mailbox what would be fetched; write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Also write the report of the run, for machines, to this file
+    #[arg(long, value_name = "FILE.json")]
+    pub report: Option<PathBuf>,
+
+    /// Log more to the terminal; twice for all of it
+    #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+
+    /// Log only warnings and errors, and show no progress
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// The modes of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// Server to archive.
+    Export,
+    /// Archive to server.
+    Import,
+    /// Connectivity and environment.
+    Test,
+    /// Archive against target server.
+    Validate,
+    /// Archive by itself and against its source.
+    Audit,
+    /// Hosting panel to configuration.
+    Index,
+}
+
+impl Mode {
+    /// The word on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Export => "export",
+            Self::Import => "import",
+            Self::Test => "test",
+            Self::Validate => "validate",
+            Self::Audit => "audit",
+            Self::Index => "index",
+        }
+    }
+}
+
+fn gigabytes(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if number.is_finite() && (0.0..=1e9).contains(&number) {
+        Ok(number)
+    } else {
+        Err("must be 0 or more".to_owned())
+    }
+}
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0    everything was done, and all is well
+  1    an account failed, or is not complete
+  2    wrong usage or configuration, or the environment does not allow the run
+  3    a check before the run failed
+  130  stopped by a signal
+
+Examples:
+  imapsync-bulk-migrator --mode export
+  imapsync-bulk-migrator --mode export --dry-run --account '*@example.org'
+  imapsync-bulk-migrator --mode export --exclude-folder 'Trash*' --ignore-errors -q --report report.json
+
+A run that was stopped, killed or cut off is simply started again: it completes the work.";

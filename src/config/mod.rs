@@ -1,0 +1,152 @@
+//! The JSON file with server and accounts: read as a whole, all that is wrong with it told at once.
+
+mod read;
+pub mod source;
+pub mod template;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use read::Reader;
+use source::Source;
+
+use crate::secret::Secret;
+
+/// When TLS begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsMode {
+    /// With the connection, usually on port 993.
+    Implicit,
+    /// With STARTTLS, usually on port 143.
+    StartTls,
+    /// Never.
+    None,
+}
+
+impl TlsMode {
+    /// The word that states and reports use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Implicit => "implicit",
+            Self::StartTls => "starttls",
+            Self::None => "none",
+        }
+    }
+}
+
+/// The server.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// When TLS begins.
+    pub tls: TlsMode,
+    /// PEM file with further certificate authorities to trust.
+    pub ca_file: Option<PathBuf>,
+    /// Trust any certificate.
+    pub insecure_tls: bool,
+}
+
+/// One login.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// The account's name; its directory in the archive.
+    pub email: String,
+    /// User name for the login; `email` unless given.
+    pub login: String,
+    source: Source,
+}
+
+impl Account {
+    /// An account that never logs in.
+    #[cfg(test)]
+    pub(crate) fn for_tests(email: &str) -> Self {
+        Self {
+            email: email.to_owned(),
+            login: email.to_owned(),
+            source: Source::Ready(Secret::new("secret".to_owned())),
+        }
+    }
+
+    /// The password; a `password_command` runs now.
+    ///
+    /// # Errors
+    /// A command that fails, hangs or says nothing.
+    pub fn secret(&self) -> Result<Secret> {
+        self.source
+            .secret()
+            .with_context(|| format!("password of account {}", self.email))
+    }
+}
+
+/// A checked configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file it came from.
+    pub path: PathBuf,
+    /// The server.
+    pub server: Server,
+    /// The accounts, in the file's order.
+    pub accounts: Vec<Account>,
+    /// What is allowed but worth knowing.
+    pub warnings: Vec<String>,
+    /// The `accounts` list as written, for the import template.
+    pub accounts_as_written: Vec<Value>,
+}
+
+/// Reads and checks a configuration.
+///
+/// # Errors
+/// A file that cannot be read, is no JSON (with line and column), or has problems (all of them, each with its JSON path).
+pub fn load(path: &Path) -> Result<Config> {
+    let shown = path.display();
+    let bytes = std::fs::read(path).with_context(|| {
+        format!("read the configuration {shown}; name another one with --config")
+    })?;
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let json: Value = serde_json::from_slice(text).map_err(|error| {
+        anyhow::anyhow!("{shown} is not valid JSON: {}", without_content(&error))
+    })?;
+    let mut reader = Reader::new(path);
+    reader.check_mode(path, "the configuration");
+    let server = reader.server(&json);
+    let accounts = reader.accounts(&json);
+    reader.unknown_keys(
+        &json,
+        "",
+        &["server", "accounts", "folder_map", "source_server"],
+    );
+    let (problems, warnings) = reader.into_findings();
+    if !problems.is_empty() {
+        let count = problems.len();
+        let noun = if count == 1 { "problem" } else { "problems" };
+        bail!("{shown} has {count} {noun}:\n  {}", problems.join("\n  "));
+    }
+    let as_written = json["accounts"].as_array().cloned().unwrap_or_default();
+    Ok(Config {
+        path: path.to_path_buf(),
+        server,
+        accounts,
+        warnings,
+        accounts_as_written: as_written,
+    })
+}
+
+/// serde's message may quote the file, and so a password; the place is enough.
+fn without_content(error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    let what = if error.is_eof() {
+        "it ends too early"
+    } else {
+        "syntax error"
+    };
+    format!("{what} at line {line} column {column}")
+}
+
+#[cfg(test)]
+mod tests;

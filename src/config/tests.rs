@@ -1,0 +1,177 @@
+use super::*;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+fn write(dir: &Path, json: &str) -> PathBuf {
+    let path = dir.join("export.pass.config.json");
+    fs::write(&path, json).expect("written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("mode");
+    path
+}
+
+fn load_text(json: &str) -> Result<Config> {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    load(&write(dir.path(), json))
+}
+
+#[test]
+fn tls_and_port_follow_from_each_other() {
+    let cases = [
+        (r#"{"host":"h"}"#, TlsMode::Implicit, 993),
+        (
+            r#"{"host":"h","ssl":true,"starttls":false}"#,
+            TlsMode::Implicit,
+            993,
+        ),
+        (r#"{"host":"h","starttls":true}"#, TlsMode::StartTls, 143),
+        (
+            r#"{"host":"h","ssl":false,"starttls":true,"port":1143}"#,
+            TlsMode::StartTls,
+            1143,
+        ),
+        (r#"{"host":"h","ssl":false}"#, TlsMode::None, 143),
+    ];
+    for (server, tls, port) in cases {
+        let json = format!(r#"{{"server":{server},"accounts":[{{"email":"a","password":"p"}}]}}"#);
+        let config = load_text(&json).expect(server);
+        assert_eq!(
+            (config.server.tls, config.server.port),
+            (tls, port),
+            "{server}"
+        );
+    }
+}
+
+#[test]
+fn all_problems_are_told_at_once_with_their_paths() {
+    let json = r#"{"server":{"port":70000,"ssl":true,"starttls":true,"ca_file":"nowhere.pem"},
+        "accounts":[{"email":"a@x","password":"p"},{"email":"A@x","password":"q"},{"email":"b@x"},
+        {"email":"c@x","password":"p","password_env":"Q"},{"email":"d@x","password":""},
+        {"password":"p"},7,{"email":"e@x","password_env":"SURELY_NOT_SET_1"},
+        {"email":"f@x","password_file":"nowhere"},{"email":"g@x","password":5}]}"#;
+    let error = load_text(json).expect_err("wrong").to_string();
+    for expected in [
+        "export.pass.config.json has 13 problems",
+        "server.host: is missing",
+        "server.port: ",
+        "server.starttls: ",
+        "server.ca_file: ",
+        "accounts[1].email: A@x is the same account as accounts[0]",
+        "accounts[2].password: account b@x has no password",
+        "accounts[3].password: account c@x has more than one",
+        "accounts[4].password: the password of account d@x is empty",
+        "accounts[5].email: ",
+        "accounts[6]: ",
+        "accounts[7].password_env: ",
+        "accounts[8].password_file: ",
+        "accounts[9].password: must be a string",
+    ] {
+        assert!(error.contains(expected), "{expected} in {error}");
+    }
+}
+
+#[test]
+fn broken_json_names_the_place_and_quotes_nothing() {
+    let error = load_text("{\n \"accounts\": [{\"password\": \"hunter2\" oops}]}")
+        .expect_err("broken")
+        .to_string();
+    assert!(
+        error.contains("line 2 column") && !error.contains("hunter2"),
+        "{error}"
+    );
+    for other in ["[]", "5", "{}"] {
+        assert!(load_text(other).is_err(), "{other}");
+    }
+}
+
+#[test]
+fn passwords_come_as_they_are() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    fs::write(dir.path().join("pw"), " ä\"\\ \r\n").expect("written");
+    let json = r#"{"server":{"host":"h"},"accounts":[
+        {"email":"a","password":" x\"\\ü "},{"email":"b","login":"b*master","password_file":"pw"},
+        {"email":"c","password_command":"echo s3cret"},{"email":"d","password_command":["echo","a b"]}]}"#;
+    let config = load(&write(dir.path(), json)).expect("valid");
+    let secrets: Vec<String> = config
+        .accounts
+        .iter()
+        .map(|account| account.secret().expect("there").expose().to_owned())
+        .collect();
+    assert_eq!(secrets, [" x\"\\ü ", " ä\"\\ ", "s3cret", "a b"]);
+    assert_eq!(config.accounts[1].login, "b*master");
+    let debug = format!("{:?}", config.accounts);
+    assert!(!debug.contains('ü') && !debug.contains('ä'), "{debug}");
+}
+
+#[test]
+fn what_is_risky_or_unknown_is_warned_about() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let json = r#"{"_comment":"fine","server":{"host":"mail.example.org","ssl":false,"insecure_tls":true,"hsot":1},
+        "accounts":[{"email":"a","password":"p","note":1}],"source_server":{}}"#;
+    let path = write(dir.path(), json);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("mode");
+    let warnings = load(&path).expect("valid").warnings;
+    assert_eq!(warnings.len(), 5, "{warnings:?}");
+    for expected in [
+        "chmod 600",
+        "server.hsot",
+        "accounts[0].note",
+        "insecure_tls",
+        "plain text",
+    ] {
+        assert!(warnings.iter().any(|w| w.contains(expected)), "{expected}");
+    }
+}
+
+#[test]
+fn the_import_template_holds_the_same_accounts_and_replaces_nothing() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let json = r#"{"server":{"host":"h","ca_file":null},"accounts":[{"email":"a","password":"p"},{"email":"b","password_env":"HOME"}]}"#;
+    let config = load(&write(dir.path(), json)).expect("valid");
+    let path = template::write(&config).expect("written").expect("new");
+    let mode = fs::metadata(&path).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let written: Value = serde_json::from_slice(&fs::read(&path).expect("read")).expect("JSON");
+    assert_eq!(written["server"]["host"], template::HOST);
+    assert_eq!(
+        written["accounts"],
+        serde_json::json!([{"email":"a","password":"p"},{"email":"b","password_env":"HOME"}])
+    );
+    assert_eq!(template::write(&config).expect("no error"), None);
+    assert!(
+        load(&path)
+            .expect_err("host to be changed")
+            .to_string()
+            .contains("CHANGE_ME")
+    );
+}
+
+#[test]
+fn the_sample_configuration_is_valid() {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/export.pass.config.json");
+    let json: Value = serde_json::from_slice(&fs::read(sample).expect("there")).expect("JSON");
+    let accounts = json["accounts"].as_array().expect("a list");
+    for source in [
+        "password",
+        "password_file",
+        "password_env",
+        "password_command",
+    ] {
+        assert!(
+            accounts.iter().any(|account| account.get(source).is_some()),
+            "{source}"
+        );
+    }
+    let mut reader = Reader::new(Path::new("sample"));
+    reader.server(&json);
+    reader.accounts(&json);
+    let (problems, warnings) = reader.into_findings();
+    // Its password file and variable do not exist here; all else is right.
+    assert!(
+        problems
+            .iter()
+            .all(|p| p.contains("password_file") || p.contains("password_env")),
+        "{problems:?}"
+    );
+    assert_eq!(warnings, Vec::<String>::new());
+}

@@ -1,0 +1,85 @@
+//! Parses, starts logging, dispatches, prints, and turns the outcome into an exit code.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use imapsync_bulk_migrator::cli::{Args, Mode};
+use imapsync_bulk_migrator::commands;
+use imapsync_bulk_migrator::logging::{self, Verbosity};
+use imapsync_bulk_migrator::progress::Progress;
+use imapsync_bulk_migrator::report::Report;
+use imapsync_bulk_migrator::settings::Settings;
+use imapsync_bulk_migrator::stop::Stop;
+use tracing::{debug, error, warn};
+
+/// Wrong usage or configuration, or an environment that does not allow the run.
+const UNUSABLE: u8 = 2;
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(UNUSABLE)
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<ExitCode> {
+    if args.mode != Mode::Export {
+        bail!("--mode {} is not available yet", args.mode.as_str());
+    }
+    let settings = Settings::new(args)?;
+    let progress = Progress::new(args.quiet);
+    let log_dir = (!args.dry_run).then_some(args.log_dir.as_path());
+    let log = logging::start(
+        verbosity(args),
+        log_dir,
+        args.mode.as_str(),
+        progress.bars(),
+    )?;
+    for warning in &settings.config.warnings {
+        warn!("{warning}");
+    }
+    debug!(log = ?log, version = env!("CARGO_PKG_VERSION"), workers = settings.workers, "begin");
+    let stop = Stop::new();
+    stop.on_signals()?;
+    let outcome = commands::export::run(&settings, &stop, &progress);
+    progress.finish();
+    let mut report = match outcome {
+        Ok(report) => report,
+        // In the log file as well as on the terminal.
+        Err(error) => {
+            error!("{error:#}");
+            return Ok(ExitCode::from(UNUSABLE));
+        }
+    };
+    report.close(&stop);
+    tell(args, &report)?;
+    Ok(ExitCode::from(
+        u8::try_from(report.exit_code).unwrap_or(UNUSABLE),
+    ))
+}
+
+fn verbosity(args: &Args) -> Verbosity {
+    match (args.quiet, args.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, 0) => Verbosity::Normal,
+        (false, 1) => Verbosity::Verbose,
+        (false, _) => Verbosity::All,
+    }
+}
+
+/// The report, on stdout and in its file.
+fn tell(args: &Args, report: &Report) -> Result<()> {
+    if let Some(path) = &args.report {
+        report.write_json(path)?;
+    }
+    match std::io::stdout().write_all(report.to_string().as_bytes()) {
+        // Whoever reads the first lines only, as `head` does, is no trouble.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("print the report"),
+    }
+}

@@ -1,0 +1,424 @@
+//! The outcome of a run: a table for people, JSON for machines, an exit code for scripts.
+
+use std::fmt;
+use std::io::Write;
+use std::ops::AddAssign;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use indicatif::HumanBytes;
+use serde::Serialize;
+
+use crate::settings::Settings;
+use crate::stop::{SIGNAL_EXIT, Stop};
+
+mod table;
+
+/// Failures and warnings of one kind that are printed; the rest are counted.
+const SHOWN: usize = 20;
+
+/// How an account ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// All of it was done.
+    Complete,
+    /// It was gone through, but not all of it could be had.
+    Incomplete,
+    /// It could not be gone through.
+    Failed,
+    /// The run ended before it was done.
+    Stopped,
+    /// The run ended before it was begun.
+    NotStarted,
+}
+
+impl Status {
+    /// The word in table and log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Incomplete => "INCOMPLETE",
+            Self::Failed => "FAILED",
+            Self::Stopped => "stopped",
+            Self::NotStarted => "not started",
+        }
+    }
+}
+
+/// What was counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Mailboxes.
+    pub mailboxes: u64,
+    /// Messages fetched in this run; in a dry run those that would be.
+    pub new: u64,
+    /// Messages that were in the archive and stayed as they were.
+    pub unchanged: u64,
+    /// Messages whose flags changed.
+    pub flags_changed: u64,
+    /// Messages moved aside because the source no longer has them.
+    pub vanished: u64,
+    /// Messages, or whole mailboxes, that could not be had.
+    pub failed: u64,
+    /// Bytes of the new messages.
+    pub bytes: u64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.mailboxes += other.mailboxes;
+        self.new += other.new;
+        self.unchanged += other.unchanged;
+        self.flags_changed += other.flags_changed;
+        self.vanished += other.vanished;
+        self.failed += other.failed;
+        self.bytes += other.bytes;
+    }
+}
+
+/// One mailbox.
+#[derive(Debug, Clone, Serialize)]
+pub struct MailboxReport {
+    /// Its name.
+    pub mailbox: String,
+    /// Its directory in the archive; empty where there is none.
+    pub directory: String,
+    /// What was counted.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// What a reader should know.
+    pub note: Option<String>,
+}
+
+/// One message that could not be had.
+#[derive(Debug, Clone, Serialize)]
+pub struct FailedMessageReport {
+    /// The account.
+    pub account: String,
+    /// The mailbox.
+    pub mailbox: String,
+    /// UID; 0 when the server does not name it.
+    pub uid: u32,
+    /// Size in bytes, where the server says it.
+    pub size: Option<u64>,
+    /// The server's words.
+    pub server: String,
+}
+
+/// One account.
+#[derive(Debug, Clone, Serialize)]
+pub struct AccountReport {
+    /// Its name.
+    pub account: String,
+    /// How it ended.
+    pub status: Status,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// Wall time.
+    pub seconds: f64,
+    /// Sums over its mailboxes.
+    pub counts: Counts,
+    /// Its mailboxes.
+    pub mailboxes: Vec<MailboxReport>,
+    /// Messages that could not be had.
+    pub failures: Vec<FailedMessageReport>,
+    /// What a reader should know.
+    pub warnings: Vec<String>,
+}
+
+impl AccountReport {
+    /// An account that was not begun.
+    #[must_use]
+    pub fn new(account: &str) -> Self {
+        Self {
+            account: account.to_owned(),
+            status: Status::NotStarted,
+            error: None,
+            seconds: 0.0,
+            counts: Counts::default(),
+            mailboxes: Vec::new(),
+            failures: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// The whole run.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    tool: &'static str,
+    version: &'static str,
+    mode: &'static str,
+    dry_run: bool,
+    started: String,
+    finished: String,
+    seconds: f64,
+    /// As the process ends with.
+    pub exit_code: i32,
+    config: String,
+    archive: String,
+    totals: Counts,
+    /// The accounts, in the configuration's order.
+    pub accounts: Vec<AccountReport>,
+    /// What concerns all of them.
+    pub warnings: Vec<String>,
+    #[serde(skip)]
+    began: Instant,
+}
+
+impl Report {
+    /// A report on a run that begins now.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            tool: env!("CARGO_PKG_NAME"),
+            version: env!("CARGO_PKG_VERSION"),
+            mode: settings.mode.as_str(),
+            dry_run: settings.dry_run,
+            started: crate::clock::utc_now(),
+            finished: String::new(),
+            seconds: 0.0,
+            exit_code: 0,
+            config: settings.config.path.display().to_string(),
+            archive: settings.output_dir.display().to_string(),
+            totals: Counts::default(),
+            accounts: Vec::new(),
+            warnings: settings.config.warnings.clone(),
+            began: Instant::now(),
+        }
+    }
+
+    /// Adds up and decides the exit code.
+    pub fn close(&mut self, stop: &Stop) {
+        self.finished = crate::clock::utc_now();
+        self.seconds = self.began.elapsed().as_secs_f64();
+        for account in &self.accounts {
+            self.totals += account.counts;
+        }
+        self.exit_code = exit_code(self.accounts.iter().map(|a| a.status), stop.by_signal());
+    }
+
+    /// Writes the report for machines, 0600, as a whole or not at all.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn write_json(&self, path: &Path) -> Result<()> {
+        let mut bytes = serde_json::to_vec_pretty(self).context("write JSON")?;
+        bytes.push(b'\n');
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
+        let write = || -> std::io::Result<()> {
+            let mut file = std::fs::OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&temporary)?;
+            file.write_all(&bytes)?;
+            std::fs::rename(&temporary, path)
+        };
+        write().with_context(|| format!("write the report {}", path.display()))
+    }
+}
+
+/// A signal wins over failures, failures over success.
+fn exit_code(mut statuses: impl Iterator<Item = Status>, by_signal: bool) -> i32 {
+    let all_complete = statuses.all(|status| status == Status::Complete);
+    match (by_signal, all_complete) {
+        (true, false) => SIGNAL_EXIT,
+        (_, true) => 0,
+        (false, false) => 1,
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.dry_run {
+            self.mailbox_table().fmt(f)?;
+        } else {
+            self.account_table().fmt(f)?;
+        }
+        self.write_failures(f)?;
+        self.write_notes(f)?;
+        for account in &self.accounts {
+            if let Some(error) = &account.error {
+                writeln!(f, "\nFAILED  {}: {error}", account.account)?;
+            }
+        }
+        self.write_last_line(f)
+    }
+}
+
+impl Report {
+    fn account_table(&self) -> table::Table {
+        let mut table = table::Table::new(&[
+            "account",
+            "mailboxes",
+            "new",
+            "unchanged",
+            "flags",
+            "vanished",
+            "failed",
+            "bytes",
+            "seconds",
+            "status",
+        ]);
+        for account in &self.accounts {
+            let mut row = vec![account.account.clone()];
+            row.extend(counts_row(&account.counts));
+            row.push(format!("{:.1}", account.seconds));
+            row.push(account.status.as_str().to_owned());
+            table.row(&row);
+        }
+        if self.accounts.len() > 1 {
+            let mut row = vec!["total".to_owned()];
+            row.extend(counts_row(&self.totals));
+            row.push(format!("{:.1}", self.seconds));
+            row.push(String::new());
+            table.row(&row);
+        }
+        table
+    }
+
+    fn mailbox_table(&self) -> table::Table {
+        let mut table = table::Table::new(&[
+            "account",
+            "mailbox",
+            "would fetch",
+            "bytes",
+            "in archive",
+            "would vanish",
+        ]);
+        for account in &self.accounts {
+            for mailbox in &account.mailboxes {
+                let counts = &mailbox.counts;
+                table.row(&[
+                    account.account.clone(),
+                    mailbox.mailbox.clone(),
+                    counts.new.to_string(),
+                    HumanBytes(counts.bytes).to_string(),
+                    counts.unchanged.to_string(),
+                    counts.vanished.to_string(),
+                ]);
+            }
+        }
+        table
+    }
+
+    fn write_failures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let failures: Vec<&FailedMessageReport> =
+            self.accounts.iter().flat_map(|a| &a.failures).collect();
+        if failures.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            f,
+            "\nMessages that could not be fetched (also in failed.jsonl of each account):"
+        )?;
+        for failed in failures.iter().take(SHOWN) {
+            let size = failed
+                .size
+                .map_or_else(String::new, |size| format!(", {size} bytes"));
+            writeln!(
+                f,
+                "  {}  {}  uid {}{size}: {}",
+                failed.account,
+                table::printable(&failed.mailbox),
+                failed.uid,
+                table::printable(&failed.server)
+            )?;
+        }
+        write_rest(f, failures.len())
+    }
+
+    fn write_notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut notes = self.warnings.clone();
+        for account in &self.accounts {
+            let of_account = |text: &String| format!("{}: {text}", account.account);
+            notes.extend(account.warnings.iter().map(of_account));
+            for mailbox in &account.mailboxes {
+                if let Some(note) = &mailbox.note {
+                    notes.push(format!("{}: {}: {note}", account.account, mailbox.mailbox));
+                }
+            }
+        }
+        if notes.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\nWarnings:")?;
+        for note in notes.iter().take(SHOWN) {
+            writeln!(f, "  {}", table::printable(note))?;
+        }
+        write_rest(f, notes.len())
+    }
+
+    fn write_last_line(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mode = if self.dry_run {
+            format!("{} (dry run)", self.mode)
+        } else {
+            self.mode.to_owned()
+        };
+        let total = self.accounts.len();
+        let complete = self
+            .accounts
+            .iter()
+            .filter(|account| account.status == Status::Complete)
+            .count();
+        let accounts = if total == 1 { "account" } else { "accounts" };
+        if complete == total {
+            return writeln!(f, "\n{mode} complete: {total} {accounts}");
+        }
+        writeln!(
+            f,
+            "\n{mode} NOT complete: {complete} of {total} {accounts} complete; run it again to go on where it stopped"
+        )
+    }
+}
+
+fn write_rest(f: &mut fmt::Formatter<'_>, total: usize) -> fmt::Result {
+    match total.checked_sub(SHOWN) {
+        Some(rest) if rest > 0 => writeln!(f, "  … and {rest} more"),
+        _ => Ok(()),
+    }
+}
+
+fn counts_row(counts: &Counts) -> Vec<String> {
+    vec![
+        counts.mailboxes.to_string(),
+        counts.new.to_string(),
+        counts.unchanged.to_string(),
+        counts.flags_changed.to_string(),
+        counts.vanished.to_string(),
+        counts.failed.to_string(),
+        HumanBytes(counts.bytes).to_string(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_code_tells_how_it_went() {
+        use Status::{Complete, Failed, Incomplete, NotStarted, Stopped};
+        let cases = [
+            (vec![Complete, Complete], false, 0),
+            (vec![Complete, Incomplete], false, 1),
+            (vec![Failed, NotStarted], false, 1),
+            (vec![Complete, Stopped], true, 130),
+            (vec![Failed, Stopped], true, 130),
+            (vec![Complete], true, 0),
+        ];
+        for (statuses, by_signal, code) in cases {
+            assert_eq!(
+                exit_code(statuses.iter().copied(), by_signal),
+                code,
+                "{statuses:?}"
+            );
+        }
+    }
+}
