@@ -43,6 +43,10 @@ struct Export<'a> {
     progress: AccountProgress,
     jobs: Vec<Job>,
     store: Option<Store>,
+    /// LIST has been answered.
+    listed: bool,
+    /// LIST named mailboxes that could not be understood.
+    unreadable: bool,
     report: AccountReport,
 }
 
@@ -55,6 +59,8 @@ pub fn export(run: &Run<'_>, account: &Account, progress: AccountProgress) -> Ac
         progress,
         jobs: Vec::new(),
         store: None,
+        listed: false,
+        unreadable: false,
         report: AccountReport::new(&account.email),
     };
     let outcome = export.work();
@@ -111,10 +117,11 @@ impl Export<'_> {
         };
         let server = &settings.config.server;
         let session = connect::open(server, &login, settings.timeout, self.run.stop)?;
-        if self.jobs.is_empty() {
+        if !self.listed {
             let listing = list::list(&mut session.channel(), |listed| {
                 settings.folders.matches(&display_name(&listed.name))
             })?;
+            self.listed = true;
             self.prepare(listing)?;
         }
         let mut copy = Copy::new(
@@ -134,6 +141,7 @@ impl Export<'_> {
 
     /// A job for every mailbox that is wanted; directories of mailboxes that are gone move aside.
     fn prepare(&mut self, listing: Listing) -> Result<()> {
+        self.unreadable = !listing.unreadable.is_empty();
         for line in &listing.unreadable {
             let warning = format!("a mailbox that LIST names cannot be read: {line}");
             self.report.warnings.push(warning);
@@ -152,6 +160,7 @@ impl Export<'_> {
             self.jobs.push(job);
         }
         self.read_archive()?;
+        self.create_empty()?;
         self.move_away(&vanished)?;
         let expected = self.jobs.iter().filter(|job| job.phase != Phase::Unchanged);
         let expected: u64 = expected
@@ -191,6 +200,20 @@ impl Export<'_> {
             believe(archive, job, before.map(|before| &before.uids))?;
             job.bytes = before.map_or(0, |before| before.bytes);
             job.plan(before);
+        }
+        Ok(())
+    }
+
+    /// An empty mailbox is part of the archive too; there is nothing to fetch that would create it.
+    fn create_empty(&mut self) -> Result<()> {
+        let Some(store) = &mut self.store else {
+            return Ok(());
+        };
+        for (index, job) in self.jobs.iter_mut().enumerate() {
+            let not_there = job.archived_uidvalidity.is_none();
+            if job.phase == Phase::Done || job.phase == Phase::Unchanged && not_there {
+                store.open(index, job)?;
+            }
         }
         Ok(())
     }
@@ -257,8 +280,8 @@ impl Export<'_> {
     /// Makes durable what has come, and says how it went.
     fn conclude(mut self, outcome: Result<()>) -> AccountReport {
         let failures = self.failures();
-        let listed = !self.jobs.is_empty();
-        let complete = outcome.is_ok() && listed && self.jobs.iter().all(Job::is_complete);
+        let complete =
+            outcome.is_ok() && !self.unreadable && self.jobs.iter().all(Job::is_complete);
         let saved = self.save(complete, &failures);
         for job in &self.jobs {
             let report = mailbox_report(job, self.store.is_none());
@@ -293,7 +316,7 @@ impl Export<'_> {
         let Some(store) = &mut self.store else {
             return Ok(());
         };
-        // Nothing was listed: the archive is as it was.
+        // Nothing was begun: the archive is as it was.
         if self.jobs.is_empty() {
             return Ok(());
         }

@@ -232,6 +232,10 @@ impl<'a> Copy<'a> {
         let index = step.job();
         let span = info_span!("mailbox", mailbox = self.jobs[index].name);
         let _entered = span.enter();
+        if response::parse_expunge(response).is_some() {
+            let job = &mut self.jobs[index];
+            job.exists = job.exists.saturating_sub(1);
+        }
         match step {
             Step::Examine(_) => {
                 self.selected.take(response);
@@ -428,10 +432,7 @@ impl<'a> Copy<'a> {
             return Ok(());
         }
         if !frozen {
-            job.freeze = Freeze {
-                messages: job.exists,
-                ..selected.freeze
-            };
+            job.freeze = selected.freeze.completed_by(&job.freeze, job.exists);
         }
         match self.store.as_deref_mut() {
             Some(store) => store.open(index, &mut self.jobs[index])?,

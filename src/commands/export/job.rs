@@ -49,6 +49,24 @@ pub struct Freeze {
 }
 
 impl Freeze {
+    /// What EXAMINE said, and for what it left out what STATUS had said before: older, so nothing is missed.
+    #[must_use]
+    pub fn completed_by(self, status: &Self, messages: u64) -> Self {
+        if self.uidvalidity != 0 && self.uidvalidity != status.uidvalidity {
+            return Self { messages, ..self };
+        }
+        Self {
+            uidvalidity: status.uidvalidity,
+            uidnext: if self.uidnext == 0 {
+                status.uidnext
+            } else {
+                self.uidnext
+            },
+            highestmodseq: self.highestmodseq.or(status.highestmodseq),
+            messages,
+        }
+    }
+
     /// True for a UID that had been given out when the mailbox was looked at.
     #[must_use]
     pub fn covers(&self, uid: u32) -> bool {

@@ -17,7 +17,7 @@ use crate::archive::account::create_root;
 use crate::archive::sync::Syncer;
 use crate::config::template;
 use crate::progress::Progress;
-use crate::report::Report;
+use crate::report::{Report, Status};
 use crate::settings::Settings;
 use crate::stop::Stop;
 
@@ -47,6 +47,15 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
         stop,
         |account| account::export(&run, account, progress.account(&account.email)),
     )?;
+    let nothing_matched = report
+        .accounts
+        .iter()
+        .all(|account| account.status == Status::Complete && account.counts.mailboxes == 0);
+    if nothing_matched {
+        bail!(
+            "no mailbox of any account matches --folder and --exclude-folder: nothing was exported"
+        );
+    }
     if !settings.dry_run
         && let Some(path) = template::write(&settings.config)?
     {

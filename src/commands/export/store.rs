@@ -284,9 +284,11 @@ impl Store {
             self.checkpoint.syncer.sync()?;
         }
         let mut state = self.state.clone();
-        state.complete = complete;
         state.finished = Some(crate::clock::utc_now());
         self.fill(&mut state, jobs);
+        // A filtered run says nothing about the mailboxes that it left alone.
+        let untouched = &state.mailboxes[jobs.len()..];
+        state.complete = complete && untouched.iter().all(|mailbox| mailbox.complete);
         debug!(complete, "write the state");
         state.save(self.archive.dir())
     }
