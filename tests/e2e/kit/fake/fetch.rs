@@ -1,0 +1,234 @@
+//! FETCH of the fake server, and how it goes wrong. Knows no connection.
+
+use super::answer::Answer;
+use super::mailbox::{FakeMailbox, FakeMessage};
+
+/// What happens instead of sending a message whose body is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Behaviour {
+    /// `BODY[] NIL`.
+    Nil,
+    /// `BODY[] ""`.
+    Empty,
+    /// No response for this message; the command ends with OK.
+    Omit,
+    /// No response for this message; the others are sent and the command ends with NO and this text.
+    No(String),
+    /// These bytes, line ends included; the rest of the command goes on.
+    Raw(Vec<u8>),
+    /// The response in another form: UID, date and size behind the body, the flags in a response of their own.
+    Scattered,
+    /// The literal announces the message, this many bytes come, and the connection ends.
+    DropAt(usize),
+    /// The same, but the connection stays open in silence.
+    StallAt(usize),
+    /// `* BYE` with this text instead of the message, and the end.
+    Bye(String),
+}
+
+/// When a [`Behaviour`] applies.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    uid: u32,
+    left: Option<usize>,
+    behaviour: Behaviour,
+}
+
+impl Rule {
+    /// For ever, or so many times.
+    pub fn new(uid: u32, times: Option<usize>, behaviour: Behaviour) -> Self {
+        Self {
+            uid,
+            left: times,
+            behaviour,
+        }
+    }
+
+    /// The first rule that applies to a UID; uses it up by one.
+    fn take(rules: &mut [Self], uid: u32) -> Option<Behaviour> {
+        let rule = rules
+            .iter_mut()
+            .find(|rule| rule.uid == uid && rule.left != Some(0))?;
+        rule.left = rule.left.map(|left| left - 1);
+        Some(rule.behaviour.clone())
+    }
+}
+
+/// The whole answer to a FETCH.
+pub struct Request {
+    /// By UID or by sequence number?
+    pub by_uid: bool,
+    /// The set.
+    pub set: String,
+    /// The attributes, in capitals.
+    pub items: String,
+    /// CHANGEDSINCE (RFC 7162).
+    pub changed_since: Option<u64>,
+}
+
+impl Request {
+    /// Responses and tagged end.
+    pub fn answer(&self, tag: &str, mailbox: &FakeMailbox, rules: &mut [Rule]) -> Answer {
+        let mut out = Vec::new();
+        let mut refused = None;
+        for (index, message) in mailbox.messages.iter().enumerate() {
+            let number = u32::try_from(index + 1).expect("few messages");
+            if !self.wants(mailbox, number, message) {
+                continue;
+            }
+            let rule = self
+                .wants_body()
+                .then(|| Rule::take(rules, message.uid))
+                .flatten();
+            match rule {
+                None => out.extend(self.response(number, message)),
+                Some(Behaviour::Nil) => out.extend(self.respond(number, message, b"BODY[] NIL")),
+                Some(Behaviour::Empty) => {
+                    out.extend(self.respond(number, message, b"BODY[] \"\""));
+                }
+                Some(Behaviour::Omit) => {}
+                Some(Behaviour::No(text)) => refused = Some(text),
+                Some(Behaviour::Raw(bytes)) => out.extend(bytes),
+                Some(Behaviour::Scattered) => out.extend(scattered(number, message)),
+                Some(Behaviour::DropAt(count)) => {
+                    out.extend(self.cut(number, message, count));
+                    return Answer::Close(out);
+                }
+                Some(Behaviour::StallAt(count)) => {
+                    out.extend(self.cut(number, message, count));
+                    return Answer::Stall(out);
+                }
+                Some(Behaviour::Bye(text)) => {
+                    out.extend(format!("* BYE {text}\r\n").into_bytes());
+                    return Answer::Close(out);
+                }
+            }
+        }
+        let end = refused.map_or("OK FETCH completed".to_owned(), |text| format!("NO {text}"));
+        out.extend(format!("{tag} {end}\r\n").into_bytes());
+        Answer::Go(out)
+    }
+
+    fn wants_body(&self) -> bool {
+        self.items.contains("BODY") || self.items.split([' ', '(', ')']).any(|w| w == "RFC822")
+    }
+
+    fn wants(&self, mailbox: &FakeMailbox, number: u32, message: &FakeMessage) -> bool {
+        let highest = |key: fn(usize, &FakeMessage) -> u32| {
+            let keys = mailbox.messages.iter().enumerate();
+            keys.map(|(index, message)| key(index, message))
+                .max()
+                .unwrap_or(0)
+        };
+        let inside = if self.by_uid {
+            contains(&self.set, message.uid, highest(|_, message| message.uid))
+        } else {
+            let last = highest(|index, _| u32::try_from(index + 1).unwrap_or(0));
+            contains(&self.set, number, last)
+        };
+        inside
+            && self
+                .changed_since
+                .is_none_or(|since| message.modseq > since)
+    }
+
+    /// What a faultless server sends.
+    fn response(&self, number: u32, message: &FakeMessage) -> Vec<u8> {
+        let body = if self.wants_body() {
+            literal(message)
+        } else {
+            Vec::new()
+        };
+        self.respond(number, message, &body)
+    }
+
+    fn respond(&self, number: u32, message: &FakeMessage, body: &[u8]) -> Vec<u8> {
+        let mut parts: Vec<Vec<u8>> = Vec::new();
+        let mut add = |wanted: bool, text: String| {
+            if wanted {
+                parts.push(text.into_bytes());
+            }
+        };
+        let asked = |item: &str| self.items.contains(item);
+        add(self.by_uid || asked("UID"), format!("UID {}", message.uid));
+        add(asked("FLAGS"), format!("FLAGS ({})", message.flags));
+        add(!message.extra.is_empty(), message.extra.clone());
+        add(
+            asked("INTERNALDATE"),
+            format!("INTERNALDATE {}", message.internaldate),
+        );
+        add(
+            asked("RFC822.SIZE"),
+            format!("RFC822.SIZE {}", size(message)),
+        );
+        add(
+            asked("MODSEQ") || self.changed_since.is_some(),
+            format!("MODSEQ ({})", message.modseq),
+        );
+        if !body.is_empty() {
+            parts.push(body.to_vec());
+        }
+        let inside = parts.join(&b' ');
+        [format!("* {number} FETCH (").as_bytes(), &inside, b")\r\n"].concat()
+    }
+
+    /// Head of the response, and so many bytes of the body.
+    fn cut(&self, number: u32, message: &FakeMessage, count: usize) -> Vec<u8> {
+        let mut whole = self.response(number, message);
+        let behind = message.body.len() + b")\r\n".len();
+        whole.truncate(whole.len() - behind + count.min(message.body.len()));
+        whole
+    }
+}
+
+fn size(message: &FakeMessage) -> String {
+    let truth = || message.body.len().to_string();
+    message.size.clone().unwrap_or_else(truth)
+}
+
+fn literal(message: &FakeMessage) -> Vec<u8> {
+    let head = format!("BODY[] {{{}}}\r\n", message.body.len());
+    [head.as_bytes(), &message.body].concat()
+}
+
+fn scattered(number: u32, message: &FakeMessage) -> Vec<u8> {
+    let flags = format!("* {number} FETCH (FLAGS ({}))\r\n", message.flags);
+    let head = format!("* {number} FETCH (");
+    let behind = format!(
+        " RFC822.SIZE {} INTERNALDATE {} UID {})\r\n",
+        size(message),
+        message.internaldate,
+        message.uid
+    );
+    [
+        flags.as_bytes(),
+        head.as_bytes(),
+        &literal(message),
+        behind.as_bytes(),
+    ]
+    .concat()
+}
+
+/// Is a number in a set such as `1:4,7,9:*`?
+pub fn contains(set: &str, number: u32, highest: u32) -> bool {
+    let value = |text: &str| {
+        if text == "*" {
+            highest
+        } else {
+            text.parse().unwrap_or(0)
+        }
+    };
+    set.split(',').any(|part| {
+        let (from, to) = part.split_once(':').unwrap_or((part, part));
+        let (from, to) = (value(from), value(to));
+        (from.min(to)..=from.max(to)).contains(&number)
+    })
+}
+
+#[test]
+fn sets_hold_what_the_rfc_says() {
+    assert!(contains("1:4,7", 3, 9) && contains("1:4,7", 7, 9));
+    assert!(!contains("1:4,7", 5, 9));
+    // RFC 3501: a range with `*` always holds the last message.
+    assert!(contains("20:*", 9, 9) && !contains("20:*", 8, 9));
+}

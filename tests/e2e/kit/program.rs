@@ -1,0 +1,350 @@
+//! Runs the real binary in a directory of its own and keeps what a failure message needs.
+
+use std::fs::{self, File};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::archive::Archive;
+use super::tempdir::{TempDir, tree};
+use super::{Endpoint, Security};
+
+/// The binary under test.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_imapsync-bulk-migrator");
+
+/// A run that takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// A working directory and the command lines run in it. The directory stays when the test fails.
+pub struct Program {
+    dir: TempDir,
+    runs: AtomicU32,
+    environment: Vec<(String, String)>,
+}
+
+impl Program {
+    /// An empty working directory.
+    pub fn new() -> Self {
+        let program = Self {
+            dir: TempDir::new().kept_on_panic(),
+            runs: AtomicU32::new(0),
+            environment: Vec::new(),
+        };
+        let work = program.dir.join("work");
+        fs::create_dir(&work).expect("create the working directory");
+        fs::set_permissions(&work, fs::Permissions::from_mode(0o700)).expect("set its mode");
+        program
+    }
+
+    /// Where the program runs.
+    pub fn dir(&self) -> PathBuf {
+        self.dir.join("work")
+    }
+
+    /// A path below the working directory.
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.dir().join(name)
+    }
+
+    /// Sets an environment variable for all runs from now on. Runs see no others than PATH, HOME, LANG and TERM.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Writes `export.pass.config.json` for this server and these users and passwords.
+    pub fn config(&self, server: &Endpoint, accounts: &[(&str, &str)]) -> &Self {
+        let accounts: Vec<Value> = accounts
+            .iter()
+            .map(|(email, password)| json!({"email": email, "password": password}))
+            .collect();
+        self.config_json(&json!({"server": server_json(server), "accounts": accounts}))
+    }
+
+    /// Writes `export.pass.config.json` as given.
+    pub fn config_json(&self, config: &Value) -> &Self {
+        self.file("export.pass.config.json", &config.to_string())
+    }
+
+    /// Writes a file of mode 0600 below the working directory.
+    pub fn file(&self, name: &str, text: &str) -> &Self {
+        use std::io::Write;
+        let file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(self.path(name));
+        file.and_then(|mut file| file.write_all(text.as_bytes()))
+            .unwrap_or_else(|error| panic!("write {name}: {error}"));
+        self
+    }
+
+    /// Runs to the end.
+    pub fn run<I: AsRef<str>>(&self, arguments: impl IntoIterator<Item = I>) -> Output {
+        self.spawn(arguments).wait()
+    }
+
+    /// `--mode export` and these arguments, to the end.
+    pub fn export(&self, arguments: &[&str]) -> Output {
+        self.run(["--mode", "export"].iter().chain(arguments))
+    }
+
+    /// Starts and returns.
+    pub fn spawn<I: AsRef<str>>(&self, arguments: impl IntoIterator<Item = I>) -> Running {
+        self.spawn_under(&[], arguments)
+    }
+
+    /// Starts the binary by another command, for example `["prlimit", "--fsize=4096"]` or `["setpriv", …]`.
+    pub fn spawn_under<I: AsRef<str>>(
+        &self,
+        wrapper: &[&str],
+        arguments: impl IntoIterator<Item = I>,
+    ) -> Running {
+        let run = self.runs.fetch_add(1, Ordering::SeqCst);
+        let stream = |name: &str| self.dir.join(format!("{name}.{run}"));
+        let create = |path: &Path| File::create(path).expect("create a file for a stream");
+        let (stdout, stderr) = (stream("stdout"), stream("stderr"));
+        let words: Vec<String> = wrapper
+            .iter()
+            .map(|word| (*word).to_owned())
+            .chain([BINARY.to_owned()])
+            .chain(arguments.into_iter().map(|word| word.as_ref().to_owned()))
+            .collect();
+        let mut command = Command::new(&words[0]);
+        command
+            .args(&words[1..])
+            .current_dir(self.dir())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.dir())
+            .env("LANG", "C.UTF-8")
+            .env("TERM", "dumb")
+            .envs(self.environment.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(create(&stdout))
+            .stderr(create(&stderr));
+        Running {
+            child: command.spawn().expect("start the program"),
+            words,
+            dir: self.dir(),
+            stdout,
+            stderr,
+        }
+    }
+
+    /// One account's part of the default output directory.
+    pub fn archive(&self, user: &str) -> Archive {
+        Archive::find(&self.path("exported"), user)
+    }
+}
+
+/// The `server` object of a config.
+pub fn server_json(server: &Endpoint) -> Value {
+    let mut value = json!({
+        "host": server.host,
+        "port": server.port,
+        "ssl": server.security == Security::Tls,
+        "starttls": server.security == Security::StartTls,
+    });
+    if let Some(ca_file) = &server.ca_file {
+        value["ca_file"] = json!(ca_file);
+    }
+    value
+}
+
+/// A run that has not been waited for; killed when dropped.
+pub struct Running {
+    child: Child,
+    words: Vec<String>,
+    dir: PathBuf,
+    stdout: PathBuf,
+    stderr: PathBuf,
+}
+
+impl Running {
+    /// Waits for the end; panics, killing it, when it hangs.
+    pub fn wait(mut self) -> Output {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("wait for the program") {
+                return self.output(status);
+            }
+            if start.elapsed() > LIMIT {
+                let status = self.kill();
+                panic!("the program hangs\n{}", self.output(status).describe());
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// `kill -9`, and the end of it.
+    pub fn kill9(mut self) -> Output {
+        let status = self.kill();
+        self.output(status)
+    }
+
+    /// Sends a signal by name, for example `INT`.
+    pub fn signal(&self, name: &str) -> &Self {
+        let status = Command::new("sh")
+            .args(["-c", "kill -s \"$1\" \"$2\"", "kill", name])
+            .arg(self.child.id().to_string())
+            .status();
+        assert!(
+            status.is_ok_and(|status| status.success()),
+            "cannot send {name}"
+        );
+        self
+    }
+
+    /// Is it still at work?
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has written to stderr so far.
+    pub fn stderr(&self) -> String {
+        read(&self.stderr)
+    }
+
+    fn kill(&mut self) -> ExitStatus {
+        // It may be over already.
+        let _ = self.child.kill();
+        self.child.wait().expect("wait for the program")
+    }
+
+    fn output(&self, status: ExitStatus) -> Output {
+        Output {
+            status,
+            stdout: read(&self.stdout),
+            stderr: read(&self.stderr),
+            words: self.words.clone(),
+            dir: self.dir.clone(),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn read(path: &Path) -> String {
+    String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
+}
+
+/// A run that is over.
+#[derive(Debug)]
+pub struct Output {
+    /// Exit code or signal.
+    pub status: ExitStatus,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+    words: Vec<String>,
+    dir: PathBuf,
+}
+
+impl Output {
+    /// The exit code must be this one.
+    #[track_caller]
+    pub fn code(&self, expected: i32) -> &Self {
+        let code = self.status.code();
+        assert!(
+            code == Some(expected),
+            "exit code {expected} is expected\n{}",
+            self.describe()
+        );
+        self
+    }
+
+    /// It must have died of this signal.
+    #[track_caller]
+    pub fn killed_by(&self, signal: i32) -> &Self {
+        assert!(
+            self.status.signal() == Some(signal),
+            "death by signal {signal} is expected\n{}",
+            self.describe()
+        );
+        self
+    }
+
+    /// Standard output must hold this text.
+    #[track_caller]
+    pub fn says(&self, text: &str) -> &Self {
+        assert!(
+            self.stdout.contains(text),
+            "{text:?} is missing on stdout\n{}",
+            self.describe()
+        );
+        self
+    }
+
+    /// Standard error must hold this text.
+    #[track_caller]
+    pub fn warns(&self, text: &str) -> &Self {
+        assert!(
+            self.stderr.contains(text),
+            "{text:?} is missing on stderr\n{}",
+            self.describe()
+        );
+        self
+    }
+
+    /// Neither stream nor any file below the working directory, configs apart, may hold this text.
+    #[track_caller]
+    pub fn hides(&self, secret: &str) -> &Self {
+        let streams = [&self.stdout, &self.stderr];
+        let mut places: Vec<PathBuf> = Vec::new();
+        if streams.iter().any(|text| text.contains(secret)) {
+            places.push("the streams".into());
+        }
+        find_text(&self.dir, secret.as_bytes(), &mut places);
+        assert!(
+            places.is_empty(),
+            "the secret is in {places:?}\n{}",
+            self.describe()
+        );
+        self
+    }
+
+    /// Command, directory, its tree, status and both streams.
+    pub fn describe(&self) -> String {
+        format!(
+            "command: {:?}\nin: {}\n{}\nstatus: {}\n--- stdout\n{}--- stderr\n{}---",
+            self.words,
+            self.dir.display(),
+            tree(&self.dir),
+            self.status,
+            self.stdout,
+            self.stderr
+        )
+    }
+}
+
+fn find_text(dir: &Path, text: &[u8], places: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let name = entry.file_name();
+        if path.is_dir() {
+            find_text(&path, text, places);
+        } else if !name.to_string_lossy().ends_with(".pass.config.json") {
+            let bytes = fs::read(&path).unwrap_or_default();
+            if bytes.windows(text.len()).any(|window| window == text) {
+                places.push(path);
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! End-to-end tests: the real binary against real and scripted servers, one file per promise.
+//!
+//! What the servers hold and what lies on disk is read by code that is not the product's.
+
+// Texts are built for a server's configuration or a failure message: clarity before allocations.
+#![allow(clippy::format_push_string, clippy::format_collect)]
+
+mod kit;
+
+mod kit_works;
