@@ -18,6 +18,17 @@ impl Secret {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// The text without the secret: some servers repeat what they were sent.
+    ///
+    /// Secrets of up to three bytes stay, as hiding them would spell them out.
+    #[must_use]
+    pub fn hide_in(&self, text: &str) -> String {
+        if self.0.len() < 4 {
+            return text.to_owned();
+        }
+        text.replace(&self.0, "[secret]")
+    }
 }
 
 impl fmt::Debug for Secret {
@@ -35,5 +46,6 @@ mod tests {
         let secret = Secret::new("hunter2".to_owned());
         assert_eq!(format!("{secret:?}"), "[secret]");
         assert_eq!(secret.expose(), "hunter2");
+        assert_eq!(secret.hide_in("is hunter2 right?"), "is [secret] right?");
     }
 }

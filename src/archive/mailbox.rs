@@ -137,6 +137,22 @@ impl MailboxDir {
         Ok(scan)
     }
 
+    /// Bytes of message files, added up.
+    ///
+    /// # Errors
+    /// Those of the file system; a missing file.
+    pub fn bytes(&self, uids: impl Iterator<Item = u32>) -> Result<u64> {
+        let mut sum = 0;
+        for uid in uids {
+            let path = self.message_path(uid);
+            let there = fs::symlink_metadata(&path);
+            sum += there
+                .with_context(|| format!("look at {}", path.display()))?
+                .len();
+        }
+        Ok(sum)
+    }
+
     /// Path of a message file.
     #[must_use]
     pub fn message_path(&self, uid: u32) -> PathBuf {

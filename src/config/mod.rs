@@ -125,7 +125,9 @@ pub fn load(path: &Path) -> Result<Config> {
     if !problems.is_empty() {
         let count = problems.len();
         let noun = if count == 1 { "problem" } else { "problems" };
-        bail!("{shown} has {count} {noun}:\n  {}", problems.join("\n  "));
+        // A misspelt name, which is only a warning, often explains the problem beside it.
+        let all = [problems, warnings].concat();
+        bail!("{shown} has {count} {noun}:\n  {}", all.join("\n  "));
     }
     let as_written = json["accounts"].as_array().cloned().unwrap_or_default();
     Ok(Config {

@@ -4,7 +4,6 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
 
 use tracing::{debug, warn};
 
@@ -14,8 +13,8 @@ use super::guard::Guard;
 use super::reader::{Reader, Response};
 use super::response::{self, Condition, Line};
 use super::retry::{self, Kind, Result, SessionError};
-use super::wire::Wire;
-use crate::config::{Server, TlsMode};
+use super::wire::{Peer, Wire};
+use crate::config::TlsMode;
 use crate::secret::Secret;
 use crate::stop::Stop;
 
@@ -30,18 +29,19 @@ pub struct Login<'a> {
     pub password: &'a Secret,
 }
 
-/// Connects and logs in; `timeout` bounds connecting and every wait for the server.
+/// Connects and logs in.
 ///
 /// # Errors
 /// What kind each failure is says [`Kind`]; texts name the host, the step and the server's words.
-pub fn open(server: &Server, login: &Login<'_>, timeout: Duration, stop: &Stop) -> Result<Session> {
-    let wire = Wire::connect(server, timeout, stop)?;
+pub fn open(peer: &Peer, login: &Login<'_>, stop: &Stop) -> Result<Session> {
+    let server = &peer.server;
+    let wire = Wire::connect(peer, stop)?;
     let channel = Rc::new(RefCell::new(Channel::new(Reader::new(wire))));
     let mut client = imap::Client::new(Guard::new(Rc::clone(&channel)));
     greeting(&channel, &mut client)
         .map_err(|error| error.context(format!("greeting of {}", server.host)))?;
     if server.tls == TlsMode::StartTls {
-        start_tls(server, &channel)?;
+        start_tls(peer, &channel)?;
     }
     if channel.borrow().capabilities.is_empty() {
         client
@@ -50,6 +50,7 @@ pub fn open(server: &Server, login: &Login<'_>, timeout: Duration, stop: &Stop) 
     }
     let before = std::mem::take(&mut channel.borrow_mut().capabilities);
     let imap = authenticate(&channel, client, login, &before)
+        .map_err(|error| error.hiding(login.password))
         .map_err(|error| error.context(format!("login as {}", login.user)))?;
     let mut session = Session { channel, imap };
     session.after_login(before)?;
@@ -78,9 +79,9 @@ fn greeting(channel: &Shared, client: &mut Client) -> Result<()> {
 }
 
 /// STARTTLS (RFC 3501 section 6.2.1); what was sent in plain text before it is forgotten.
-fn start_tls(server: &Server, channel: &Shared) -> Result<()> {
+fn start_tls(peer: &Peer, channel: &Shared) -> Result<()> {
     let mut channel = channel.borrow_mut();
-    let host = &server.host;
+    let host = &peer.server.host;
     if channel.capabilities.is_empty() {
         channel.run(&Command::new("CAPABILITY"), |_| {})?;
     }
@@ -101,7 +102,7 @@ fn start_tls(server: &Server, channel: &Shared) -> Result<()> {
         warn!("{injected} bytes sent in plain text behind STARTTLS are ignored");
     }
     channel.capabilities = Capabilities::default();
-    channel.reader().wire().start_tls(server)
+    channel.reader().wire().start_tls(peer)
 }
 
 /// LOGIN, or AUTHENTICATE PLAIN (RFC 4616) where LOGIN is disabled or cannot carry the password.

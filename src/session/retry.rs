@@ -6,6 +6,8 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use crate::secret::Secret;
+
 /// What can be done about a [`SessionError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -63,6 +65,13 @@ impl SessionError {
     #[must_use]
     pub fn context(mut self, doing: impl fmt::Display) -> Self {
         self.message = format!("{doing}: {}", self.message);
+        self
+    }
+
+    /// Takes a secret out of the text, should the server have repeated it.
+    #[must_use]
+    pub fn hiding(mut self, secret: &Secret) -> Self {
+        self.message = secret.hide_in(&self.message);
         self
     }
 

@@ -25,6 +25,34 @@ enum Stream {
     Closed,
 }
 
+/// A server as connections are made to it: where it is, what it must prove, how long it may take.
+pub struct Peer {
+    /// Host, port and protection.
+    pub server: Server,
+    /// Bounds connecting and every wait for the server.
+    pub timeout: Duration,
+    /// Made once: reading the system's certificates costs more than a handshake.
+    tls: Option<TlsConnector>,
+}
+
+impl Peer {
+    /// Prepares connections; makes none.
+    ///
+    /// # Errors
+    /// [`Kind::Permanent`] for a `ca_file` that cannot be read.
+    pub fn new(server: &Server, timeout: Duration) -> Result<Self> {
+        let tls = match server.tls {
+            TlsMode::None => None,
+            TlsMode::Implicit | TlsMode::StartTls => Some(connector(server)?),
+        };
+        Ok(Self {
+            server: server.clone(),
+            timeout,
+            tls,
+        })
+    }
+}
+
 /// One connection to a server.
 pub struct Wire {
     stream: Stream,
@@ -37,8 +65,9 @@ impl Wire {
     ///
     /// # Errors
     /// [`Kind::Permanent`] when the name does not resolve or the certificate is not trusted, else [`Kind::Transient`].
-    pub fn connect(server: &Server, timeout: Duration, stop: &Stop) -> Result<Self> {
-        let tcp = connect_tcp(server, timeout)?;
+    pub fn connect(peer: &Peer, stop: &Stop) -> Result<Self> {
+        let timeout = peer.timeout;
+        let tcp = connect_tcp(&peer.server, timeout)?;
         let setup = |error: &io::Error| SessionError::transport("set up the connection", error);
         tcp.set_nodelay(true).map_err(|error| setup(&error))?;
         tcp.set_read_timeout(Some(TICK.min(timeout)))
@@ -49,8 +78,8 @@ impl Wire {
             timeout,
             stop: stop.clone(),
         };
-        if server.tls == TlsMode::Implicit {
-            wire.start_tls(server)?;
+        if peer.server.tls == TlsMode::Implicit {
+            wire.start_tls(peer)?;
         }
         Ok(wire)
     }
@@ -59,11 +88,13 @@ impl Wire {
     ///
     /// # Errors
     /// [`Kind::Permanent`] when the certificate is not trusted; the connection is closed then.
-    pub fn start_tls(&mut self, server: &Server) -> Result<()> {
-        let Stream::Plain(tcp) = std::mem::replace(&mut self.stream, Stream::Closed) else {
-            return Err(SessionError::new(Kind::Permanent, "TLS is on already"));
+    pub fn start_tls(&mut self, peer: &Peer) -> Result<()> {
+        let stream = std::mem::replace(&mut self.stream, Stream::Closed);
+        let (Stream::Plain(tcp), Some(connector)) = (stream, &peer.tls) else {
+            let text = "TLS is on already, or not wanted";
+            return Err(SessionError::new(Kind::Permanent, text));
         };
-        let connector = connector(server)?;
+        let server = &peer.server;
         let began = Instant::now();
         let mut attempt = connector.connect(&server.host, tcp);
         let tls = loop {

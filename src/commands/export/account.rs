@@ -11,9 +11,8 @@ use super::job::{Job, Phase};
 use super::store::{self, Store};
 use crate::archive::account::AccountArchive;
 use crate::archive::failed::{self, FailedMessage};
-use crate::archive::state::{SourceServer, State};
+use crate::archive::state::{MailboxState, SourceServer, State};
 use crate::archive::sync::Syncer;
-use crate::archive::uidset::UidSet;
 use crate::config::{Account, Server};
 use crate::filter::Filter;
 use crate::mailbox::display_name;
@@ -23,6 +22,7 @@ use crate::secret::Secret;
 use crate::session::connect::{self, Login};
 use crate::session::list::{self, Listing};
 use crate::session::retry::{Backoff, Kind, SessionError};
+use crate::session::wire::Peer;
 use crate::settings::Settings;
 use crate::stop::Stop;
 
@@ -30,6 +30,8 @@ use crate::stop::Stop;
 pub struct Run<'a> {
     /// The checked settings.
     pub settings: &'a Settings,
+    /// The server.
+    pub peer: Peer,
     /// Asks for an orderly end.
     pub stop: &'a Stop,
     /// Makes the archive durable; `None` in a dry run.
@@ -115,8 +117,7 @@ impl Export<'_> {
             user: &self.account.login,
             password,
         };
-        let server = &settings.config.server;
-        let session = connect::open(server, &login, settings.timeout, self.run.stop)?;
+        let session = connect::open(&self.run.peer, &login, self.run.stop)?;
         if !self.listed {
             let listing = list::list(&mut session.channel(), |listed| {
                 settings.folders.matches(&display_name(&listed.name))
@@ -197,8 +198,7 @@ impl Export<'_> {
                 .unwrap_or_default()
                 .iter()
                 .find(|before| before.directory == job.directory);
-            believe(archive, job, before.map(|before| &before.uids))?;
-            job.bytes = before.map_or(0, |before| before.bytes);
+            believe(archive, job, before)?;
             job.plan(before);
         }
         Ok(())
@@ -344,14 +344,14 @@ impl Export<'_> {
 }
 
 /// Fills in which messages of the archive are whole: those of the last checkpoint, and newer ones by their sha256.
-fn believe(archive: &AccountArchive, job: &mut Job, durable: Option<&UidSet>) -> Result<()> {
+fn believe(archive: &AccountArchive, job: &mut Job, before: Option<&MailboxState>) -> Result<()> {
     let Some(dir) = archive.mailbox(&job.directory)? else {
         return Ok(());
     };
     job.archived_uidvalidity = archive.uidvalidity_of(&job.directory);
     let scan = dir.scan().context("read the archive")?;
     for uid in scan.pairs {
-        let known = durable.is_some_and(|durable| durable.contains(uid));
+        let known = before.is_some_and(|before| before.uids.contains(uid));
         if known || dir.verify(uid)? {
             job.present.insert(uid);
         } else {
@@ -362,6 +362,12 @@ fn believe(archive: &AccountArchive, job: &mut Job, durable: Option<&UidSet>) ->
             job.doubtful.insert(uid);
         }
     }
+    // A sidecar alone vouches for nothing, but it is not overwritten either.
+    job.doubtful.extend(scan.orphans);
+    job.bytes = match before {
+        Some(before) if before.uids == job.present => before.bytes,
+        _ => dir.bytes(job.present.iter())?,
+    };
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Error, Result};
 use tracing::{debug, info_span, warn};
 
 use super::job::{Chunk, Freeze, Job, Phase, Unfetched};
-use super::store::{Refreshed, Store};
+use super::store::{Refreshed, Store, Stored};
 use crate::archive::uidset::UidSet;
 use crate::progress::AccountProgress;
 use crate::session::channel::{Answer, Channel, Command, Lane, Order};
@@ -366,13 +366,17 @@ impl<'a> Copy<'a> {
         let stored = store
             .commit(index, job, message)
             .with_context(|| format!("store uid {uid}"))?;
-        if let Some(size) = stored {
-            job.bytes_new += size;
-            self.progress.message(size);
-        }
         match stored {
-            Some(_) => job.received.insert(uid),
-            None => job.present.insert(uid),
+            Stored::New(size) => {
+                job.received.insert(uid);
+                job.bytes_new += size;
+                self.progress.message(size);
+            }
+            Stored::Known(size) => {
+                job.present.insert(uid);
+                job.wanted.remove(uid);
+                job.bytes += size;
+            }
         }
         job.doubtful.remove(&uid);
         self.committed += 1;

@@ -18,6 +18,7 @@ use crate::archive::sync::Syncer;
 use crate::config::template;
 use crate::progress::Progress;
 use crate::report::{Report, Status};
+use crate::session::wire::Peer;
 use crate::settings::Settings;
 use crate::stop::Stop;
 
@@ -28,6 +29,7 @@ use crate::stop::Stop;
 pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Report> {
     let mut report = Report::new(settings);
     check_space(&settings.output_dir, settings.min_free_bytes)?;
+    let peer = Peer::new(&settings.config.server, settings.timeout)?;
     let syncer = if settings.dry_run {
         None
     } else {
@@ -36,6 +38,7 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
     };
     let run = account::Run {
         settings,
+        peer,
         stop,
         syncer,
     };

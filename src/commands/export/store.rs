@@ -124,11 +124,11 @@ impl Store {
             .context("the mailbox directory is not open")
     }
 
-    /// Stores the message whose body has arrived. Returns its size, or `None` when the archive had it already.
+    /// Stores the message whose body has arrived, unless the archive has it already.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn commit(&mut self, index: usize, job: &Job, message: Message) -> Result<Option<u64>> {
+    pub fn commit(&mut self, index: usize, job: &Job, message: Message) -> Result<Stored> {
         if let Some(bytes) = &message.quoted {
             self.begin(bytes.len() as u64)?;
             BodySink::write(self, bytes)?;
@@ -156,7 +156,7 @@ impl Store {
         if known && dir.holds(uid, &incoming)? {
             dir.renew_sidecar(sidecar)?;
             self.dirty = true;
-            return Ok(None);
+            return Ok(Stored::Known(message.length));
         }
         if known {
             dir.set_aside(uid, job.freeze.uidvalidity)?;
@@ -167,7 +167,7 @@ impl Store {
         self.incoming = Some((index, incoming));
         self.checkpoint.bytes += size;
         self.dirty = true;
-        Ok(Some(size))
+        Ok(Stored::New(size))
     }
 
     /// Compares an inventory line with the sidecar: rewrites changed flags.
@@ -306,6 +306,15 @@ impl Store {
         });
         state.mailboxes.extend(untouched.cloned());
     }
+}
+
+/// What became of a message, with its size in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stored {
+    /// It is in the archive now.
+    New(u64),
+    /// It was there already, byte for byte.
+    Known(u64),
 }
 
 /// What an inventory line means for a message in the archive.

@@ -1,5 +1,6 @@
 //! What a server really holds, and changes to it, by python3's imaplib: a client that is not ours.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -54,6 +55,37 @@ pub struct HeldMessage {
     /// The message, if asked for with [`Reader::with_bodies`].
     #[serde(default, deserialize_with = "body")]
     pub body: Option<Vec<u8>>,
+}
+
+/// Nothing that a user or another client would notice has changed: no mailbox, UID, flag, date or byte.
+///
+/// The order of LIST may change, and HIGHESTMODSEQ may appear, as Dovecot begins to count when first asked.
+#[track_caller]
+pub fn assert_unchanged(before: &[HeldMailbox], after: &[HeldMailbox]) {
+    let by_name = |mailboxes: &[HeldMailbox]| -> BTreeMap<String, HeldMailbox> {
+        let stable = mailboxes.iter().cloned().map(|mut mailbox| {
+            mailbox.highestmodseq = None;
+            (mailbox.name.clone(), mailbox)
+        });
+        stable.collect()
+    };
+    let (before, after) = (by_name(before), by_name(after));
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let changed: Vec<&&String> = names
+        .iter()
+        .filter(|name| before.get(**name) != after.get(**name))
+        .collect();
+    if let Some(first) = changed.first() {
+        let strip = |mailbox: Option<&HeldMailbox>| {
+            let mut mailbox = mailbox.cloned();
+            for message in mailbox.iter_mut().flat_map(|mailbox| &mut mailbox.messages) {
+                message.body = None;
+            }
+            mailbox
+        };
+        let (before, after) = (strip(before.get(**first)), strip(after.get(**first)));
+        panic!("{changed:?} changed on the server; {first} was {before:#?}\nand is {after:#?}");
+    }
 }
 
 fn body<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>, D::Error> {

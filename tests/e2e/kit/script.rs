@@ -1,7 +1,6 @@
 //! An IMAP server that does what a test's script says, step by step. Knows no IMAP beyond tags and literals.
 
 use std::io;
-use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Endpoint;
@@ -116,11 +115,13 @@ impl ScriptServer {
             let log = Arc::clone(&log);
             move |number, stream| {
                 let script = &scripts[number.min(scripts.len() - 1)];
-                let outcome = play(script, number, stream, acceptor.as_ref(), &log);
+                let mut wire = Wire::new(number, stream);
+                let outcome = play(script, &mut wire, acceptor.as_ref(), &log);
                 if let Err(failure) = outcome {
                     lock(&log.failures).push(format!("connection {number}: {failure}"));
                 }
                 *lock(&log.finished) += 1;
+                wire.close();
             }
         });
         Self {
@@ -190,12 +191,10 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// A client that closes early is the client's right; one that sends something else is a failure.
 fn play(
     script: &Script,
-    number: usize,
-    stream: TcpStream,
+    wire: &mut Wire,
     acceptor: Option<&native_tls::TlsAcceptor>,
     log: &Log,
 ) -> Result<(), String> {
-    let mut wire = Wire::new(number, stream);
     let mut tag = String::new();
     for step in &script.steps {
         let outcome: io::Result<()> = match step {

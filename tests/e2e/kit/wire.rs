@@ -1,7 +1,7 @@
 //! The server's side of the wire: cuts commands out of the client's bytes, literals included. Answers nothing but `+`.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use native_tls::TlsAcceptor;
@@ -146,6 +146,15 @@ impl Wire {
         while matches!(self.fill(), Ok(true)) {
             self.buffer.clear();
         }
+    }
+
+    /// Ends the connection so that the client reads all that was sent, then its end: closing a socket
+    /// while commands are unread would be a reset, which overtakes what was sent.
+    pub fn close(&mut self) {
+        if let Some(socket) = self.stream.socket() {
+            let _ = socket.shutdown(Shutdown::Write);
+        }
+        self.stall();
     }
 
     /// The handshake. What the client sent ahead of it in plain text is lost.

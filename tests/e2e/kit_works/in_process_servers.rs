@@ -96,6 +96,8 @@ fn the_fake_server_misbehaves_as_told() {
     assert!(fetch(9).ends_with("BODY[] {6}\r\nbo"));
     fake.behave();
     assert!(fetch(9).ends_with("c OK FETCH completed\r\n"));
+    fake.misbehave(9, Some(1), Behaviour::Nil);
+    assert!(fetch(9).contains("BODY[] NIL)"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::ANNA;
 use crate::kit::cyrus::Cyrus;
 use crate::kit::dovecot::{Dovecot, DovecotOptions, Layout};
 use crate::kit::mail::{Mail, hostile, realistic};
-use crate::kit::reader::Reader;
+use crate::kit::reader::{Reader, assert_unchanged};
 use crate::kit::tls::Shown;
 
 #[test]
@@ -127,6 +127,13 @@ fn changes_by_the_reader_are_seen_by_the_reader() {
     reader.unsubscribe("Weiß \"x\" \\ &");
     reader.delete("plain");
     assert_eq!(reader.mailboxes().len(), 1);
+
+    let before = reader.mailboxes();
+    assert_unchanged(&before, &reader.mailboxes());
+    reader.append("INBOX", &mails);
+    let after = reader.mailboxes();
+    let noticed = std::panic::catch_unwind(|| assert_unchanged(&before, &after));
+    assert!(noticed.is_err());
 }
 
 #[test]

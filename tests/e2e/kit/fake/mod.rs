@@ -8,7 +8,6 @@ mod mailbox;
 
 use std::fmt::Write as _;
 use std::io;
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -155,7 +154,12 @@ impl FakeOptions {
         let listener = Listener::start({
             let shared = Arc::clone(&shared);
             // A client that goes away is no failure of the server.
-            move |number, stream| drop(serve(&shared, number, stream))
+            move |number, stream| {
+                let mut wire = Wire::new(number, stream);
+                if serve(&shared, &mut wire).is_ok() {
+                    wire.close();
+                }
+            }
         });
         FakeServer {
             listener,
@@ -229,7 +233,13 @@ impl FakeServer {
         change(&mut self.shared.state().mailboxes);
     }
 
-    /// Ends all misbehaviour of [`FakeOptions::on_fetch`].
+    /// Misbehaves from now on, `times` times or for ever, where [`FakeOptions::on_fetch`] would be too early.
+    pub fn misbehave(&self, uid: u32, times: Option<usize>, behaviour: Behaviour) {
+        let rule = Rule::new(uid, times, behaviour);
+        self.shared.state().rules.push(rule);
+    }
+
+    /// Ends all misbehaviour on FETCH.
     pub fn behave(&self) {
         self.shared.state().rules.clear();
     }
@@ -272,8 +282,7 @@ impl FakeServer {
     }
 }
 
-fn serve(shared: &Shared, number: usize, stream: TcpStream) -> io::Result<()> {
-    let mut wire = Wire::new(number, stream);
+fn serve(shared: &Shared, wire: &mut Wire) -> io::Result<()> {
     if let (Security::Tls, Some(acceptor)) = (shared.options.security, &shared.acceptor) {
         wire.start_tls(acceptor)?;
     }
@@ -284,7 +293,7 @@ fn serve(shared: &Shared, number: usize, stream: TcpStream) -> io::Result<()> {
     let mut session = Session::new(shared);
     let mut held = Vec::new();
     loop {
-        flush(shared, &mut wire, &mut held)?;
+        flush(shared, wire, &mut held)?;
         let Some(command) = wire.command()? else {
             return Ok(());
         };

@@ -1,0 +1,277 @@
+//! The machine around a run: command line, configuration, disks, files that others may read.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::json;
+
+use super::{ANNA, program_for, total};
+use crate::kit::archive::assert_archive_equals_server;
+use crate::kit::dovecot::Dovecot;
+use crate::kit::fake::{FakeMailbox, FakeMessage, FakeServer};
+use crate::kit::mail::realistic;
+use crate::kit::program::Program;
+use crate::kit::reader::Reader;
+
+#[test]
+fn other_modes_and_wrong_flags_end_with_2() {
+    let program = Program::new();
+    for mode in ["import", "test", "validate", "audit", "index"] {
+        program
+            .run(["--mode", mode])
+            .code(2)
+            .warns("not available yet");
+    }
+    program
+        .run(["--mode", "teleport"])
+        .code(2)
+        .warns("teleport");
+    program.run([""; 0]).code(2).warns("--mode");
+    program
+        .export(&["--max-workers", "0"])
+        .code(2)
+        .warns("--max-workers");
+    program
+        .export(&["--min-free-gb", "much"])
+        .code(2)
+        .warns("--min-free-gb");
+    program.export(&["-q", "-v"]).code(2);
+    program
+        .run(["--help"])
+        .code(0)
+        .says("--ignore-errors")
+        .says("Exit codes");
+    // Nothing of this left anything behind.
+    assert_eq!(fs::read_dir(program.dir()).expect("list").count(), 0);
+}
+
+#[test]
+fn a_wrong_config_is_told_whole_with_file_and_place() {
+    let program = Program::new();
+    program.export(&[]).code(2).warns("export.pass.config.json");
+    program.file("export.pass.config.json", "{\"server\": {");
+    program
+        .export(&[])
+        .code(2)
+        .warns("export.pass.config.json")
+        .warns("line 1");
+    program.config_json(&json!({
+        "server": {"host": "", "port": 99999, "ssl": true, "starttls": true, "colour": "red"},
+        "accounts": [
+            {"email": "one@example.com", "password": "s3cr3t-one"},
+            {"email": "one@example.com", "password": "s3cr3t-two"},
+            {"email": "two@example.com"},
+            {"email": "three@example.com", "password": "s3cr3t-three", "password_env": "X"},
+            {"email": 4, "password": ["s3cr3t-four"]},
+        ],
+    }));
+    let output = program.export(&[]);
+    output.code(2).hides("s3cr3t");
+    for place in [
+        "server.host",
+        "server.port",
+        "server.starttls",
+        "server.colour",
+        "accounts[1].email",
+        "accounts[2]",
+        "accounts[3]",
+        "accounts[4].email",
+        "accounts[4].password",
+    ] {
+        output.warns(place);
+    }
+}
+
+#[test]
+fn a_config_that_others_can_read_is_warned_about() {
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(1, 1)))
+        .start();
+    let program = program_for(&server);
+    program.export(&[]).code(0);
+    let config = program.path("export.pass.config.json");
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o644)).expect("chmod");
+    program.export(&[]).code(0).warns("chmod 600");
+}
+
+#[test]
+fn files_are_the_owners_alone_whatever_the_umask() {
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(2, 3)))
+        .start();
+    let program = program_for(&server);
+    let words = ["--mode", "export", "--report", "report.json"];
+    let umask = ["sh", "-c", "umask 0; exec \"$@\"", "sh"];
+    program.spawn_under(&umask, words).wait().code(0);
+    let mode = |path: PathBuf| fs::metadata(path).expect("a file").mode() & 0o777;
+    assert_eq!(mode(program.path("exported")), 0o700);
+    assert_eq!(mode(program.path("report.json")), 0o600);
+    assert_eq!(mode(program.path("import.pass.config.json")), 0o600);
+    let inbox = program.archive(ANNA).mailbox("INBOX").dir;
+    assert_eq!(mode(inbox.join("u0000000001.eml")), 0o600);
+    let logs: Vec<PathBuf> = fs::read_dir(program.path("logs"))
+        .expect("logs")
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
+    let name = logs[0]
+        .file_name()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned();
+    let stamp = name
+        .strip_prefix("export-")
+        .and_then(|rest| rest.strip_suffix(".log"));
+    assert!(stamp.is_some(), "{name}");
+    assert_eq!(mode(logs[0].clone()), 0o600);
+}
+
+#[test]
+fn the_log_names_account_and_mailbox() {
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").message(FakeMessage::new(1, "Subject: x\r\n\r\n")))
+        .on_fetch(1, crate::kit::fake::Behaviour::Nil)
+        .start();
+    let program = program_for(&server);
+    program.export(&["-q"]).code(1);
+    let log = fs::read_dir(program.path("logs"))
+        .expect("logs")
+        .flatten()
+        .next();
+    let log = fs::read_to_string(log.expect("a log").path()).expect("text");
+    let line = log.lines().find(|line| line.contains("cannot be fetched"));
+    let line = line.unwrap_or_else(|| panic!("{log}"));
+    assert!(
+        line.contains(ANNA) && line.contains("INBOX") && line.contains("uid=1"),
+        "{line}"
+    );
+}
+
+#[test]
+fn too_little_space_ends_the_run_before_it_begins() {
+    let server = FakeServer::options().start();
+    let program = program_for(&server);
+    program
+        .export(&["--min-free-gb", "900000000", "--output-dir", "a/b/c"])
+        .code(2)
+        .warns("--min-free-gb");
+    assert_eq!(server.connections(), 0);
+    assert!(!program.path("a").exists());
+}
+
+/// A small file system of its own; gone when dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn new(path: &Path, megabytes: u32) -> Self {
+        fs::create_dir(path).expect("create the mount point");
+        let disk = Self(path.to_path_buf());
+        disk.mount(&[
+            "-t",
+            "tmpfs",
+            "-o",
+            &format!("size={megabytes}m,mode=700"),
+            "small",
+        ]);
+        disk
+    }
+
+    fn mount(&self, arguments: &[&str]) {
+        let status = Command::new("mount").args(arguments).arg(&self.0).status();
+        assert!(
+            status.is_ok_and(|status| status.success()),
+            "mount fails: run the tests as root, in a container with --cap-add SYS_ADMIN"
+        );
+    }
+
+    fn remount(&self, options: &str) {
+        self.mount(&["-o", &format!("remount,{options}")]);
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let status = Command::new("umount").arg("-l").arg(&self.0).status();
+        if !std::thread::panicking() {
+            assert!(status.is_ok_and(|status| status.success()), "umount fails");
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_and_the_archive_stays_whole() {
+    let dovecot = Dovecot::simple();
+    let big = "0123456789abcdef\r\n".repeat(20_000);
+    let mails: Vec<_> = realistic(3, 12)
+        .into_iter()
+        .map(|mut mail| {
+            mail.bytes.extend_from_slice(big.as_bytes());
+            mail
+        })
+        .collect();
+    dovecot.seed(ANNA, "INBOX", &mails);
+    let reader = Reader::new(&dovecot.plain(), ANNA, "secret");
+    let program = Program::new();
+    program.config(&dovecot.imaps(), &dovecot.accounts());
+    let disk = SmallDisk::new(&program.path("exported"), 2);
+    let output = program.export(&["--min-free-gb", "0"]);
+    output.code(1).says("No space left on device").says(ANNA);
+
+    // Room again: the rest comes, and what had come was whole.
+    disk.remount("size=50m");
+    program
+        .export(&["--min-free-gb", "0", "--report", "report.json"])
+        .code(0);
+    assert!(total(&program, "unchanged") > 0);
+    assert_archive_equals_server(&program.archive(ANNA), &reader.mailboxes());
+}
+
+#[test]
+fn a_disk_that_cannot_be_written_is_told() {
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(4, 2)))
+        .start();
+    let program = program_for(&server);
+    let disk = SmallDisk::new(&program.path("exported"), 2);
+    disk.remount("ro");
+    let output = program.export(&["--min-free-gb", "0"]);
+    assert!(
+        matches!(output.status.code(), Some(1 | 2)),
+        "{}",
+        output.describe()
+    );
+    let said = output.stdout.clone() + &output.stderr;
+    assert!(
+        said.contains("Read-only file system"),
+        "{}",
+        output.describe()
+    );
+    assert!(said.contains("exported"), "{}", output.describe());
+
+    let program = program_for(&server);
+    program.file("exported", "a file is in the way");
+    program.export(&[]).code(2).warns("exported");
+}
+
+#[test]
+fn one_large_message_does_not_need_its_size_in_memory() {
+    let mut body = b"Subject: large\r\n\r\n".to_vec();
+    body.resize(120_000_000, b'x');
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").message(FakeMessage::new(1, body)))
+        .start();
+    let program = program_for(&server);
+    let limit = ["prlimit", "--data=100000000"];
+    let output = program.spawn_under(&limit, ["--mode", "export"]).wait();
+    output.code(0);
+    let size = fs::metadata(
+        program
+            .archive(ANNA)
+            .mailbox("INBOX")
+            .dir
+            .join("u0000000001.eml"),
+    );
+    assert_eq!(size.expect("the message").len(), 120_000_000);
+}

@@ -1,0 +1,38 @@
+//! What an export promises, held against real servers and against servers that misbehave on demand.
+
+mod accounts;
+mod again;
+mod copies;
+mod environment;
+mod interrupted;
+mod login;
+mod odd_servers;
+
+use serde_json::Value;
+
+use crate::kit::fake::FakeServer;
+use crate::kit::program::Program;
+
+/// The user of a default Dovecot and of the fake server.
+const ANNA: &str = "anna@example.com";
+
+/// A program whose one account is Anna on the fake server.
+fn program_for(server: &FakeServer) -> Program {
+    let program = Program::new();
+    program.config(&server.endpoint(), &[(ANNA, "secret")]);
+    program
+}
+
+/// The report that a run wrote to `report.json`.
+fn report(program: &Program) -> Value {
+    let text = std::fs::read_to_string(program.path("report.json")).expect("a report");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// A number of the totals in the report.
+fn total(program: &Program, name: &str) -> u64 {
+    let value = &report(program)["totals"][name];
+    value
+        .as_u64()
+        .unwrap_or_else(|| panic!("totals have no {name}"))
+}

@@ -1,0 +1,505 @@
+//! Servers that speak their own IMAP: each odd line costs its own message at most, and is told.
+
+use std::fs;
+use std::path::Path;
+
+use super::{ANNA, program_for, report, total};
+use crate::kit::fake::{Behaviour, FakeMailbox, FakeMessage, FakeServer, Reply};
+use crate::kit::mail::{Mail, realistic};
+
+/// UIDs that the archive's INBOX holds.
+fn archived_uids(program: &crate::kit::program::Program) -> Vec<u32> {
+    let inbox = program.archive(ANNA).mailbox("INBOX");
+    inbox.messages.keys().copied().collect()
+}
+
+#[test]
+fn unfetchable_messages_are_asked_again_alone_and_recorded() {
+    let mails = realistic(50, 8);
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&mails))
+        .on_fetch(2, Behaviour::Nil)
+        .on_fetch(4, Behaviour::Omit)
+        .on_fetch(6, Behaviour::No("[SERVERBUG] cannot decode".to_owned()))
+        .on_fetch_times(7, 1, Behaviour::Omit)
+        .start();
+    let program = program_for(&server);
+    let output = program.export(&["--report", "report.json"]);
+    output.code(1).says("INCOMPLETE");
+    assert_eq!(archived_uids(&program), [1, 3, 5, 7, 8]);
+    let archive = program.archive(ANNA);
+    let failed = archive.failed();
+    let uids: Vec<u64> = failed
+        .iter()
+        .filter_map(|line| line["uid"].as_u64())
+        .collect();
+    assert_eq!(uids, [2, 4, 6]);
+    for line in &failed {
+        let uid = usize::try_from(line["uid"].as_u64().expect("a UID")).expect("small");
+        assert_eq!(line["account"], ANNA);
+        assert_eq!(line["mailbox"], "INBOX");
+        assert_eq!(line["size"], mails[uid - 1].bytes.len());
+    }
+    assert!(
+        failed[2]["server"]
+            .as_str()
+            .is_some_and(|said| said.contains("cannot decode"))
+    );
+    assert_eq!(archive.state()["complete"], false);
+    assert_eq!(total(&program, "failed"), 3);
+    let listed = &report(&program)["accounts"][0]["failures"];
+    assert_eq!(listed.as_array().map(Vec::len), Some(3));
+    // Each was asked for once more, and alone.
+    for uid in [2, 4, 6] {
+        let alone = format!("UID FETCH {uid} (");
+        let fetches = server.commands_named("UID FETCH");
+        assert!(
+            fetches
+                .iter()
+                .any(|f| f.contains(&alone) && f.contains("BODY.PEEK[]")),
+            "{fetches:?}"
+        );
+    }
+    server.behave();
+    program.export(&[]).code(0);
+    assert_eq!(archived_uids(&program).len(), 8);
+    assert_eq!(program.archive(ANNA).failed().len(), 0);
+}
+
+#[test]
+fn nil_and_empty_bodies_are_no_empty_messages() {
+    let server = FakeServer::options()
+        .mailbox(
+            FakeMailbox::new("INBOX")
+                .message(FakeMessage::new(1, "Subject: a\r\n\r\n"))
+                .message(FakeMessage::new(2, "Subject: b\r\n\r\n")),
+        )
+        .on_fetch(1, Behaviour::Nil)
+        .on_fetch(2, Behaviour::Empty)
+        .start();
+    let program = program_for(&server);
+    program.export(&[]).code(1);
+    assert_eq!(archived_uids(&program), [0; 0]);
+    assert_eq!(program.archive(ANNA).failed().len(), 2);
+}
+
+/// The message in the odd responses below: `MESSAGE` there is its literal, `LATIN` two bytes that are no UTF-8.
+const ODD_MESSAGE: &str = "Subject: three\r\n\r\nodd\r\n";
+
+/// Responses for UID 3 in forms of their own; the message can be had all the same.
+const READABLE: [(&str, &str); 27] = [
+    (
+        "attributes behind the body",
+        "* 3 FETCH (BODY[] MESSAGE UID 3 FLAGS ())\r\n",
+    ),
+    (
+        "lower case",
+        "* 3 fetch (uid 3 flags () body[] MESSAGE)\r\n",
+    ),
+    (
+        "renamed to RFC822",
+        "* 3 FETCH (UID 3 FLAGS () RFC822 MESSAGE)\r\n",
+    ),
+    (
+        "partial from zero",
+        "* 3 FETCH (UID 3 FLAGS () BODY[]<0> MESSAGE)\r\n",
+    ),
+    (
+        "two blanks",
+        "* 3 FETCH  (UID  3 FLAGS ()  BODY[] MESSAGE)\r\n",
+    ),
+    (
+        "a blank before the end",
+        "* 3 FETCH (UID 3 FLAGS () BODY[] MESSAGE )\r\n",
+    ),
+    (
+        "size below zero",
+        "* 3 FETCH (UID 3 RFC822.SIZE -1 FLAGS () BODY[] MESSAGE)\r\n",
+    ),
+    (
+        "size above 32 bits",
+        "* 3 FETCH (UID 3 RFC822.SIZE 99999999999 FLAGS () BODY[] MESSAGE)\r\n",
+    ),
+    (
+        "no date",
+        "* 3 FETCH (UID 3 INTERNALDATE NIL FLAGS () BODY[] MESSAGE)\r\n",
+    ),
+    (
+        "an unquoted date",
+        "* 3 FETCH (UID 3 INTERNALDATE 1-Jan-2020 FLAGS () BODY[] MESSAGE)\r\n",
+    ),
+    (
+        "a Domino date",
+        "* 3 FETCH (UID 3 INTERNALDATE \"00-Jan-0000 00:00:00 +0000\" FLAGS () BODY[] MESSAGE)\r\n",
+    ),
+    (
+        "a date in GMT",
+        "* 3 FETCH (UID 3 INTERNALDATE \" 1-Jan-2020 00:00:00 GMT\" FLAGS () BODY[] MESSAGE)\r\n",
+    ),
+    (
+        "unknown attributes",
+        "* 3 FETCH (UID 3 EMAILID (M1) X-NEW \"a)b\" THREADID NIL SAVEDATE \"x\" FLAGS () BODY[] MESSAGE)\r\n",
+    ),
+    (
+        "an unknown list",
+        "* 3 FETCH (UID 3 X-GM-LABELS (\\Inbox \"a (b\" {3}\r\nc)d) FLAGS () BODY[] MESSAGE)\r\n",
+    ),
+    (
+        "a line in front",
+        "* 3 FETCH (FLAGS (\\Seen))\r\n* 3 FETCH (UID 3 FLAGS () BODY[] MESSAGE)\r\n",
+    ),
+    (
+        "an empty line in front",
+        "\r\n* 3 FETCH (UID 3 FLAGS () BODY[] MESSAGE)\r\n",
+    ),
+    (
+        "an empty response in front",
+        "* 3 FETCH ()\r\n* 3 FETCH (UID 3 FLAGS () BODY[] MESSAGE)\r\n",
+    ),
+    (
+        "unsolicited data in front",
+        "* 9 EXISTS\r\n* 0 RECENT\r\n* ESEARCH (TAG \"a\") ALL 1\r\n* X-NEW (a\r\n* 3 FETCH (UID 3 FLAGS () BODY[] MESSAGE)\r\n",
+    ),
+    (
+        "another's flags in front",
+        "* 1 FETCH (FLAGS (\\Seen) UID 1)\r\n* 3 FETCH (UID 3 FLAGS () BODY[] MESSAGE)\r\n",
+    ),
+    (
+        "line feeds only",
+        "* 3 FETCH (UID 3 FLAGS () BODY[] MESSAGE)\n",
+    ),
+    (
+        "a binary literal",
+        "* 3 FETCH (UID 3 FLAGS () BODY[] ~MESSAGE)\r\n",
+    ),
+    (
+        "twice",
+        "* 3 FETCH (UID 3 FLAGS () BODY[] MESSAGE)\r\n* 3 FETCH (UID 3 FLAGS () BODY[] MESSAGE)\r\n",
+    ),
+    (
+        "UIDFETCH",
+        "* 3 UIDFETCH (UID 3 FLAGS () BODY[] MESSAGE)\r\n",
+    ),
+    (
+        "a message that nobody asked for",
+        "* 9 FETCH (UID 999 FLAGS () BODY[] MESSAGE)\r\n* 3 FETCH (UID 3 FLAGS () BODY[] MESSAGE)\r\n",
+    ),
+    (
+        "quoted",
+        "* 3 FETCH (UID 3 FLAGS () BODY[] \"Subject: three\")\r\n",
+    ),
+    (
+        "8-bit alert in front",
+        "* OK [ALERT] LATIN\r\n* 3 FETCH (UID 3 FLAGS () BODY[] MESSAGE)\r\n",
+    ),
+    (
+        "8-bit flag",
+        "* 3 FETCH (UID 3 FLAGS (LATIN) BODY[] MESSAGE)\r\n",
+    ),
+];
+
+/// Responses that do not bring the message of UID 3.
+const UNREADABLE: [(&str, &str); 4] = [
+    (
+        "no closing parenthesis",
+        "* 3 FETCH (UID 3 FLAGS () BODY[] MESSAGE\r\n",
+    ),
+    ("no UID", "* 3 FETCH (FLAGS () X)\r\n"),
+    ("an error text", "* 3 FETCH (UID 3 BODY[] {cannot}\r\n"),
+    ("UID zero", "* 3 FETCH (UID 0 FLAGS ())\r\n"),
+];
+
+fn odd_response(text: &str) -> Vec<u8> {
+    let literal = format!("{{{}}}\r\n{ODD_MESSAGE}", ODD_MESSAGE.len());
+    let text = text.replace("MESSAGE", &literal);
+    let parts: Vec<&[u8]> = text.split("LATIN").map(str::as_bytes).collect();
+    parts.join(&b"\xe9\xff"[..])
+}
+
+#[test]
+fn an_odd_fetch_response_costs_its_own_message_at_most() {
+    let readable = READABLE.iter().map(|odd| (odd, true));
+    let all = readable.chain(UNREADABLE.iter().map(|odd| (odd, false)));
+    for ((name, text), readable) in all {
+        let server = FakeServer::options()
+            .mailbox(FakeMailbox::new("INBOX").mails(&realistic(51, 5)))
+            .on_fetch(3, Behaviour::Raw(odd_response(text)))
+            .start();
+        let program = program_for(&server);
+        let output = program.export(&[]);
+        output.code(i32::from(!readable));
+        let expected: &[u32] = if readable {
+            &[1, 2, 3, 4, 5]
+        } else {
+            &[1, 2, 4, 5]
+        };
+        assert_eq!(
+            archived_uids(&program),
+            expected,
+            "{name}\n{}",
+            output.describe()
+        );
+        if readable {
+            let message = &program.archive(ANNA).mailbox("INBOX").messages[&3];
+            assert!(message.bytes.starts_with(b"Subject: three"), "{name}");
+        } else {
+            assert_eq!(program.archive(ANNA).failed().len(), 1, "{name}");
+        }
+    }
+}
+
+#[test]
+fn scattered_responses_are_put_together() {
+    let mails: Vec<Mail> = realistic(52, 4)
+        .into_iter()
+        .map(|mail| mail.flagged("\\Flagged $Odd"))
+        .collect();
+    let mut options = FakeServer::options().mailbox(FakeMailbox::new("INBOX").mails(&mails));
+    for uid in 1..=4 {
+        options = options.on_fetch(uid, Behaviour::Scattered);
+    }
+    let server = options.start();
+    let program = program_for(&server);
+    program.export(&[]).code(0);
+    let inbox = program.archive(ANNA).mailbox("INBOX");
+    for (uid, mail) in (1..).zip(&mails) {
+        let message = &inbox.messages[&uid];
+        assert_eq!(message.bytes, mail.bytes);
+        assert_eq!(message.sidecar["flags"], "\\Flagged $Odd");
+        assert_eq!(message.sidecar["internaldate"], mail.internaldate());
+    }
+}
+
+#[test]
+fn every_form_of_a_list_line_is_a_mailbox_of_the_archive() {
+    let names: [&[u8]; 12] = [
+        b"INBOX",
+        b"12345",
+        b"raw \xc3\xbcmlaut",
+        b"raw latin \xe9\xff",
+        b"&broken",
+        b"a\"quote",
+        b"back\\slash",
+        b"brackets[1]",
+        b"tab\there",
+        b"flat",
+        b"&AOk-t&AOk-",
+        b"literal",
+    ];
+    let mut options = FakeServer::options()
+        .capabilities("IMAP4rev1 LITERAL+")
+        .list_lines(&[
+        b"* LIST () \"/\" inbox",
+        b"* LIST (\\HasNoChildren) \"/\" 12345",
+        b"* LIST () \"/\" \"raw \xc3\xbcmlaut\"",
+        b"* LIST () \"/\" \"raw latin \xe9\xff\"",
+        b"* LIST () \"/\" \"&broken\"",
+        b"* LIST () \"/\" \"a\\\"quote\"",
+        b"* LIST () \"\\\\\" \"back\\\\slash\"",
+        b"* LIST () \"/\" brackets[1]",
+        b"* LIST (Unmarked \\X-Odd \\AllMail) \"/\" \"tab\there\" (\"CHILDINFO\" (\"SUBSCRIBED\"))",
+        b"* LIST () NIL flat",
+        b"* list  ()  \"/\"  &AOk-t&AOk- ",
+        b"* LIST () \"/\" {7}\r\nliteral",
+        b"* LIST (\\NOSELECT) \"/\" parent",
+        b"* LIST (\\NonExistent) \"/\" ghost",
+    ]);
+    for (number, name) in (0..).zip(names) {
+        let name: &[u8] = if number == 0 { b"inbox" } else { name };
+        options = options.mailbox(FakeMailbox::new(name).mails(&realistic(60 + number, 2)));
+    }
+    let server = options.start();
+    let program = program_for(&server);
+    program.export(&["--report", "report.json"]).code(0);
+    assert_eq!(total(&program, "mailboxes"), 12);
+    assert_eq!(total(&program, "new"), 24, "{}", server.transcript());
+    let mailboxes = program.archive(ANNA).mailboxes();
+    assert_eq!(mailboxes.len(), 12);
+    assert!(
+        mailboxes.contains_key("étété") || mailboxes.contains_key("été"),
+        "{:?}",
+        mailboxes.keys()
+    );
+    program.export(&["--report", "report.json"]).code(0);
+    assert_eq!(total(&program, "unchanged"), 24);
+}
+
+#[test]
+fn a_list_line_that_nobody_understands_is_told_and_costs_nothing_else() {
+    let server = FakeServer::options()
+        .capabilities("IMAP4rev1")
+        .list_lines(&[b"* LIST () \"/\" INBOX", b"* LIST () \"/\" \"unclosed"])
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(53, 3)))
+        .start();
+    let program = program_for(&server);
+    program.export(&[]).code(1).says("unclosed");
+    assert_eq!(archived_uids(&program), [1, 2, 3]);
+    assert_eq!(program.archive(ANNA).state()["complete"], false);
+}
+
+#[test]
+fn names_that_want_out_of_the_archive_stay_in_it() {
+    let names: [&[u8]; 16] = [
+        b"INBOX",
+        b"../../outside",
+        b"..",
+        b".",
+        b"a/../../../outside",
+        b"/etc/passwd",
+        b"export-state.json",
+        b".lock",
+        b".vanished-mailboxes",
+        b"Case",
+        b"case",
+        b"CASE",
+        b"ends with dot.",
+        b"nul\0inside",
+        b"line\r\nbreak",
+        b"%2e%2e%2foutside",
+    ];
+    let mut options = FakeServer::options();
+    for (number, name) in (0..).zip(names) {
+        options = options.mailbox(FakeMailbox::new(name).mails(&realistic(70 + number, 1)));
+    }
+    let long = "0123456789".repeat(1000);
+    options = options.mailbox(FakeMailbox::new(&long).mails(&realistic(69, 1)));
+    let server = options.start();
+    let program = crate::kit::program::Program::new();
+    let email = "../../evil/..@example.com";
+    program.config(&server.endpoint(), &[(email, "secret")]);
+    program.export(&["--report", "report.json"]).code(0);
+    assert_eq!(total(&program, "new"), 17, "{}", server.transcript());
+    let below = |dir: &Path| -> Vec<String> {
+        let entries = fs::read_dir(dir).expect("list").flatten();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(
+        below(&program.dir()),
+        [
+            "export.pass.config.json",
+            "exported",
+            "import.pass.config.json",
+            "logs",
+            "report.json"
+        ]
+    );
+    assert_eq!(below(&program.path("exported")).len(), 1);
+    let archive = program.archive(email);
+    let mailboxes = archive.mailboxes();
+    assert_eq!(mailboxes.len(), 17);
+    let mut folded: Vec<String> = mailboxes
+        .values()
+        .map(|mailbox| mailbox.dir.to_string_lossy().to_lowercase())
+        .collect();
+    folded.sort();
+    folded.dedup();
+    assert_eq!(folded.len(), 17, "no two directories differ only in case");
+    for mailbox in mailboxes.values() {
+        assert_eq!(mailbox.messages.len(), 1);
+    }
+}
+
+#[test]
+fn no_symlink_is_followed_inside_the_archive() {
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(54, 2)))
+        .start();
+    let program = program_for(&server);
+    program.export(&[]).code(0);
+    let inbox = program.archive(ANNA).mailbox("INBOX").dir;
+    let elsewhere = program.path("elsewhere");
+    fs::rename(&inbox, &elsewhere).expect("rename");
+    std::os::unix::fs::symlink(&elsewhere, &inbox).expect("symlink");
+    program.export(&["--report", "report.json"]).code(0);
+    assert_eq!(
+        total(&program, "new"),
+        2,
+        "what lies elsewhere is not the archive's"
+    );
+    assert_eq!(program.archive(ANNA).mailbox("INBOX").messages.len(), 2);
+
+    let inbox = program.archive(ANNA).mailbox("INBOX").dir;
+    let target = program.path("target");
+    fs::write(&target, "not to be touched").expect("write");
+    fs::remove_file(inbox.join("u0000000001.eml")).expect("remove");
+    std::os::unix::fs::symlink(&target, inbox.join("u0000000001.eml")).expect("symlink");
+    fs::remove_file(program.archive(ANNA).dir.join("export-state.json")).expect("remove");
+    program.export(&[]);
+    let untouched = fs::read_to_string(&target).expect("the target");
+    assert_eq!(untouched, "not to be touched");
+}
+
+#[test]
+fn a_server_that_counts_more_than_it_shows_is_not_believed() {
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(55, 5)))
+        .on_command(|command| {
+            let short = command.name == "UID FETCH" && !command.text().contains("BODY")
+                || command.name == "UID SEARCH";
+            let silent = command.name == "STATUS";
+            (short || silent).then(|| Reply::tagged("OK nothing"))
+        })
+        .start();
+    let program = program_for(&server);
+    program.export(&[]).code(1).says("names only 0");
+    assert_eq!(program.archive(ANNA).state()["complete"], false);
+}
+
+#[test]
+fn a_refused_mailbox_is_told_and_the_others_are_copied() {
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(56, 3)))
+        .mailbox(FakeMailbox::new("Secret plans").mails(&realistic(57, 3)))
+        .mailbox(FakeMailbox::new("Sent").mails(&realistic(58, 3)))
+        .on_command(|command| {
+            let refuse = command.name == "EXAMINE" && command.text().contains("Secret");
+            refuse.then(|| Reply::tagged("NO [NOPERM] you may not"))
+        })
+        .start();
+    let program = program_for(&server);
+    program
+        .export(&["--report", "report.json"])
+        .code(1)
+        .warns("you may not");
+    assert_eq!(total(&program, "new"), 6);
+    let mailboxes = &report(&program)["accounts"][0]["mailboxes"];
+    let note = mailboxes[1]["note"].as_str().expect("a note");
+    assert!(note.contains("[NOPERM] you may not"), "{note}");
+}
+
+#[test]
+fn nothing_is_sent_that_could_change_the_source() {
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(59, 5)))
+        .on_fetch(2, Behaviour::Nil)
+        .start();
+    program_for(&server).export(&[]).code(1);
+    let harmless = [
+        "CAPABILITY",
+        "LOGIN",
+        "ID",
+        "NAMESPACE",
+        "LIST",
+        "LSUB",
+        "STATUS",
+        "EXAMINE",
+        "UID FETCH",
+        "UID SEARCH",
+        "NOOP",
+        "LOGOUT",
+        "ENABLE",
+    ];
+    for command in server.commands() {
+        let text = command.text();
+        assert!(harmless.contains(&command.name.as_str()), "{text}");
+        assert!(
+            !text.contains("BODY[") && !text.contains("RFC822 "),
+            "{text}"
+        );
+    }
+    assert!(!server.commands_named("ID").is_empty());
+}
