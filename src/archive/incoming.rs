@@ -56,10 +56,13 @@ impl Incoming {
         &self.memory
     }
 
-    /// Begins anew; the buffer is kept.
-    pub fn clear(&mut self) {
+    /// Begins anew with a body of about `announced` bytes; the buffer is kept.
+    pub fn begin(&mut self, announced: u64) {
         self.remove_spill();
         self.memory.clear();
+        let fits = usize::try_from(announced).ok();
+        self.memory
+            .reserve(fits.filter(|size| *size <= IN_MEMORY).unwrap_or(HEAD));
         self.digest = Sha256::new();
         self.length = 0;
     }

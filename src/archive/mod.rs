@@ -11,3 +11,4 @@ pub mod sidecar;
 pub mod state;
 pub mod sync;
 pub mod uidset;
+pub mod writer;

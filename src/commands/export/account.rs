@@ -80,7 +80,8 @@ impl Export<'_> {
                 AccountArchive::open(&settings.output_dir, &self.account.email, "export")?;
             self.compare_source(archive.state());
             let state = new_state(&settings.config.server, self.account, &settings.folders);
-            let store = Store::new(archive, state, Arc::clone(syncer), settings.min_free_bytes);
+            let syncer = Arc::clone(syncer);
+            let store = Store::new(archive, state, syncer, settings.min_free_bytes)?;
             self.store = Some(store);
         }
         let mut backoff = Backoff::default();
@@ -279,6 +280,9 @@ impl Export<'_> {
 
     /// Makes durable what has come, and says how it went.
     fn conclude(mut self, outcome: Result<()>) -> AccountReport {
+        let store = self.store.as_mut();
+        let settled = store.map_or(Ok(()), |store| store.settle(&mut self.jobs));
+        let outcome = outcome.and(settled);
         let failures = self.failures();
         let complete =
             outcome.is_ok() && !self.unreadable && self.jobs.iter().all(Job::is_complete);

@@ -20,6 +20,7 @@ use crate::archive::sidecar::Sidecar;
 use crate::archive::state::{MailboxState, State, WireName};
 use crate::archive::sync::Syncer;
 use crate::archive::uidset::UidSet;
+use crate::archive::writer::Writer;
 use crate::message;
 use crate::session::fetch::Message;
 use crate::session::reader::BodySink;
@@ -40,6 +41,7 @@ pub struct Store {
     incoming: Option<(usize, Incoming)>,
     /// The job whose body comes next; `None`: nobody asked for one.
     expecting: Option<usize>,
+    writer: Writer,
     checkpoint: Checkpoint,
     min_free: u64,
     /// Something was written since the last checkpoint.
@@ -55,10 +57,18 @@ struct Checkpoint {
 
 impl Store {
     /// A store over a locked archive; `state` is the one to be written, without mailboxes.
-    #[must_use]
-    pub fn new(archive: AccountArchive, state: State, syncer: Arc<Syncer>, min_free: u64) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub fn new(
+        archive: AccountArchive,
+        state: State,
+        syncer: Arc<Syncer>,
+        min_free: u64,
+    ) -> Result<Self> {
+        Ok(Self {
             archive,
+            writer: Writer::start()?,
             state,
             open: HashMap::new(),
             incoming: None,
@@ -71,7 +81,7 @@ impl Store {
             },
             min_free,
             dirty: false,
-        }
+        })
     }
 
     /// The archive.
@@ -96,6 +106,7 @@ impl Store {
             return Ok(());
         }
         if let Some(old) = old.filter(|old| *old != new) {
+            self.writer.drain()?;
             let dir = self.archive.mailbox(&job.directory)?;
             let moved = dir
                 .map_or(Ok(0), |dir| dir.supersede(old))
@@ -124,16 +135,16 @@ impl Store {
             .context("the mailbox directory is not open")
     }
 
-    /// Stores the message whose body has arrived, unless the archive has it already.
+    /// Hands the message whose body has arrived to the writer, unless the archive has it already.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// Those of the file system, also for messages before this one.
     pub fn commit(&mut self, index: usize, job: &Job, message: Message) -> Result<Stored> {
         if let Some(bytes) = &message.quoted {
             self.begin(bytes.len() as u64)?;
             BodySink::write(self, bytes)?;
         }
-        let Some((owner, mut incoming)) = self.incoming.take() else {
+        let Some((owner, incoming)) = self.incoming.take() else {
             bail!("no body has arrived");
         };
         if owner != index || incoming.len() != message.length {
@@ -161,10 +172,8 @@ impl Store {
         if known {
             dir.set_aside(uid, job.freeze.uidvalidity)?;
         }
-        let stored = dir.store(&mut incoming, sidecar)?;
-        let size = stored.size.unwrap_or(0);
-        incoming.clear();
-        self.incoming = Some((index, incoming));
+        let size = incoming.len();
+        self.writer.store(dir.clone(), incoming, sidecar, index)?;
         self.checkpoint.bytes += size;
         self.dirty = true;
         Ok(Stored::New(size))
@@ -181,6 +190,7 @@ impl Store {
         flags: &str,
         internaldate: Option<&str>,
     ) -> Result<Refreshed> {
+        self.writer.drain()?;
         let dir = self.dir(index)?;
         let mut sidecar = dir.read_sidecar(uid)?;
         if internaldate.is_some_and(|date| date != sidecar.internaldate) {
@@ -201,6 +211,7 @@ impl Store {
     /// Those of the file system.
     pub fn vanish(&mut self, index: usize, uid: u32) -> Result<u64> {
         self.dirty = true;
+        self.writer.drain()?;
         let dir = self.dir(index)?;
         let size = dir.read_sidecar(uid).ok().and_then(|sidecar| sidecar.size);
         dir.vanish(uid)?;
@@ -241,11 +252,16 @@ impl Store {
         state.finished = None;
         self.fill(&mut state, jobs);
         let syncer = Arc::clone(&self.checkpoint.syncer);
+        let written = self.writer.barrier();
         let dir = self.archive.dir().to_path_buf();
         self.checkpoint.bytes = 0;
         self.checkpoint.since = Instant::now();
         self.dirty = false;
         self.checkpoint.running = Some(std::thread::spawn(move || {
+            if written.wait().is_err() {
+                // Whoever hands over the next message is told why.
+                return Ok(());
+            }
             syncer.sync()?;
             state.save(&dir)
         }));
@@ -273,12 +289,25 @@ impl Store {
         }
     }
 
+    /// Waits for the writer; what it could not write was not received.
+    ///
+    /// # Errors
+    /// Why a message could not be written.
+    pub fn settle(&mut self, jobs: &mut [Job]) -> Result<()> {
+        let outcome = self.writer.drain();
+        for unwritten in self.writer.take_unwritten() {
+            let job = &mut jobs[unwritten.owner];
+            job.received.remove(unwritten.uid);
+            job.bytes_new -= unwritten.size;
+        }
+        outcome
+    }
+
     /// The last word of a run on this account: everything durable, then the state.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn finish(&mut self, jobs: &[Job], complete: bool) -> Result<()> {
-        self.incoming = None;
         self.join()?;
         if self.dirty {
             self.checkpoint.syncer.sync()?;
@@ -329,18 +358,18 @@ pub enum Refreshed {
 }
 
 impl BodySink for Store {
-    fn begin(&mut self, _announced: u64) -> io::Result<()> {
+    fn begin(&mut self, announced: u64) -> io::Result<()> {
         let Some(index) = self.expecting else {
             self.incoming = None;
             return Ok(());
         };
-        match &mut self.incoming {
-            Some((owner, incoming)) if *owner == index => incoming.clear(),
-            _ => {
-                let dir = self.dir(index).map_err(io::Error::other)?;
-                self.incoming = Some((index, dir.incoming()));
-            }
-        }
+        let kept = self.incoming.take().filter(|(owner, _)| *owner == index);
+        let mut incoming = match kept {
+            Some((_, incoming)) => incoming,
+            None => self.dir(index).map_err(io::Error::other)?.incoming(),
+        };
+        incoming.begin(announced);
+        self.incoming = Some((index, incoming));
         Ok(())
     }
 
