@@ -420,6 +420,7 @@ fn no_symlink_is_followed_inside_the_archive() {
         2,
         "what lies elsewhere is not the archive's"
     );
+    fs::remove_file(&inbox).expect("remove the symlink");
     assert_eq!(program.archive(ANNA).mailbox("INBOX").messages.len(), 2);
 
     let inbox = program.archive(ANNA).mailbox("INBOX").dir;

@@ -1,0 +1,107 @@
+//! The examples work as they stand.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::kit::dovecot::Dovecot;
+use crate::kit::mail::realistic;
+use crate::kit::program::{BINARY, Program};
+
+const ANNA: &str = "anna@example.com";
+
+fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("examples")
+        .join(name)
+}
+
+#[test]
+fn the_sample_config_is_a_valid_one() {
+    let text = fs::read_to_string(example("export.pass.config.json")).expect("the example");
+    let program = Program::new().env("CAROL_IMAP_PASSWORD", "x");
+    fs::create_dir(program.path("secrets")).expect("create");
+    program
+        .file("secrets/master.txt", "x\n")
+        .file("export.pass.config.json", &text);
+    let output = program.export(&["--dry-run", "--ignore-errors"]);
+    // Wrong in it is only that its host is an example.
+    output.code(1).says("imap.old-provider.example");
+    assert!(
+        !output.stderr.contains("unknown, ignored"),
+        "{}",
+        output.stderr
+    );
+    for account in ["alice", "bob", "carol", "dave"] {
+        output.says(&format!("{account}@example.org"));
+    }
+}
+
+#[test]
+fn the_demo_shows_two_exports_and_leaves_nothing_behind() {
+    let output = Command::new(example("demo"))
+        .env("IMAPSYNC_BULK_MIGRATOR", BINARY)
+        .output()
+        .expect("run the demo");
+    let (said, errors) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{said}\n{errors}");
+    for text in [
+        "anna@example.com/Projects%2F2024%2FÜberblick/u0000000001.eml",
+        "export complete: 3 accounts",
+        "INBOX/.vanished/u0000000006.eml",
+    ] {
+        assert!(
+            said.contains(text),
+            "{text} is missing in\n{said}\n{errors}"
+        );
+    }
+    let place = said.split_whitespace().find_map(|word| {
+        let at = word.find("/tmp/migrator-demo.")?;
+        Some(PathBuf::from(&word[at..]))
+    });
+    assert!(place.is_none_or(|place| !place.exists()));
+}
+
+#[test]
+fn the_nightly_script_is_silent_until_something_is_wrong() {
+    let mut dovecot = Dovecot::simple();
+    dovecot.seed(ANNA, "INBOX", &realistic(1, 3));
+    let program = Program::new();
+    program.config(&dovecot.imaps(), &dovecot.accounts());
+    let bin = program.path("bin");
+    fs::create_dir(&bin).expect("create");
+    symlink(BINARY, bin.join("imapsync-bulk-migrator")).expect("symlink");
+    let path = format!(
+        "{}:{}",
+        bin.display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
+    let run = || {
+        Command::new(example("nightly-export"))
+            .arg(program.dir())
+            .env("PATH", &path)
+            .output()
+            .expect("run the script")
+    };
+    let night = run();
+    assert!(night.status.success(), "{night:?}");
+    assert!(
+        night.stdout.is_empty() && night.stderr.is_empty(),
+        "{night:?}"
+    );
+    assert_eq!(program.archive(ANNA).mailbox("INBOX").messages.len(), 3);
+
+    dovecot.options.accounts[0].1 = "changed".to_owned();
+    dovecot.start_again();
+    let night = run();
+    assert!(!night.status.success());
+    let told = String::from_utf8_lossy(&night.stdout);
+    assert!(
+        told.contains("NOT complete") && told.contains("AUTHENTICATIONFAILED"),
+        "{told}"
+    );
+}
