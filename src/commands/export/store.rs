@@ -46,6 +46,8 @@ pub struct Store {
     min_free: u64,
     /// Something was written since the last checkpoint.
     dirty: bool,
+    /// The state on disk does not claim to be complete while this run changes the archive.
+    unclaimed: bool,
 }
 
 struct Checkpoint {
@@ -81,12 +83,31 @@ impl Store {
             },
             min_free,
             dirty: false,
+            unclaimed: false,
         })
     }
 
     /// The archive.
     pub fn archive(&mut self) -> &mut AccountArchive {
         &mut self.archive
+    }
+
+    /// Before a change: a run that is cut off leaves no state that calls the archive complete.
+    fn touch(&mut self) -> Result<()> {
+        self.dirty = true;
+        if self.unclaimed {
+            return Ok(());
+        }
+        self.unclaimed = true;
+        match self.archive.state() {
+            Some(before) if before.complete => State {
+                complete: false,
+                finished: None,
+                ..before.clone()
+            }
+            .save(self.archive.dir()),
+            _ => Ok(()),
+        }
     }
 
     /// Says which mailbox the next body belongs to.
@@ -107,6 +128,7 @@ impl Store {
         }
         if let Some(old) = old.filter(|old| *old != new) {
             self.writer.drain()?;
+            self.touch()?;
             let dir = self.archive.mailbox(&job.directory)?;
             let moved = dir
                 .map_or(Ok(0), |dir| dir.supersede(old))
@@ -121,10 +143,9 @@ impl Store {
             job.present = UidSet::new();
             job.doubtful.clear();
             job.bytes = 0;
-            self.dirty = true;
         }
+        self.touch()?;
         let dir = self.archive.create_mailbox(&job.directory, meta(job))?;
-        self.dirty = true;
         self.open.insert(index, dir);
         Ok(())
     }
@@ -150,6 +171,7 @@ impl Store {
         if owner != index || incoming.len() != message.length {
             bail!("the body does not belong to uid {}", message.uid);
         }
+        self.touch()?;
         let uid = message.uid;
         let sidecar = Sidecar {
             mailbox: job.name.clone(),
@@ -166,7 +188,6 @@ impl Store {
         let known = job.doubtful.contains(&uid);
         if known && dir.holds(uid, &incoming)? {
             dir.renew_sidecar(sidecar)?;
-            self.dirty = true;
             return Ok(Stored::Known(message.length));
         }
         if known {
@@ -175,7 +196,6 @@ impl Store {
         let size = incoming.len();
         self.writer.store(dir.clone(), incoming, sidecar, index)?;
         self.checkpoint.bytes += size;
-        self.dirty = true;
         Ok(Stored::New(size))
     }
 
@@ -200,8 +220,8 @@ impl Store {
             return Ok(Refreshed::Same);
         }
         flags.clone_into(&mut sidecar.flags);
-        dir.rewrite_sidecar(&sidecar)?;
-        self.dirty = true;
+        self.touch()?;
+        self.dir(index)?.rewrite_sidecar(&sidecar)?;
         Ok(Refreshed::FlagsChanged)
     }
 
@@ -210,7 +230,7 @@ impl Store {
     /// # Errors
     /// Those of the file system.
     pub fn vanish(&mut self, index: usize, uid: u32) -> Result<u64> {
-        self.dirty = true;
+        self.touch()?;
         self.writer.drain()?;
         let dir = self.dir(index)?;
         let size = dir.read_sidecar(uid).ok().and_then(|sidecar| sidecar.size);
@@ -223,7 +243,7 @@ impl Store {
     /// # Errors
     /// Those of the file system.
     pub fn move_mailbox_away(&mut self, directory: &str) -> Result<PathBuf> {
-        self.dirty = true;
+        self.touch()?;
         self.archive.move_mailbox_away(directory)
     }
 

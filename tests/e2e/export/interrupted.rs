@@ -112,6 +112,32 @@ fn a_message_that_always_breaks_the_connection_is_given_up_and_the_others_are_no
 }
 
 #[test]
+fn a_run_that_is_cut_off_leaves_no_state_that_claims_to_be_complete() {
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(46, 3)))
+        .on_fetch_times(4, 1, Behaviour::StallAt(9))
+        .start();
+    let program = program_for(&server);
+    program.export(&[]).code(0);
+    assert_eq!(program.archive(ANNA).state()["complete"], true);
+    server.edit(|mailboxes| {
+        let more = FakeMailbox::new("").mails(&realistic(47, 4)).messages;
+        mailboxes[0].messages.push(more[3].clone());
+    });
+    server.forget();
+    let running = program.spawn(["--mode", "export"]);
+    wait_until("the new message is asked for", || {
+        let fetches = server.commands_named("UID FETCH");
+        fetches.iter().any(|fetch| fetch.contains("BODY"))
+    });
+    running.kill9();
+    assert_eq!(program.archive(ANNA).state()["complete"], false);
+    program.export(&[]).code(0);
+    assert_eq!(program.archive(ANNA).state()["complete"], true);
+    assert_eq!(program.archive(ANNA).mailbox("INBOX").messages.len(), 4);
+}
+
+#[test]
 fn silence_ends_with_a_timeout_that_says_so() {
     let server = FakeServer::options()
         .mailbox(FakeMailbox::new("INBOX").mails(&realistic(42, 3)))
