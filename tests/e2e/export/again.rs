@@ -107,7 +107,7 @@ fn a_changed_uidvalidity_keeps_the_old_mail_and_fetches_all_anew() {
 fn nothing_new_costs_no_command_per_mailbox() {
     let mut options = FakeServer::options()
         .capabilities(MODERN)
-        .counting_round_trips(Duration::from_millis(40));
+        .counting_round_trips(Duration::from_millis(200));
     for number in 0..12 {
         let name = format!("Box {number}");
         options = options.mailbox(FakeMailbox::new(name).mails(&realistic(number, 3)));
@@ -142,7 +142,7 @@ fn nothing_new_costs_no_command_per_mailbox() {
 fn a_first_run_waits_once_for_all_mailboxes() {
     let mut options = FakeServer::options()
         .capabilities(MODERN)
-        .counting_round_trips(Duration::from_millis(60));
+        .counting_round_trips(Duration::from_millis(200));
     for number in 0..10 {
         let name = format!("Box {number}");
         options = options.mailbox(FakeMailbox::new(name).mails(&realistic(number, 20)));
