@@ -1,4 +1,10 @@
-//! What is read from a message itself. The only user of mail-parser.
+//! What is read from a message itself: Message-ID, identity, dates. The only user of mail-parser.
+
+mod date;
+mod identity;
+
+pub use date::{DateSource, internaldate_for};
+pub use identity::{IDENTITY_FIELDS, Identity};
 
 use mail_parser::MessageParser;
 
@@ -7,16 +13,19 @@ use mail_parser::MessageParser;
 /// `head` is the beginning of the message; a header that is cut off there is read as far as it goes.
 #[must_use]
 pub fn message_id(head: &[u8]) -> Option<String> {
-    // Only what precedes the empty line is header; the rest would cost time.
-    let head = match head.windows(4).position(|window| window == b"\r\n\r\n") {
-        Some(end) => &head[..end + 4],
-        None => head,
-    };
     MessageParser::new()
         .with_message_ids()
-        .parse_headers(head)?
+        .parse_headers(header(head))?
         .message_id()
         .map(str::to_owned)
+}
+
+/// What precedes the first empty line, that line included; all of it where there is none.
+fn header(head: &[u8]) -> &[u8] {
+    match head.windows(4).position(|window| window == b"\r\n\r\n") {
+        Some(end) => &head[..end + 4],
+        None => head,
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ pub mod account;
 pub mod failed;
 mod file;
 pub mod incoming;
+pub mod journal;
 pub mod lock;
 pub mod mailbox;
 pub mod path;

@@ -14,8 +14,8 @@ const MAX_LINE: usize = 64 * 1024;
 const MAX_LISTING: usize = 64 * 1024 * 1024;
 /// Largest literal that is taken at its word, in bytes.
 const MAX_LITERAL: u64 = 2 * 1024 * 1024 * 1024;
-/// Largest literal that is kept in memory, in bytes; only names and the like are literals beside bodies.
-const MAX_INLINE: u64 = 64 * 1024;
+/// Largest literal that is kept in memory, in bytes: names, and header fields.
+const MAX_INLINE: u64 = 256 * 1024;
 /// Most bytes of one response kept in memory, its inline literals included.
 const MAX_RESPONSE: usize = 1024 * 1024;
 /// Read size; several TLS records (16 KiB) or a good part of a socket buffer.

@@ -530,6 +530,8 @@ pub struct FetchData {
     pub size: Option<u64>,
     /// The body.
     pub body: Body,
+    /// Header fields, where a `BODY[HEADER…]` brought them.
+    pub header: Option<Vec<u8>>,
 }
 
 /// The attributes of a `* n FETCH` line, `None` for other responses.
@@ -610,11 +612,38 @@ fn fetch_attribute(scanner: &mut Scanner<'_>, name: &[u8], data: &mut FetchData)
                 Value::Atom(_) | Value::List(_) => return Err("the body is not a string"),
             };
         }
+        name if name.starts_with(b"BODY[HEADER") => data.header = scanner.value()?.into_bytes(),
         _ => {
             scanner.value()?;
         }
     }
     Ok(())
+}
+
+/// The first personal namespace of a `* NAMESPACE` line (RFC 2342): prefix and delimiter.
+#[must_use]
+pub fn parse_namespace(response: &Response) -> Option<(Vec<u8>, Option<char>)> {
+    let mut scanner = data(response, b"NAMESPACE")?;
+    scanner.skip_spaces();
+    // The list of namespaces, then the first of it.
+    if !scanner.eat(b'(') {
+        return None;
+    }
+    scanner.skip_spaces();
+    if !scanner.eat(b'(') {
+        return None;
+    }
+    let prefix = scanner.value().ok()?.into_bytes()?;
+    let delimiter = scanner.value().ok()?.into_bytes();
+    let delimiter = delimiter.and_then(|bytes| String::from_utf8_lossy(&bytes).chars().next());
+    Some((prefix, delimiter))
+}
+
+/// The flags of a `* OK [PERMANENTFLAGS (…)]` argument or any list of flags.
+#[must_use]
+pub fn flag_words(text: &str) -> Vec<String> {
+    let inner = text.trim().trim_start_matches('(').trim_end_matches(')');
+    inner.split_ascii_whitespace().map(str::to_owned).collect()
 }
 
 /// Quoted, NIL, or (seen in the field) the bare words of a date.

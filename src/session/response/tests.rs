@@ -154,3 +154,34 @@ fn capabilities_may_be_spaced_at_will() {
     let words = parse_capability(&response(b"* CAPABILITY  IMAP4rev1  Id "));
     assert_eq!(words, Some(vec!["IMAP4REV1".to_owned(), "ID".to_owned()]));
 }
+
+#[test]
+fn namespaces_are_read_in_every_form() {
+    let namespace = |line: &str| parse_namespace(&response(line.as_bytes()));
+    let found = |prefix: &str, delimiter| Some((prefix.as_bytes().to_vec(), delimiter));
+    assert_eq!(
+        namespace("* NAMESPACE ((\"INBOX.\" \".\")) NIL NIL"),
+        found("INBOX.", Some('.'))
+    );
+    assert_eq!(
+        namespace("* NAMESPACE ((\"\" \"/\" \"X-P\" (\"A\")) (\"b\" \".\")) ((\"~\" \"/\")) NIL"),
+        found("", Some('/'))
+    );
+    assert_eq!(
+        namespace("* NAMESPACE ((\"\" NIL)) NIL NIL"),
+        found("", None)
+    );
+    assert_eq!(namespace("* NAMESPACE NIL NIL NIL"), None);
+    assert_eq!(namespace("* LIST () \"/\" a"), None);
+}
+
+#[test]
+fn header_fields_are_no_bodies() {
+    let line = "* 2 FETCH (UID 9 BODY[HEADER.FIELDS (\"DATE\" SUBJECT)] {14}\r\nSubject: x\r\n\r\n RFC822.SIZE 7)";
+    let data = parse_fetch(&response(line.as_bytes()))
+        .expect("FETCH")
+        .expect("whole");
+    assert_eq!(data.body, Body::Absent);
+    assert_eq!(data.header.as_deref(), Some(&b"Subject: x\r\n\r\n"[..]));
+    assert_eq!((data.uid, data.size), (Some(9), Some(7)));
+}

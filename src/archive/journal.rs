@@ -1,0 +1,337 @@
+//! What imports have done on which target: `import.journal.jsonl`, one JSON object a line.
+//!
+//! `pending` is durable before a message is sent, `done` is written after the target has it. A message that is
+//! pending and not done may or may not be there: the next run looks before it sends it again.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use super::file::no_follow;
+use super::uidset::UidSet;
+
+/// Name of the file in the account's directory.
+pub const FILE: &str = "import.journal.jsonl";
+
+/// A mailbox of the archive and the mailbox on the target that it goes to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Route {
+    /// Directory in the archive.
+    pub directory: String,
+    /// UIDVALIDITY of the messages there.
+    pub uidvalidity: u32,
+    /// Name of the mailbox on the target, in UTF-8.
+    pub to: String,
+    /// Its UIDVALIDITY: a mailbox that was made anew holds nothing of ours. 0 where the target says none.
+    pub to_uidvalidity: u32,
+}
+
+/// A message that the target has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// UID in the archive.
+    pub uid: u32,
+    /// Digest of the message, in lower-case hex, where the archive knows it.
+    pub sha256: Option<String>,
+    /// UID on the target, where the target said it.
+    pub to_uid: Option<u32>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+enum Line {
+    Pending {
+        target: String,
+        mailbox: String,
+        uidvalidity: u32,
+        uids: UidSet,
+        to: String,
+        to_uidvalidity: u32,
+    },
+    Done {
+        target: String,
+        mailbox: String,
+        uidvalidity: u32,
+        uid: u32,
+        #[serde(default)]
+        sha256: Option<String>,
+        to: String,
+        to_uidvalidity: u32,
+        #[serde(default)]
+        to_uid: Option<u32>,
+    },
+}
+
+/// What is known of one route.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known {
+    /// UIDs in the archive that the target has.
+    pub done: UidSet,
+    /// Their UIDs on the target, as far as it said them.
+    pub to_uids: UidSet,
+    /// UIDs that were sent, or about to be, without an answer.
+    pub pending: UidSet,
+}
+
+/// The journal of one account, for one target.
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+    target: String,
+    known: HashMap<Route, Known>,
+    unwritten: Vec<u8>,
+    /// Lines that could not be understood: their messages are looked for on the target.
+    pub damaged: u64,
+}
+
+impl Journal {
+    /// Opens the journal of an account's directory, creating it, and reads what concerns this target.
+    ///
+    /// A last line without its end, from a run that was killed, is cut off.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn open(dir: &Path, host: &str, port: u16, login: &str) -> Result<Self> {
+        let path = dir.join(FILE);
+        let shown = path.display().to_string();
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .custom_flags(no_follow())
+            .open(&path)
+            .with_context(|| format!("open {shown}"))?;
+        let mut journal = Self {
+            path,
+            file,
+            target: format!("{login} at {host}:{port}"),
+            known: HashMap::new(),
+            unwritten: Vec::new(),
+            damaged: 0,
+        };
+        journal.read().with_context(|| format!("read {shown}"))?;
+        Ok(journal)
+    }
+
+    fn read(&mut self) -> Result<()> {
+        let mut whole = 0;
+        let mut line = Vec::new();
+        let mut reader = BufReader::new(self.file.try_clone()?);
+        reader.seek(SeekFrom::Start(0))?;
+        loop {
+            line.clear();
+            let count = reader.read_until(b'\n', &mut line)?;
+            if !line.ends_with(b"\n") {
+                if count > 0 {
+                    self.file.set_len(whole)?;
+                }
+                return Ok(());
+            }
+            whole += count as u64;
+            match serde_json::from_slice(&line) {
+                Ok(line) => self.note(line),
+                Err(_) => self.damaged += 1,
+            }
+        }
+    }
+
+    fn note(&mut self, line: Line) {
+        match line {
+            Line::Pending {
+                target,
+                mailbox,
+                uidvalidity,
+                uids,
+                to,
+                to_uidvalidity,
+            } if target == self.target => {
+                let known = self.entry(mailbox, uidvalidity, to, to_uidvalidity);
+                for uid in uids.iter().filter(|uid| !known.done.contains(*uid)) {
+                    known.pending.insert(uid);
+                }
+            }
+            Line::Done {
+                target,
+                mailbox,
+                uidvalidity,
+                uid,
+                to,
+                to_uidvalidity,
+                to_uid,
+                sha256: _,
+            } if target == self.target => {
+                let known = self.entry(mailbox, uidvalidity, to, to_uidvalidity);
+                known.finish(uid, to_uid);
+            }
+            _ => {}
+        }
+    }
+
+    fn entry(
+        &mut self,
+        directory: String,
+        uidvalidity: u32,
+        to: String,
+        to_uidvalidity: u32,
+    ) -> &mut Known {
+        let route = Route {
+            directory,
+            uidvalidity,
+            to,
+            to_uidvalidity,
+        };
+        self.known.entry(route).or_default()
+    }
+
+    /// What is known of a route.
+    #[must_use]
+    pub fn known(&self, route: &Route) -> Known {
+        self.known.get(route).cloned().unwrap_or_default()
+    }
+
+    /// Notes that these messages are about to be sent; durable after [`Journal::commit`].
+    ///
+    /// # Errors
+    /// Never in practice; those of serde.
+    pub fn pending(&mut self, route: &Route, uids: &UidSet) -> Result<()> {
+        self.write(&Line::Pending {
+            target: self.target.clone(),
+            mailbox: route.directory.clone(),
+            uidvalidity: route.uidvalidity,
+            uids: uids.clone(),
+            to: route.to.clone(),
+            to_uidvalidity: route.to_uidvalidity,
+        })?;
+        let known = self.known.entry(route.clone()).or_default();
+        for uid in uids.iter() {
+            known.pending.insert(uid);
+        }
+        Ok(())
+    }
+
+    /// Notes that the target has a message; durable after [`Journal::commit`].
+    ///
+    /// # Errors
+    /// Never in practice; those of serde.
+    pub fn done(&mut self, route: &Route, done: &Done) -> Result<()> {
+        self.write(&Line::Done {
+            target: self.target.clone(),
+            mailbox: route.directory.clone(),
+            uidvalidity: route.uidvalidity,
+            uid: done.uid,
+            sha256: done.sha256.clone(),
+            to: route.to.clone(),
+            to_uidvalidity: route.to_uidvalidity,
+            to_uid: done.to_uid,
+        })?;
+        let known = self.known.entry(route.clone()).or_default();
+        known.finish(done.uid, done.to_uid);
+        Ok(())
+    }
+
+    fn write(&mut self, line: &Line) -> Result<()> {
+        serde_json::to_writer(&mut self.unwritten, line).context("write JSON")?;
+        self.unwritten.push(b'\n');
+        Ok(())
+    }
+
+    /// Makes everything noted durable: one write, one sync.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn commit(&mut self) -> Result<()> {
+        if self.unwritten.is_empty() {
+            return Ok(());
+        }
+        self.file
+            .write_all(&self.unwritten)
+            .and_then(|()| self.file.sync_data())
+            .with_context(|| format!("write {}", self.path.display()))?;
+        self.unwritten.clear();
+        Ok(())
+    }
+}
+
+impl Known {
+    fn finish(&mut self, uid: u32, to_uid: Option<u32>) {
+        self.pending.remove(uid);
+        self.done.insert(uid);
+        if let Some(to_uid) = to_uid {
+            self.to_uids.insert(to_uid);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route() -> Route {
+        Route {
+            directory: "INBOX".to_owned(),
+            uidvalidity: 7,
+            to: "INBOX".to_owned(),
+            to_uidvalidity: 9,
+        }
+    }
+
+    fn set(text: &str) -> UidSet {
+        text.parse().expect("a set")
+    }
+
+    fn done(uid: u32) -> Done {
+        Done {
+            uid,
+            sha256: Some("ab".to_owned()),
+            to_uid: Some(uid + 100),
+        }
+    }
+
+    #[test]
+    fn what_is_committed_is_known_again_to_its_target_only() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let open = |port| Journal::open(dir.path(), "b.example", port, "anna").expect("opened");
+        let mut journal = open(993);
+        journal.pending(&route(), &set("1:5")).expect("noted");
+        journal.done(&route(), &done(2)).expect("noted");
+        journal.done(&route(), &done(3)).expect("noted");
+        journal.commit().expect("written");
+        journal.done(&route(), &done(4)).expect("noted");
+        drop(journal);
+        let known = open(993).known(&route());
+        assert_eq!(known.done, set("2:3"));
+        assert_eq!(known.to_uids, set("102:103"));
+        assert_eq!(known.pending, set("1,4:5"));
+        assert_eq!(open(143).known(&route()), Known::default());
+        let anew = Route {
+            to_uidvalidity: 10,
+            ..route()
+        };
+        assert_eq!(open(993).known(&anew), Known::default());
+    }
+
+    #[test]
+    fn a_torn_last_line_is_cut_off_and_a_damaged_one_passed_over() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let open = || Journal::open(dir.path(), "b.example", 993, "anna").expect("opened");
+        let mut journal = open();
+        journal.done(&route(), &done(1)).expect("noted");
+        journal.commit().expect("written");
+        let path = dir.path().join(FILE);
+        let whole = std::fs::read(&path).expect("read");
+        let torn = [&whole[..], b"rubbish\n", &whole[..20]].concat();
+        std::fs::write(&path, torn).expect("written");
+        let mut journal = open();
+        assert_eq!(journal.damaged, 1);
+        assert_eq!(journal.known(&route()).done, set("1"));
+        journal.done(&route(), &done(2)).expect("noted");
+        journal.commit().expect("written");
+        assert_eq!(open().known(&route()).done, set("1:2"));
+    }
+}

@@ -1,0 +1,183 @@
+//! INTERNALDATE: from what sources and sidecars say to the one form that every server takes.
+
+use mail_parser::{DateTime, MessageParser};
+
+use super::header;
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// Where the date of an import comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DateSource {
+    /// The INTERNALDATE of the source server.
+    Server,
+    /// The Date header.
+    DateHeader,
+    /// The topmost Received header.
+    Received,
+    /// Nowhere: the target server puts its own time.
+    None,
+}
+
+/// The INTERNALDATE to append a message with, `dd-Mon-yyyy HH:MM:SS +zzzz` (RFC 3501 `date-time`), and its source.
+///
+/// `raw` is what the source server said, `head` the beginning of the message.
+#[must_use]
+pub fn internaldate_for(raw: &str, head: &[u8]) -> (Option<String>, DateSource) {
+    if let Some(date) = canonical(raw) {
+        return (Some(date), DateSource::Server);
+    }
+    let message = MessageParser::new()
+        .with_date_headers()
+        .header_raw(mail_parser::HeaderName::Received)
+        .parse_headers(header(head));
+    let Some(message) = message else {
+        return (None, DateSource::None);
+    };
+    if let Some(date) = message.date().and_then(format) {
+        return (Some(date), DateSource::DateHeader);
+    }
+    let received = message
+        .header_raw(mail_parser::HeaderName::Received)
+        .and_then(|value| value.rsplit_once(';'))
+        .and_then(|(_, date)| DateTime::parse_rfc822(date.trim()));
+    match received.as_ref().and_then(format) {
+        Some(date) => (Some(date), DateSource::Received),
+        None => (None, DateSource::None),
+    }
+}
+
+/// Reads what servers send for a date: one-digit days, leading blanks, zone names.
+fn canonical(raw: &str) -> Option<String> {
+    let mut words = raw.split_ascii_whitespace();
+    let (date, time, zone) = (words.next()?, words.next()?, words.next());
+    let mut parts = date.split('-');
+    let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
+    let month = MONTHS
+        .iter()
+        .zip(1_u8..)
+        .find(|(name, _)| name.eq_ignore_ascii_case(month))?
+        .1;
+    let mut parts = time.split(':');
+    let mut number = || parts.next()?.parse::<u8>().ok();
+    let (hour, minute, second) = (number()?, number()?, number()?);
+    let zone = match zone.unwrap_or("GMT") {
+        "GMT" | "UT" | "UTC" | "Z" => (false, 0, 0),
+        zone => {
+            let (sign, digits) = zone.split_at_checked(1)?;
+            let digits: Vec<u8> = digits.bytes().map(|b| b.wrapping_sub(b'0')).collect();
+            let [a, b, c, d] = digits[..] else {
+                return None;
+            };
+            if ![a, b, c, d].iter().all(|digit| *digit < 10) || !matches!(sign, "+" | "-") {
+                return None;
+            }
+            (sign == "-", a * 10 + b, c * 10 + d)
+        }
+    };
+    format(&DateTime {
+        year: year.parse().ok()?,
+        month,
+        day: day.parse().ok()?,
+        hour,
+        minute,
+        second,
+        tz_before_gmt: zone.0,
+        tz_hour: zone.1,
+        tz_minute: zone.2,
+    })
+}
+
+/// `None` for days and times that no calendar has, which servers refuse.
+fn format(date: &DateTime) -> Option<String> {
+    // A leap second, which servers refuse as well, is the second before it.
+    let date = DateTime {
+        second: date.second.min(59),
+        ..*date
+    };
+    let sane = date.is_valid()
+        && (1970..=9999).contains(&date.year)
+        && date.day <= days_in(date.year, date.month)
+        && date.tz_hour <= 14
+        && date.tz_minute <= 59;
+    let month = MONTHS.get(usize::from(date.month).checked_sub(1)?)?;
+    sane.then(|| {
+        format!(
+            "{:02}-{month}-{:04} {:02}:{:02}:{:02} {}{:02}{:02}",
+            date.day,
+            date.year,
+            date.hour,
+            date.minute,
+            date.second,
+            if date.tz_before_gmt { '-' } else { '+' },
+            date.tz_hour,
+            date.tz_minute
+        )
+    })
+}
+
+fn days_in(year: u16, month: u8) -> u8 {
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_forms_become_the_canonical_one() {
+        for (raw, expected) in [
+            ("14-Nov-2023 22:13:20 +0100", "14-Nov-2023 22:13:20 +0100"),
+            (" 4-Nov-2023 02:03:04 -0930", "04-Nov-2023 02:03:04 -0930"),
+            ("4-nov-2023 22:13:20 GMT", "04-Nov-2023 22:13:20 +0000"),
+            ("29-Feb-2024 23:59:60 +0000", "29-Feb-2024 23:59:59 +0000"),
+        ] {
+            let (date, source) = internaldate_for(raw, b"");
+            assert_eq!(date.as_deref(), Some(expected), "{raw}");
+            assert_eq!(source, DateSource::Server);
+        }
+    }
+
+    #[test]
+    fn without_a_sane_date_the_headers_say_it() {
+        let head = b"Received: from a by b;\r\n Tue, 3 Feb 2015 04:05:06 +0200\r\nDate: Mon, 2 Feb 2015 03:04:05 -0500\r\n\r\n";
+        let only_received = b"Received: from a by b;\r\n Tue, 3 Feb 2015 04:05:06 +0200\r\n\r\n";
+        for raw in [
+            "",
+            "NIL",
+            "00-Jan-0000 00:00:00 +0000",
+            "31-Feb-2020 10:00:00 +0000",
+            "1-Jan-2020",
+            "14-Nov-2023 22:13:20 +9x00",
+        ] {
+            assert_eq!(
+                internaldate_for(raw, head),
+                (
+                    Some("02-Feb-2015 03:04:05 -0500".to_owned()),
+                    DateSource::DateHeader
+                ),
+                "{raw}"
+            );
+            assert_eq!(
+                internaldate_for(raw, only_received),
+                (
+                    Some("03-Feb-2015 04:05:06 +0200".to_owned()),
+                    DateSource::Received
+                ),
+                "{raw}"
+            );
+            assert_eq!(
+                internaldate_for(raw, b"Subject: x\r\n\r\nDate: body"),
+                (None, DateSource::None)
+            );
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What makes two copies the same message, on two servers that may fold and order headers in their own ways.
+//!
+//! Message-ID alone loses different mails that share one, and byte equality fails as servers rewrite.
+
+use sha2::{Digest, Sha256};
+
+/// The header fields that an identity is made of, as a FETCH asks for them.
+pub const IDENTITY_FIELDS: &str = "MESSAGE-ID DATE FROM TO CC SUBJECT RECEIVED";
+
+/// Always part of it, in this order.
+const FIELDS: [&str; 6] = ["message-id", "date", "from", "to", "cc", "subject"];
+
+/// 128 bits of a digest over the unfolded, blank-collapsed Message-ID, Date, From, To, Cc and Subject.
+///
+/// Without a Message-ID the topmost Received is part of it; without any of these fields, size and INTERNALDATE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Identity([u8; 16]);
+
+impl Identity {
+    /// The identity of a message by its header, or by its beginning: a body behind an empty line is not read.
+    ///
+    /// `size` in bytes and `internaldate` (any form that stays the same) tell apart what has no header.
+    #[must_use]
+    pub fn of(head: &[u8], size: u64, internaldate: &str) -> Self {
+        let fields = fields(head);
+        let values = |name: &str| -> Vec<&Vec<u8>> {
+            let named = fields.iter().filter(|(field, _)| field == name);
+            named.map(|(_, value)| value).collect()
+        };
+        let mut digest = Sha256::new();
+        let mut found = false;
+        for name in FIELDS {
+            for value in values(name) {
+                found = true;
+                digest.update(name.as_bytes());
+                digest.update(b":");
+                digest.update(value);
+                digest.update(b"\n");
+            }
+        }
+        if values("message-id").iter().all(|value| value.is_empty())
+            && let Some(received) = values("received").first()
+        {
+            found = true;
+            digest.update(b"received:");
+            digest.update(received);
+        }
+        if !found {
+            digest.update(format!("size {size} date {internaldate}"));
+        }
+        let digest = digest.finalize();
+        let mut first = [0; 16];
+        first.copy_from_slice(&digest[..16]);
+        Self(first)
+    }
+}
+
+/// Lower-case names and unfolded values of the header fields that count. Lines that are no fields end nothing.
+fn fields(head: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut found: Vec<(String, Vec<u8>)> = Vec::new();
+    // Does a continuation line belong to the last field found?
+    let mut open = false;
+    for line in head.split(|byte| *byte == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            break;
+        }
+        if line[0] == b' ' || line[0] == b'\t' {
+            if let Some((_, value)) = found.last_mut().filter(|_| open) {
+                append_collapsed(value, line);
+            }
+            continue;
+        }
+        open = false;
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else {
+            continue;
+        };
+        let name = String::from_utf8_lossy(line[..colon].trim_ascii_end()).to_ascii_lowercase();
+        if name == "received" || FIELDS.contains(&name.as_str()) {
+            let mut value = Vec::new();
+            append_collapsed(&mut value, &line[colon + 1..]);
+            found.push((name, value));
+            open = true;
+        }
+    }
+    found
+}
+
+/// Adds the words of a line, one blank between any two.
+fn append_collapsed(value: &mut Vec<u8>, line: &[u8]) {
+    let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0;
+    for word in line.split(blank).filter(|word| !word.is_empty()) {
+        if !value.is_empty() {
+            value.push(b' ');
+        }
+        value.extend_from_slice(word);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(head: &str) -> Identity {
+        Identity::of(head.as_bytes(), 10, "date")
+    }
+
+    #[test]
+    fn folding_blanks_and_other_fields_do_not_matter() {
+        let plain = of("Message-ID: <a@b>\r\nSubject: one two three\r\nDate: x\r\n\r\nbody");
+        for same in [
+            "Message-ID: <a@b>\r\nSubject: one two\r\n three\r\nDate: x\r\n\r\n",
+            "MESSAGE-ID:<a@b>\r\nX-New: y\r\nSubject:  one\ttwo three \r\nDate: x\r\n\r\nother body",
+            "Date: x\nSubject: one two three\nReceived: z\nMessage-ID: <a@b>\n",
+            "Message-ID: <a@b>\r\nSubject: one two three\r\nX: a\r\n b\r\nDate: x",
+        ] {
+            assert_eq!(of(same), plain, "{same}");
+        }
+        for other in [
+            "Message-ID: <a@c>\r\nSubject: one two three\r\nDate: x\r\n\r\nbody",
+            "Message-ID: <a@b>\r\nSubject: one two\r\nDate: x\r\n\r\nbody",
+            "Message-ID: <a@b>\r\nSubject: one two three\r\n\r\nDate: x\r\n",
+        ] {
+            assert_ne!(of(other), plain, "{other}");
+        }
+    }
+
+    #[test]
+    fn received_counts_where_there_is_no_message_id_and_size_where_there_is_nothing() {
+        assert_ne!(
+            of("Subject: x\r\nReceived: a\r\n"),
+            of("Subject: x\r\nReceived: b\r\n")
+        );
+        assert_eq!(
+            of("Message-ID: <a>\r\nReceived: a\r\n"),
+            of("Message-ID: <a>\r\nReceived: b\r\n")
+        );
+        assert_ne!(
+            Identity::of(b"no header", 9, "d"),
+            Identity::of(b"no header", 10, "d")
+        );
+        assert_eq!(
+            Identity::of(b"no header", 9, "d"),
+            Identity::of(b"\r\nother", 9, "d")
+        );
+    }
+}
