@@ -75,7 +75,7 @@ fn log(report: &AccountReport) {
         error!(
             mailbox = failed.mailbox,
             uid = failed.uid,
-            "not fetched: {}",
+            "not brought over: {}",
             failed.server
         );
     }

@@ -5,27 +5,46 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, ValueEnum};
 
 /// Copies all mailboxes of many IMAP accounts to disk, safely and fast.
+// Switches on a command line are bools.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Parser)]
 #[command(version, about, after_long_help = AFTER_HELP, max_term_width = 100)]
 pub struct Args {
-    /// What to do: "export" copies all mailboxes to disk without changing anything on the server
+    /// What to do: "export" copies all mailboxes to disk without changing anything on the server,
+    /// "import" puts them onto another server
     ///
     /// The other modes are not available yet.
     #[arg(long, value_enum, hide_possible_values = true, value_name = "MODE")]
     pub mode: Mode,
 
-    /// The JSON file with server and accounts [default: export.pass.config.json]
-    #[arg(
-        long,
-        value_name = "PATH",
-        default_value = "export.pass.config.json",
-        hide_default_value = true
-    )]
-    pub config: PathBuf,
+    /// The JSON file with server and accounts [default: export.pass.config.json, or for import
+    /// import.pass.config.json]
+    #[arg(long, value_name = "PATH")]
+    pub config: Option<PathBuf>,
 
-    /// Where the archive is, or will be
-    #[arg(long, value_name = "DIR", default_value = "./exported")]
-    pub output_dir: PathBuf,
+    /// Where an export puts the archive [default: ./exported]
+    #[arg(long, value_name = "DIR")]
+    pub output_dir: Option<PathBuf>,
+
+    /// Where an import finds the archive [default: ./exported]
+    #[arg(long, value_name = "DIR")]
+    pub input_dir: Option<PathBuf>,
+
+    /// Import also what an export left incomplete
+    #[arg(long)]
+    pub allow_incomplete: bool,
+
+    /// Import: give lone line feeds the carriage return that strict servers ask for
+    #[arg(long)]
+    pub fix_bare_lf: bool,
+
+    /// Import: leave out zero bytes, which IMAP cannot carry
+    #[arg(long)]
+    pub fix_nul: bool,
+
+    /// Import: end messages with a line end
+    #[arg(long)]
+    pub fix_final_newline: bool,
 
     /// Accounts worked on at the same time [default: number of CPU cores, at least 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -63,7 +82,7 @@ pub struct Args {
     #[arg(long, value_name = "GLOB")]
     pub exclude_folder: Vec<String>,
 
-    /// Log in, list, print per mailbox what would be fetched; write nothing
+    /// Log in, list, print per mailbox what would be fetched or appended; change nothing
     #[arg(long)]
     pub dry_run: bool,
 

@@ -10,6 +10,7 @@ pub mod config;
 pub mod filter;
 pub mod logging;
 pub mod mailbox;
+pub mod mapping;
 pub mod message;
 pub mod progress;
 pub mod report;

@@ -28,7 +28,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<ExitCode> {
-    if args.mode != Mode::Export {
+    if !matches!(args.mode, Mode::Export | Mode::Import) {
         bail!("--mode {} is not available yet", args.mode.as_str());
     }
     let settings = Settings::new(args)?;
@@ -46,7 +46,10 @@ fn run(args: &Args) -> Result<ExitCode> {
     debug!(log = ?log, version = env!("CARGO_PKG_VERSION"), workers = settings.workers, "begin");
     let stop = Stop::new();
     stop.on_signals()?;
-    let outcome = commands::export::run(&settings, &stop, &progress);
+    let outcome = match args.mode {
+        Mode::Import => commands::import::run(&settings, &stop, &progress),
+        _ => commands::export::run(&settings, &stop, &progress),
+    };
     progress.finish();
     let mut report = match outcome {
         Ok(report) => report,

@@ -3,7 +3,7 @@
 mod date;
 mod identity;
 
-pub use date::{DateSource, internaldate_for};
+pub use date::{DateSource, internaldate_for, timestamp};
 pub use identity::{IDENTITY_FIELDS, Identity};
 
 use mail_parser::MessageParser;

@@ -87,6 +87,12 @@ pub struct MailboxReport {
     pub mailbox: String,
     /// Its directory in the archive; empty where there is none.
     pub directory: String,
+    /// Import: its name on the target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Import: why it is called so there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     /// What was counted.
     #[serde(flatten)]
     pub counts: Counts,
@@ -184,7 +190,7 @@ impl Report {
             seconds: 0.0,
             exit_code: 0,
             config: settings.config.path.display().to_string(),
-            archive: settings.output_dir.display().to_string(),
+            archive: settings.archive_dir.display().to_string(),
             totals: Counts::default(),
             accounts: Vec::new(),
             warnings: settings.config.warnings.clone(),
@@ -237,10 +243,11 @@ fn exit_code(mut statuses: impl Iterator<Item = Status>, by_signal: bool) -> i32
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.dry_run {
-            self.mailbox_table().fmt(f)?;
-        } else {
-            self.account_table().fmt(f)?;
+        match (self.mode, self.dry_run) {
+            ("import", true) => self.mapping_table().fmt(f)?,
+            (_, true) => self.mailbox_table().fmt(f)?,
+            ("import", false) => self.import_table().fmt(f)?,
+            (_, false) => self.account_table().fmt(f)?,
         }
         self.write_failures(f)?;
         self.write_notes(f)?;
@@ -284,6 +291,65 @@ impl Report {
         table
     }
 
+    fn import_table(&self) -> table::Table {
+        let mut table = table::Table::new(&[
+            "account",
+            "mailboxes",
+            "appended",
+            "there already",
+            "failed",
+            "bytes",
+            "seconds",
+            "status",
+        ]);
+        let mut row = |name: &str, counts: &Counts, seconds: f64, status: &str| {
+            table.row(&[
+                name.to_owned(),
+                counts.mailboxes.to_string(),
+                counts.new.to_string(),
+                counts.unchanged.to_string(),
+                counts.failed.to_string(),
+                HumanBytes(counts.bytes).to_string(),
+                format!("{seconds:.1}"),
+                status.to_owned(),
+            ]);
+        };
+        for account in &self.accounts {
+            let status = account.status.as_str();
+            row(&account.account, &account.counts, account.seconds, status);
+        }
+        if self.accounts.len() > 1 {
+            row("total", &self.totals, self.seconds, "");
+        }
+        table
+    }
+
+    fn mapping_table(&self) -> table::Table {
+        let mut table = table::Table::new(&[
+            "account",
+            "mailbox",
+            "goes to",
+            "because of",
+            "would append",
+            "bytes",
+            "there already",
+        ]);
+        for account in &self.accounts {
+            for mailbox in &account.mailboxes {
+                table.row(&[
+                    account.account.clone(),
+                    mailbox.mailbox.clone(),
+                    mailbox.target.clone().unwrap_or_default(),
+                    mailbox.why.clone().unwrap_or_default(),
+                    mailbox.counts.new.to_string(),
+                    HumanBytes(mailbox.counts.bytes).to_string(),
+                    mailbox.counts.unchanged.to_string(),
+                ]);
+            }
+        }
+        table
+    }
+
     fn mailbox_table(&self) -> table::Table {
         let mut table = table::Table::new(&[
             "account",
@@ -317,7 +383,7 @@ impl Report {
         }
         writeln!(
             f,
-            "\nMessages that could not be fetched (also in failed.jsonl of each account):"
+            "\nMessages that could not be brought over (also in failed.jsonl of each account):"
         )?;
         for failed in failures.iter().take(SHOWN) {
             let size = failed

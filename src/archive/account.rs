@@ -51,12 +51,18 @@ pub fn create_root(root: &Path) -> Result<()> {
 }
 
 impl AccountArchive {
+    /// The directory of an account.
+    #[must_use]
+    pub fn directory(root: &Path, account: &str) -> PathBuf {
+        root.join(encode_name(account))
+    }
+
     /// Opens an account's archive for writing, creating it; `command` is for whoever finds it locked.
     ///
     /// # Errors
     /// A run at work on it, a damaged state, those of the file system.
     pub fn open(root: &Path, account: &str, command: &str) -> Result<Self> {
-        let dir = root.join(encode_name(account));
+        let dir = Self::directory(root, account);
         file::make_dir(&dir)?;
         let lock = Lock::take(&dir, account, command)?;
         Self::read(dir, Some(lock))
@@ -67,7 +73,7 @@ impl AccountArchive {
     /// # Errors
     /// A damaged state, those of the file system.
     pub fn open_read_only(root: &Path, account: &str) -> Result<Option<Self>> {
-        let dir = root.join(encode_name(account));
+        let dir = Self::directory(root, account);
         if !check_directory(&dir)? {
             return Ok(None);
         }
@@ -87,7 +93,11 @@ impl AccountArchive {
             if !kind.is_dir() || name.starts_with('.') {
                 continue;
             }
-            if let Some(meta) = MailboxMeta::load(&entry.path())? {
+            let meta = match MailboxMeta::load(&entry.path())? {
+                Some(meta) => Some(meta),
+                None => MailboxDir::new(entry.path()).foreign_meta()?,
+            };
+            if let Some(meta) = meta {
                 mailboxes.insert(name, meta);
             }
         }

@@ -1,4 +1,4 @@
-//! `failed.jsonl`: the messages that the source did not give in the last run, one JSON object a line.
+//! `failed.jsonl`: the messages that the last export or import could not bring over, one JSON object a line.
 
 use std::io;
 use std::path::Path;
@@ -11,7 +11,18 @@ use super::file;
 /// Name of the file in the account's directory.
 pub const FILE: &str = "failed.jsonl";
 
-/// A message that is on the server and not in the archive.
+/// Which way a message was to go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum During {
+    /// From the source to the archive.
+    #[default]
+    Export,
+    /// From the archive to the target.
+    Import,
+}
+
+/// A message that did not come over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedMessage {
     /// The account.
@@ -26,26 +37,68 @@ pub struct FailedMessage {
     pub server: String,
     /// When it was given up, UTC.
     pub at: String,
+    /// Which way it was to go.
+    #[serde(default)]
+    pub during: During,
 }
 
-/// Replaces the list; an empty one removes the file.
+/// Replaces the list of one direction; lines of the other stay. An empty list removes the file.
 ///
 /// # Errors
 /// Those of the file system.
-pub fn write(dir: &Path, failed: &[FailedMessage]) -> Result<()> {
+pub fn write(dir: &Path, during: During, failed: &[FailedMessage]) -> Result<()> {
     let path = dir.join(FILE);
-    if failed.is_empty() {
-        return match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(error).with_context(|| format!("remove {}", path.display()))
-            }
-            _ => Ok(()),
-        };
-    }
+    let shown = path.display();
+    let before = match file::read(&path) {
+        Ok(before) => before,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error).with_context(|| format!("read {shown}")),
+    };
+    let others = before
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice::<FailedMessage>(line).ok())
+        .filter(|line| line.during != during);
     let mut lines = Vec::new();
-    for message in failed {
-        serde_json::to_writer(&mut lines, message).context("write JSON")?;
+    for message in others.chain(failed.iter().cloned()) {
+        serde_json::to_writer(&mut lines, &message).context("write JSON")?;
         lines.push(b'\n');
     }
-    file::replace(&path, &lines)
+    if !lines.is_empty() {
+        return file::replace(&path, &lines);
+    }
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("remove {shown}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_direction_keeps_its_own_lines() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let failed = |during, uid| FailedMessage {
+            account: "a".to_owned(),
+            mailbox: "INBOX".to_owned(),
+            uid,
+            size: None,
+            server: "NO".to_owned(),
+            at: "now".to_owned(),
+            during,
+        };
+        let lines =
+            || std::fs::read_to_string(dir.path().join(FILE)).map_or(0, |t| t.lines().count());
+        let (export, import) = (During::Export, During::Import);
+        write(dir.path(), export, &[failed(export, 1), failed(export, 2)]).expect("written");
+        write(dir.path(), import, &[failed(import, 3)]).expect("written");
+        assert_eq!(lines(), 3);
+        write(dir.path(), export, &[]).expect("written");
+        assert_eq!(lines(), 1);
+        write(dir.path(), import, &[]).expect("written");
+        assert!(!dir.path().join(FILE).exists());
+    }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -81,7 +81,8 @@ pub struct Known {
 /// The journal of one account, for one target.
 pub struct Journal {
     path: PathBuf,
-    file: File,
+    /// `None` where nothing is to be written.
+    file: Option<File>,
     target: String,
     known: HashMap<Route, Known>,
     unwritten: Vec<u8>,
@@ -96,42 +97,53 @@ impl Journal {
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn open(dir: &Path, host: &str, port: u16, login: &str) -> Result<Self> {
+    pub fn open(dir: &Path, host: &str, port: u16, login: &str, read_only: bool) -> Result<Self> {
         let path = dir.join(FILE);
         let shown = path.display().to_string();
-        let file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .custom_flags(no_follow())
-            .open(&path)
-            .with_context(|| format!("open {shown}"))?;
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(no_follow()).mode(0o600);
+        if !read_only {
+            options.append(true).create(true);
+        }
+        let file = match options.open(&path) {
+            Ok(file) => Some(file),
+            Err(error) if read_only && error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error).with_context(|| format!("open {shown}")),
+        };
         let mut journal = Self {
             path,
-            file,
+            file: None,
             target: format!("{login} at {host}:{port}"),
             known: HashMap::new(),
             unwritten: Vec::new(),
             damaged: 0,
         };
-        journal.read().with_context(|| format!("read {shown}"))?;
+        if let Some(file) = file {
+            let whole = journal
+                .read(&file)
+                .with_context(|| format!("read {shown}"))?;
+            if !read_only {
+                if whole < file.metadata().map_or(whole, |there| there.len()) {
+                    file.set_len(whole)
+                        .with_context(|| format!("mend {shown}"))?;
+                }
+                journal.file = Some(file);
+            }
+        }
         Ok(journal)
     }
 
-    fn read(&mut self) -> Result<()> {
+    /// Returns how many bytes are whole lines.
+    fn read(&mut self, file: &File) -> Result<u64> {
         let mut whole = 0;
         let mut line = Vec::new();
-        let mut reader = BufReader::new(self.file.try_clone()?);
+        let mut reader = BufReader::new(file);
         reader.seek(SeekFrom::Start(0))?;
         loop {
             line.clear();
             let count = reader.read_until(b'\n', &mut line)?;
             if !line.ends_with(b"\n") {
-                if count > 0 {
-                    self.file.set_len(whole)?;
-                }
-                return Ok(());
+                return Ok(whole);
             }
             whole += count as u64;
             match serde_json::from_slice(&line) {
@@ -246,12 +258,11 @@ impl Journal {
     /// # Errors
     /// Those of the file system.
     pub fn commit(&mut self) -> Result<()> {
-        if self.unwritten.is_empty() {
+        let Some(file) = self.file.as_mut().filter(|_| !self.unwritten.is_empty()) else {
             return Ok(());
-        }
-        self.file
-            .write_all(&self.unwritten)
-            .and_then(|()| self.file.sync_data())
+        };
+        file.write_all(&self.unwritten)
+            .and_then(|()| file.sync_data())
             .with_context(|| format!("write {}", self.path.display()))?;
         self.unwritten.clear();
         Ok(())
@@ -296,7 +307,8 @@ mod tests {
     #[test]
     fn what_is_committed_is_known_again_to_its_target_only() {
         let dir = tempfile::tempdir().expect("temporary directory");
-        let open = |port| Journal::open(dir.path(), "b.example", port, "anna").expect("opened");
+        let open =
+            |port| Journal::open(dir.path(), "b.example", port, "anna", false).expect("opened");
         let mut journal = open(993);
         journal.pending(&route(), &set("1:5")).expect("noted");
         journal.done(&route(), &done(2)).expect("noted");
@@ -319,7 +331,7 @@ mod tests {
     #[test]
     fn a_torn_last_line_is_cut_off_and_a_damaged_one_passed_over() {
         let dir = tempfile::tempdir().expect("temporary directory");
-        let open = || Journal::open(dir.path(), "b.example", 993, "anna").expect("opened");
+        let open = || Journal::open(dir.path(), "b.example", 993, "anna", false).expect("opened");
         let mut journal = open();
         journal.done(&route(), &done(1)).expect("noted");
         journal.commit().expect("written");

@@ -137,6 +137,34 @@ impl MailboxDir {
         Ok(scan)
     }
 
+    /// What the sidecars say of a directory without `.mailbox.json`, as the original Python tool leaves them.
+    ///
+    /// Its names are as the server listed them; it kept neither delimiter nor UIDVALIDITY.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn foreign_meta(&self) -> Result<Option<MailboxMeta>> {
+        for uid in self.scan()?.pairs {
+            let Ok(sidecar) = self.read_sidecar(uid) else {
+                continue;
+            };
+            if sidecar.mailbox.is_empty() {
+                continue;
+            }
+            let wire = sidecar.mailbox.into_bytes();
+            let name = crate::mailbox::display_name(&wire);
+            let by_dots = name.starts_with("INBOX.") || !name.contains('/') && name.contains('.');
+            return Ok(Some(MailboxMeta {
+                delimiter: Some(if by_dots { '.' } else { '/' }),
+                name,
+                wire,
+                attributes: Vec::new(),
+                uidvalidity: sidecar.uidvalidity.unwrap_or(0),
+            }));
+        }
+        Ok(None)
+    }
+
     /// Bytes of message files, added up.
     ///
     /// # Errors
@@ -157,6 +185,23 @@ impl MailboxDir {
     #[must_use]
     pub fn message_path(&self, uid: u32) -> PathBuf {
         self.existing(uid, "eml")
+    }
+
+    /// Opens a message file for reading, unless it is a symlink or no file.
+    ///
+    /// # Errors
+    /// Those of the file system, naming the path.
+    pub fn open_message(&self, uid: u32) -> Result<fs::File> {
+        let path = self.message_path(uid);
+        let shown = path.display();
+        let file = file::open(&path).with_context(|| format!("open {shown}"))?;
+        let there = file
+            .metadata()
+            .with_context(|| format!("look at {shown}"))?;
+        if !there.is_file() {
+            bail!("{shown} is no file");
+        }
+        Ok(file)
     }
 
     /// Path of a sidecar.

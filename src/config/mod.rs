@@ -4,6 +4,7 @@ mod read;
 pub mod source;
 pub mod template;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -93,6 +94,8 @@ pub struct Config {
     pub server: Server,
     /// The accounts, in the file's order.
     pub accounts: Vec<Account>,
+    /// Import: mailboxes of the archive that go to a mailbox of another name, by their exact names.
+    pub folder_map: BTreeMap<String, String>,
     /// What is allowed but worth knowing.
     pub warnings: Vec<String>,
     /// The `accounts` list as written, for the import template.
@@ -116,6 +119,7 @@ pub fn load(path: &Path) -> Result<Config> {
     reader.check_mode(path, "the configuration");
     let server = reader.server(&json);
     let accounts = reader.accounts(&json);
+    let folder_map = reader.folder_map(&json);
     reader.unknown_keys(
         &json,
         "",
@@ -134,6 +138,7 @@ pub fn load(path: &Path) -> Result<Config> {
         path: path.to_path_buf(),
         server,
         accounts,
+        folder_map,
         warnings,
         accounts_as_written: as_written,
     })

@@ -1,6 +1,6 @@
 //! Walks the JSON of a configuration and collects what is wrong with it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -196,6 +196,28 @@ impl<'a> Reader<'a> {
                 "INSECURE: without ssl or starttls all passwords and mail cross the network to {host} in plain text"
             ));
         }
+    }
+
+    pub fn folder_map(&mut self, json: &Value) -> BTreeMap<String, String> {
+        let map = match &json["folder_map"] {
+            Value::Null => return BTreeMap::new(),
+            Value::Object(map) => map.clone(),
+            _ => {
+                let text = "must be an object of names: {\"from\": \"to\"}";
+                self.problem("folder_map", text);
+                return BTreeMap::new();
+            }
+        };
+        let mut names = BTreeMap::new();
+        for (from, to) in map {
+            match to {
+                Value::String(to) if !to.is_empty() => {
+                    names.insert(from, to);
+                }
+                _ => self.problem(&format!("folder_map.{from}"), "must be a mailbox name"),
+            }
+        }
+        names
     }
 
     pub fn accounts(&mut self, json: &Value) -> Vec<Account> {

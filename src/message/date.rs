@@ -49,8 +49,18 @@ pub fn internaldate_for(raw: &str, head: &[u8]) -> (Option<String>, DateSource) 
     }
 }
 
-/// Reads what servers send for a date: one-digit days, leading blanks, zone names.
+/// Seconds since 1970 of an INTERNALDATE in any form that servers send.
+#[must_use]
+pub fn timestamp(raw: &str) -> Option<i64> {
+    parse(raw).map(|date| date.to_timestamp())
+}
+
 fn canonical(raw: &str) -> Option<String> {
+    format(&parse(raw)?)
+}
+
+/// Reads what servers send for a date: one-digit days, leading blanks, zone names.
+fn parse(raw: &str) -> Option<DateTime> {
     let mut words = raw.split_ascii_whitespace();
     let (date, time, zone) = (words.next()?, words.next()?, words.next());
     let mut parts = date.split('-');
@@ -77,7 +87,7 @@ fn canonical(raw: &str) -> Option<String> {
             (sign == "-", a * 10 + b, c * 10 + d)
         }
     };
-    format(&DateTime {
+    Some(DateTime {
         year: year.parse().ok()?,
         month,
         day: day.parse().ok()?,

@@ -24,6 +24,14 @@ impl Capabilities {
         self.0.iter().any(|given| given == name)
     }
 
+    /// The value of `NAME=value`, where the server offers it.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find_map(|given| given.strip_prefix(name)?.strip_prefix('='))
+    }
+
     /// True before any was heard.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -88,6 +96,12 @@ impl Command {
         Ok(self)
     }
 
+    /// The command without tag and end of line.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Adds further words, with what separates them.
     #[must_use]
     pub fn words(mut self, words: &str) -> Self {
@@ -120,8 +134,7 @@ impl Channel {
     /// # Errors
     /// Those of writing.
     pub fn send(&mut self, command: &Command) -> Result<String> {
-        let tag = format!("x{}", self.next_tag);
-        self.next_tag += 1;
+        let tag = self.new_tag();
         let mut bytes = Vec::with_capacity(command.0.len() + 16);
         bytes.extend_from_slice(tag.as_bytes());
         bytes.push(b' ');
@@ -129,6 +142,12 @@ impl Channel {
         bytes.extend_from_slice(b"\r\n");
         self.reader.wire().write_all(&bytes)?;
         Ok(tag)
+    }
+
+    fn new_tag(&mut self) -> String {
+        let tag = format!("x{}", self.next_tag);
+        self.next_tag += 1;
+        tag
     }
 
     /// Reads the next response and notes what it says about the connection.
@@ -256,6 +275,11 @@ impl<'a, S> Lane<'a, S> {
         self.outstanding.iter().map(|command| &command.step)
     }
 
+    /// What the command sent last carries.
+    pub fn last_step(&mut self) -> Option<&mut S> {
+        self.outstanding.back_mut().map(|command| &mut command.step)
+    }
+
     /// What had arrived of the response in which an error struck.
     #[must_use]
     pub fn torn(&self) -> &Response {
@@ -276,6 +300,55 @@ impl<'a, S> Lane<'a, S> {
         let tag = self.channel.send(command)?;
         self.outstanding.push_back(Outstanding { tag, step, order });
         Ok(())
+    }
+
+    /// Begins a command that is sent in pieces with [`Lane::write`]; returns its tag and a blank, not sent yet.
+    pub fn begin(&mut self, step: S, order: Order) -> Vec<u8> {
+        let tag = self.channel.new_tag();
+        let head = format!("{tag} ").into_bytes();
+        self.outstanding.push_back(Outstanding { tag, step, order });
+        head
+    }
+
+    /// Sends a piece of the command begun last.
+    ///
+    /// # Errors
+    /// The server's last words where it hung up with some, else those of writing.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let Err(error) = self.channel.reader.wire().write_all(bytes) else {
+            return Ok(());
+        };
+        if error.kind == Kind::Transient && !error.to_string().contains("--imap-timeout") {
+            // A server that hangs up in the middle of a literal has often said why.
+            for _ in 0..self.outstanding.len() + 8 {
+                match self.channel.receive(&mut self.response, &mut NoBody) {
+                    Ok(()) => {}
+                    Err(words) if words.to_string().contains("BYE") => return Err(words),
+                    Err(_) => break,
+                }
+            }
+        }
+        Err(error)
+    }
+
+    /// Waits for the go-ahead `+` for a synchronising literal of the only outstanding command.
+    ///
+    /// Returns the command's end instead, where the server refuses.
+    ///
+    /// # Errors
+    /// Those of receiving; [`Kind::Desync`] for a tagged end that fits no command.
+    pub fn await_go_ahead(&mut self) -> Result<Option<(S, Status)>> {
+        loop {
+            self.channel.receive(&mut self.response, &mut NoBody)?;
+            match response::classify(&self.response) {
+                Line::Continuation => return Ok(None),
+                Line::Tagged(tag, status) => {
+                    let at = self.position(tag)?;
+                    return Ok(self.outstanding.remove(at).map(|done| (done.step, status)));
+                }
+                Line::Untagged(_) | Line::Data | Line::Garbage => {}
+            }
+        }
     }
 
     /// The next answer; at least one command must be outstanding.

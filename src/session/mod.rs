@@ -1,5 +1,6 @@
 //! The blocking IMAP session wrapper: knows IMAP and no files.
 
+pub mod append;
 pub mod channel;
 pub mod connect;
 pub mod fetch;

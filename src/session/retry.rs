@@ -61,6 +61,12 @@ impl SessionError {
         Self::new(Kind::Transient, message)
     }
 
+    /// The error of a run that was asked to stop.
+    #[must_use]
+    pub fn stopped() -> Self {
+        Self::new(Kind::Stopped, "the run was stopped")
+    }
+
     /// Puts what was being done before the text.
     #[must_use]
     pub fn context(mut self, doing: impl fmt::Display) -> Self {
@@ -92,6 +98,14 @@ impl fmt::Display for SessionError {
 }
 
 impl std::error::Error for SessionError {}
+
+/// True for the error of a run that was asked to stop.
+#[must_use]
+pub fn is_stopped(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<SessionError>()
+        .is_some_and(|error| error.kind == Kind::Stopped)
+}
 
 /// The session error that travelled through the `imap` crate as an I/O error.
 #[must_use]

@@ -161,7 +161,7 @@ impl Wire {
             return Err(self.timed_out(doing));
         }
         if waited >= PATIENCE_WHEN_STOPPING && self.stop.requested() {
-            return Err(SessionError::new(Kind::Stopped, "the run was stopped"));
+            return Err(SessionError::stopped());
         }
         Ok(())
     }

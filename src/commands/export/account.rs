@@ -10,7 +10,7 @@ use super::copy::Copy;
 use super::job::{Job, Phase};
 use super::store::{self, Store};
 use crate::archive::account::AccountArchive;
-use crate::archive::failed::{self, FailedMessage};
+use crate::archive::failed::{self, During, FailedMessage};
 use crate::archive::state::{MailboxState, SourceServer, State};
 use crate::archive::sync::Syncer;
 use crate::config::{Account, Server};
@@ -21,7 +21,7 @@ use crate::report::{AccountReport, Counts, FailedMessageReport, MailboxReport, S
 use crate::secret::Secret;
 use crate::session::connect::{self, Login};
 use crate::session::list::{self, Listing};
-use crate::session::retry::{Backoff, Kind, SessionError};
+use crate::session::retry::{Backoff, SessionError, is_stopped};
 use crate::session::wire::Peer;
 use crate::settings::Settings;
 use crate::stop::Stop;
@@ -77,7 +77,7 @@ impl Export<'_> {
         let password = self.account.secret()?;
         if let Some(syncer) = &self.run.syncer {
             let archive =
-                AccountArchive::open(&settings.output_dir, &self.account.email, "export")?;
+                AccountArchive::open(&settings.archive_dir, &self.account.email, "export")?;
             self.compare_source(archive.state());
             let state = new_state(&settings.config.server, self.account, &settings.folders);
             let syncer = Arc::clone(syncer);
@@ -102,7 +102,7 @@ impl Export<'_> {
                 "the connection is lost, trying again"
             );
             if self.run.stop.sleep(wait) {
-                return Err(stopped().into());
+                return Err(SessionError::stopped().into());
             }
             self.jobs.iter_mut().for_each(Job::rewind);
         }
@@ -111,7 +111,7 @@ impl Export<'_> {
     /// One connection, from login to logout.
     fn connection(&mut self, password: &Secret, backoff: &mut Backoff) -> Result<()> {
         if self.run.stop.requested() {
-            return Err(stopped().into());
+            return Err(SessionError::stopped().into());
         }
         let settings = self.run.settings;
         let login = Login {
@@ -180,7 +180,7 @@ impl Export<'_> {
             &*store.archive()
         } else {
             let settings = self.run.settings;
-            read_only = AccountArchive::open_read_only(&settings.output_dir, &self.account.email)?;
+            read_only = AccountArchive::open_read_only(&settings.archive_dir, &self.account.email)?;
             if let Some(archive) = &read_only {
                 archive
             } else {
@@ -324,7 +324,7 @@ impl Export<'_> {
         if self.jobs.is_empty() {
             return Ok(());
         }
-        failed::write(store.archive().dir(), failures)?;
+        failed::write(store.archive().dir(), During::Export, failures)?;
         store.finish(&self.jobs, complete)
     }
 
@@ -340,6 +340,7 @@ impl Export<'_> {
                     size: unfetched.size,
                     server: unfetched.reason.clone(),
                     at: at.clone(),
+                    during: During::Export,
                 })
                 .collect()
         };
@@ -399,6 +400,8 @@ fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
     MailboxReport {
         mailbox: job.name.clone(),
         directory: job.directory.clone(),
+        target: None,
+        why: None,
         counts: Counts {
             mailboxes: 1,
             new,
@@ -430,14 +433,4 @@ fn note_doubtful_window(job: &Job, warnings: &mut Vec<String>) {
             job.name, job.freeze.messages
         ));
     }
-}
-
-fn stopped() -> SessionError {
-    SessionError::new(Kind::Stopped, "the run was stopped")
-}
-
-fn is_stopped(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<SessionError>()
-        .is_some_and(|error| error.kind == Kind::Stopped)
 }

@@ -382,7 +382,7 @@ impl<'a> Copy<'a> {
         self.committed += 1;
         store.checkpoint_if_due(self.jobs)?;
         if self.stop.requested() {
-            return Err(SessionError::new(Kind::Stopped, "the run was stopped").into());
+            return Err(SessionError::stopped().into());
         }
         Ok(())
     }

@@ -28,13 +28,13 @@ use crate::stop::Stop;
 /// An output directory that cannot be written, too little free disk space.
 pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Report> {
     let mut report = Report::new(settings);
-    check_space(&settings.output_dir, settings.min_free_bytes)?;
+    check_space(&settings.archive_dir, settings.min_free_bytes)?;
     let peer = Peer::new(&settings.config.server, settings.timeout)?;
     let syncer = if settings.dry_run {
         None
     } else {
-        create_root(&settings.output_dir)?;
-        Some(Arc::new(Syncer::new(&settings.output_dir)?))
+        create_root(&settings.archive_dir)?;
+        Some(Arc::new(Syncer::new(&settings.archive_dir)?))
     };
     let run = account::Run {
         settings,

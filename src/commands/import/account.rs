@@ -1,0 +1,545 @@
+//! The import of one account: reads its archive, connects as often as it takes, reports.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+use tracing::{info, info_span, warn};
+
+use super::job::Job;
+use super::lane::Import;
+use super::source;
+use super::target::{self, Inventory};
+use crate::archive::account::AccountArchive;
+use crate::archive::failed::{self, During, FailedMessage};
+use crate::archive::journal::{Done, Journal, Known};
+use crate::archive::state::MailboxState;
+use crate::archive::uidset::UidSet;
+use crate::config::Account;
+use crate::mailbox::display_name;
+use crate::mapping::{self, Present, Source, Target};
+use crate::message::Identity;
+use crate::progress::AccountProgress;
+use crate::report::{AccountReport, Counts, FailedMessageReport, MailboxReport, Status};
+use crate::secret::Secret;
+use crate::session::Session;
+use crate::session::channel::Channel;
+use crate::session::connect::{self, Login};
+use crate::session::list::{self, Listing};
+use crate::session::retry::{Backoff, SessionError, is_stopped};
+use crate::session::wire::Peer;
+use crate::settings::Settings;
+use crate::stop::Stop;
+
+/// What all accounts of a run share.
+pub struct Run<'a> {
+    /// The checked settings.
+    pub settings: &'a Settings,
+    /// The server.
+    pub peer: Peer,
+    /// Asks for an orderly end.
+    pub stop: &'a Stop,
+}
+
+struct Importing<'a> {
+    run: &'a Run<'a>,
+    account: &'a Account,
+    progress: AccountProgress,
+    archive: Option<AccountArchive>,
+    jobs: Vec<Job>,
+    warnings: Vec<String>,
+}
+
+/// Imports one account. What goes wrong is in the report.
+pub fn import(run: &Run<'_>, account: &Account, progress: AccountProgress) -> AccountReport {
+    let began = Instant::now();
+    let mut importing = Importing {
+        run,
+        account,
+        progress,
+        archive: None,
+        jobs: Vec::new(),
+        warnings: Vec::new(),
+    };
+    let outcome = importing.work();
+    let mut report = importing.conclude(&outcome);
+    report.seconds = began.elapsed().as_secs_f64();
+    report
+}
+
+impl Importing<'_> {
+    fn work(&mut self) -> Result<()> {
+        let settings = self.run.settings;
+        let password = self.account.secret()?;
+        let archive = self.open_archive()?;
+        self.check_state(&archive)?;
+        let mut journal = Journal::open(
+            archive.dir(),
+            &settings.config.server.host,
+            settings.config.server.port,
+            &self.account.login,
+            settings.dry_run,
+        )?;
+        if journal.damaged > 0 {
+            let lines = journal.damaged;
+            let text = format!(
+                "{lines} lines of the journal cannot be read: what they spoke of is looked for on the target"
+            );
+            warn!("{text}");
+            self.warnings.push(text);
+        }
+        self.jobs = read_jobs(&archive, settings)?;
+        self.archive = Some(archive);
+        self.leave_out_views()?;
+        let mut backoff = Backoff::default();
+        loop {
+            let error = match self.connection(&password, &mut journal, &mut backoff) {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let Some(session_error) = error.downcast_ref::<SessionError>() else {
+                return Err(error);
+            };
+            let Some(wait) = backoff.next_wait(session_error) else {
+                return Err(error);
+            };
+            warn!(
+                error = format!("{error:#}"),
+                wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+                "the connection is lost, trying again"
+            );
+            if self.run.stop.sleep(wait) {
+                return Err(SessionError::stopped().into());
+            }
+        }
+    }
+
+    fn open_archive(&self) -> Result<AccountArchive> {
+        let settings = self.run.settings;
+        let (root, email) = (&settings.archive_dir, &self.account.email);
+        let Some(archive) = AccountArchive::open_read_only(root, email)? else {
+            let dir = AccountArchive::directory(root, email);
+            bail!(
+                "the archive has no account {email}: there is no directory {}",
+                dir.display()
+            );
+        };
+        if settings.dry_run {
+            return Ok(archive);
+        }
+        AccountArchive::open(root, email, "import")
+    }
+
+    fn check_state(&mut self, archive: &AccountArchive) -> Result<()> {
+        let settings = self.run.settings;
+        let text = match archive.state() {
+            Some(state) if state.complete => return Ok(()),
+            Some(_) => {
+                let text = format!(
+                    "the archive in {} is not complete: run the export again, or import what there is with --allow-incomplete",
+                    archive.dir().display()
+                );
+                if !settings.allow_incomplete {
+                    bail!(text);
+                }
+                "the archive is not complete; what there is is imported".to_owned()
+            }
+            None => "the archive has no export-state.json, as those of the original tool: nothing says whether it is complete".to_owned(),
+        };
+        warn!("{text}");
+        self.warnings.push(text);
+        Ok(())
+    }
+
+    /// Views such as All Mail hold no messages of their own: what is in another mailbox too goes there only.
+    fn leave_out_views(&mut self) -> Result<()> {
+        let is_view = |job: &Job| {
+            let attributes = job.attributes.iter();
+            attributes
+                .map(|attribute| attribute.to_ascii_lowercase())
+                .any(|attribute| attribute == "\\all" || attribute == "\\flagged")
+        };
+        if !self.jobs.iter().any(is_view) {
+            return Ok(());
+        }
+        let mut elsewhere: HashSet<Identity> = HashSet::new();
+        for job in self.jobs.iter().filter(|job| !is_view(job)) {
+            for uid in job.uids.iter() {
+                elsewhere.extend(source::identity(&job.dir, uid)?);
+            }
+        }
+        for job in self.jobs.iter_mut().filter(|job| is_view(job)) {
+            for uid in job.uids.iter() {
+                if source::identity(&job.dir, uid)?.is_some_and(|id| elsewhere.contains(&id)) {
+                    job.elsewhere.insert(uid);
+                }
+            }
+            if !job.elsewhere.is_empty() {
+                job.notes.push(format!(
+                    "a view: {} of its messages are in other mailboxes and are not imported a second time",
+                    job.elsewhere.len()
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// One connection, from login to logout.
+    fn connection(
+        &mut self,
+        password: &Secret,
+        journal: &mut Journal,
+        backoff: &mut Backoff,
+    ) -> Result<()> {
+        if self.run.stop.requested() {
+            return Err(SessionError::stopped().into());
+        }
+        let login = Login {
+            user: &self.account.login,
+            password,
+        };
+        let session = connect::open(&self.run.peer, &login, self.run.stop)?;
+        let dry_run = self.run.settings.dry_run;
+        let (listing, delimiter) = self.map(&session)?;
+        self.recall(&listing, journal);
+        let unsettled = |job: &Job| {
+            job.failed.is_none()
+                && (!job.exists
+                    || job.subscribed && !job.is_subscribed
+                    || job.missing().next().is_some())
+        };
+        let numbers: Vec<usize> = (0..self.jobs.len())
+            .filter(|number| unsettled(&self.jobs[*number]))
+            .collect();
+        let mut channel = session.channel();
+        if !dry_run {
+            target::prepare(&mut channel, &mut self.jobs, &numbers, delimiter)?;
+        }
+        for number in numbers {
+            let job = &mut self.jobs[number];
+            if job.failed.is_none() {
+                job.known = journal.known(&job.route());
+                find_missing(&mut channel, job, journal, dry_run)?;
+            }
+        }
+        journal.commit()?;
+        let expected = self.jobs.iter().map(|job| job.todo.len() as u64).sum();
+        self.progress.expect(expected);
+        info!(mailboxes = self.jobs.len(), messages = expected, "compared");
+        if dry_run {
+            for job in &mut self.jobs {
+                job.bytes_wanted = job.dir.bytes(job.todo.iter().copied())?;
+            }
+        } else {
+            let mut import = Import::new(
+                &channel,
+                &mut self.jobs,
+                journal,
+                self.run.settings,
+                self.run.stop,
+                &mut self.progress,
+            );
+            let outcome = import.run(&mut channel);
+            if import.committed > 0 {
+                backoff.progress();
+            }
+            outcome?;
+        }
+        drop(channel);
+        session.logout();
+        Ok(())
+    }
+
+    /// Where each mailbox goes, by what the target has now.
+    fn map(&mut self, session: &Session) -> Result<(Listing, Option<char>)> {
+        let mut channel = session.channel();
+        let listing = list::list(&mut channel, |_| true)?;
+        let namespace = target::namespace(&mut channel)?;
+        let (prefix, delimiter) = namespace.unwrap_or_default();
+        let delimiter = delimiter.or_else(|| {
+            let mut mailboxes = listing.mailboxes.iter();
+            mailboxes.find_map(|there| there.listed.delimiter)
+        });
+        let present = listing.mailboxes.iter().map(|there| Present {
+            name: display_name(&there.listed.name),
+            wire: there.listed.name.clone(),
+            attributes: there.listed.attributes.clone(),
+        });
+        let on_b = Target {
+            present: present.collect(),
+            prefix: display_name(&prefix),
+            delimiter,
+        };
+        let sources: Vec<Source> = self
+            .jobs
+            .iter()
+            .map(|job| Source {
+                name: job.name.clone(),
+                delimiter: job.delimiter,
+                attributes: job.attributes.clone(),
+            })
+            .collect();
+        let folder_map = &self.run.settings.config.folder_map;
+        for mapped in mapping::plan(&sources, &on_b, folder_map) {
+            let job = &mut self.jobs[mapped.source];
+            // A name that the target refused before stays what it became.
+            if job.attempts > 0 {
+                job.exists = on_b.present.iter().any(|there| there.wire == job.wire);
+                continue;
+            }
+            job.planned.clone_from(&mapped.name);
+            job.to = mapped.name;
+            job.wire = mapped.wire;
+            job.exists = mapped.exists;
+            job.parents = mapped
+                .parents
+                .iter()
+                .map(|parent| mapping::encode_utf7(parent))
+                .collect();
+            let why: Vec<String> = mapped.why.iter().map(ToString::to_string).collect();
+            job.why = why.join(", ");
+        }
+        drop(channel);
+        Ok((listing, delimiter))
+    }
+
+    /// What the listing and the journal say of each mailbox.
+    fn recall(&mut self, listing: &Listing, journal: &Journal) {
+        for job in &mut self.jobs {
+            let there = listing
+                .mailboxes
+                .iter()
+                .find(|there| there.listed.name == job.wire);
+            job.is_subscribed = there.is_some_and(|there| there.subscribed);
+            let status = there
+                .and_then(|there| there.status.clone())
+                .unwrap_or_default();
+            job.to_messages = status.messages;
+            job.to_uidvalidity = status.uidvalidity.unwrap_or(0);
+            job.known = if there.is_some() {
+                journal.known(&job.route())
+            } else {
+                Known::default()
+            };
+            job.todo.clear();
+        }
+    }
+
+    /// Says how it went, and records what could not be imported.
+    fn conclude(mut self, outcome: &Result<()>) -> AccountReport {
+        let mut report = AccountReport::new(&self.account.email);
+        report.warnings = std::mem::take(&mut self.warnings);
+        let failures = self.failures();
+        let complete = outcome.is_ok() && self.jobs.iter().all(Job::is_complete);
+        let dry_run = self.run.settings.dry_run;
+        for job in &self.jobs {
+            let mailbox = mailbox_report(job, dry_run);
+            report.counts += mailbox.counts;
+            report.mailboxes.push(mailbox);
+        }
+        report.failures = failures.iter().map(failure_report).collect();
+        report.status = match outcome {
+            Ok(()) if complete || dry_run => Status::Complete,
+            Ok(()) => Status::Incomplete,
+            Err(error) if is_stopped(error) => Status::Stopped,
+            Err(error) => {
+                report.error = Some(format!("{error:#}"));
+                Status::Failed
+            }
+        };
+        if let Some(archive) = self.archive.as_ref().filter(|_| !dry_run)
+            && let Err(error) = failed::write(archive.dir(), During::Import, &failures)
+        {
+            report.status = Status::Failed;
+            report.error = Some(format!("{error:#}"));
+        }
+        report
+    }
+
+    fn failures(&self) -> Vec<FailedMessage> {
+        let at = crate::clock::utc_now();
+        let of_job = |job: &Job| -> Vec<FailedMessage> {
+            job.refused
+                .iter()
+                .map(|refused| FailedMessage {
+                    account: self.account.email.clone(),
+                    mailbox: job.name.clone(),
+                    uid: refused.uid,
+                    size: refused.size,
+                    server: refused.reason.clone(),
+                    at: at.clone(),
+                    during: During::Import,
+                })
+                .collect()
+        };
+        self.jobs.iter().flat_map(of_job).collect()
+    }
+}
+
+/// The mailboxes of the archive that are meant.
+fn read_jobs(archive: &AccountArchive, settings: &Settings) -> Result<Vec<Job>> {
+    let states = archive.state().map(|state| state.mailboxes.as_slice());
+    let states = states.unwrap_or_default();
+    let order = |directory: &str| states.iter().position(|state| state.directory == directory);
+    let mut jobs = Vec::new();
+    for (directory, meta) in archive.mailboxes() {
+        if !settings.folders.matches(&meta.name) {
+            continue;
+        }
+        let Some(dir) = archive.mailbox(directory)? else {
+            continue;
+        };
+        let state: Option<&MailboxState> = order(directory).map(|at| &states[at]);
+        let scan = dir
+            .scan()
+            .with_context(|| format!("mailbox {}", meta.name))?;
+        let mut uids = UidSet::new();
+        scan.pairs.iter().for_each(|uid| uids.insert(*uid));
+        let mut job = Job {
+            directory: directory.to_owned(),
+            dir,
+            name: meta.name.clone(),
+            delimiter: meta.delimiter,
+            attributes: meta.attributes.clone(),
+            uidvalidity: meta.uidvalidity,
+            subscribed: state.is_some_and(|state| state.subscribed),
+            uids,
+            elsewhere: UidSet::new(),
+            planned: String::new(),
+            to: String::new(),
+            wire: Vec::new(),
+            why: String::new(),
+            exists: false,
+            parents: Vec::new(),
+            is_subscribed: false,
+            to_uidvalidity: 0,
+            to_messages: None,
+            permanent_flags: None,
+            attempts: 0,
+            known: Known::default(),
+            todo: std::collections::VecDeque::new(),
+            appended: UidSet::new(),
+            bytes: 0,
+            found: UidSet::new(),
+            refused: Vec::new(),
+            bytes_wanted: 0,
+            flags_dropped: 0,
+            mended: 0,
+            dates_guessed: 0,
+            failed: None,
+            notes: Vec::new(),
+        };
+        if !scan.unfinished.is_empty() || !scan.orphans.is_empty() {
+            let count = scan.unfinished.len() + scan.orphans.len();
+            job.notes.push(format!(
+                "{count} messages of the archive are unfinished and not imported"
+            ));
+        }
+        jobs.push(job);
+    }
+    // In the order of the source, INBOX first.
+    jobs.sort_by_key(|job| {
+        (
+            job.name != "INBOX",
+            order(&job.directory).unwrap_or(usize::MAX),
+            job.name.clone(),
+        )
+    });
+    Ok(jobs)
+}
+
+/// Compares with what the target holds, unless the journal knows it all; fills `todo`.
+fn find_missing(
+    channel: &mut Channel,
+    job: &mut Job,
+    journal: &mut Journal,
+    dry_run: bool,
+) -> Result<()> {
+    let span = info_span!("mailbox", mailbox = job.name);
+    let _entered = span.enter();
+    let missing: Vec<u32> = job.missing().collect();
+    // An empty mailbox needs no inventory.
+    if missing.is_empty() || !job.exists || job.to_messages == Some(0) {
+        job.todo = missing.into();
+        return Ok(());
+    }
+    let mut there = Inventory::read(channel, &job.wire, &job.known.to_uids)?;
+    // Without UIDPLUS nobody knows which messages there are ours: as many as we appended of each identity.
+    if job.known.to_uids.len() < job.known.done.len() {
+        for uid in job.known.done.iter() {
+            if let Some(identity) = source::identity(&job.dir, uid)? {
+                there.take(&identity);
+            }
+        }
+    }
+    let route = job.route();
+    for uid in missing {
+        let identity = source::identity(&job.dir, uid)?;
+        let Some(to_uid) = identity.and_then(|identity| there.take(&identity)) else {
+            job.todo.push_back(uid);
+            continue;
+        };
+        job.found.insert(uid);
+        if !dry_run {
+            let done = Done {
+                uid,
+                sha256: None,
+                to_uid: Some(to_uid),
+            };
+            journal.done(&route, &done)?;
+        }
+    }
+    Ok(())
+}
+
+fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
+    let mut notes = job.notes.clone();
+    notes.extend(job.failed.clone());
+    let mut note = |count: u64, text: &str| {
+        if count > 0 {
+            notes.push(format!("{count} {text}"));
+        }
+    };
+    note(
+        job.flags_dropped,
+        "messages without flags that the target does not keep",
+    );
+    note(job.mended, "messages were mended");
+    note(
+        job.dates_guessed,
+        "messages have the date of their headers, as the source gave none",
+    );
+    let (new, bytes) = if dry_run {
+        (job.todo.len() as u64, job.bytes_wanted)
+    } else {
+        (job.appended.len(), job.bytes)
+    };
+    let done_before = job.known.done.iter().filter(|uid| {
+        job.uids.contains(*uid) && !job.appended.contains(*uid) && !job.found.contains(*uid)
+    });
+    MailboxReport {
+        mailbox: job.name.clone(),
+        directory: job.directory.clone(),
+        target: Some(job.to.clone()),
+        why: Some(job.why.clone()),
+        counts: Counts {
+            mailboxes: 1,
+            new,
+            unchanged: done_before.count() as u64 + job.found.len() + job.elsewhere.len(),
+            failed: job.refused.len() as u64 + u64::from(job.failed.is_some()),
+            bytes,
+            ..Counts::default()
+        },
+        note: (!notes.is_empty()).then(|| notes.join("; ")),
+    }
+}
+
+fn failure_report(failed: &FailedMessage) -> FailedMessageReport {
+    FailedMessageReport {
+        account: failed.account.clone(),
+        mailbox: failed.mailbox.clone(),
+        uid: failed.uid,
+        size: failed.size,
+        server: failed.server.clone(),
+    }
+}

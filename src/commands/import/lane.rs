@@ -1,0 +1,481 @@
+//! Appends what is missing: batches go out ahead of their answers, refused ones are split until the culprit stands alone.
+
+use std::collections::VecDeque;
+
+use anyhow::{Context, Result, anyhow};
+use tracing::{debug, info_span, warn};
+
+use super::job::{Job, Refused};
+use super::source::Ready;
+use crate::archive::journal::{Done, Journal};
+use crate::archive::uidset::UidSet;
+use crate::message::DateSource;
+use crate::progress::AccountProgress;
+use crate::session::append::{Append, Outgoing, Ways, append_uids};
+use crate::session::channel::Command;
+use crate::session::channel::{Answer, Channel, Lane, Order};
+use crate::session::reader::NoBody;
+use crate::session::response::{Condition, Status};
+use crate::session::retry::{self, Kind, SessionError};
+use crate::settings::Settings;
+use crate::stop::Stop;
+
+/// Messages in one journal entry, and in one MULTIAPPEND.
+const BATCH_MESSAGES: usize = 100;
+/// Bytes after which a batch is sent.
+const BATCH_BYTES: u64 = 4 * 1024 * 1024;
+/// Commands that may be unanswered.
+const WINDOW: usize = 100;
+/// Bytes that may be unanswered.
+const WINDOW_BYTES: u64 = 16 * 1024 * 1024;
+
+/// How a message is tried after the server refused it for its flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Try {
+    /// With all flags that the server says it keeps.
+    Flags,
+    /// Without keywords.
+    NoKeywords,
+    /// Without flags; they are stored afterwards.
+    Bare,
+}
+
+struct Item {
+    ready: Ready,
+    how: Try,
+}
+
+enum Step {
+    Append(usize, Vec<Item>),
+    /// SELECT before a STORE.
+    Open,
+    /// STORE of the flags that an APPEND could not have.
+    Flags(usize, u32),
+}
+
+/// One pass over the jobs on one connection.
+pub struct Import<'a> {
+    pub jobs: &'a mut [Job],
+    pub journal: &'a mut Journal,
+    pub settings: &'a Settings,
+    pub stop: &'a Stop,
+    pub progress: &'a mut AccountProgress,
+    ways: Ways,
+    /// Refused batches in their smaller parts.
+    again: VecDeque<(usize, Vec<Item>)>,
+    unanswered: u64,
+    /// Messages that the server has taken on this connection.
+    pub committed: u64,
+}
+
+impl<'a> Import<'a> {
+    /// A pass that appends what the jobs' `todo` names.
+    pub fn new(
+        channel: &Channel,
+        jobs: &'a mut [Job],
+        journal: &'a mut Journal,
+        settings: &'a Settings,
+        stop: &'a Stop,
+        progress: &'a mut AccountProgress,
+    ) -> Self {
+        Self {
+            jobs,
+            journal,
+            settings,
+            stop,
+            progress,
+            ways: Ways::of(&channel.capabilities),
+            again: VecDeque::new(),
+            unanswered: 0,
+            committed: 0,
+        }
+    }
+
+    /// Appends everything.
+    ///
+    /// # Errors
+    /// A [`SessionError`] in the chain says whether another connection may help; a refused message without `--ignore-errors`.
+    pub fn run(&mut self, channel: &mut Channel) -> Result<()> {
+        let mut lane: Lane<'_, Step> = Lane::new(channel);
+        let outcome = self.send_all(&mut lane);
+        // What was answered is worth knowing, whatever happened.
+        self.journal.commit()?;
+        outcome
+    }
+
+    fn send_all(&mut self, lane: &mut Lane<'_, Step>) -> Result<()> {
+        for number in 0..self.jobs.len() {
+            if self.jobs[number].failed.is_some() || self.jobs[number].todo.is_empty() {
+                continue;
+            }
+            let span = info_span!("mailbox", mailbox = self.jobs[number].name);
+            let _entered = span.enter();
+            self.progress.mailbox(&self.jobs[number].name);
+            while let Some(batch) = self.next_batch(number)? {
+                self.note_pending(number, &batch)?;
+                self.send(lane, number, batch)?;
+                self.send_again(lane)?;
+                if self.stop.requested() {
+                    self.drain(lane)?;
+                    return Err(SessionError::stopped().into());
+                }
+            }
+        }
+        self.drain(lane)
+    }
+
+    /// Proves and gathers the next messages of a mailbox; `None` when there are no more.
+    fn next_batch(&mut self, number: usize) -> Result<Option<Vec<Item>>> {
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        while batch.len() < BATCH_MESSAGES && bytes < BATCH_BYTES {
+            let job = &mut self.jobs[number];
+            let Some(uid) = job.todo.pop_front() else {
+                break;
+            };
+            let ready = match Ready::load(&job.dir, uid, self.settings.repairs)? {
+                Ok(ready) => ready,
+                Err(damaged) => {
+                    let reason = format!("the archive is damaged here: {}", damaged.0);
+                    self.refuse(number, uid, None, reason)?;
+                    continue;
+                }
+            };
+            if let Some(limit) = self.ways.limit.filter(|limit| ready.size > *limit) {
+                let reason =
+                    format!("larger than the {limit} bytes that the server takes (APPENDLIMIT)");
+                self.refuse(number, uid, Some(ready.size), reason)?;
+                continue;
+            }
+            bytes += ready.size;
+            batch.push(Item {
+                ready,
+                how: Try::Flags,
+            });
+        }
+        Ok((!batch.is_empty()).then_some(batch))
+    }
+
+    fn note_pending(&mut self, number: usize, batch: &[Item]) -> Result<()> {
+        let mut uids = UidSet::new();
+        for item in batch {
+            uids.insert(item.ready.uid);
+        }
+        self.journal.pending(&self.jobs[number].route(), &uids)?;
+        self.journal.commit()
+    }
+
+    /// Sends a batch, in one command where the server can, waiting while too much is unanswered.
+    fn send(&mut self, lane: &mut Lane<'_, Step>, number: usize, batch: Vec<Item>) -> Result<()> {
+        if self.ways.multi {
+            return self.send_command(lane, number, batch);
+        }
+        for item in batch {
+            self.send_command(lane, number, vec![item])?;
+        }
+        Ok(())
+    }
+
+    fn send_command(
+        &mut self,
+        lane: &mut Lane<'_, Step>,
+        number: usize,
+        mut items: Vec<Item>,
+    ) -> Result<()> {
+        let asks = items.iter().any(|item| self.ways.must_ask(item.ready.size));
+        let bytes: u64 = items.iter().map(|item| item.ready.size).sum();
+        while lane.outstanding() > 0
+            && (asks || lane.outstanding() >= WINDOW || self.unanswered + bytes > WINDOW_BYTES)
+        {
+            self.receive(lane)?;
+        }
+        self.unanswered += bytes;
+        // The step travels with the command, but the bodies are needed to send it.
+        let sizes_and_flags: Vec<(String, Option<String>)> = items
+            .iter()
+            .map(|item| self.flags_and_date(number, item))
+            .collect();
+        let wire = self.jobs[number].wire.clone();
+        let mut append = Append::begin(lane, self.ways, &wire, Step::Append(number, Vec::new()))?;
+        let mut refused = None;
+        for (item, (flags, date)) in items.iter_mut().zip(&sizes_and_flags) {
+            let size = item.ready.size;
+            let uid = item.ready.uid;
+            let mut body = item
+                .ready
+                .body()
+                .with_context(|| format!("read uid {uid}"))?;
+            refused = append.message(&mut Outgoing {
+                flags,
+                internaldate: date.as_deref(),
+                size,
+                body: &mut *body,
+            })?;
+            if refused.is_some() {
+                break;
+            }
+        }
+        if let Some((_, status)) = refused {
+            return self.answered(number, items, &status, lane);
+        }
+        append.end()?;
+        if let Some(Step::Append(_, held)) = lane.last_step() {
+            *held = items;
+        }
+        Ok(())
+    }
+
+    fn flags_and_date(&self, number: usize, item: &Item) -> (String, Option<String>) {
+        let (flags, _) = self.jobs[number].keepable(&item.ready.flags);
+        let flags = match item.how {
+            Try::Flags => flags,
+            Try::NoKeywords => {
+                let system = flags.split(' ').filter(|flag| flag.starts_with('\\'));
+                system.collect::<Vec<_>>().join(" ")
+            }
+            Try::Bare => String::new(),
+        };
+        (flags, item.ready.internaldate.0.clone())
+    }
+
+    fn send_again(&mut self, lane: &mut Lane<'_, Step>) -> Result<()> {
+        while let Some((number, items)) = self.again.pop_front() {
+            self.send_command(lane, number, items)?;
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self, lane: &mut Lane<'_, Step>) -> Result<()> {
+        loop {
+            self.send_again(lane)?;
+            if lane.outstanding() == 0 {
+                return Ok(());
+            }
+            self.receive(lane)?;
+        }
+    }
+
+    /// Takes the next tagged answer.
+    fn receive(&mut self, lane: &mut Lane<'_, Step>) -> Result<()> {
+        loop {
+            let (step, status) = match lane.next(&mut NoBody)? {
+                Answer::Untagged(..) => continue,
+                Answer::Done(step, status) => (step, status),
+            };
+            return match step {
+                Step::Append(number, items) => self.answered(number, items, &status, lane),
+                Step::Open => Ok(()),
+                Step::Flags(number, uid) => {
+                    if status.condition != Condition::Ok {
+                        warn!(uid, answer = status.said(), "the flags are lost");
+                        self.jobs[number].flags_dropped += 1;
+                    }
+                    Ok(())
+                }
+            };
+        }
+    }
+
+    fn answered(
+        &mut self,
+        number: usize,
+        mut items: Vec<Item>,
+        status: &Status,
+        lane: &mut Lane<'_, Step>,
+    ) -> Result<()> {
+        let bytes: u64 = items.iter().map(|item| item.ready.size).sum();
+        self.unanswered = self.unanswered.saturating_sub(bytes);
+        if status.condition == Condition::Ok {
+            return self.taken(number, items, status, lane);
+        }
+        let said = status.said();
+        match meaning(status) {
+            Meaning::Wait(kind) => {
+                let text = format!("APPEND: the server says {said}");
+                return Err(SessionError::new(kind, text).into());
+            }
+            Meaning::Quota => {
+                let job = &self.jobs[number];
+                return Err(anyhow!(
+                    "{}: the account on the target is full: {said}; give it more quota and run the import again",
+                    job.name
+                ));
+            }
+            Meaning::Message | Meaning::Flags => {}
+        }
+        if items.len() > 1 {
+            debug!(
+                count = items.len(),
+                answer = said,
+                "a batch is refused, splitting it"
+            );
+            let second = items.split_off(items.len() / 2);
+            self.again.push_front((number, second));
+            self.again.push_front((number, items));
+            return Ok(());
+        }
+        let Some(mut item) = items.pop() else {
+            return Ok(());
+        };
+        let has_flags = !self.flags_and_date(number, &item).0.is_empty();
+        if meaning(status) == Meaning::Flags && has_flags {
+            item.how = if item.how == Try::Flags {
+                Try::NoKeywords
+            } else {
+                Try::Bare
+            };
+            self.again.push_front((number, vec![item]));
+            return Ok(());
+        }
+        let (uid, size) = (item.ready.uid, item.ready.size);
+        self.refuse(number, uid, Some(size), said)
+    }
+
+    /// The server has the messages.
+    fn taken(
+        &mut self,
+        number: usize,
+        items: Vec<Item>,
+        status: &Status,
+        lane: &mut Lane<'_, Step>,
+    ) -> Result<()> {
+        let to = append_uids(status).filter(|(_, uids)| uids.len() == items.len());
+        let route = self.jobs[number].route();
+        let known = route.to_uidvalidity;
+        let same_mailbox = to
+            .as_ref()
+            .is_none_or(|(uidvalidity, _)| known == 0 || *uidvalidity == known);
+        if !same_mailbox {
+            let text = "UIDVALIDITY of the target's mailbox changed while messages were appended";
+            return Err(SessionError::new(Kind::Transient, text).into());
+        }
+        let to_uids = to.map(|(_, uids)| uids).unwrap_or_default();
+        for (at, item) in items.into_iter().enumerate() {
+            let to_uid = to_uids.get(at).copied();
+            let (sent, _) = self.flags_and_date(number, &item);
+            let job = &mut self.jobs[number];
+            let uid = item.ready.uid;
+            let (wanted, dropped) = job.keepable(&item.ready.flags);
+            job.appended.insert(uid);
+            job.bytes += item.ready.size;
+            job.mended += u64::from(item.ready.mending.any());
+            job.dates_guessed += u64::from(item.ready.internaldate.1 != DateSource::Server);
+            self.committed += 1;
+            self.progress.message(item.ready.size);
+            self.journal.done(
+                &route,
+                &Done {
+                    uid,
+                    sha256: Some(item.ready.sha256.clone()),
+                    to_uid,
+                },
+            )?;
+            if item.ready.mending.any() {
+                warn!(uid, mended = ?item.ready.mending, "the message was mended on its way");
+            }
+            match to_uid.filter(|_| item.how == Try::Bare && sent != wanted) {
+                Some(to_uid) => self.store_flags(lane, number, to_uid, &wanted)?,
+                None => job.flags_dropped += u64::from(dropped || sent != wanted),
+            }
+        }
+        Ok(())
+    }
+
+    /// Some servers refuse in APPEND what they take in STORE.
+    fn store_flags(
+        &mut self,
+        lane: &mut Lane<'_, Step>,
+        number: usize,
+        to_uid: u32,
+        flags: &str,
+    ) -> Result<()> {
+        let select =
+            Command::new("SELECT").mailbox(&self.jobs[number].wire, lane.capabilities())?;
+        let store = Command::new(format!("UID STORE {to_uid} +FLAGS.SILENT ({flags})"));
+        lane.send(&select, Step::Open, Order::Loose)?;
+        lane.send(&store, Step::Flags(number, to_uid), Order::Loose)?;
+        Ok(())
+    }
+
+    /// Records a message that is not on the target; by default that ends the account.
+    fn refuse(&mut self, number: usize, uid: u32, size: Option<u64>, reason: String) -> Result<()> {
+        let job = &mut self.jobs[number];
+        warn!(uid, reason, "the message is not imported");
+        let text = format!(
+            "{}: uid {uid} is not imported: {reason}; with --ignore-errors the others go on",
+            job.name
+        );
+        job.refused.push(Refused { uid, size, reason });
+        if self.settings.ignore_errors {
+            return Ok(());
+        }
+        Err(anyhow!(text))
+    }
+}
+
+/// What a refusal of an APPEND is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    /// The server or the connection: later it may go.
+    Wait(Kind),
+    /// The account is full.
+    Quota,
+    /// Flags or keywords.
+    Flags,
+    /// This message.
+    Message,
+}
+
+fn meaning(status: &Status) -> Meaning {
+    let code = status
+        .code
+        .as_deref()
+        .unwrap_or_default()
+        .to_ascii_uppercase();
+    let text = status.text.to_ascii_lowercase();
+    if code.starts_with("OVERQUOTA") || text.contains("quota") || text.contains("mailbox is full") {
+        return Meaning::Quota;
+    }
+    let kind = retry::classify(status.code.as_deref(), &status.text, Kind::Refused);
+    if !matches!(kind, Kind::Refused | Kind::Authentication) {
+        return Meaning::Wait(kind);
+    }
+    if text.contains("flag") || text.contains("keyword") {
+        return Meaning::Flags;
+    }
+    Meaning::Message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_told_apart() {
+        let meaning = |code: Option<&str>, text: &str| {
+            meaning(&Status {
+                condition: Condition::No,
+                code: code.map(str::to_owned),
+                text: text.to_owned(),
+            })
+        };
+        assert_eq!(meaning(Some("OVERQUOTA"), "full"), Meaning::Quota);
+        assert_eq!(
+            meaning(None, "Quota exceeded (mailbox for user is full)"),
+            Meaning::Quota
+        );
+        assert_eq!(meaning(Some("TOOBIG"), "too large"), Meaning::Message);
+        assert_eq!(
+            meaning(None, "Message contains bare newlines"),
+            Meaning::Message
+        );
+        assert_eq!(
+            meaning(None, "Invalid system flag \\$NOTJUNK"),
+            Meaning::Flags
+        );
+        assert_eq!(
+            meaning(Some("UNAVAILABLE"), "later"),
+            Meaning::Wait(Kind::Transient)
+        );
+    }
+}

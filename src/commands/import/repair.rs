@@ -1,0 +1,151 @@
+//! Opt-in repairs of messages that strict servers refuse, on the fly. The archive stays as it is.
+
+use std::io::{self, Read};
+
+use crate::settings::Repairs;
+
+/// What was mended in a message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Mending {
+    /// Line feeds that got a carriage return.
+    pub bare_lf: u64,
+    /// Zero bytes left out.
+    pub nul: u64,
+    /// The last line got its end.
+    pub final_newline: bool,
+}
+
+impl Mending {
+    /// True when something was.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        *self != Self::default()
+    }
+}
+
+/// Mends what is read through it.
+pub struct Repairer<R> {
+    inner: R,
+    repairs: Repairs,
+    mending: Mending,
+    last: Option<u8>,
+    ready: Vec<u8>,
+    given: usize,
+    ended: bool,
+}
+
+impl<R> Repairer<R> {
+    /// A repairer at the beginning of a message.
+    pub fn new(inner: R, repairs: Repairs) -> Self {
+        Self {
+            inner,
+            repairs,
+            mending: Mending::default(),
+            last: None,
+            ready: Vec::new(),
+            given: 0,
+            ended: false,
+        }
+    }
+
+    /// What was mended so far.
+    pub fn mending(&self) -> Mending {
+        self.mending
+    }
+
+    /// Adds the mended form of the next bytes to `out`.
+    pub fn mend(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        if self.repairs == Repairs::default() {
+            out.extend_from_slice(bytes);
+            return;
+        }
+        out.reserve(bytes.len());
+        for &byte in bytes {
+            if byte == 0 && self.repairs.nul {
+                self.mending.nul += 1;
+                continue;
+            }
+            if byte == b'\n' && self.last != Some(b'\r') && self.repairs.bare_lf {
+                self.mending.bare_lf += 1;
+                out.push(b'\r');
+            }
+            out.push(byte);
+            self.last = Some(byte);
+        }
+    }
+
+    /// Adds what belongs behind the last byte.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        if self.repairs.final_newline && self.last.is_some_and(|last| last != b'\n') {
+            self.mending.final_newline = true;
+            self.last = Some(b'\n');
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
+impl<R: Read> Read for Repairer<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.repairs == Repairs::default() {
+            return self.inner.read(buffer);
+        }
+        while self.given == self.ready.len() {
+            if self.ended {
+                return Ok(0);
+            }
+            let mut chunk = [0; 8192];
+            let count = self.inner.read(&mut chunk)?;
+            let mut ready = std::mem::take(&mut self.ready);
+            ready.clear();
+            self.given = 0;
+            if count == 0 {
+                self.ended = true;
+                self.finish(&mut ready);
+            } else {
+                self.mend(&chunk[..count], &mut ready);
+            }
+            self.ready = ready;
+        }
+        let count = buffer.len().min(self.ready.len() - self.given);
+        buffer[..count].copy_from_slice(&self.ready[self.given..self.given + count]);
+        self.given += count;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mended(bytes: &[u8], repairs: Repairs) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut repairer = Repairer::new(bytes, repairs);
+        repairer.read_to_end(&mut out).expect("read");
+        out
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_mended() {
+        let all = Repairs {
+            bare_lf: true,
+            nul: true,
+            final_newline: true,
+        };
+        assert_eq!(mended(b"a\nb\r\n\0c", all), b"a\r\nb\r\nc\r\n");
+        assert_eq!(mended(b"a\nb\r\n\0c", Repairs::default()), b"a\nb\r\n\0c");
+        let lf = Repairs {
+            bare_lf: true,
+            ..Repairs::default()
+        };
+        assert_eq!(mended(b"\n\n\r\n\0x", lf), b"\r\n\r\n\r\n\0x");
+        let newline = Repairs {
+            final_newline: true,
+            ..Repairs::default()
+        };
+        assert_eq!(mended(b"a\r\n", newline), b"a\r\n");
+        assert_eq!(mended(b"", newline), b"");
+        // A line end that falls between two reads stays one.
+        let long = [vec![b'x'; 8191], b"\r\nend\r\n".to_vec()].concat();
+        assert_eq!(mended(&long, all), long);
+    }
+}

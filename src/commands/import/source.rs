@@ -1,0 +1,189 @@
+//! The archive's side of an import: messages that are proved to be whole, in the form that they are sent in.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+use super::repair::{Mending, Repairer};
+use crate::archive::mailbox::MailboxDir;
+use crate::message::{self, DateSource, Identity};
+use crate::settings::Repairs;
+
+/// How much of a message is read for its header, in bytes; B's header fields are bounded in the same way.
+const HEAD: usize = 256 * 1024;
+/// Bytes hashed at a time. A message of up to this size is read once.
+const BUFFER: usize = 256 * 1024;
+
+/// A message that may be sent.
+pub struct Ready {
+    /// UID in the archive.
+    pub uid: u32,
+    /// Flags and keywords as in the sidecar.
+    pub flags: String,
+    /// INTERNALDATE in the canonical form, and where it is from.
+    pub internaldate: (Option<String>, DateSource),
+    /// Bytes that will be sent.
+    pub size: u64,
+    /// Digest of the message file, in lower-case hex.
+    pub sha256: String,
+    /// What was mended.
+    pub mending: Mending,
+    body: Body,
+}
+
+enum Body {
+    Memory(Vec<u8>),
+    File(File, Repairs),
+}
+
+/// A message of the archive that is not what its sidecar says; why.
+#[derive(Debug)]
+pub struct Damaged(pub String);
+
+impl Ready {
+    /// Proves and prepares a message.
+    ///
+    /// # Errors
+    /// The outer ones of the file system; inside what is wrong with the pair.
+    pub fn load(dir: &MailboxDir, uid: u32, repairs: Repairs) -> Result<Result<Self, Damaged>> {
+        let damaged = |text: String| Ok(Err(Damaged(text)));
+        let sidecar = match dir.read_sidecar(uid) {
+            Ok(sidecar) => sidecar,
+            Err(error) => return damaged(format!("{error:#}")),
+        };
+        if sidecar.uid != uid {
+            return damaged(format!("the sidecar is that of uid {}", sidecar.uid));
+        }
+        let mut file = match dir.open_message(uid) {
+            Ok(file) => file,
+            Err(error) => return damaged(format!("{error:#}")),
+        };
+        let read = || format!("read {}", dir.message_path(uid).display());
+        let mut seen = Seen::of(&mut file, repairs).with_context(read)?;
+        if sidecar.size.is_some_and(|size| size != seen.length) {
+            let expected = sidecar.size.unwrap_or(0);
+            let text = format!("has {} bytes, its sidecar says {expected}", seen.length);
+            return damaged(text);
+        }
+        let known = sidecar.sha256.as_deref();
+        if known.is_some_and(|known| !known.eq_ignore_ascii_case(&seen.sha256)) {
+            return damaged(format!(
+                "its sha256 is {}, not what its sidecar says",
+                seen.sha256
+            ));
+        }
+        let internaldate = message::internaldate_for(&sidecar.internaldate, &seen.head);
+        let body = if seen.whole {
+            Body::Memory(std::mem::take(&mut seen.sent))
+        } else {
+            file.seek(SeekFrom::Start(0)).with_context(read)?;
+            Body::File(file, repairs)
+        };
+        Ok(Ok(Self {
+            uid,
+            flags: sidecar.flags,
+            internaldate,
+            size: seen.sent_length,
+            sha256: seen.sha256,
+            mending: seen.mending,
+            body,
+        }))
+    }
+
+    /// The bytes to send; may be called again after a refusal.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn body(&mut self) -> io::Result<Box<dyn Read + '_>> {
+        match &mut self.body {
+            Body::Memory(bytes) => Ok(Box::new(&bytes[..])),
+            Body::File(file, repairs) => {
+                file.seek(SeekFrom::Start(0))?;
+                Ok(Box::new(Repairer::new(file, *repairs)))
+            }
+        }
+    }
+}
+
+/// What one pass over a message file tells.
+struct Seen {
+    length: u64,
+    sha256: String,
+    head: Vec<u8>,
+    /// True when `sent` is all of it.
+    whole: bool,
+    sent: Vec<u8>,
+    sent_length: u64,
+    mending: Mending,
+}
+
+impl Seen {
+    fn of(file: &mut File, repairs: Repairs) -> io::Result<Self> {
+        let mut digest = Sha256::new();
+        let mut seen = Self {
+            length: 0,
+            sha256: String::new(),
+            head: Vec::new(),
+            whole: true,
+            sent: Vec::new(),
+            sent_length: 0,
+            mending: Mending::default(),
+        };
+        let mut repairer = Repairer::new(io::empty(), repairs);
+        let mut buffer = vec![0; BUFFER];
+        let mut mended = Vec::new();
+        loop {
+            let count = match file.read(&mut buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                other => other?,
+            };
+            let chunk = &buffer[..count];
+            digest.update(chunk);
+            seen.length += count as u64;
+            let room = HEAD.saturating_sub(seen.head.len());
+            seen.head.extend_from_slice(&chunk[..room.min(count)]);
+            mended.clear();
+            if count == 0 {
+                repairer.finish(&mut mended);
+            } else {
+                repairer.mend(chunk, &mut mended);
+            }
+            seen.sent_length += mended.len() as u64;
+            if seen.whole && seen.sent.len() + mended.len() <= BUFFER {
+                seen.sent.extend_from_slice(&mended);
+            } else {
+                seen.whole = false;
+                seen.sent = Vec::new();
+            }
+            if count == 0 {
+                break;
+            }
+        }
+        seen.mending = repairer.mending();
+        seen.sha256 = crate::archive::path::hex(&digest.finalize());
+        Ok(seen)
+    }
+}
+
+/// The identity of a message of the archive; `None` for a pair that cannot be read.
+///
+/// # Errors
+/// Those of the file system.
+pub fn identity(dir: &MailboxDir, uid: u32) -> Result<Option<Identity>> {
+    let Ok(sidecar) = dir.read_sidecar(uid) else {
+        return Ok(None);
+    };
+    let Ok(file) = dir.open_message(uid) else {
+        return Ok(None);
+    };
+    let size = file.metadata().map_or(0, |there| there.len());
+    let mut head = Vec::new();
+    file.take(HEAD as u64)
+        .read_to_end(&mut head)
+        .with_context(|| format!("read {}", dir.message_path(uid).display()))?;
+    let (date, _) = message::internaldate_for(&sidecar.internaldate, &head);
+    let date = date.as_deref().and_then(message::timestamp);
+    Ok(Some(Identity::of(&head, size, date)))
+}
