@@ -69,14 +69,14 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Same => "same name",
-            Self::SpecialUse => "special use",
+            Self::SpecialUse => "special-use",
             Self::WellKnownName => "well-known name",
             Self::Parent => "its parent",
             Self::Prefix => "prefix",
             Self::Delimiter => "delimiter",
             Self::Sanitised => "sanitised",
             Self::Collision => "name is taken",
-            Self::Configured => "folder_map",
+            Self::Configured => "mapped by config (folder_map)",
         })
     }
 }

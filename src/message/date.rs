@@ -40,8 +40,9 @@ pub fn internaldate_for(raw: &str, head: &[u8]) -> (Option<String>, DateSource) 
         return (Some(date), DateSource::DateHeader);
     }
     let received = message
-        .header_raw(mail_parser::HeaderName::Received)
-        .and_then(|value| value.rsplit_once(';'))
+        .headers_raw()
+        .find(|(name, _)| name.eq_ignore_ascii_case("received"))
+        .and_then(|(_, value)| value.rsplit_once(';'))
         .and_then(|(_, date)| DateTime::parse_rfc822(date.trim()));
     match received.as_ref().and_then(format) {
         Some(date) => (Some(date), DateSource::Received),
@@ -61,7 +62,7 @@ fn canonical(raw: &str) -> Option<String> {
 
 /// Reads what servers send for a date: one-digit days, leading blanks, zone names.
 fn parse(raw: &str) -> Option<DateTime> {
-    let mut words = raw.split_ascii_whitespace();
+    let mut words = raw.trim().trim_matches('"').split_ascii_whitespace();
     let (date, time, zone) = (words.next()?, words.next()?, words.next());
     let mut parts = date.split('-');
     let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
@@ -159,7 +160,7 @@ mod tests {
     #[test]
     fn without_a_sane_date_the_headers_say_it() {
         let head = b"Received: from a by b;\r\n Tue, 3 Feb 2015 04:05:06 +0200\r\nDate: Mon, 2 Feb 2015 03:04:05 -0500\r\n\r\n";
-        let only_received = b"Received: from a by b;\r\n Tue, 3 Feb 2015 04:05:06 +0200\r\n\r\n";
+        let only_received = b"Received: from b by c;\r\n Tue, 3 Feb 2015 04:05:06 +0200\r\nReceived: from a by b;\r\n Mon, 2 Feb 2015 04:05:06 +0200\r\n\r\n";
         for raw in [
             "",
             "NIL",

@@ -7,6 +7,7 @@
 
 mod examples;
 mod export;
+mod import;
 mod kit;
 
 mod kit_works;

@@ -329,6 +329,9 @@ impl Importing<'_> {
     fn conclude(mut self, outcome: &Result<()>) -> AccountReport {
         let mut report = AccountReport::new(&self.account.email);
         report.warnings = std::mem::take(&mut self.warnings);
+        for job in &mut self.jobs {
+            job.refused.sort_by_key(|refused| refused.uid);
+        }
         let failures = self.failures();
         let complete = outcome.is_ok() && self.jobs.iter().all(Job::is_complete);
         let dry_run = self.run.settings.dry_run;
@@ -416,6 +419,7 @@ fn read_jobs(archive: &AccountArchive, settings: &Settings) -> Result<Vec<Job>> 
             to_messages: None,
             permanent_flags: None,
             attempts: 0,
+            tried: Vec::new(),
             known: Known::default(),
             todo: std::collections::VecDeque::new(),
             appended: UidSet::new(),

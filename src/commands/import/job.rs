@@ -57,8 +57,10 @@ pub struct Job {
     pub to_messages: Option<u64>,
     /// PERMANENTFLAGS of the target's SELECT.
     pub permanent_flags: Option<Vec<String>>,
-    /// Names that the target refused.
+    /// How often the target refused a name.
     pub attempts: u32,
+    /// Names tried instead.
+    pub tried: Vec<String>,
     /// What the journal knows.
     pub known: Known,
     /// Messages to append, ascending.

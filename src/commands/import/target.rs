@@ -15,7 +15,7 @@ use crate::session::retry::{self, Kind, Result, SessionError};
 /// Commands sent ahead of their answers.
 const WINDOW: usize = 32;
 /// Names tried for a mailbox before it is given up.
-const MAX_ATTEMPTS: u32 = 4;
+const MAX_ATTEMPTS: u32 = 5;
 
 /// Prefix and delimiter of the personal namespace (RFC 2342); `None` where the server does not say.
 ///
@@ -58,10 +58,17 @@ pub fn prepare(
         for (number, words) in refused {
             let job = &mut jobs[number];
             job.attempts += 1;
-            let other = mapping::learnt_prefix(&words)
+            let learnt = mapping::learnt_prefix(&words)
                 .filter(|prefix| !job.to.starts_with(prefix.as_str()))
-                .map(|prefix| format!("{prefix}{}", job.to))
-                .or_else(|| mapping::sanitised(&job.planned, delimiter, job.attempts));
+                .map(|prefix| format!("{prefix}{}", job.to));
+            let stricter = || {
+                (1..=3)
+                    .filter_map(|strictness| {
+                        mapping::sanitised(&job.planned, delimiter, strictness)
+                    })
+                    .find(|name| !job.tried.contains(name))
+            };
+            let other = learnt.or_else(stricter);
             match other.filter(|_| job.attempts < MAX_ATTEMPTS) {
                 Some(name) => {
                     info!(
@@ -74,6 +81,7 @@ pub fn prepare(
                         "the target refuses the name \"{}\": {words}",
                         job.to
                     ));
+                    job.tried.push(name.clone());
                     job.wire = mapping::encode_utf7(&name);
                     job.to = name;
                     job.parents.clear();

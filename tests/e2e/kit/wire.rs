@@ -21,6 +21,47 @@ pub struct Received {
     pub raw: Vec<u8>,
 }
 
+/// A literal that a command announces, before any of it is read.
+pub struct Announced<'a> {
+    /// Number of the connection.
+    connection: usize,
+    /// The command up to the announcement, which ends it.
+    pub so_far: &'a [u8],
+    /// Bytes that are to come.
+    pub length: usize,
+    /// Does the client wait for `+`?
+    pub synchronising: bool,
+}
+
+impl Announced<'_> {
+    /// The command as far as it came.
+    pub fn command(&self) -> Received {
+        Received::parse(self.connection, self.so_far.to_vec())
+    }
+}
+
+/// What becomes of an announced literal.
+pub enum Verdict {
+    /// Send this, then read the literal.
+    Take(Vec<u8>),
+    /// Send this; a client that waits for `+` takes it for the end of the command.
+    Refuse(Vec<u8>),
+    /// Send this, read so many bytes of the literal, and that is the end.
+    Cut(Vec<u8>, usize),
+}
+
+impl Verdict {
+    /// What a patient server does.
+    pub fn patient(literal: &Announced) -> Self {
+        let ask: &[u8] = if literal.synchronising {
+            b"+ go on\r\n"
+        } else {
+            b""
+        };
+        Self::Take(ask.to_vec())
+    }
+}
+
 impl Received {
     fn parse(connection: usize, raw: Vec<u8>) -> Self {
         let words = words(&raw);
@@ -79,6 +120,14 @@ impl Wire {
 
     /// The next command; `None` when the client is gone. Synchronising literals are asked for.
     pub fn command(&mut self) -> io::Result<Option<Received>> {
+        self.command_judging(Verdict::patient)
+    }
+
+    /// The next command that is not refused; `None` when the client is gone, or was cut off.
+    pub fn command_judging(
+        &mut self,
+        mut judge: impl FnMut(&Announced) -> Verdict,
+    ) -> io::Result<Option<Received>> {
         let mut raw = Vec::new();
         loop {
             let Some(line) = self.line()? else {
@@ -88,14 +137,28 @@ impl Wire {
             let Some((length, synchronising)) = literal(&line) else {
                 return Ok(Some(Received::parse(self.connection, raw)));
             };
-            if synchronising {
-                self.send(b"+ go on\r\n")?;
-            }
-            raw.extend_from_slice(b"\r\n");
-            while self.buffer.len() < length {
-                if !self.fill()? {
+            let verdict = judge(&Announced {
+                connection: self.connection,
+                so_far: &raw,
+                length,
+                synchronising,
+            });
+            match verdict {
+                Verdict::Take(words) => self.send(&words)?,
+                Verdict::Refuse(words) => {
+                    self.send(&words)?;
+                    raw.clear();
+                    continue;
+                }
+                Verdict::Cut(words, count) => {
+                    self.send(&words)?;
+                    self.fill_to(count.min(length))?;
                     return Ok(None);
                 }
+            }
+            raw.extend_from_slice(b"\r\n");
+            if !self.fill_to(length)? {
+                return Ok(None);
             }
             raw.extend(self.buffer.drain(..length));
         }
@@ -170,6 +233,16 @@ impl Wire {
         }
     }
 
+    /// Reads until so many bytes are here; false if the client ends before.
+    fn fill_to(&mut self, length: usize) -> io::Result<bool> {
+        while self.buffer.len() < length {
+            if !self.fill()? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Reads what is there; false at the end.
     fn fill(&mut self) -> io::Result<bool> {
         let mut chunk = [0; 16 * 1024];
@@ -212,7 +285,8 @@ fn words(raw: &[u8]) -> Vec<Vec<u8>> {
     words
 }
 
-fn quoted(text: &[u8]) -> (Vec<u8>, &[u8]) {
+/// A quoted string at the start of a text, and what follows it.
+pub fn quoted(text: &[u8]) -> (Vec<u8>, &[u8]) {
     let mut word = Vec::new();
     let mut bytes = text.iter().enumerate().skip(1);
     while let Some((index, byte)) = bytes.next() {
@@ -225,8 +299,10 @@ fn quoted(text: &[u8]) -> (Vec<u8>, &[u8]) {
     (word, &[])
 }
 
+/// A list at the start of a text, brackets included, and what follows it.
+///
 /// Brackets inside quotes do not count; literals do not occur in the lists that clients send.
-fn list(text: &[u8]) -> (Vec<u8>, &[u8]) {
+pub fn list(text: &[u8]) -> (Vec<u8>, &[u8]) {
     let (mut depth, mut inside_quotes) = (0, false);
     for (index, byte) in text.iter().enumerate() {
         match byte {
@@ -242,7 +318,8 @@ fn list(text: &[u8]) -> (Vec<u8>, &[u8]) {
     (text.to_vec(), &[])
 }
 
-fn counted(text: &[u8]) -> (Vec<u8>, &[u8]) {
+/// A literal at the start of a text, and what follows it.
+pub fn counted(text: &[u8]) -> (Vec<u8>, &[u8]) {
     let line = text.split(|b| *b == b'\r').next().unwrap_or(text);
     match literal(line) {
         Some((length, _)) if text.len() >= line.len() + 2 + length => {

@@ -3,6 +3,7 @@
 mod in_process_servers;
 mod real_servers;
 mod runs_and_archives;
+mod writing_server;
 
 /// The user of a default Dovecot.
 const ANNA: &str = "anna@example.com";

@@ -1,5 +1,7 @@
 //! What the fake server answers to a command, on one connection. Knows no sockets.
 
+use std::io;
+
 use super::fetch::{Request, contains};
 use super::mailbox::FakeMailbox;
 use super::{Reply, Shared};
@@ -14,6 +16,8 @@ pub enum Answer {
     Go(Vec<u8>),
     /// Send, close.
     Close(Vec<u8>),
+    /// Send, then a reset.
+    Reset(Vec<u8>),
     /// Send, say nothing more.
     Stall(Vec<u8>),
     /// Ask for the secret of AUTHENTICATE.
@@ -22,13 +26,32 @@ pub enum Answer {
     StartTls(Vec<u8>),
 }
 
+impl Answer {
+    /// Send, and the end, by a reset or in good order.
+    pub fn cut(bytes: Vec<u8>, reset: bool) -> Self {
+        if reset {
+            Self::Reset(bytes)
+        } else {
+            Self::Close(bytes)
+        }
+    }
+}
+
 /// One connection's state.
 pub struct Session<'a> {
-    shared: &'a Shared,
+    pub(super) shared: &'a Shared,
     secured: bool,
     logged_in: bool,
     /// Name of the mailbox that is open.
-    selected: Option<Vec<u8>>,
+    pub(super) selected: Option<Vec<u8>>,
+    /// By SELECT?
+    pub(super) writable: bool,
+    /// Numbers of the messages of the APPEND that is coming in.
+    pub(super) announced: Vec<usize>,
+    /// How often the client waited for `+`.
+    pub(super) waits: usize,
+    /// Why the connection ends by a reset, where it does.
+    pub(super) broken: Option<io::ErrorKind>,
 }
 
 impl<'a> Session<'a> {
@@ -39,25 +62,41 @@ impl<'a> Session<'a> {
             secured: false,
             logged_in: false,
             selected: None,
+            writable: false,
+            announced: Vec::new(),
+            waits: 0,
+            broken: None,
         }
+    }
+
+    /// The end of a connection without a command: in good order, or as an error.
+    pub fn farewell(&self) -> io::Result<()> {
+        self.broken.map_or(Ok(()), |kind| Err(kind.into()))
+    }
+
+    /// How often the client waited for `+` since the last call.
+    pub fn take_waits(&mut self) -> usize {
+        std::mem::take(&mut self.waits)
     }
 
     /// The answer to one command: a hook's, or the server's own.
     pub fn answer(&mut self, command: &Received) -> Answer {
+        let numbers = std::mem::take(&mut self.announced);
         let mut hooks = self.shared.options.hooks.iter();
         let reply = hooks.find_map(|hook| hook(command));
         let fill = |bytes: &[u8]| fill_in(bytes, &command.tag);
         match reply {
-            None => self.own_answer(command),
+            None => self.own_answer(command, &numbers),
             Some(Reply::Raw(bytes)) => Answer::Go(fill(&bytes)),
             Some(Reply::Close(bytes)) => Answer::Close(fill(&bytes)),
             Some(Reply::Stall(bytes)) => Answer::Stall(fill(&bytes)),
             Some(Reply::Before(bytes)) => {
                 let before = fill(&bytes);
                 let join = |after: Vec<u8>| [before.clone(), after].concat();
-                match self.own_answer(command) {
+                match self.own_answer(command, &numbers) {
                     Answer::Go(after) => Answer::Go(join(after)),
                     Answer::Close(after) => Answer::Close(join(after)),
+                    Answer::Reset(after) => Answer::Reset(join(after)),
                     Answer::Stall(after) => Answer::Stall(join(after)),
                     other => other,
                 }
@@ -65,9 +104,12 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn own_answer(&mut self, command: &Received) -> Answer {
-        let arguments = command.arguments();
+    fn own_answer(&mut self, command: &Received, numbers: &[usize]) -> Answer {
         let name = command.name.as_str();
+        if name == "APPEND" && self.logged_in {
+            return self.append(command, numbers);
+        }
+        let arguments = command.arguments();
         match name {
             "LOGOUT" => {
                 let text = format!("* BYE bye\r\n{} OK LOGOUT done\r\n", command.tag);
@@ -99,15 +141,13 @@ impl<'a> Session<'a> {
                 self.selected = None;
                 ok(command)
             }
+            "CREATE" => self.create(command, &arguments),
+            "SUBSCRIBE" | "UNSUBSCRIBE" => self.subscribe(command, &arguments),
+            "STORE" | "UID STORE" => self.store(command, &arguments),
             "FETCH" | "UID FETCH" => return self.fetch(command, &arguments),
             "SEARCH" | "UID SEARCH" => self.search(command, &arguments),
             _ => tagged(command, "BAD unknown command"),
         })
-    }
-
-    fn offers(&self, capability: &str) -> bool {
-        let mut words = self.shared.options.capabilities.split(' ');
-        words.any(|word| word.eq_ignore_ascii_case(capability))
     }
 
     fn capabilities(&self) -> String {
@@ -122,7 +162,7 @@ impl<'a> Session<'a> {
 
     fn login(&mut self, command: &Received, arguments: &[Vec<u8>]) -> Vec<u8> {
         match arguments {
-            _ if self.offers("LOGINDISABLED") => {
+            _ if self.shared.options.offers("LOGINDISABLED") => {
                 tagged(command, "NO [PRIVACYREQUIRED] LOGIN is disabled")
             }
             [user, password] => self.admit(command, user, password),
@@ -157,98 +197,36 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// LIST, with the STATUS of RFC 5819 when it is asked for.
-    fn list(&self, command: &Received, arguments: &[Vec<u8>]) -> Vec<u8> {
-        let mut out = Vec::new();
-        let state = self.shared.state();
-        match &self.shared.options.list_lines {
-            Some(lines) => out.extend(lines.iter().flat_map(|line| [line, &b"\r\n"[..]].concat())),
-            None => {
-                for mailbox in &state.mailboxes {
-                    out.extend(list_line("LIST", mailbox));
-                }
-            }
-        }
-        let options = arguments
-            .last()
-            .map(|last| String::from_utf8_lossy(last).to_uppercase());
-        if options.is_some_and(|options| options.contains("STATUS")) && self.offers("LIST-STATUS") {
-            for mailbox in &state.mailboxes {
-                if !mailbox
-                    .attributes
-                    .to_ascii_lowercase()
-                    .contains("\\noselect")
-                {
-                    out.extend(self.status_line(mailbox));
-                }
-            }
-        }
-        out.extend(ok(command));
-        out
-    }
-
-    fn lsub(&self, command: &Received) -> Vec<u8> {
-        let state = self.shared.state();
-        let subscribed = state.mailboxes.iter().filter(|mailbox| mailbox.subscribed);
-        let mut out: Vec<u8> = subscribed
-            .flat_map(|mailbox| list_line("LSUB", mailbox))
-            .collect();
-        out.extend(ok(command));
-        out
-    }
-
-    fn status(&self, command: &Received, arguments: &[Vec<u8>]) -> Vec<u8> {
-        let state = self.shared.state();
-        let wanted = arguments.first();
-        match state
-            .mailboxes
-            .iter()
-            .find(|mailbox| Some(&mailbox.name) == wanted)
-        {
-            Some(mailbox) => [self.status_line(mailbox), ok(command)].concat(),
-            None => tagged(command, "NO [NONEXISTENT] no such mailbox"),
-        }
-    }
-
-    fn status_line(&self, mailbox: &FakeMailbox) -> Vec<u8> {
-        let modseq = if self.offers("CONDSTORE") {
-            format!(" HIGHESTMODSEQ {}", mailbox.highestmodseq)
-        } else {
-            String::new()
-        };
-        let items = format!(
-            " (MESSAGES {} UIDNEXT {} UIDVALIDITY {}{modseq})\r\n",
-            mailbox.messages.len(),
-            mailbox.next_uid(),
-            mailbox.uidvalidity
-        );
-        [b"* STATUS ", &quoted(&mailbox.name)[..], items.as_bytes()].concat()
+    /// The mailbox that the first argument names.
+    pub(super) fn named<'m>(
+        &self,
+        mailboxes: &'m [FakeMailbox],
+        arguments: &[Vec<u8>],
+    ) -> Option<&'m FakeMailbox> {
+        let index = self.shared.options.index(mailboxes, arguments.first()?)?;
+        Some(&mailboxes[index])
     }
 
     fn select(&mut self, command: &Received, arguments: &[Vec<u8>]) -> Vec<u8> {
         let state = self.shared.state();
-        let wanted = arguments.first();
-        let Some(mailbox) = state
-            .mailboxes
-            .iter()
-            .find(|mailbox| Some(&mailbox.name) == wanted)
-        else {
+        let Some(mailbox) = self.named(&state.mailboxes, arguments) else {
             self.selected = None;
             return tagged(command, "NO [NONEXISTENT] no such mailbox");
         };
         self.selected = Some(mailbox.name.clone());
-        let modseq = if self.offers("CONDSTORE") {
+        let modseq = if self.shared.options.offers("CONDSTORE") {
             format!("* OK [HIGHESTMODSEQ {}] ok\r\n", mailbox.highestmodseq)
         } else {
             String::new()
         };
-        let access = if command.name == "SELECT" {
-            "READ-WRITE"
+        self.writable = command.name == "SELECT";
+        let (access, flags) = if self.writable {
+            ("READ-WRITE", mailbox.permanent_flags.as_str())
         } else {
-            "READ-ONLY"
+            ("READ-ONLY", "")
         };
         format!(
-            "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n* OK [PERMANENTFLAGS ()] none\r\n\
+            "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n* OK [PERMANENTFLAGS ({flags})] these\r\n\
              * {} EXISTS\r\n* 0 RECENT\r\n* OK [UIDVALIDITY {}] ok\r\n* OK [UIDNEXT {}] ok\r\n{modseq}\
              {} OK [{access}] {} completed\r\n",
             mailbox.messages.len(),
@@ -327,40 +305,16 @@ impl<'a> Session<'a> {
     }
 }
 
-fn tagged(command: &Received, text: &str) -> Vec<u8> {
+/// The tagged end of a command.
+pub fn tagged(command: &Received, text: &str) -> Vec<u8> {
     format!("{} {text}\r\n", command.tag).into_bytes()
 }
 
-fn ok(command: &Received) -> Vec<u8> {
+/// The tagged end of a command that was carried out.
+pub fn ok(command: &Received) -> Vec<u8> {
     tagged(command, &format!("OK {} completed", command.name))
 }
 
 fn untagged(command: &Received, line: &str) -> Vec<u8> {
     [line.as_bytes(), b"\r\n", &ok(command)].concat()
-}
-
-fn list_line(kind: &str, mailbox: &FakeMailbox) -> Vec<u8> {
-    let delimiter = match mailbox.delimiter {
-        None => "NIL".to_owned(),
-        Some('\\') => r#""\\""#.to_owned(),
-        Some(c) => format!("\"{c}\""),
-    };
-    let head = format!("* {kind} ({}) {delimiter} ", mailbox.attributes);
-    [head.as_bytes(), &quoted(&mailbox.name), b"\r\n"].concat()
-}
-
-/// A quoted string, or a literal where the name holds what quotes cannot.
-fn quoted(name: &[u8]) -> Vec<u8> {
-    if name.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
-        return [format!("{{{}}}\r\n", name.len()).as_bytes(), name].concat();
-    }
-    let mut text = vec![b'"'];
-    for byte in name {
-        if matches!(byte, b'"' | b'\\') {
-            text.push(b'\\');
-        }
-        text.push(*byte);
-    }
-    text.push(b'"');
-    text
 }

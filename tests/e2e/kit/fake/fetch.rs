@@ -2,6 +2,7 @@
 
 use super::answer::Answer;
 use super::mailbox::{FakeMailbox, FakeMessage};
+use super::section::Section;
 
 /// What happens instead of sending a message whose body is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,8 +110,11 @@ impl Request {
         Answer::Go(out)
     }
 
+    /// The whole message; parts of its header cost no rule.
     fn wants_body(&self) -> bool {
-        self.items.contains("BODY") || self.items.split([' ', '(', ')']).any(|w| w == "RFC822")
+        let sections = Section::all(&self.items);
+        sections.contains(&Section::Whole)
+            || self.items.split([' ', '(', ')']).any(|w| w == "RFC822")
     }
 
     fn wants(&self, mailbox: &FakeMailbox, number: u32, message: &FakeMessage) -> bool {
@@ -134,12 +138,13 @@ impl Request {
 
     /// What a faultless server sends.
     fn response(&self, number: u32, message: &FakeMessage) -> Vec<u8> {
-        let body = if self.wants_body() {
-            literal(message)
-        } else {
-            Vec::new()
-        };
-        self.respond(number, message, &body)
+        let mut parts: Vec<Vec<u8>> = Vec::new();
+        if self.wants_body() {
+            parts.push(literal(message));
+        }
+        let sections = Section::all(&self.items).into_iter();
+        parts.extend(sections.filter_map(|section| section.of_header(&message.body)));
+        self.respond(number, message, &parts.join(&b' '))
     }
 
     fn respond(&self, number: u32, message: &FakeMessage, body: &[u8]) -> Vec<u8> {

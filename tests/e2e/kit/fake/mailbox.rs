@@ -19,6 +19,10 @@ pub struct FakeMailbox {
     pub uidvalidity: u32,
     /// UIDNEXT, where it is not one above the highest UID.
     pub uidnext: Option<u32>,
+    /// The highest UID ever given by APPEND: it is not given again.
+    pub given: u32,
+    /// PERMANENTFLAGS after SELECT; flags that they do not cover are dropped in silence.
+    pub permanent_flags: String,
     /// HIGHESTMODSEQ, said when the server offers CONDSTORE.
     pub highestmodseq: u64,
     /// In the order of their sequence numbers.
@@ -35,9 +39,29 @@ impl FakeMailbox {
             subscribed: true,
             uidvalidity: 1,
             uidnext: None,
+            given: 0,
+            permanent_flags: r"\Answered \Flagged \Deleted \Seen \Draft \*".to_owned(),
             highestmodseq: 1,
             messages: Vec::new(),
         }
+    }
+
+    /// Other attributes of LIST, for example `\Sent`.
+    pub fn attributes(mut self, attributes: &str) -> Self {
+        attributes.clone_into(&mut self.attributes);
+        self
+    }
+
+    /// Another hierarchy delimiter.
+    pub fn delimited_by(mut self, delimiter: char) -> Self {
+        self.delimiter = Some(delimiter);
+        self
+    }
+
+    /// Other PERMANENTFLAGS, separated by spaces.
+    pub fn permanent_flags(mut self, flags: &str) -> Self {
+        flags.clone_into(&mut self.permanent_flags);
+        self
     }
 
     /// Adds a message.
@@ -58,7 +82,48 @@ impl FakeMailbox {
     /// UIDNEXT.
     pub fn next_uid(&self) -> u32 {
         let highest = self.messages.iter().map(|message| message.uid).max();
-        self.uidnext.unwrap_or(highest.unwrap_or(0) + 1)
+        let next = self.given.max(highest.unwrap_or(0)) + 1;
+        self.uidnext.unwrap_or(next)
+    }
+
+    /// Stores a message and returns its UID.
+    pub fn store(&mut self, flags: &str, internaldate: String, body: Vec<u8>) -> u32 {
+        let uid = self.next_uid();
+        self.given = uid;
+        self.uidnext = self.uidnext.map(|_| uid + 1);
+        self.highestmodseq += 1;
+        self.messages.push(FakeMessage {
+            uid,
+            flags: self.kept(flags),
+            internaldate,
+            size: None,
+            extra: String::new(),
+            modseq: self.highestmodseq,
+            body: Arc::new(body),
+        });
+        uid
+    }
+
+    /// The flags that this mailbox keeps, of these.
+    pub fn kept(&self, flags: &str) -> String {
+        let permanent: Vec<&str> = self.permanent_flags.split_whitespace().collect();
+        let keeps = |flag: &&str| {
+            let any_keyword = !flag.starts_with('\\') && permanent.contains(&r"\*");
+            any_keyword || permanent.iter().any(|one| one.eq_ignore_ascii_case(flag))
+        };
+        let kept: Vec<&str> = flags.split_whitespace().filter(keeps).collect();
+        kept.join(" ")
+    }
+
+    /// Is this its name? INBOX in any case; others as `any_case` says.
+    pub fn is_called(&self, name: &[u8], any_case: bool) -> bool {
+        let same = self.name.eq_ignore_ascii_case(name);
+        self.name == name || same && (any_case || name.eq_ignore_ascii_case(b"INBOX"))
+    }
+
+    /// Does it hold no messages, only others below it?
+    pub fn is_noselect(&self) -> bool {
+        self.attributes.to_ascii_lowercase().contains("\\noselect")
     }
 }
 

@@ -1,26 +1,33 @@
 //! A small IMAP server with mailboxes in memory, which misbehaves where a test says so. Real servers do not, on demand.
 //!
-//! It refuses to be complete: login, listing, EXAMINE, UID FETCH and SEARCH, no writing.
+//! It refuses to be complete: login, listing, EXAMINE and SELECT, UID FETCH, SEARCH and STORE, CREATE, SUBSCRIBE, APPEND.
 
 mod answer;
+mod append;
+mod cut;
 mod fetch;
+mod listing;
 mod mailbox;
+mod options;
+mod section;
+mod write;
 
 use std::fmt::Write as _;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
+pub use cut::Cut;
 pub use fetch::Behaviour;
 pub use mailbox::{FakeMailbox, FakeMessage};
+pub use options::FakeOptions;
 
 use super::listener::Listener;
 use super::tempdir::TempDir;
-use super::tls::{Certificates, Shown};
 use super::wire::{Received, Wire};
 use super::{Endpoint, Security};
 use answer::{Answer, Session};
+use cut::CutRule;
 use fetch::Rule;
 
 type Hook = Box<dyn Fn(&Received) -> Option<Reply> + Send + Sync>;
@@ -50,129 +57,14 @@ impl Reply {
     }
 }
 
-/// How the server is set up; everything has a default, and [`FakeOptions::start`] ends it.
-pub struct FakeOptions {
-    /// The first line, without its end.
-    greeting: Vec<u8>,
-    capabilities: String,
-    accounts: Vec<(String, String)>,
-    security: Security,
-    hold: Option<Duration>,
-    list_lines: Option<Vec<Vec<u8>>>,
-    namespace: String,
-    rules: Vec<Rule>,
-    hooks: Vec<Hook>,
-    mailboxes: Vec<FakeMailbox>,
-}
-
-impl FakeOptions {
-    /// The first line, without its end; `* BYE …` ends the connection.
-    pub fn greeting(mut self, line: &[u8]) -> Self {
-        self.greeting = line.to_vec();
-        self
-    }
-
-    /// What CAPABILITY says. LITERAL+, LIST-STATUS, CONDSTORE, STARTTLS, LOGINDISABLED, AUTH=PLAIN and SASL-IR are lived up to.
-    pub fn capabilities(mut self, words: &str) -> Self {
-        words.clone_into(&mut self.capabilities);
-        self
-    }
-
-    /// Only these users may log in; without this anybody may.
-    pub fn accounts(mut self, accounts: &[(&str, &str)]) -> Self {
-        let owned = |(user, password): &(&str, &str)| ((*user).to_owned(), (*password).to_owned());
-        self.accounts = accounts.iter().map(owned).collect();
-        self
-    }
-
-    /// TLS from the first byte, or by STARTTLS, which the capabilities then name until the handshake.
-    pub fn security(mut self, security: Security) -> Self {
-        self.security = security;
-        self
-    }
-
-    /// Answers wait until no further command came for this long; each such wait is one of [`FakeServer::round_trips`].
-    pub fn counting_round_trips(mut self, quiet: Duration) -> Self {
-        self.hold = Some(quiet);
-        self
-    }
-
-    /// Replaces the untagged answers to LIST: whole lines without their ends.
-    pub fn list_lines(mut self, lines: &[&[u8]]) -> Self {
-        self.list_lines = Some(lines.iter().map(|line| line.to_vec()).collect());
-        self
-    }
-
-    /// What NAMESPACE says.
-    pub fn namespace(mut self, text: &str) -> Self {
-        text.clone_into(&mut self.namespace);
-        self
-    }
-
-    /// Adds a mailbox.
-    pub fn mailbox(mut self, mailbox: FakeMailbox) -> Self {
-        self.mailboxes.push(mailbox);
-        self
-    }
-
-    /// Misbehaves whenever the body of this UID is asked for, in any mailbox.
-    pub fn on_fetch(mut self, uid: u32, behaviour: Behaviour) -> Self {
-        self.rules.push(Rule::new(uid, None, behaviour));
-        self
-    }
-
-    /// Misbehaves the first `times` times, then no more.
-    pub fn on_fetch_times(mut self, uid: u32, times: usize, behaviour: Behaviour) -> Self {
-        self.rules.push(Rule::new(uid, Some(times), behaviour));
-        self
-    }
-
-    /// Asked before each command is answered; the first hook that returns something wins.
-    pub fn on_command(
-        mut self,
-        hook: impl Fn(&Received) -> Option<Reply> + Send + Sync + 'static,
-    ) -> Self {
-        self.hooks.push(Box::new(hook));
-        self
-    }
-
-    /// Starts the server.
-    pub fn start(self) -> FakeServer {
-        let dir = TempDir::new();
-        let certificates =
-            (self.security != Security::Plain).then(|| Certificates::make(dir.path(), Shown::Good));
-        let shared = Arc::new(Shared {
-            acceptor: certificates.as_ref().map(Certificates::acceptor),
-            state: Mutex::new(State {
-                mailboxes: self.mailboxes.clone(),
-                rules: self.rules.clone(),
-            }),
-            options: self,
-            commands: Mutex::new(Vec::new()),
-            round_trips: AtomicUsize::new(0),
-        });
-        let listener = Listener::start({
-            let shared = Arc::clone(&shared);
-            // A client that goes away is no failure of the server.
-            move |number, stream| {
-                let mut wire = Wire::new(number, stream);
-                if serve(&shared, &mut wire).is_ok() {
-                    wire.close();
-                }
-            }
-        });
-        FakeServer {
-            listener,
-            shared,
-            ca_file: certificates.map(|made| made.ca_file),
-            _dir: dir,
-        }
-    }
-}
-
 struct State {
     mailboxes: Vec<FakeMailbox>,
     rules: Vec<Rule>,
+    cuts: Vec<CutRule>,
+    /// Messages announced by APPEND so far.
+    announced: usize,
+    /// Are messages and flags refused?
+    objecting: bool,
 }
 
 struct Shared {
@@ -180,6 +72,7 @@ struct Shared {
     acceptor: Option<native_tls::TlsAcceptor>,
     state: Mutex<State>,
     commands: Mutex<Vec<Received>>,
+    complaints: Mutex<Vec<String>>,
     round_trips: AtomicUsize,
 }
 
@@ -191,9 +84,21 @@ impl Shared {
     fn commands(&self) -> MutexGuard<'_, Vec<Received>> {
         self.commands.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn complaints(&self) -> MutexGuard<'_, Vec<String>> {
+        let complaints = self.complaints.lock();
+        complaints.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a client did what it must not.
+    fn complain(&self, command: &Received, why: &str) {
+        let start = &command.raw[..command.raw.len().min(100)];
+        let start = String::from_utf8_lossy(start);
+        self.complaints().push(format!("{why}: {start:?}"));
+    }
 }
 
-/// The running server; ends with this guard.
+/// The running server; ends with this guard. Panics then when a client did what the protocol forbids.
 pub struct FakeServer {
     listener: Listener,
     shared: Arc<Shared>,
@@ -213,6 +118,13 @@ impl FakeServer {
             list_lines: None,
             namespace: r#"(("" "/")) NIL NIL"#.to_owned(),
             rules: Vec::new(),
+            delimiter: None,
+            any_case: false,
+            strict_parents: false,
+            objections: Vec::new(),
+            flag_objections: Vec::new(),
+            create_objections: Vec::new(),
+            cuts: Vec::new(),
             hooks: Vec::new(),
             mailboxes: Vec::new(),
         }
@@ -239,9 +151,48 @@ impl FakeServer {
         self.shared.state().rules.push(rule);
     }
 
-    /// Ends all misbehaviour on FETCH.
+    /// Ends all misbehaviour on FETCH and APPEND, refusals of messages and flags included.
     pub fn behave(&self) {
-        self.shared.state().rules.clear();
+        let mut state = self.shared.state();
+        state.rules.clear();
+        state.cuts.clear();
+        state.objecting = false;
+    }
+
+    /// As [`FakeOptions::cut_append`], the messages counted from now.
+    pub fn cut_append(&self, message: usize, cut: Cut) {
+        let mut state = self.shared.state();
+        let message = state.announced + message;
+        let reset = false;
+        state.cuts.push(CutRule {
+            message,
+            cut,
+            reset,
+        });
+    }
+
+    /// What it holds.
+    pub fn mailboxes(&self) -> Vec<FakeMailbox> {
+        self.shared.state().mailboxes.clone()
+    }
+
+    /// One mailbox; panics when there is none of this name on the wire.
+    pub fn mailbox(&self, name: &str) -> FakeMailbox {
+        let mailboxes = self.mailboxes();
+        let found = mailboxes.iter().find(|one| one.name == name.as_bytes());
+        let names = || -> Vec<_> {
+            mailboxes
+                .iter()
+                .map(|one| one.name.escape_ascii().to_string())
+                .collect()
+        };
+        let found = found.unwrap_or_else(|| panic!("no mailbox {name} among {:?}", names()));
+        found.clone()
+    }
+
+    /// What clients did that the protocol forbids, taken out: for tests of the server itself.
+    pub fn take_complaints(&self) -> Vec<String> {
+        std::mem::take(&mut *self.shared.complaints())
     }
 
     /// All commands so far, literals and the answers to `+` of AUTHENTICATE included.
@@ -282,6 +233,19 @@ impl FakeServer {
     }
 }
 
+impl Drop for FakeServer {
+    fn drop(&mut self) {
+        self.listener.stop();
+        let complaints = self.take_complaints();
+        if complaints.is_empty() {
+            return;
+        }
+        let text = format!("a client broke the rules:\n{}", complaints.join("\n"));
+        assert!(std::thread::panicking(), "{text}");
+        eprintln!("{text}");
+    }
+}
+
 fn serve(shared: &Shared, wire: &mut Wire) -> io::Result<()> {
     if let (Security::Tls, Some(acceptor)) = (shared.options.security, &shared.acceptor) {
         wire.start_tls(acceptor)?;
@@ -294,9 +258,14 @@ fn serve(shared: &Shared, wire: &mut Wire) -> io::Result<()> {
     let mut held = Vec::new();
     loop {
         flush(shared, wire, &mut held)?;
-        let Some(command) = wire.command()? else {
-            return Ok(());
+        let command = wire.command_judging(|literal| session.judge(literal, &mut held))?;
+        let Some(command) = command else {
+            return session.farewell();
         };
+        if shared.options.hold.is_some() {
+            let waits = session.take_waits();
+            shared.round_trips.fetch_add(waits, Ordering::SeqCst);
+        }
         shared.commands().push(command.clone());
         match session.answer(&command) {
             Answer::Go(bytes) => held.extend(bytes),
@@ -309,6 +278,11 @@ fn serve(shared: &Shared, wire: &mut Wire) -> io::Result<()> {
                 wire.send(&held)?;
                 wire.stall();
                 return Ok(());
+            }
+            Answer::Reset(bytes) => {
+                held.extend(bytes);
+                wire.send(&held)?;
+                return Err(io::ErrorKind::ConnectionAborted.into());
             }
             Answer::AskSecret => {
                 held.extend(b"+ \r\n");

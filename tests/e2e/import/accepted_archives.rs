@@ -1,0 +1,221 @@
+//! Which archives are taken: the original tool's, incomplete ones when told so; and which configurations.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::handmade::{Handmade, write};
+use super::{
+    ANNA, MODERN, aim, aim_with, assert_holds, assert_same, date, import, of_archived, of_held,
+    reader, report, totals,
+};
+use crate::kit::dovecot::Dovecot;
+use crate::kit::fake::{FakeMailbox, FakeOptions, FakeServer};
+use crate::kit::mail::{Mail, realistic};
+use crate::kit::program::Program;
+use crate::kit::reader::Reader;
+
+fn inbox() -> FakeOptions {
+    let options = FakeServer::options().capabilities(MODERN);
+    options.mailbox(FakeMailbox::new("INBOX"))
+}
+
+#[test]
+fn archives_of_the_original_tool_are_imported() {
+    let server = inbox().start();
+    let program = Program::new();
+    let dir = program.path("exported").join(ANNA);
+    let mails = realistic(140, 6);
+    for (directory, mailbox, stems) in [
+        ("INBOX", "INBOX", ["u1", "u42", "u7"]),
+        ("Archive_2024", "Archive/2024", ["u0000000003", "u4", "u5"]),
+    ] {
+        fs::create_dir_all(dir.join(directory)).expect("create a directory");
+        let half = if directory == "INBOX" {
+            &mails[..3]
+        } else {
+            &mails[3..]
+        };
+        for (mail, stem) in half.iter().zip(stems) {
+            let uid: u32 = stem[1..].parse().expect("a number");
+            let sidecar = json!({
+                "mailbox": mailbox,
+                "uid": uid,
+                "flags": mail.flags,
+                "internaldate": mail.internaldate(),
+            });
+            write(
+                &dir.join(directory).join(format!("{stem}.eml")),
+                &mail.bytes,
+            );
+            write(
+                &dir.join(directory).join(format!("{stem}.json")),
+                sidecar.to_string(),
+            );
+        }
+    }
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    assert_holds(&server, "INBOX", &mails[..3]);
+    assert_holds(&server, "Archive/2024", &mails[3..]);
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new", "unchanged"]), [0, 6]);
+}
+
+#[test]
+fn an_account_that_the_archive_does_not_have_is_an_error_that_names_the_directory() {
+    let server = inbox().start();
+    let program = Program::new();
+    Handmade::new(&program)
+        .mailbox("INBOX", &[Mail::simple("x")])
+        .complete();
+    let accounts = [("ben@example.org", "secret")];
+    aim_with(&program, &server.endpoint(), &accounts, &Value::Null);
+    import(&program, &[])
+        .code(1)
+        .says("ben@example.org")
+        .says("exported/ben@example.org");
+    assert_holds(&server, "INBOX", &[]);
+    assert!(
+        !program.path("exported/ben@example.org").exists(),
+        "it was created"
+    );
+
+    aim(&program, &server.endpoint());
+    import(&program, &["--input-dir", "elsewhere"])
+        .code(2)
+        .warns("elsewhere");
+    assert!(!program.path("elsewhere").exists(), "it was created");
+    fs::rename(program.path("exported"), program.path("elsewhere")).expect("move the archive");
+    import(&program, &["--input-dir", "elsewhere"]).code(0);
+    assert_holds(&server, "INBOX", &[Mail::simple("x")]);
+}
+
+#[test]
+fn an_incomplete_archive_needs_leave() {
+    let server = inbox().start();
+    let program = Program::new();
+    let mails = realistic(141, 5);
+    Handmade::new(&program)
+        .mailbox("INBOX", &mails)
+        .incomplete();
+    aim(&program, &server.endpoint());
+    import(&program, &[])
+        .code(1)
+        .says(ANNA)
+        .says("--allow-incomplete");
+    assert_holds(&server, "INBOX", &[]);
+    assert_eq!(report(&program)["accounts"][0]["status"], "failed");
+    import(&program, &["--allow-incomplete"]).code(0);
+    assert_holds(&server, "INBOX", &mails);
+}
+
+#[test]
+fn unfinished_messages_are_passed_over_and_said() {
+    let server = inbox().start();
+    let program = Program::new();
+    let mails = realistic(142, 5);
+    let archive = Handmade::new(&program).mailbox("INBOX", &mails).complete();
+    fs::remove_file(archive.file("INBOX", 4, "json")).expect("remove a sidecar");
+    fs::remove_file(archive.file("INBOX", 2, "eml")).expect("remove a message");
+    write(
+        &archive.mailbox_dir("INBOX").join("notes.txt"),
+        "not a message",
+    );
+    aim(&program, &server.endpoint());
+    import(&program, &["--ignore-errors"]);
+    assert_holds(
+        &server,
+        "INBOX",
+        &[mails[0].clone(), mails[2].clone(), mails[4].clone()],
+    );
+    let note = super::entry(&program, "INBOX").to_string();
+    assert!(note.contains("unfinished"), "{note}");
+}
+
+#[test]
+fn a_host_that_was_not_filled_in_is_an_error_before_anything_begins() {
+    let dovecot = Dovecot::simple();
+    dovecot.seed(ANNA, "INBOX", &realistic(143, 8));
+    let program = Program::new();
+    program.config(&dovecot.imaps(), &dovecot.accounts());
+    program.export(&[]).code(0);
+    // The template that the export has written is complete but for the server.
+    import(&program, &[])
+        .code(2)
+        .warns("CHANGE_ME.example.com")
+        .warns("server.host");
+    let b = Dovecot::simple();
+    Handmade::edit(&program.path("import.pass.config.json"), |config| {
+        config["server"] = crate::kit::program::server_json(&b.imaps());
+    });
+    import(&program, &[]).code(0);
+    let held = Reader::new(&b.plain(), ANNA, "secret").mailbox("INBOX");
+    let archived = program.archive(ANNA).mailbox("INBOX");
+    assert_same("INBOX", &of_held(&held), &of_archived(&archived));
+}
+
+#[test]
+fn odd_dates_are_sent_in_the_canonical_form_or_replaced() {
+    let mail = |head: &str| Mail::new(head, format!("{head}Subject: x\r\n\r\ntext\r\n"));
+    let dated = "Date: Fri, 2 Feb 2024 03:04:05 +0100\r\n";
+    let received = "Received: from a by b;\r\n\tSat, 3 Feb 2024 04:05:06 -0500\r\nReceived: from c; Sun, 4 Feb 2024 00:00:00 +0000\r\n";
+    let cases = [
+        // The source's date, however it is written.
+        (
+            " 1-Jan-2024 00:00:00 +0100",
+            mail(dated),
+            "01-Jan-2024 00:00:00 +0100",
+        ),
+        (
+            "1-Jan-2024 00:00:00 +0000",
+            mail(dated),
+            "01-Jan-2024 00:00:00 +0000",
+        ),
+        (
+            "05-Jan-2024 00:00:00 GMT",
+            mail(dated),
+            "05-Jan-2024 00:00:00 +0000",
+        ),
+        // None of use: the Date header, then the topmost Received.
+        ("", mail(dated), "02-Feb-2024 03:04:05 +0100"),
+        (
+            "00-Jan-0000 00:00:00 +0000",
+            mail(&format!("{received}{dated}")),
+            "02-Feb-2024 03:04:05 +0100",
+        ),
+        ("garbage", mail(received), "03-Feb-2024 04:05:06 -0500"),
+        (
+            "",
+            mail(&format!("{received}Date: nonsense\r\n")),
+            "03-Feb-2024 04:05:06 -0500",
+        ),
+    ];
+    let server = inbox().start();
+    let program = Program::new();
+    let mails: Vec<Mail> = cases.iter().map(|(_, mail, _)| mail.clone()).collect();
+    let archive = Handmade::new(&program).mailbox("INBOX", &mails).complete();
+    for ((internaldate, _, _), uid) in cases.iter().zip(1_u32..) {
+        Handmade::edit(&archive.file("INBOX", uid, "json"), |sidecar| {
+            sidecar["internaldate"] = json!(internaldate);
+        });
+    }
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    let held = reader(&server).mailbox("INBOX").messages;
+    for (held, (written, mail, expected)) in held.iter().zip(&cases) {
+        assert_eq!(
+            date(&held.internaldate),
+            *expected,
+            "{written:?} with {}",
+            mail.name
+        );
+    }
+    let note = super::entry(&program, "INBOX")["note"].to_string();
+    assert!(
+        note.contains("date") && note.contains('4'),
+        "guessed in silence: {note}"
+    );
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new", "unchanged"]), [0, 7]);
+}

@@ -1,0 +1,202 @@
+//! The second import and all later ones append nothing, whatever the target offers and whatever became of the journal.
+
+use std::fs;
+
+use super::handmade::Handmade;
+use super::{
+    ANNA, MODERN, aim, assert_holds, assert_same, import, journal, of_held, of_mails, program_for,
+    reader, totals,
+};
+use crate::kit::dovecot::Dovecot;
+use crate::kit::fake::{FakeMailbox, FakeServer};
+use crate::kit::mail::{Mail, realistic};
+use crate::kit::program::Program;
+use crate::kit::reader::{Reader, assert_unchanged};
+
+#[test]
+fn nothing_is_appended_twice_with_the_journal_and_without() {
+    let mails: Vec<Mail> = realistic(60, 250);
+    let program = Program::new();
+    Handmade::new(&program)
+        .mailbox("INBOX", &mails[..200])
+        .mailbox("Work/2024", &mails[200..])
+        .complete();
+    let dovecot = Dovecot::simple();
+    aim(&program, &dovecot.imaps());
+    import(&program, &[]).code(0);
+    assert_eq!(
+        totals(&program, ["mailboxes", "new", "unchanged", "failed"]),
+        [2, 250, 0, 0]
+    );
+    let on_b = Reader::new(&dovecot.plain(), ANNA, "secret");
+    let held = on_b.mailboxes();
+
+    import(&program, &[]).code(0);
+    assert_eq!(
+        totals(&program, ["new", "unchanged", "failed"]),
+        [0, 250, 0]
+    );
+    assert_unchanged(&held, &on_b.mailboxes());
+
+    fs::remove_file(journal(&program)).expect("remove the journal");
+    import(&program, &[]).code(0);
+    assert_eq!(
+        totals(&program, ["new", "unchanged", "failed"]),
+        [0, 250, 0]
+    );
+    assert_unchanged(&held, &on_b.mailboxes());
+    // The journal is there again, and says it all: the next run reads no inventory.
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new", "unchanged"]), [0, 250]);
+}
+
+#[test]
+fn every_kind_of_append_brings_everything_once() {
+    let mails: Vec<Mail> = realistic(61, 130)
+        .into_iter()
+        .zip(0_u64..)
+        .map(|(mail, number)| mail.at(1_500_000_000 + number).flagged("\\Seen $a"))
+        .collect();
+    for capabilities in [
+        MODERN,
+        "IMAP4rev1 LITERAL+ MULTIAPPEND",
+        "IMAP4rev1 LITERAL- MULTIAPPEND UIDPLUS",
+        "IMAP4rev1 LITERAL+ UIDPLUS NAMESPACE",
+        "IMAP4rev1 LITERAL- UIDPLUS",
+        "IMAP4rev1 MULTIAPPEND",
+        "IMAP4rev1 UIDPLUS",
+        "IMAP4rev1",
+    ] {
+        let server = FakeServer::options()
+            .capabilities(capabilities)
+            .mailbox(FakeMailbox::new("INBOX"))
+            .start();
+        let program = program_for(&server, "INBOX", &mails);
+        import(&program, &[]).code(0);
+        assert_eq!(
+            totals(&program, ["new", "failed"]),
+            [130, 0],
+            "{capabilities}"
+        );
+        assert_holds(&server, "INBOX", &mails);
+
+        server.forget();
+        import(&program, &[]).code(0);
+        assert_eq!(
+            totals(&program, ["new", "unchanged"]),
+            [0, 130],
+            "{capabilities}"
+        );
+        assert_eq!(server.commands_named("APPEND"), [""; 0], "{capabilities}");
+
+        fs::remove_file(journal(&program)).expect("remove the journal");
+        import(&program, &[]).code(0);
+        assert_eq!(
+            totals(&program, ["new", "unchanged"]),
+            [0, 130],
+            "{capabilities}"
+        );
+        assert_holds(&server, "INBOX", &mails);
+    }
+}
+
+#[test]
+fn a_message_deleted_on_the_target_does_not_come_back() {
+    for capabilities in [MODERN, "IMAP4rev1 LITERAL+", "IMAP4rev1"] {
+        let mut mails = realistic(62, 20);
+        let server = FakeServer::options()
+            .capabilities(capabilities)
+            .mailbox(FakeMailbox::new("INBOX"))
+            .start();
+        let program = program_for(&server, "INBOX", &mails);
+        import(&program, &[]).code(0);
+        server.edit(|mailboxes| {
+            mailboxes[0].messages.remove(7);
+        });
+        mails.remove(7);
+        import(&program, &[]).code(0);
+        assert_eq!(
+            totals(&program, ["new", "failed"]),
+            [0, 0],
+            "{capabilities}"
+        );
+        assert_holds(&server, "INBOX", &mails);
+
+        // All of them, and the mailbox is empty as on the first day.
+        server.edit(|mailboxes| mailboxes[0].messages.clear());
+        import(&program, &[]).code(0);
+        assert_holds(&server, "INBOX", &[]);
+    }
+}
+
+#[test]
+fn a_mailbox_that_was_made_anew_is_filled_again() {
+    let mails = realistic(63, 12);
+    let dovecot = Dovecot::simple();
+    let program = Program::new();
+    Handmade::new(&program).mailbox("Box", &mails).complete();
+    aim(&program, &dovecot.imaps());
+    import(&program, &[]).code(0);
+    let on_b = Reader::new(&dovecot.plain(), ANNA, "secret");
+    let old = on_b.mailbox("Box").uidvalidity;
+    on_b.delete("Box");
+    on_b.create("Box");
+    assert_ne!(on_b.mailbox("Box").uidvalidity, old);
+    import(&program, &[]).code(0);
+    assert_same("Box", &of_held(&on_b.mailbox("Box")), &of_mails(&mails));
+}
+
+#[test]
+fn what_the_target_has_of_its_own_stays_and_what_it_has_of_ours_is_not_sent() {
+    let mails = realistic(64, 30);
+    let own = [
+        Mail::simple("its own"),
+        Mail::simple("its own too").flagged("\\Seen"),
+    ];
+    let there = [&own[..], &mails[10..20]].concat();
+    let server = FakeServer::options()
+        .capabilities(MODERN)
+        .mailbox(FakeMailbox::new("INBOX").mails(&there))
+        .start();
+    let program = program_for(&server, "INBOX", &mails);
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new", "unchanged"]), [20, 10]);
+    assert_holds(&server, "INBOX", &[&own[..], &mails].concat());
+}
+
+#[test]
+fn one_archive_goes_to_several_targets() {
+    let mails = realistic(65, 15);
+    let start = || {
+        let options = FakeServer::options().capabilities(MODERN);
+        options.mailbox(FakeMailbox::new("INBOX")).start()
+    };
+    let (first, second) = (start(), start());
+    let program = program_for(&first, "INBOX", &mails);
+    import(&program, &[]).code(0);
+    aim(&program, &second.endpoint());
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new"]), [15]);
+    assert_holds(&second, "INBOX", &mails);
+    aim(&program, &first.endpoint());
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new", "unchanged"]), [0, 15]);
+    assert_holds(&first, "INBOX", &mails);
+}
+
+#[test]
+fn more_mail_in_the_archive_is_brought_later() {
+    let mails = realistic(66, 25);
+    let server = FakeServer::options()
+        .capabilities(MODERN)
+        .mailbox(FakeMailbox::new("INBOX"))
+        .start();
+    let program = program_for(&server, "INBOX", &mails[..10]);
+    import(&program, &[]).code(0);
+    fs::remove_dir_all(program.path("exported").join(ANNA).join("INBOX")).expect("clear");
+    Handmade::new(&program).mailbox("INBOX", &mails).complete();
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new", "unchanged"]), [15, 10]);
+    assert_holds(&server, "INBOX", &mails);
+    assert_eq!(reader(&server).mailboxes().len(), 1);
+}

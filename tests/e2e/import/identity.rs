@@ -1,0 +1,102 @@
+//! What is one message and what is two: twins, shared Message-IDs, none at all, no header at all.
+
+use std::fs;
+
+use super::handmade::Handmade;
+use super::{
+    ANNA, MODERN, aim, assert_holds, assert_same, import, journal, of_held, of_mails, program_for,
+    totals,
+};
+use crate::kit::dovecot::{Dovecot, DovecotOptions, Layout};
+use crate::kit::fake::{FakeMailbox, FakeServer};
+use crate::kit::mail::Mail;
+use crate::kit::program::Program;
+use crate::kit::reader::Reader;
+
+/// Pairs and triples that only bytes, or only numbers, tell apart.
+fn awkward() -> Vec<Mail> {
+    let mail = |text: &str| Mail::new(text, text.replace('\n', "\r\n"));
+    let twin = "Message-ID: <twin@x>\nDate: Tue, 14 Nov 2023 22:13:20 +0000\nFrom: a@x\nSubject: twin\n\nsame\n";
+    vec![
+        mail(twin),
+        mail(twin),
+        mail("Message-ID: <shared@x>\nFrom: a@x\nSubject: one\n\nfirst\n"),
+        mail("Message-ID: <shared@x>\nFrom: a@x\nSubject: two\n\nsecond\n"),
+        mail("From: a@x\nSubject: nobody\nReceived: from m1; 1\n\nno Message-ID\n"),
+        mail("From: a@x\nSubject: nobody\nReceived: from m2; 2\n\nno Message-ID\n"),
+        mail("From: a@x\nSubject: lonely\n\nno Message-ID, twice\n"),
+        mail("From: a@x\nSubject: lonely\n\nno Message-ID, twice\n"),
+        mail("\nno header at all\n"),
+        mail("\nno header at all\n"),
+        mail("\nno header at all\n").at(1_600_000_000),
+        mail("\nno header, but longer\n"),
+        mail("Message-ID:\nSubject: empty\n\nempty Message-ID\n"),
+        mail("Message-ID:\n  <folded@x>\nSubject: folded\n and\n\tfolded\n\ntext\n"),
+    ]
+}
+
+#[test]
+fn awkward_mail_arrives_as_often_as_it_is_there() {
+    let mails = awkward();
+    let dovecot = Dovecot::start(DovecotOptions {
+        layout: Layout::Sdbox,
+        ..DovecotOptions::default()
+    });
+    let program = Program::new();
+    Handmade::new(&program).mailbox("INBOX", &mails).complete();
+    aim(&program, &dovecot.imaps());
+    let on_b = Reader::new(&dovecot.plain(), ANNA, "secret");
+    let expected = of_mails(&mails);
+    import(&program, &[]).code(0);
+    assert_same("first run", &of_held(&on_b.mailbox("INBOX")), &expected);
+    import(&program, &[]).code(0);
+    assert_same("second run", &of_held(&on_b.mailbox("INBOX")), &expected);
+    fs::remove_file(journal(&program)).expect("remove the journal");
+    import(&program, &[]).code(0);
+    assert_eq!(
+        totals(&program, ["new", "unchanged"]),
+        [0, mails.len() as u64]
+    );
+    assert_same(
+        "without the journal",
+        &of_held(&on_b.mailbox("INBOX")),
+        &expected,
+    );
+}
+
+#[test]
+fn of_awkward_mail_that_is_there_in_part_only_the_rest_is_brought() {
+    for capabilities in [MODERN, "IMAP4rev1"] {
+        let mails = awkward();
+        let there: Vec<Mail> = mails.iter().step_by(2).cloned().collect();
+        let server = FakeServer::options()
+            .capabilities(capabilities)
+            .mailbox(FakeMailbox::new("INBOX").mails(&there))
+            .start();
+        let program = program_for(&server, "INBOX", &mails);
+        import(&program, &[]).code(0);
+        let (all, there) = (mails.len() as u64, there.len() as u64);
+        assert_eq!(totals(&program, ["new", "unchanged"]), [all - there, there]);
+        assert_holds(&server, "INBOX", &mails);
+    }
+}
+
+#[test]
+fn a_server_that_folds_headers_anew_has_the_message_all_the_same() {
+    let mail = Mail::new(
+        "folded",
+        "Message-ID: <1@x>\r\nSubject: a long\r\n  subject\r\nFrom: a@x\r\n\r\ntext\r\n",
+    );
+    let rewritten = Mail::new(
+        "rewritten",
+        "Received: by us\r\nMessage-Id:\r\n <1@x>\r\nFrom: a@x\r\nSubject: a long subject\r\n\r\ntext\r\n",
+    );
+    let server = FakeServer::options()
+        .capabilities(MODERN)
+        .mailbox(FakeMailbox::new("INBOX").mails(std::slice::from_ref(&rewritten)))
+        .start();
+    let program = program_for(&server, "INBOX", &[mail]);
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new", "unchanged"]), [0, 1]);
+    assert_holds(&server, "INBOX", &[rewritten]);
+}

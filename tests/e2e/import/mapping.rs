@@ -1,0 +1,259 @@
+//! Which mailbox goes where: by use, by name, by the configuration; and what a dry run tells of it.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::handmade::Handmade;
+use super::{ANNA, MODERN, aim, aim_with, assert_holds, entry, import, targets, totals};
+use crate::kit::dovecot::{Dovecot, DovecotOptions};
+use crate::kit::fake::{FakeMailbox, FakeServer};
+use crate::kit::mail::{Mail, realistic};
+use crate::kit::program::Program;
+use crate::kit::reader::{Reader, assert_unchanged};
+use crate::kit::tempdir::tree;
+
+/// A target whose special mailboxes have names of their own.
+fn outlook() -> FakeServer {
+    FakeServer::options()
+        .capabilities("IMAP4rev1 LITERAL+ ID NAMESPACE UIDPLUS MULTIAPPEND SPECIAL-USE")
+        .mailbox(FakeMailbox::new("INBOX"))
+        .mailbox(FakeMailbox::new("Sent Items").attributes("\\Sent"))
+        .mailbox(FakeMailbox::new("Deleted Items").attributes("\\Trash"))
+        .mailbox(FakeMailbox::new("Junk E-mail").attributes("\\Junk"))
+        .mailbox(FakeMailbox::new("Drafts").attributes("\\Drafts"))
+        .start()
+}
+
+#[test]
+fn special_mailboxes_go_where_their_use_is() {
+    let server = outlook();
+    let mails: Vec<[Mail; 1]> = ["sent", "trash", "junk", "drafts", "other"]
+        .map(|name| [Mail::simple(name)])
+        .to_vec();
+    let program = Program::new();
+    Handmade::new(&program)
+        .mailbox("INBOX", &[])
+        // By attribute, whatever they are called; by well-known names where there is none.
+        .listed("Raus", '/', &["\\HasNoChildren", "\\Sent"], true, &mails[0])
+        .mailbox("Papierkorb", &mails[1])
+        .listed("Spam", '/', &[], true, &mails[2])
+        .listed("Entwürfe", '/', &["\\Drafts"], true, &mails[3])
+        .mailbox("Kunden", &mails[4])
+        .complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    let mapped = targets(&program);
+    let expected = [
+        ("INBOX", "INBOX"),
+        ("Raus", "Sent Items"),
+        ("Papierkorb", "Deleted Items"),
+        ("Spam", "Junk E-mail"),
+        ("Entwürfe", "Drafts"),
+        ("Kunden", "Kunden"),
+    ];
+    assert_eq!(
+        mapped,
+        expected
+            .map(|(from, to)| (from.to_owned(), to.to_owned()))
+            .into()
+    );
+    assert_holds(&server, "Sent Items", &mails[0]);
+    assert_holds(&server, "Deleted Items", &mails[1]);
+    assert_holds(&server, "Junk E-mail", &mails[2]);
+    assert_holds(&server, "Drafts", &mails[3]);
+    assert_eq!(server.mailboxes().len(), 6);
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new"]), [0]);
+}
+
+#[test]
+fn two_mailboxes_of_one_use_do_not_become_one() {
+    let server = outlook();
+    let program = Program::new();
+    Handmade::new(&program)
+        .listed(
+            "Sent",
+            '/',
+            &["\\Sent"],
+            true,
+            &[Mail::simple("by attribute")],
+        )
+        .mailbox("Gesendet", &[Mail::simple("by name")])
+        .mailbox("Sent Items", &[Mail::simple("by the same name")])
+        .complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    // `targets` fails if any two share one.
+    let mapped = targets(&program);
+    assert_eq!(mapped["Sent"], "Sent Items", "{mapped:#?}");
+    assert_holds(&server, "Sent Items", &[Mail::simple("by attribute")]);
+    assert_eq!(totals(&program, ["new"]), [3]);
+}
+
+#[test]
+fn the_configuration_wins_over_everything() {
+    let server = outlook();
+    let program = Program::new();
+    Handmade::new(&program)
+        .listed("Sent", '/', &["\\Sent"], true, &[Mail::simple("sent")])
+        .mailbox("Alt/2019", &[Mail::simple("old")])
+        .mailbox("Größe", &[Mail::simple("umlaut")])
+        .complete();
+    let map =
+        json!({"folder_map": {"Sent": "Archive/Sent of old", "Alt/2019": "Ä", "Größe": "Drafts"}});
+    aim_with(&program, &server.endpoint(), &[(ANNA, "secret")], &map);
+    import(&program, &[]).code(0);
+    let mapped = targets(&program);
+    assert_eq!(mapped["Sent"], "Archive/Sent of old");
+    assert_eq!(mapped["Alt/2019"], "Ä");
+    assert_eq!(mapped["Größe"], "Drafts");
+    assert_holds(&server, "Archive/Sent of old", &[Mail::simple("sent")]);
+    assert_holds(&server, "Ä", &[Mail::simple("old")]);
+    assert_holds(&server, "Drafts", &[Mail::simple("umlaut")]);
+    assert_holds(&server, "Sent Items", &[]);
+}
+
+#[test]
+fn a_dry_run_tells_the_plan_and_changes_nothing() {
+    let b = Dovecot::start(DovecotOptions {
+        separator: '.',
+        prefix: "INBOX.",
+        special_use: true,
+        ..DovecotOptions::default()
+    });
+    let on_b = Reader::new(&b.plain(), ANNA, "secret");
+    let mails = realistic(110, 12);
+    on_b.append("INBOX", &mails[..5]);
+    let before = on_b.mailboxes();
+    let program = Program::new();
+    let archive = Handmade::new(&program)
+        .mailbox("INBOX", &mails)
+        .listed("Gesendet", '/', &["\\Sent"], true, &realistic(111, 3))
+        .mailbox("Work/2024", &realistic(112, 4))
+        .mailbox("dotted.name", &realistic(113, 2))
+        .mailbox("Mapped", &realistic(114, 1))
+        .complete();
+    let map = json!({"folder_map": {"Mapped": "INBOX.Elsewhere"}});
+    aim_with(&program, &b.imaps(), &[(ANNA, "secret")], &map);
+    let files = tree(&archive.dir);
+    let output = import(&program, &["--dry-run"]);
+    output.code(0);
+    let told: BTreeSet<(String, String)> = targets(&program).into_iter().collect();
+    for (from, to, why) in [
+        ("INBOX", "INBOX", "same name"),
+        ("Gesendet", "INBOX.Sent", "special"),
+        ("Work/2024", "INBOX.Work.2024", "delimiter"),
+        ("Work/2024", "INBOX.Work.2024", "prefix"),
+        ("dotted.name", "", "sanitised"),
+        ("Mapped", "INBOX.Elsewhere", "folder_map"),
+    ] {
+        assert!(
+            to.is_empty() || told.contains(&(from.to_owned(), to.to_owned())),
+            "{told:#?}"
+        );
+        let line = output
+            .stdout
+            .lines()
+            .find(|line| line.contains(from) && line.contains(to));
+        let line =
+            line.unwrap_or_else(|| panic!("no line on {from} → {to}\n{}", output.describe()));
+        assert!(line.contains(why), "{why:?} is missing in {line:?}");
+    }
+    let new = |mailbox: &str| entry(&program, mailbox)["new"].as_u64();
+    assert_eq!(new("INBOX"), Some(7));
+    assert_eq!(new("Gesendet"), Some(3));
+    assert_eq!(totals(&program, ["new", "unchanged"]), [17, 5]);
+    assert_unchanged(&before, &on_b.mailboxes());
+    assert_eq!(tree(&archive.dir), files, "the archive changed");
+
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new", "unchanged"]), [17, 5]);
+    let done: BTreeSet<(String, String)> = targets(&program).into_iter().collect();
+    assert_eq!(done, told, "it did not do what it told");
+}
+
+#[test]
+fn a_dry_run_sends_no_command_that_changes() {
+    let server = outlook();
+    let program = Program::new();
+    Handmade::new(&program)
+        .mailbox("A/B", &realistic(115, 4))
+        .complete();
+    aim(&program, &server.endpoint());
+    import(&program, &["--dry-run"]).code(0);
+    for name in [
+        "CREATE",
+        "SUBSCRIBE",
+        "APPEND",
+        "STORE",
+        "UID STORE",
+        "SELECT",
+    ] {
+        assert_eq!(
+            server.commands_named(name),
+            [""; 0],
+            "{}",
+            server.transcript()
+        );
+    }
+}
+
+#[test]
+fn views_are_not_imported_a_second_time() {
+    let mails = realistic(116, 20);
+    let only_there = Mail::simple("in the view only");
+    let server = FakeServer::options()
+        .capabilities(MODERN)
+        .mailbox(FakeMailbox::new("INBOX"))
+        .start();
+    let program = Program::new();
+    let all = [&mails[..], std::slice::from_ref(&only_there)].concat();
+    Handmade::new(&program)
+        .mailbox("INBOX", &mails[..12])
+        .mailbox("Work", &mails[12..])
+        .listed("All Mail", '/', &["\\All"], true, &all)
+        .listed("Starred", '/', &["\\Flagged"], true, &mails[3..6])
+        .complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    assert_holds(&server, "INBOX", &mails[..12]);
+    assert_holds(&server, "Work", &mails[12..]);
+    let bodies: usize = server
+        .mailboxes()
+        .iter()
+        .map(|mailbox| mailbox.messages.len())
+        .sum();
+    assert_eq!(
+        bodies, 21,
+        "the message that is in the view only, and no other, comes from the view"
+    );
+    let note = entry(&program, "Starred")["note"].to_string();
+    assert!(note.contains("view"), "{note}");
+}
+
+#[test]
+fn filters_choose_mailboxes_by_their_names_in_the_archive() {
+    let server = outlook();
+    let program = Program::new();
+    Handmade::new(&program)
+        .mailbox("INBOX", &[Mail::simple("inbox")])
+        .mailbox("Work/2024", &[Mail::simple("a")])
+        .mailbox("Work/2025", &[Mail::simple("b")])
+        .complete();
+    aim(&program, &server.endpoint());
+    import(
+        &program,
+        &["--folder", "Work*", "--exclude-folder", "*2025"],
+    )
+    .code(0);
+    assert_eq!(
+        targets(&program).into_keys().collect::<Vec<_>>(),
+        ["Work/2024"]
+    );
+    assert_holds(&server, "INBOX", &[]);
+    assert_holds(&server, "Work/2024", &[Mail::simple("a")]);
+    import(&program, &["--account", "nobody@*"])
+        .code(2)
+        .warns("nobody@*");
+}

@@ -1,0 +1,225 @@
+//! Names that the target has in another form, refuses or takes for another one; parents; subscriptions.
+
+use super::handmade::Handmade;
+use super::{ANNA, assert_same};
+use super::{MODERN, aim, assert_holds, entry, import, of_held, of_mails, reader, targets, totals};
+use crate::kit::dovecot::{Dovecot, DovecotOptions, Layout};
+use crate::kit::fake::{FakeMailbox, FakeOptions, FakeServer};
+use crate::kit::mail::{Mail, realistic};
+use crate::kit::program::Program;
+use crate::kit::reader::Reader;
+
+fn with_inbox(capabilities: &str) -> FakeOptions {
+    let options = FakeServer::options().capabilities(capabilities);
+    options.mailbox(FakeMailbox::new("INBOX"))
+}
+
+/// Without NAMESPACE, the first refusal teaches the prefix.
+#[test]
+fn the_prefix_is_learnt_from_a_refusal() {
+    let server = FakeServer::options()
+        .capabilities("IMAP4rev1 LITERAL+ UIDPLUS")
+        .mailbox(FakeMailbox::new("INBOX").delimited_by('.'))
+        .on_create(|name| {
+            let below = name.starts_with("INBOX.");
+            (!below).then(|| {
+                "NO Client tried to access nonexistent namespace. (Mailbox name should probably be \
+                 prefixed with: INBOX.)"
+                    .to_owned()
+            })
+        })
+        .start();
+    let mails = realistic(120, 3);
+    let program = Program::new();
+    Handmade::new(&program)
+        .mailbox("INBOX", &[])
+        .mailbox("Work/2024", &mails)
+        .mailbox("Later", &mails[..1])
+        .complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    let mapped = targets(&program);
+    assert_eq!(mapped["Work/2024"], "INBOX.Work.2024", "{mapped:#?}");
+    assert_eq!(mapped["Later"], "INBOX.Later", "{mapped:#?}");
+    assert_holds(&server, "INBOX.Work.2024", &mails);
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new"]), [0]);
+}
+
+#[test]
+fn refused_names_are_made_acceptable_and_that_is_said() {
+    let server = with_inbox(MODERN)
+        .on_create(|name| {
+            let odd = name.contains(['*', '#', '^']) || name.ends_with(' ');
+            odd.then(|| "NO [CANNOT] Character not allowed in mailbox name".to_owned())
+        })
+        .start();
+    let mails = [Mail::simple("a"), Mail::simple("b"), Mail::simple("c")];
+    let program = Program::new();
+    Handmade::new(&program)
+        .mailbox("hash#tag", &mails[..1])
+        .mailbox("star*", &mails[1..2])
+        .mailbox("plain", &mails[2..])
+        .complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    let mapped = targets(&program);
+    assert_eq!(mapped["plain"], "plain");
+    for (name, mail) in [("hash#tag", &mails[..1]), ("star*", &mails[1..2])] {
+        assert_ne!(mapped[name], name);
+        assert_holds(&server, &mapped[name], mail);
+        let shown = entry(&program, name).to_string();
+        assert!(
+            shown.contains("sanitised") || shown.contains("refuse"),
+            "{shown}"
+        );
+    }
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new", "unchanged"]), [0, 3]);
+    assert_eq!(targets(&program), mapped);
+}
+
+#[test]
+fn a_mailbox_that_cannot_be_made_fails_alone() {
+    let server = with_inbox(MODERN)
+        .on_create(|name| {
+            let refused = name.contains("orbidden");
+            refused.then(|| "NO [NOPERM] you may not".to_owned())
+        })
+        .start();
+    let program = Program::new();
+    Handmade::new(&program)
+        .mailbox("Forbidden", &[Mail::simple("a")])
+        .mailbox("Allowed", &[Mail::simple("b")])
+        .complete();
+    aim(&program, &server.endpoint());
+    import(&program, &["--ignore-errors"])
+        .code(1)
+        .says("Forbidden")
+        .says("you may not");
+    assert_holds(&server, "Allowed", &[Mail::simple("b")]);
+    assert_eq!(totals(&program, ["new"]), [1]);
+}
+
+#[test]
+fn names_that_the_target_takes_for_one_stay_two() {
+    let server = with_inbox(MODERN).names_in_any_case().start();
+    let mails = [
+        Mail::simple("upper"),
+        Mail::simple("lower"),
+        Mail::simple("shouted"),
+    ];
+    let program = Program::new();
+    Handmade::new(&program)
+        .mailbox("Work", &mails[..1])
+        .mailbox("work", &mails[1..2])
+        .mailbox("WORK", &mails[2..])
+        .complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    let mapped = targets(&program);
+    for (name, mail) in [
+        ("Work", &mails[..1]),
+        ("work", &mails[1..2]),
+        ("WORK", &mails[2..]),
+    ] {
+        assert_holds(&server, &mapped[name], mail);
+    }
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new", "unchanged"]), [0, 3]);
+    assert_eq!(targets(&program), mapped);
+}
+
+#[test]
+fn parents_are_made_where_the_target_wants_them_first() {
+    let server = with_inbox(MODERN).strict_parents().start();
+    let program = Program::new();
+    Handmade::new(&program)
+        .mailbox("a/b/c/d", &[Mail::simple("deep")])
+        .mailbox("x/y", &[])
+        .complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    assert_holds(&server, "a/b/c/d", &[Mail::simple("deep")]);
+    assert_holds(&server, "x/y", &[]);
+    import(&program, &[]).code(0);
+    assert_eq!(server.mailboxes().len(), 7);
+}
+
+#[test]
+fn subscriptions_are_restored_and_none_are_added() {
+    let server = with_inbox(MODERN)
+        .mailbox(FakeMailbox::new("there, not subscribed"))
+        .start();
+    server.edit(|mailboxes| mailboxes[1].subscribed = false);
+    let program = Program::new();
+    Handmade::new(&program)
+        .listed("new, subscribed", '/', &[], true, &[])
+        .listed("new, not subscribed", '/', &[], false, &[Mail::simple("x")])
+        .listed("there, not subscribed", '/', &[], true, &[])
+        .complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    let subscribed = |name: &str| server.mailbox(name).subscribed;
+    assert!(subscribed("new, subscribed"));
+    assert!(!subscribed("new, not subscribed"));
+    assert!(subscribed("there, not subscribed"));
+}
+
+#[test]
+fn maildirs_that_cannot_have_dots_or_slashes_in_names_get_all_mail() {
+    let dovecot = Dovecot::start(DovecotOptions {
+        separator: '/',
+        layout: Layout::MaildirPlusPlus,
+        ..DovecotOptions::default()
+    });
+    let program = Program::new();
+    let names = ["v1.0", "R&D.archive/2024.q1", "~home", "Entwürfe ä.ö"];
+    let mut archive = Handmade::new(&program);
+    for (name, seed) in names.iter().zip(130_u64..) {
+        archive = archive.mailbox(name, &realistic(seed, 3));
+    }
+    archive.complete();
+    aim(&program, &dovecot.imaps());
+    import(&program, &[]).code(0);
+    let mapped = targets(&program);
+    let on_b = Reader::new(&dovecot.plain(), ANNA, "secret");
+    for (name, seed) in names.iter().zip(130_u64..) {
+        let held = on_b.mailbox(&mapped[*name]);
+        assert_same(name, &of_held(&held), &of_mails(&realistic(seed, 3)));
+    }
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new", "unchanged"]), [0, 12]);
+    assert_eq!(targets(&program), mapped);
+}
+
+#[test]
+fn names_in_other_scripts_and_with_quotes_reach_the_target_exactly() {
+    let server = with_inbox("IMAP4rev1 UIDPLUS").start();
+    let program = Program::new();
+    let names = [
+        "日本語",
+        "R&D",
+        "with \"quotes\"",
+        "back\\slash",
+        "(round) [square] {curly}",
+    ];
+    let mut archive = Handmade::new(&program);
+    for name in names {
+        archive = archive.mailbox(name, &[Mail::simple("x")]);
+    }
+    archive.complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    let mapped = targets(&program);
+    let held = reader(&server).mailboxes();
+    for name in names {
+        assert_eq!(mapped[name], name);
+        let there = held.iter().find(|mailbox| mailbox.name == name);
+        assert_eq!(
+            there.map(|mailbox| mailbox.messages.len()),
+            Some(1),
+            "{name}: {held:#?}"
+        );
+    }
+}

@@ -1,0 +1,243 @@
+//! What the target does not take: said, recorded, and no reason to lose anything else.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::handmade::Handmade;
+use super::{
+    ANNA, MODERN, aim, assert_holds, assert_same, failed, import, of_held, of_mails, program_for,
+    report, totals,
+};
+use crate::kit::dovecot::{Dovecot, DovecotOptions};
+use crate::kit::fake::{FakeMailbox, FakeOptions, FakeServer};
+use crate::kit::mail::{Mail, realistic};
+use crate::kit::program::Program;
+use crate::kit::reader::Reader;
+
+fn inbox(capabilities: &str) -> FakeOptions {
+    let options = FakeServer::options().capabilities(capabilities);
+    options.mailbox(FakeMailbox::new("INBOX"))
+}
+
+fn without(mails: &[Mail], gone: &[usize]) -> Vec<Mail> {
+    let kept = mails
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| !gone.contains(index));
+    kept.map(|(_, mail)| mail.clone()).collect()
+}
+
+#[test]
+fn a_message_over_the_limit_is_not_sent_but_reported() {
+    let mut mails = ["one", "two", "three"].map(Mail::simple);
+    mails[1] = Mail::new("big", "Subject: big\r\n\r\n".to_owned() + &"x".repeat(2000));
+    for capabilities in [
+        "IMAP4rev1 LITERAL+ MULTIAPPEND UIDPLUS APPENDLIMIT=1000",
+        "IMAP4rev1 APPENDLIMIT=1000",
+    ] {
+        let server = inbox(capabilities).start();
+        let program = program_for(&server, "INBOX", &mails);
+        import(&program, &["--ignore-errors"]).code(1).says("1000");
+        assert_holds(&server, "INBOX", &without(&mails, &[1]));
+        assert_eq!(failed(&program), [("INBOX".to_owned(), 2)]);
+        assert_eq!(totals(&program, ["new", "failed"]), [2, 1]);
+        assert_eq!(
+            program.archive(ANNA).failed()[0]["size"],
+            mails[1].bytes.len()
+        );
+        let appends = server.commands_named("APPEND").join("");
+        assert!(!appends.contains("Subject: big"), "it was sent");
+        assert_eq!(report(&program)["accounts"][0]["status"], "incomplete");
+    }
+}
+
+#[test]
+fn a_refused_message_stops_the_account_unless_errors_are_ignored() {
+    let mut mails = realistic(90, 30);
+    mails[12] = Mail::simple("poison");
+    for capabilities in [MODERN, "IMAP4rev1 LITERAL+ UIDPLUS", "IMAP4rev1"] {
+        let server = inbox(capabilities)
+            .refuse_body(b"about poison", "NO [TOOBIG] this is too big for me")
+            .start();
+        let program = program_for(&server, "INBOX", &mails);
+        import(&program, &[])
+            .code(1)
+            .says("INBOX")
+            .says("this is too big for me")
+            .says("--ignore-errors");
+        assert_eq!(
+            failed(&program),
+            [("INBOX".to_owned(), 13)],
+            "{capabilities}"
+        );
+        let said = program.archive(ANNA).failed()[0]["server"].to_string();
+        assert!(
+            said.contains("TOOBIG") && said.contains("too big for me"),
+            "{said}"
+        );
+
+        import(&program, &["--ignore-errors"]).code(1);
+        assert_holds(&server, "INBOX", &without(&mails, &[12]));
+        assert_eq!(
+            failed(&program),
+            [("INBOX".to_owned(), 13)],
+            "{capabilities}"
+        );
+        server.behave();
+        import(&program, &[]).code(0);
+        assert_eq!(totals(&program, ["new", "unchanged", "failed"]), [1, 29, 0]);
+        assert_holds(&server, "INBOX", &mails);
+        assert_eq!(failed(&program), [], "{capabilities}");
+    }
+}
+
+#[test]
+fn the_culprits_in_a_multiappend_are_found_and_all_others_arrive() {
+    let mut mails = realistic(91, 80);
+    let culprits = [0, 39, 40, 79];
+    for culprit in culprits {
+        mails[culprit] = Mail::simple(&format!("poison {culprit}"));
+    }
+    let server = inbox(MODERN)
+        .refuse_body(b"about poison", "NO [CANNOT] Message contains poison")
+        .start();
+    let program = program_for(&server, "INBOX", &mails);
+    import(&program, &["--ignore-errors"])
+        .code(1)
+        .says("Message contains poison");
+    assert_holds(&server, "INBOX", &without(&mails, &culprits));
+    let uids: Vec<u64> = failed(&program).into_iter().map(|(_, uid)| uid).collect();
+    assert_eq!(uids, [1, 40, 41, 80]);
+    let appends = server.commands_named("APPEND").len();
+    assert!(
+        appends <= 60,
+        "{appends} commands: it was not split, it was sent one by one"
+    );
+}
+
+#[test]
+fn refused_keywords_and_flags_cost_neither_the_message_nor_the_other_flags() {
+    for capabilities in [MODERN, "IMAP4rev1 LITERAL+ UIDPLUS", "IMAP4rev1 UIDPLUS"] {
+        let keep = Mail::simple("plain").flagged("\\Seen $ok");
+        let keyword = Mail::simple("keyword").flagged("\\Seen \\Flagged odd:keyword");
+        let deleted = Mail::simple("deleted").flagged("\\Seen \\Deleted");
+        let server = inbox(capabilities)
+            .refuse_flag("odd:keyword", "BAD Invalid keyword")
+            .on_append(|message| {
+                let refused = message.has_flag("\\Deleted");
+                refused.then(|| "NO [CANNOT] APPEND Contains Deleted flag".to_owned())
+            })
+            .start();
+        let mails = [keep.clone(), keyword.clone(), deleted.clone()];
+        let program = program_for(&server, "INBOX", &mails);
+        import(&program, &[]).code(0);
+        let expected = [keep, keyword.flagged("\\Seen \\Flagged"), deleted];
+        assert_holds(&server, "INBOX", &expected);
+        let text = report(&program).to_string();
+        assert!(
+            text.contains("flag") || text.contains("keyword"),
+            "lost in silence: {text}"
+        );
+    }
+}
+
+#[test]
+fn flags_that_the_mailbox_does_not_keep_are_not_sent_and_that_is_said() {
+    let server = FakeServer::options()
+        .capabilities(MODERN)
+        .mailbox(FakeMailbox::new("INBOX").permanent_flags("\\Seen \\Answered"))
+        .start();
+    let mails = [
+        Mail::simple("one").flagged("\\Seen \\Recent \\Flagged $Label"),
+        Mail::simple("two").flagged("\\Answered"),
+    ];
+    let program = program_for(&server, "INBOX", &mails);
+    import(&program, &[]).code(0);
+    let expected = [mails[0].clone().flagged("\\Seen"), mails[1].clone()];
+    assert_holds(&server, "INBOX", &expected);
+    let appends = server.commands_named("APPEND").join("");
+    for flag in ["\\Recent", "\\Flagged", "$Label"] {
+        assert!(!appends.contains(flag), "{flag} was sent");
+    }
+    let note = super::entry(&program, "INBOX")["note"].to_string();
+    assert!(note.contains("flag"), "dropped in silence: {note}");
+}
+
+#[test]
+fn an_account_over_its_quota_stops_and_goes_on_when_it_has_more() {
+    let mails = realistic(92, 120);
+    let bytes: usize = mails.iter().map(|mail| mail.bytes.len()).sum();
+    let quota = |kilobytes: usize| {
+        format!(
+            "mail_plugins = quota\nprotocol imap {{\n mail_plugins = quota imap_quota\n}}\n\
+             plugin {{\n quota = count:User quota\n quota_vsizes = yes\n quota_rule = *:storage={kilobytes}K\n}}\n"
+        )
+    };
+    let mut dovecot = Dovecot::start(DovecotOptions {
+        extra_config: quota(bytes / 1024 / 2),
+        ..DovecotOptions::default()
+    });
+    let program = Program::new();
+    Handmade::new(&program).mailbox("INBOX", &mails).complete();
+    aim(&program, &dovecot.imaps());
+    import(&program, &["--ignore-errors"])
+        .code(1)
+        .says(ANNA)
+        .says("quota");
+    let on_b = Reader::new(&dovecot.plain(), ANNA, "secret");
+    assert!(on_b.mailbox("INBOX").messages.len() < 120);
+    assert_eq!(
+        failed(&program),
+        [],
+        "an account that is full says nothing about its messages"
+    );
+    dovecot.options.extra_config = quota(bytes / 1024 * 3);
+    dovecot.start_again();
+    import(&program, &[]).code(0);
+    assert_same("INBOX", &of_held(&on_b.mailbox("INBOX")), &of_mails(&mails));
+}
+
+#[test]
+fn over_quota_is_not_tried_message_by_message() {
+    let mails = realistic(93, 40);
+    let room = AtomicUsize::new(5);
+    let server = inbox("IMAP4rev1 UIDPLUS")
+        .on_append(move |_| {
+            let left = room.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                left.checked_sub(1)
+            });
+            left.is_err()
+                .then(|| "NO [OVERQUOTA] Mailbox is full".to_owned())
+        })
+        .start();
+    let program = program_for(&server, "INBOX", &mails);
+    import(&program, &["--ignore-errors"])
+        .code(1)
+        .says("Mailbox is full")
+        .says("quota");
+    assert_holds(&server, "INBOX", &mails[..5]);
+    assert_eq!(server.commands_named("APPEND").len(), 6);
+    server.behave();
+    import(&program, &[]).code(0);
+    assert_holds(&server, "INBOX", &mails);
+}
+
+#[test]
+fn one_account_that_fails_leaves_the_others_alone() {
+    let mails = realistic(94, 10);
+    let server = inbox(MODERN).accounts(&[(ANNA, "secret")]).start();
+    let program = Program::new();
+    Handmade::new(&program).mailbox("INBOX", &mails).complete();
+    let accounts = [("missing@example.com", "x"), (ANNA, "secret")];
+    super::aim_with(
+        &program,
+        &server.endpoint(),
+        &accounts,
+        &serde_json::Value::Null,
+    );
+    import(&program, &["--ignore-errors"])
+        .code(1)
+        .says("missing@example.com");
+    assert_holds(&server, "INBOX", &mails);
+    assert_eq!(report(&program)["accounts"][0]["status"], "failed");
+    assert_eq!(report(&program)["accounts"][1]["status"], "complete");
+}
