@@ -171,6 +171,10 @@ impl<'a> Import<'a> {
             return self.send_command(lane, number, batch);
         }
         for item in batch {
+            if self.stop.requested() {
+                // The others are pending: the next run looks for them before it sends them.
+                break;
+            }
             self.send_command(lane, number, vec![item])?;
         }
         Ok(())

@@ -18,7 +18,7 @@ use crate::kit::reader::Reader;
 #[test]
 fn other_modes_and_wrong_flags_end_with_2() {
     let program = Program::new();
-    for mode in ["import", "test", "validate", "audit", "index"] {
+    for mode in ["test", "validate", "audit", "index"] {
         program
             .run(["--mode", mode])
             .code(2)
@@ -38,6 +38,15 @@ fn other_modes_and_wrong_flags_end_with_2() {
         .code(2)
         .warns("--min-free-gb");
     program.export(&["-q", "-v"]).code(2);
+    // A flag of another mode is not ignored in silence.
+    program
+        .export(&["--input-dir", "x"])
+        .code(2)
+        .warns("--input-dir does not go with --mode export");
+    program
+        .run(["--mode", "import", "--output-dir", "x"])
+        .code(2)
+        .warns("--output-dir does not go with --mode import");
     program
         .run(["--help"])
         .code(0)
