@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use indicatif::HumanBytes;
 use serde::Serialize;
 
+use crate::archive::failed::FailedMessage;
 use crate::settings::Settings;
 use crate::stop::{SIGNAL_EXIT, Stop};
 
@@ -113,6 +114,18 @@ pub struct FailedMessageReport {
     pub size: Option<u64>,
     /// The server's words.
     pub server: String,
+}
+
+impl From<&FailedMessage> for FailedMessageReport {
+    fn from(failed: &FailedMessage) -> Self {
+        Self {
+            account: failed.account.clone(),
+            mailbox: failed.mailbox.clone(),
+            uid: failed.uid,
+            size: failed.size,
+            server: failed.server.clone(),
+        }
+    }
 }
 
 /// One account.

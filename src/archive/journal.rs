@@ -74,6 +74,8 @@ pub struct Known {
     pub done: UidSet,
     /// Their UIDs on the target, as far as it said them.
     pub to_uids: UidSet,
+    /// Those of `done` whose UID on the target is not known.
+    pub blind: UidSet,
     /// UIDs that were sent, or about to be, without an answer.
     pub pending: UidSet,
 }
@@ -273,8 +275,9 @@ impl Known {
     fn finish(&mut self, uid: u32, to_uid: Option<u32>) {
         self.pending.remove(uid);
         self.done.insert(uid);
-        if let Some(to_uid) = to_uid {
-            self.to_uids.insert(to_uid);
+        match to_uid {
+            Some(to_uid) => self.to_uids.insert(to_uid),
+            None => self.blind.insert(uid),
         }
     }
 }

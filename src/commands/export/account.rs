@@ -293,7 +293,7 @@ impl Export<'_> {
             self.report.mailboxes.push(report);
             note_doubtful_window(job, &mut self.report.warnings);
         }
-        self.report.failures = failures.iter().map(failure_report).collect();
+        self.report.failures = failures.iter().map(FailedMessageReport::from).collect();
         self.report.status = match (&outcome, complete) {
             (Ok(()), true) => Status::Complete,
             (Ok(()), false) => Status::Incomplete,
@@ -412,16 +412,6 @@ fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
             bytes,
         },
         note: job.note.clone(),
-    }
-}
-
-fn failure_report(failed: &FailedMessage) -> FailedMessageReport {
-    FailedMessageReport {
-        account: failed.account.clone(),
-        mailbox: failed.mailbox.clone(),
-        uid: failed.uid,
-        size: failed.size,
-        server: failed.server.clone(),
     }
 }
 

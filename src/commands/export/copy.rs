@@ -3,17 +3,20 @@
 //! Latency is paid once per account and not once per mailbox. The selected mailbox is what the last
 //! EXAMINE that was *sent* says; answers belong to the oldest command that is not answered.
 
+mod messages;
+mod survey;
+
 use std::collections::VecDeque;
 
-use anyhow::{Context, Error, Result};
-use tracing::{debug, info_span, warn};
+use anyhow::{Error, Result};
+use tracing::{info_span, warn};
 
 use super::job::{Chunk, Freeze, Job, Phase, Unfetched};
-use super::store::{Refreshed, Store, Stored};
+use super::store::Store;
 use crate::archive::uidset::UidSet;
 use crate::progress::AccountProgress;
 use crate::session::channel::{Answer, Channel, Command, Lane, Order};
-use crate::session::fetch::{self, Assembler, Brought, Message};
+use crate::session::fetch::{self, Assembler};
 use crate::session::reader::{NoBody, Response};
 use crate::session::response::{self, Condition, Status};
 use crate::session::retry::{self, Kind, SessionError};
@@ -263,130 +266,6 @@ impl<'a> Copy<'a> {
         }
     }
 
-    fn take_inventory(&mut self, index: usize, response: &Response) -> Result<()> {
-        let job = &mut self.jobs[index];
-        let line = match response::parse_fetch(response) {
-            Some(Ok(line)) => line,
-            Some(Err(reason)) => {
-                warn!(line = response.shown(), reason, "an inventory line is odd");
-                return Ok(());
-            }
-            None => return Ok(()),
-        };
-        let Some(uid) = line.uid else { return Ok(()) };
-        if job.seen.contains(uid) {
-            return Ok(());
-        }
-        job.seen.insert(uid);
-        let present = job.present.contains(uid);
-        if present && let Some(store) = self.store.as_deref_mut() {
-            let (Some(flags), date) = (line.flags, line.internaldate.flatten()) else {
-                return Ok(());
-            };
-            let flags = fetch::join_flags(flags);
-            match store.refresh(index, uid, &flags, date.as_deref())? {
-                Refreshed::Same => {}
-                Refreshed::FlagsChanged => job.flags_changed += 1,
-                Refreshed::Doubtful => {
-                    job.doubtful.insert(uid);
-                    job.present.remove(uid);
-                    job.wanted.insert(uid);
-                }
-            }
-        } else if !present && job.freeze.covers(uid) && !job.received.contains(uid) {
-            job.wanted.insert(uid);
-            job.bytes_wanted += line.size.unwrap_or(0);
-        }
-        Ok(())
-    }
-
-    /// `* SEARCH 1 2 3`, in one line or several; what is no number is passed over.
-    fn take_search(&mut self, index: usize, response: &Response) {
-        let line = String::from_utf8_lossy(response.line());
-        let mut words = line.split_ascii_whitespace().skip(1);
-        if !words
-            .next()
-            .is_some_and(|word| word.eq_ignore_ascii_case("SEARCH"))
-        {
-            return;
-        }
-        let job = &mut self.jobs[index];
-        for uid in words
-            .map_while(|word| word.parse().ok())
-            .filter(|uid| *uid > 0)
-        {
-            if !job.seen.contains(uid) {
-                job.seen.insert(uid);
-                let here = job.present.contains(uid) || job.received.contains(uid);
-                if !here && job.freeze.covers(uid) {
-                    job.wanted.insert(uid);
-                }
-            }
-        }
-    }
-
-    fn take_message(&mut self, index: usize, chunk: &Chunk, response: &Response) -> Result<()> {
-        match self.assembler.take(response) {
-            Brought::Nothing => Ok(()),
-            Brought::Whole(message) => self.commit(index, message),
-            Brought::Unfetchable(uid, reason) => {
-                let alone = chunk.uids.iter().next().filter(|_| chunk.alone);
-                if let Some(uid) = uid.or(alone) {
-                    self.jobs[index].reasons.insert(uid, reason);
-                }
-                Ok(())
-            }
-            Brought::Malformed(reason) => {
-                let line = response.shown();
-                warn!(line, reason, "a FETCH response is odd");
-                if let Some(uid) = uid_hint(response) {
-                    let text = format!("odd response, {reason}: {line}");
-                    self.jobs[index].reasons.insert(uid, text);
-                }
-                if response.bodies == 0 {
-                    return Ok(());
-                }
-                // What follows a body of the wrong length may be the body's own text.
-                let text = format!("a response with a body cannot be believed, {reason}: {line}");
-                Err(SessionError::new(Kind::Desync, text).into())
-            }
-        }
-    }
-
-    fn commit(&mut self, index: usize, message: Message) -> Result<()> {
-        let job = &mut self.jobs[index];
-        let uid = message.uid;
-        if !job.asked_for(uid) {
-            debug!(uid, "a message that was not asked for is passed over");
-            return Ok(());
-        }
-        let Some(store) = self.store.as_deref_mut() else {
-            return Ok(());
-        };
-        let stored = store
-            .commit(index, job, message)
-            .with_context(|| format!("store uid {uid}"))?;
-        match stored {
-            Stored::New(size) => {
-                job.received.insert(uid);
-                job.bytes_new += size;
-                self.progress.message(size);
-            }
-            Stored::Known(size) => {
-                job.present.insert(uid);
-                job.wanted.remove(uid);
-                job.bytes += size;
-            }
-        }
-        job.doubtful.remove(&uid);
-        self.committed += 1;
-        store.checkpoint_if_due(self.jobs)?;
-        if self.stop.requested() {
-            return Err(SessionError::stopped().into());
-        }
-        Ok(())
-    }
-
     /// The tagged end of a command.
     fn done(&mut self, lane: &mut Lane<'_, Step>, step: Step, status: &Status) -> Result<()> {
         let index = step.job();
@@ -448,157 +327,6 @@ impl<'a> Copy<'a> {
         Ok(())
     }
 
-    fn surveyed(&mut self, lane: &mut Lane<'_, Step>, index: usize, status: &Status) -> Result<()> {
-        let job = &mut self.jobs[index];
-        if status.condition != Condition::Ok {
-            let text = format!("the inventory is refused: {}", status.said());
-            self.fail(index, &text);
-            return Ok(());
-        }
-        if job.seen.len() < job.exists {
-            let (named, exists) = (job.seen.len(), job.exists);
-            warn!(
-                named,
-                exists, "the inventory is short, asking SEARCH as well"
-            );
-            self.examine(lane, index)?;
-            let search = Command::new("UID SEARCH ALL");
-            return self.send(lane, &search, Step::Search(index), Order::Loose);
-        }
-        self.plan_fetch(index, true)
-    }
-
-    fn searched(&mut self, index: usize, status: &Status) -> Result<()> {
-        let job = &mut self.jobs[index];
-        let whole = job.seen.len() >= job.exists;
-        if !whole {
-            let note = format!(
-                "the server counts {} messages but names only {} ({}); the others cannot be read",
-                job.exists,
-                job.seen.len(),
-                status.said()
-            );
-            warn!("{note}");
-            job.note = Some(note);
-        }
-        self.plan_fetch(index, whole)
-    }
-
-    /// The inventory is in: moves aside what vanished, and queues what is missing.
-    fn plan_fetch(&mut self, index: usize, whole: bool) -> Result<()> {
-        let job = &mut self.jobs[index];
-        if whole {
-            let vanished: Vec<u32> = job
-                .present
-                .iter()
-                .filter(|uid| !job.seen.contains(*uid))
-                .collect();
-            job.vanished += vanished.len() as u64;
-            for uid in vanished {
-                job.present.remove(uid);
-                if let Some(store) = self.store.as_deref_mut() {
-                    job.bytes = job.bytes.saturating_sub(store.vanish(index, uid)?);
-                }
-            }
-        }
-        if self.store.is_none() {
-            job.phase = if whole { Phase::Done } else { Phase::Failed };
-            return Ok(());
-        }
-        job.prepare_fetches();
-        if !whole {
-            job.unfetched.push(Unfetched {
-                uid: 0,
-                size: None,
-                reason: job.note.clone().unwrap_or_default(),
-            });
-        }
-        if !job.unsent.is_empty() {
-            self.queue.push_front(index);
-        }
-        Ok(())
-    }
-
-    fn fetched(
-        &mut self,
-        lane: &mut Lane<'_, Step>,
-        index: usize,
-        chunk: &Chunk,
-        status: &Status,
-    ) -> Result<()> {
-        if let Some(uid) = chunk.uids.iter().next().filter(|_| chunk.alone) {
-            return self.fetched_alone(lane, index, uid, status);
-        }
-        self.assembler.clear();
-        let job = &mut self.jobs[index];
-        if status.condition != Condition::Ok {
-            debug!(set = chunk.set, answer = status.said(), "FETCH is refused");
-        }
-        if job.phase == Phase::Direct {
-            if (job.received.len()) < job.exists || status.condition != Condition::Ok {
-                job.absorb_received();
-                job.survey_again();
-                self.queue.push_front(index);
-            }
-            return Ok(());
-        }
-        let missing: Vec<u32> = chunk
-            .uids
-            .iter()
-            .filter(|uid| job.asked_for(*uid))
-            .collect();
-        if !missing.is_empty() {
-            debug!(
-                count = missing.len(),
-                "messages did not come, asking for each alone"
-            );
-            job.ask_alone(missing);
-            self.queue.push_front(index);
-        }
-        Ok(())
-    }
-
-    fn fetched_alone(
-        &mut self,
-        lane: &mut Lane<'_, Step>,
-        index: usize,
-        uid: u32,
-        status: &Status,
-    ) -> Result<()> {
-        let belated = self.assembler.lone(uid);
-        self.assembler.clear();
-        if let Some(message) = belated {
-            self.commit(index, message)?;
-        }
-        let job = &mut self.jobs[index];
-        if !job.asked_for(uid) {
-            return Ok(());
-        }
-        let reason = match job.reasons.remove(&uid) {
-            Some(reason) => reason,
-            None if status.condition == Condition::Ok => {
-                format!("FETCH ends with {} but brings no message", status.said())
-            }
-            None => status.said(),
-        };
-        self.examine(lane, index)?;
-        let probe = Command::new(format!("UID FETCH {uid} (UID RFC822.SIZE)"));
-        self.send(lane, &probe, Step::Probe(index, uid, reason), Order::Loose)
-    }
-
-    /// A message that is not there any more was deleted while we read; one that is there is a failure.
-    fn probed(&mut self, index: usize, uid: u32, reason: String) {
-        let job = &mut self.jobs[index];
-        let there = job.unfetched.iter_mut().find(|failed| failed.uid == uid);
-        if let Some(failed) = there {
-            warn!(uid, reason, "the message cannot be fetched");
-            failed.reason = reason;
-        } else {
-            debug!(uid, "the message was deleted while the mailbox was read");
-            job.gone.insert(uid);
-        }
-    }
-
     /// When nothing of a job is on its way any more, it is done, or begins anew.
     fn settle(&mut self, index: usize) {
         let job = &mut self.jobs[index];
@@ -626,7 +354,7 @@ impl<'a> Copy<'a> {
             return;
         }
         let alone = chunk.uids.iter().next().filter(|_| chunk.alone);
-        let Some(uid) = alone.or_else(|| uid_hint(torn)) else {
+        let Some(uid) = alone.or_else(|| messages::uid_hint(torn)) else {
             job.one_by_one = job.phase == Phase::Fetch;
             return;
         };
@@ -683,14 +411,4 @@ fn check_throttle(status: &Status) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
-}
-
-/// The UID in a response that cannot be parsed, as far as it can be read before the body.
-fn uid_hint(response: &Response) -> Option<u32> {
-    let end = response.elsewhere.first().copied();
-    let head = &response.bytes[..end.unwrap_or(response.bytes.len())];
-    let head = String::from_utf8_lossy(head).to_ascii_uppercase();
-    let mut words = head.split([' ', '(', ')', '\r']);
-    words.find(|word| *word == "UID")?;
-    words.find(|word| !word.is_empty())?.parse().ok()
 }

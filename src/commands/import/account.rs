@@ -3,24 +3,22 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use tracing::{info, info_span, warn};
 
-use super::job::Job;
+use super::job::{self, Job};
 use super::lane::Import;
 use super::source;
 use super::target::{self, Inventory};
 use crate::archive::account::AccountArchive;
 use crate::archive::failed::{self, During, FailedMessage};
 use crate::archive::journal::{Done, Journal, Known};
-use crate::archive::state::MailboxState;
-use crate::archive::uidset::UidSet;
 use crate::config::Account;
 use crate::mailbox::display_name;
 use crate::mapping::{self, Present, Source, Target};
 use crate::message::Identity;
 use crate::progress::AccountProgress;
-use crate::report::{AccountReport, Counts, FailedMessageReport, MailboxReport, Status};
+use crate::report::{AccountReport, FailedMessageReport, Status};
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::session::channel::Channel;
@@ -88,7 +86,7 @@ impl Importing<'_> {
             warn!("{text}");
             self.warnings.push(text);
         }
-        self.jobs = read_jobs(&archive, settings)?;
+        self.jobs = job::read_all(&archive, settings)?;
         self.archive = Some(archive);
         self.leave_out_views()?;
         let mut backoff = Backoff::default();
@@ -336,11 +334,11 @@ impl Importing<'_> {
         let complete = outcome.is_ok() && self.jobs.iter().all(Job::is_complete);
         let dry_run = self.run.settings.dry_run;
         for job in &self.jobs {
-            let mailbox = mailbox_report(job, dry_run);
+            let mailbox = job::mailbox_report(job, dry_run);
             report.counts += mailbox.counts;
             report.mailboxes.push(mailbox);
         }
-        report.failures = failures.iter().map(failure_report).collect();
+        report.failures = failures.iter().map(FailedMessageReport::from).collect();
         report.status = match outcome {
             Ok(()) if complete || dry_run => Status::Complete,
             Ok(()) => Status::Incomplete,
@@ -379,79 +377,6 @@ impl Importing<'_> {
     }
 }
 
-/// The mailboxes of the archive that are meant.
-fn read_jobs(archive: &AccountArchive, settings: &Settings) -> Result<Vec<Job>> {
-    let states = archive.state().map(|state| state.mailboxes.as_slice());
-    let states = states.unwrap_or_default();
-    let order = |directory: &str| states.iter().position(|state| state.directory == directory);
-    let mut jobs = Vec::new();
-    for (directory, meta) in archive.mailboxes() {
-        if !settings.folders.matches(&meta.name) {
-            continue;
-        }
-        let Some(dir) = archive.mailbox(directory)? else {
-            continue;
-        };
-        let state: Option<&MailboxState> = order(directory).map(|at| &states[at]);
-        let scan = dir
-            .scan()
-            .with_context(|| format!("mailbox {}", meta.name))?;
-        let mut uids = UidSet::new();
-        scan.pairs.iter().for_each(|uid| uids.insert(*uid));
-        let mut job = Job {
-            directory: directory.to_owned(),
-            dir,
-            name: meta.name.clone(),
-            delimiter: meta.delimiter,
-            attributes: meta.attributes.clone(),
-            uidvalidity: meta.uidvalidity,
-            subscribed: state.is_some_and(|state| state.subscribed),
-            uids,
-            elsewhere: UidSet::new(),
-            planned: String::new(),
-            to: String::new(),
-            wire: Vec::new(),
-            why: String::new(),
-            exists: false,
-            parents: Vec::new(),
-            is_subscribed: false,
-            to_uidvalidity: 0,
-            to_messages: None,
-            permanent_flags: None,
-            attempts: 0,
-            tried: Vec::new(),
-            known: Known::default(),
-            todo: std::collections::VecDeque::new(),
-            appended: UidSet::new(),
-            bytes: 0,
-            found: UidSet::new(),
-            refused: Vec::new(),
-            bytes_wanted: 0,
-            flags_dropped: 0,
-            mended: 0,
-            dates_guessed: 0,
-            failed: None,
-            notes: Vec::new(),
-        };
-        if !scan.unfinished.is_empty() || !scan.orphans.is_empty() {
-            let count = scan.unfinished.len() + scan.orphans.len();
-            job.notes.push(format!(
-                "{count} messages of the archive are unfinished and not imported"
-            ));
-        }
-        jobs.push(job);
-    }
-    // In the order of the source, INBOX first.
-    jobs.sort_by_key(|job| {
-        (
-            job.name != "INBOX",
-            order(&job.directory).unwrap_or(usize::MAX),
-            job.name.clone(),
-        )
-    });
-    Ok(jobs)
-}
-
 /// Compares with what the target holds, unless the journal knows it all; fills `todo`.
 fn find_missing(
     channel: &mut Channel,
@@ -469,11 +394,9 @@ fn find_missing(
     }
     let mut there = Inventory::read(channel, &job.wire, &job.known.to_uids)?;
     // Without UIDPLUS nobody knows which messages there are ours: as many as we appended of each identity.
-    if job.known.to_uids.len() < job.known.done.len() {
-        for uid in job.known.done.iter() {
-            if let Some(identity) = source::identity(&job.dir, uid)? {
-                there.take(&identity);
-            }
+    for uid in job.known.blind.iter() {
+        if let Some(identity) = source::identity(&job.dir, uid)? {
+            there.take(&identity);
         }
     }
     let route = job.route();
@@ -494,56 +417,4 @@ fn find_missing(
         }
     }
     Ok(())
-}
-
-fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
-    let mut notes = job.notes.clone();
-    notes.extend(job.failed.clone());
-    let mut note = |count: u64, text: &str| {
-        if count > 0 {
-            notes.push(format!("{count} {text}"));
-        }
-    };
-    note(
-        job.flags_dropped,
-        "messages without flags that the target does not keep",
-    );
-    note(job.mended, "messages were mended");
-    note(
-        job.dates_guessed,
-        "messages have the date of their headers, as the source gave none",
-    );
-    let (new, bytes) = if dry_run {
-        (job.todo.len() as u64, job.bytes_wanted)
-    } else {
-        (job.appended.len(), job.bytes)
-    };
-    let done_before = job.known.done.iter().filter(|uid| {
-        job.uids.contains(*uid) && !job.appended.contains(*uid) && !job.found.contains(*uid)
-    });
-    MailboxReport {
-        mailbox: job.name.clone(),
-        directory: job.directory.clone(),
-        target: Some(job.to.clone()),
-        why: Some(job.why.clone()),
-        counts: Counts {
-            mailboxes: 1,
-            new,
-            unchanged: done_before.count() as u64 + job.found.len() + job.elsewhere.len(),
-            failed: job.refused.len() as u64 + u64::from(job.failed.is_some()),
-            bytes,
-            ..Counts::default()
-        },
-        note: (!notes.is_empty()).then(|| notes.join("; ")),
-    }
-}
-
-fn failure_report(failed: &FailedMessage) -> FailedMessageReport {
-    FailedMessageReport {
-        account: failed.account.clone(),
-        mailbox: failed.mailbox.clone(),
-        uid: failed.uid,
-        size: failed.size,
-        server: failed.server.clone(),
-    }
 }

@@ -2,9 +2,15 @@
 
 use std::collections::VecDeque;
 
+use anyhow::{Context, Result};
+
+use crate::archive::account::AccountArchive;
 use crate::archive::journal::{Known, Route};
 use crate::archive::mailbox::MailboxDir;
+use crate::archive::state::MailboxState;
 use crate::archive::uidset::UidSet;
+use crate::report::{Counts, MailboxReport};
+use crate::settings::Settings;
 
 /// A message that is not on the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,4 +153,123 @@ fn is_flag(flag: &str) -> bool {
         && atom
             .bytes()
             .all(|b| (0x21..0x7f).contains(&b) && !special(b))
+}
+
+/// The mailboxes of the archive that are meant, in the order of the source, INBOX first.
+///
+/// # Errors
+/// Those of the file system.
+pub fn read_all(archive: &AccountArchive, settings: &Settings) -> Result<Vec<Job>> {
+    let states = archive.state().map(|state| state.mailboxes.as_slice());
+    let states = states.unwrap_or_default();
+    let order = |directory: &str| states.iter().position(|state| state.directory == directory);
+    let mut jobs = Vec::new();
+    for (directory, meta) in archive.mailboxes() {
+        if !settings.folders.matches(&meta.name) {
+            continue;
+        }
+        let Some(dir) = archive.mailbox(directory)? else {
+            continue;
+        };
+        let state: Option<&MailboxState> = order(directory).map(|at| &states[at]);
+        let scan = dir
+            .scan()
+            .with_context(|| format!("mailbox {}", meta.name))?;
+        let mut uids = UidSet::new();
+        scan.pairs.iter().for_each(|uid| uids.insert(*uid));
+        let mut job = Job {
+            directory: directory.to_owned(),
+            dir,
+            name: meta.name.clone(),
+            delimiter: meta.delimiter,
+            attributes: meta.attributes.clone(),
+            uidvalidity: meta.uidvalidity,
+            subscribed: state.is_some_and(|state| state.subscribed),
+            uids,
+            elsewhere: UidSet::new(),
+            planned: String::new(),
+            to: String::new(),
+            wire: Vec::new(),
+            why: String::new(),
+            exists: false,
+            parents: Vec::new(),
+            is_subscribed: false,
+            to_uidvalidity: 0,
+            to_messages: None,
+            permanent_flags: None,
+            attempts: 0,
+            tried: Vec::new(),
+            known: Known::default(),
+            todo: VecDeque::new(),
+            appended: UidSet::new(),
+            bytes: 0,
+            found: UidSet::new(),
+            refused: Vec::new(),
+            bytes_wanted: 0,
+            flags_dropped: 0,
+            mended: 0,
+            dates_guessed: 0,
+            failed: None,
+            notes: Vec::new(),
+        };
+        if !scan.unfinished.is_empty() || !scan.orphans.is_empty() {
+            let count = scan.unfinished.len() + scan.orphans.len();
+            job.notes.push(format!(
+                "{count} messages of the archive are unfinished and not imported"
+            ));
+        }
+        jobs.push(job);
+    }
+    jobs.sort_by_key(|job| {
+        (
+            job.name != "INBOX",
+            order(&job.directory).unwrap_or(usize::MAX),
+            job.name.clone(),
+        )
+    });
+    Ok(jobs)
+}
+
+/// What the report says of a mailbox.
+#[must_use]
+pub fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
+    let mut notes = job.notes.clone();
+    notes.extend(job.failed.clone());
+    let mut note = |count: u64, text: &str| {
+        if count > 0 {
+            notes.push(format!("{count} {text}"));
+        }
+    };
+    note(
+        job.flags_dropped,
+        "messages without flags that the target does not keep",
+    );
+    note(job.mended, "messages were mended");
+    note(
+        job.dates_guessed,
+        "messages have the date of their headers, as the source gave none",
+    );
+    let (new, bytes) = if dry_run {
+        (job.todo.len() as u64, job.bytes_wanted)
+    } else {
+        (job.appended.len(), job.bytes)
+    };
+    let done_before = job.known.done.iter().filter(|uid| {
+        job.uids.contains(*uid) && !job.appended.contains(*uid) && !job.found.contains(*uid)
+    });
+    MailboxReport {
+        mailbox: job.name.clone(),
+        directory: job.directory.clone(),
+        target: Some(job.to.clone()),
+        why: Some(job.why.clone()),
+        counts: Counts {
+            mailboxes: 1,
+            new,
+            unchanged: done_before.count() as u64 + job.found.len() + job.elsewhere.len(),
+            failed: job.refused.len() as u64 + u64::from(job.failed.is_some()),
+            bytes,
+            ..Counts::default()
+        },
+        note: (!notes.is_empty()).then(|| notes.join("; ")),
+    }
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, anyhow};
 use tracing::{debug, info_span, warn};
 
 use super::job::{Job, Refused};
+use super::refusal::{Meaning, meaning};
 use super::source::Ready;
 use crate::archive::journal::{Done, Journal};
 use crate::archive::uidset::UidSet;
@@ -16,7 +17,7 @@ use crate::session::channel::Command;
 use crate::session::channel::{Answer, Channel, Lane, Order};
 use crate::session::reader::NoBody;
 use crate::session::response::{Condition, Status};
-use crate::session::retry::{self, Kind, SessionError};
+use crate::session::retry::{Kind, SessionError};
 use crate::settings::Settings;
 use crate::stop::Stop;
 
@@ -98,9 +99,33 @@ impl<'a> Import<'a> {
     pub fn run(&mut self, channel: &mut Channel) -> Result<()> {
         let mut lane: Lane<'_, Step> = Lane::new(channel);
         let outcome = self.send_all(&mut lane);
+        if outcome
+            .as_ref()
+            .is_err_and(|error| error.downcast_ref::<SessionError>().is_none())
+        {
+            self.hear_out(&mut lane);
+        }
         // What was answered is worth knowing, whatever happened.
         self.journal.commit()?;
         outcome
+    }
+
+    /// The account ends here, but the server has taken what it was sent: notes what it still answers.
+    fn hear_out(&mut self, lane: &mut Lane<'_, Step>) {
+        while lane.outstanding() > 0 {
+            let (step, status) = match lane.next(&mut NoBody) {
+                Ok(Answer::Untagged(..)) => continue,
+                Ok(Answer::Done(step, status)) => (step, status),
+                Err(_) => return,
+            };
+            let ok = status.condition == Condition::Ok;
+            if let Step::Append(number, items) = step
+                && ok
+                && self.taken(number, items, &status, lane).is_err()
+            {
+                return;
+            }
+        }
     }
 
     fn send_all(&mut self, lane: &mut Lane<'_, Step>) -> Result<()> {
@@ -305,6 +330,16 @@ impl<'a> Import<'a> {
                     job.name
                 ));
             }
+            Meaning::Mailbox => {
+                let job = &mut self.jobs[number];
+                let text = format!("{}: the target takes no messages here: {said}", job.name);
+                job.todo.clear();
+                job.failed = Some(text.clone());
+                if self.settings.ignore_errors {
+                    return Ok(());
+                }
+                return Err(anyhow!(text));
+            }
             Meaning::Message | Meaning::Flags => {}
         }
         if items.len() > 1 {
@@ -414,72 +449,5 @@ impl<'a> Import<'a> {
             return Ok(());
         }
         Err(anyhow!(text))
-    }
-}
-
-/// What a refusal of an APPEND is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Meaning {
-    /// The server or the connection: later it may go.
-    Wait(Kind),
-    /// The account is full.
-    Quota,
-    /// Flags or keywords.
-    Flags,
-    /// This message.
-    Message,
-}
-
-fn meaning(status: &Status) -> Meaning {
-    let code = status
-        .code
-        .as_deref()
-        .unwrap_or_default()
-        .to_ascii_uppercase();
-    let text = status.text.to_ascii_lowercase();
-    if code.starts_with("OVERQUOTA") || text.contains("quota") || text.contains("mailbox is full") {
-        return Meaning::Quota;
-    }
-    let kind = retry::classify(status.code.as_deref(), &status.text, Kind::Refused);
-    if !matches!(kind, Kind::Refused | Kind::Authentication) {
-        return Meaning::Wait(kind);
-    }
-    if text.contains("flag") || text.contains("keyword") {
-        return Meaning::Flags;
-    }
-    Meaning::Message
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn refusals_are_told_apart() {
-        let meaning = |code: Option<&str>, text: &str| {
-            meaning(&Status {
-                condition: Condition::No,
-                code: code.map(str::to_owned),
-                text: text.to_owned(),
-            })
-        };
-        assert_eq!(meaning(Some("OVERQUOTA"), "full"), Meaning::Quota);
-        assert_eq!(
-            meaning(None, "Quota exceeded (mailbox for user is full)"),
-            Meaning::Quota
-        );
-        assert_eq!(meaning(Some("TOOBIG"), "too large"), Meaning::Message);
-        assert_eq!(
-            meaning(None, "Message contains bare newlines"),
-            Meaning::Message
-        );
-        assert_eq!(
-            meaning(None, "Invalid system flag \\$NOTJUNK"),
-            Meaning::Flags
-        );
-        assert_eq!(
-            meaning(Some("UNAVAILABLE"), "later"),
-            Meaning::Wait(Kind::Transient)
-        );
     }
 }

@@ -3,6 +3,7 @@
 mod account;
 mod job;
 mod lane;
+mod refusal;
 mod repair;
 mod source;
 mod target;
