@@ -55,6 +55,8 @@ pub struct Job {
     pub exists: bool,
     /// Its parents that the target does not have.
     pub parents: Vec<Vec<u8>>,
+    /// Those that must be made before it, as the target does not make them itself.
+    pub first: Vec<Vec<u8>>,
     /// The target has it subscribed.
     pub is_subscribed: bool,
     /// UIDVALIDITY on the target.
@@ -193,6 +195,7 @@ pub fn read_all(archive: &AccountArchive, settings: &Settings) -> Result<Vec<Job
             why: String::new(),
             exists: false,
             parents: Vec::new(),
+            first: Vec::new(),
             is_subscribed: false,
             to_uidvalidity: 0,
             to_messages: None,

@@ -57,6 +57,12 @@ pub fn prepare(
         numbers.clear();
         for (number, words) in refused {
             let job = &mut jobs[number];
+            if !job.parents.is_empty() {
+                // Servers should make superior names themselves (RFC 3501 section 6.3.3); this one does not.
+                job.first = std::mem::take(&mut job.parents);
+                numbers.push(number);
+                continue;
+            }
             job.attempts += 1;
             let learnt = mapping::learnt_prefix(&words)
                 .filter(|prefix| !job.to.starts_with(prefix.as_str()))
@@ -84,7 +90,7 @@ pub fn prepare(
                     job.tried.push(name.clone());
                     job.wire = mapping::encode_utf7(&name);
                     job.to = name;
-                    job.parents.clear();
+                    job.first.clear();
                     numbers.push(number);
                 }
                 None => job.failed = Some(format!("cannot be made on the target: {words}")),
@@ -109,7 +115,7 @@ fn attempt(
         let job = &jobs[number];
         let name = |verb: &str, wire: &[u8]| Command::new(verb).mailbox(wire, lane.capabilities());
         if !job.exists {
-            for parent in &job.parents {
+            for parent in &job.first {
                 queue.push((name("CREATE", parent)?, Step::Other));
             }
             queue.push((name("CREATE", &job.wire)?, Step::Create(number)));
