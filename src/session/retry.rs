@@ -6,7 +6,10 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use tracing::warn;
+
 use crate::secret::Secret;
+use crate::stop::Stop;
 
 /// What can be done about a [`SessionError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,6 +211,34 @@ impl Backoff {
         }
         let base = Duration::from_millis(500) * 2_u32.pow((self.failures - 1).min(7));
         Some(base.min(Self::LONGEST).mul_f64(jitter()))
+    }
+}
+
+/// Makes connections until one ends well: waits and tries again where that may help.
+///
+/// # Errors
+/// The last connection's; [`Kind::Stopped`] when the run is asked to stop while it waits.
+pub fn keep_trying(
+    stop: &Stop,
+    mut connection: impl FnMut(&mut Backoff) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut backoff = Backoff::default();
+    loop {
+        let Err(error) = connection(&mut backoff) else {
+            return Ok(());
+        };
+        let session_error = error.downcast_ref::<SessionError>();
+        let Some(wait) = session_error.and_then(|error| backoff.next_wait(error)) else {
+            return Err(error);
+        };
+        warn!(
+            error = format!("{error:#}"),
+            wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            "trying again on a new connection"
+        );
+        if stop.sleep(wait) {
+            return Err(SessionError::stopped().into());
+        }
     }
 }
 

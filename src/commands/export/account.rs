@@ -21,7 +21,7 @@ use crate::report::{AccountReport, Counts, FailedMessageReport, MailboxReport, S
 use crate::secret::Secret;
 use crate::session::connect::{self, Login};
 use crate::session::list::{self, Listing};
-use crate::session::retry::{Backoff, SessionError, is_stopped};
+use crate::session::retry::{Backoff, SessionError, is_stopped, keep_trying};
 use crate::session::wire::Peer;
 use crate::settings::Settings;
 use crate::stop::Stop;
@@ -84,28 +84,10 @@ impl Export<'_> {
             let store = Store::new(archive, state, syncer, settings.min_free_bytes)?;
             self.store = Some(store);
         }
-        let mut backoff = Backoff::default();
-        loop {
-            let error = match self.connection(&password, &mut backoff) {
-                Ok(()) => return Ok(()),
-                Err(error) => error,
-            };
-            let Some(session_error) = error.downcast_ref::<SessionError>() else {
-                return Err(error);
-            };
-            let Some(wait) = backoff.next_wait(session_error) else {
-                return Err(error);
-            };
-            warn!(
-                error = format!("{error:#}"),
-                wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-                "the connection is lost, trying again"
-            );
-            if self.run.stop.sleep(wait) {
-                return Err(SessionError::stopped().into());
-            }
+        keep_trying(self.run.stop, |backoff| {
             self.jobs.iter_mut().for_each(Job::rewind);
-        }
+            self.connection(&password, backoff)
+        })
     }
 
     /// One connection, from login to logout.

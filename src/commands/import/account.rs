@@ -24,7 +24,7 @@ use crate::session::Session;
 use crate::session::channel::Channel;
 use crate::session::connect::{self, Login};
 use crate::session::list::{self, Listing};
-use crate::session::retry::{Backoff, SessionError, is_stopped};
+use crate::session::retry::{Backoff, SessionError, is_stopped, keep_trying};
 use crate::session::wire::Peer;
 use crate::settings::Settings;
 use crate::stop::Stop;
@@ -89,27 +89,9 @@ impl Importing<'_> {
         self.jobs = job::read_all(&archive, settings)?;
         self.archive = Some(archive);
         self.leave_out_views()?;
-        let mut backoff = Backoff::default();
-        loop {
-            let error = match self.connection(&password, &mut journal, &mut backoff) {
-                Ok(()) => return Ok(()),
-                Err(error) => error,
-            };
-            let Some(session_error) = error.downcast_ref::<SessionError>() else {
-                return Err(error);
-            };
-            let Some(wait) = backoff.next_wait(session_error) else {
-                return Err(error);
-            };
-            warn!(
-                error = format!("{error:#}"),
-                wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-                "the connection is lost, trying again"
-            );
-            if self.run.stop.sleep(wait) {
-                return Err(SessionError::stopped().into());
-            }
-        }
+        keep_trying(self.run.stop, |backoff| {
+            self.connection(&password, &mut journal, backoff)
+        })
     }
 
     fn open_archive(&self) -> Result<AccountArchive> {
@@ -142,6 +124,10 @@ impl Importing<'_> {
                 }
                 "the archive is not complete; what there is is imported".to_owned()
             }
+            None if archive.mailboxes().next().is_none() => bail!(
+                "the archive in {} is empty: the account was never exported",
+                archive.dir().display()
+            ),
             None => "the archive has no export-state.json, as those of the original tool: nothing says whether it is complete".to_owned(),
         };
         warn!("{text}");

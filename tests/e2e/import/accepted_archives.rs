@@ -111,6 +111,17 @@ fn an_incomplete_archive_needs_leave() {
 }
 
 #[test]
+fn an_account_whose_export_never_began_is_no_empty_account() {
+    let server = inbox().start();
+    let program = Program::new();
+    // What an export leaves that could not even connect.
+    fs::create_dir_all(program.path("exported").join(super::ANNA)).expect("create");
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(1).says("was never exported");
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
 fn unfinished_messages_are_passed_over_and_said() {
     let server = inbox().start();
     let program = Program::new();
