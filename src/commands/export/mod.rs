@@ -12,12 +12,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use tracing::info;
 
-use crate::accounts;
 use crate::archive::account::create_root;
 use crate::archive::sync::Syncer;
 use crate::config::template;
 use crate::progress::Progress;
-use crate::report::{Report, Status};
+use crate::report::Report;
 use crate::session::wire::Peer;
 use crate::settings::Settings;
 use crate::stop::Stop;
@@ -42,23 +41,9 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
         stop,
         syncer,
     };
-    progress.start(settings.config.accounts.len() as u64, settings.quiet);
-    report.accounts = accounts::run(
-        &settings.config.accounts,
-        settings.workers,
-        settings.ignore_errors,
-        stop,
-        |account| account::export(&run, account, progress.account(&account.email)),
-    )?;
-    let nothing_matched = report
-        .accounts
-        .iter()
-        .all(|account| account.status == Status::Complete && account.counts.mailboxes == 0);
-    if nothing_matched {
-        bail!(
-            "no mailbox of any account matches --folder and --exclude-folder: nothing was exported"
-        );
-    }
+    report.accounts = super::each_account(settings, stop, progress, |account, progress| {
+        account::export(&run, account, progress)
+    })?;
     if !settings.dry_run
         && let Some(path) = template::write(&settings.config)?
     {

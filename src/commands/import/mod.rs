@@ -10,9 +10,8 @@ mod target;
 
 use anyhow::{Result, bail};
 
-use crate::accounts;
 use crate::progress::Progress;
-use crate::report::{Report, Status};
+use crate::report::Report;
 use crate::session::wire::Peer;
 use crate::settings::Settings;
 use crate::stop::Stop;
@@ -34,22 +33,8 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
         peer: Peer::new(&settings.config.server, settings.timeout)?,
         stop,
     };
-    progress.start(settings.config.accounts.len() as u64, settings.quiet);
-    report.accounts = accounts::run(
-        &settings.config.accounts,
-        settings.workers,
-        settings.ignore_errors,
-        stop,
-        |account| account::import(&run, account, progress.account(&account.email)),
-    )?;
-    let nothing_matched = report
-        .accounts
-        .iter()
-        .all(|account| account.status == Status::Complete && account.counts.mailboxes == 0);
-    if nothing_matched {
-        bail!(
-            "no mailbox of any account matches --folder and --exclude-folder: nothing was imported"
-        );
-    }
+    report.accounts = super::each_account(settings, stop, progress, |account, progress| {
+        account::import(&run, account, progress)
+    })?;
     Ok(report)
 }
