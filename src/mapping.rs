@@ -1,4 +1,8 @@
 //! Where each mailbox of an archive goes on a target server. Pure: two lists in, a plan out.
+//!
+//! The plan is made anew on each connection, also when the target has what an earlier one made: it must then be the
+//! same, or all mail is appended a second time. So nothing here goes by the order in which the target lists, and a
+//! mailbox that an earlier run may have made for one source is not taken for another.
 
 mod special_use;
 
@@ -107,237 +111,478 @@ pub fn plan(
     target: &Target,
     folder_map: &BTreeMap<String, String>,
 ) -> Vec<Mapped> {
-    let mut planner = Planner {
-        sources,
-        target,
-        strip: common_prefix(sources),
-        uses: HashMap::new(),
-        names: HashSet::new(),
-        folded: HashSet::new(),
-    };
-    planner.assign_uses(folder_map);
-    // What is fixed comes first, so that nothing else takes its name.
-    let mut plans: Vec<Option<Mapped>> = vec![None; sources.len()];
-    for (number, source) in sources.iter().enumerate() {
-        let fixed = if let Some(to) = folder_map.get(&source.name) {
-            Some((to.clone(), vec![Why::Configured]))
-        } else if is_inbox(&source.name) {
-            Some(("INBOX".to_owned(), vec![Why::Same]))
-        } else {
-            planner.uses.get(&number).cloned()
-        };
-        if let Some((name, why)) = fixed {
-            plans[number] = Some(planner.settle(number, name, why));
-        }
+    // At first without special uses: so it is known where each mailbox would go, or went when an earlier run had none.
+    let mut ordinary = Planner::new(sources, target, folder_map);
+    let plans = ordinary.settle(Vec::new());
+    let own = plans
+        .iter()
+        .map(|plan| ordinary.own(plan))
+        .collect::<Vec<_>>();
+    let mut planner = Planner::new(sources, target, folder_map);
+    for (path, name) in ordinary.places {
+        planner.claim(name, Some(path));
     }
-    for (number, plan) in plans.iter_mut().enumerate() {
-        if plan.is_none() {
-            let (name, why) = planner.natural(number);
-            let (name, why) = planner.unique(name, why);
-            *plan = Some(planner.settle(number, name, why));
-        }
-    }
-    plans.into_iter().flatten().collect()
+    let uses = planner.special_uses(&own);
+    planner.settle(uses)
 }
+
+/// Levels of a name. The first is `INBOX` for what is below INBOX, and empty for all that stands beside it.
+type Path = Vec<String>;
 
 struct Planner<'a> {
     sources: &'a [Source],
     target: &'a Target,
+    folder_map: &'a BTreeMap<String, String>,
     /// What every source but INBOX begins with.
     strip: String,
-    /// Sources with a special use that the target has a mailbox for.
-    uses: HashMap<usize, (String, Vec<Why>)>,
-    /// Names given away.
+    /// Of each source.
+    paths: Vec<Path>,
+    /// What the target has, by exact name.
+    present: HashMap<&'a str, &'a Present>,
+    /// The same, folded: the first in alphabetical order.
+    twins: HashMap<String, &'a Present>,
+    /// For which sources and parents of sources a mailbox of this folded name may be made; `None` is `folder_map`.
+    claims: HashMap<String, Vec<(String, Option<Path>)>>,
+    /// Where sources and their parents went.
+    places: HashMap<Path, String>,
+    /// Names given away, other than by `folder_map`.
     names: HashSet<String>,
-    /// The same, folded.
-    folded: HashSet<String>,
+    /// All names given away, by their folded forms.
+    folded: HashMap<String, String>,
+    /// Names of parents that are no sources, the same way.
+    mere_parents: HashMap<String, String>,
 }
 
-impl Planner<'_> {
-    /// Pairs mailboxes of the same use, by attribute before by name.
-    fn assign_uses(&mut self, folder_map: &BTreeMap<String, String>) {
+impl<'a> Planner<'a> {
+    fn new(
+        sources: &'a [Source],
+        target: &'a Target,
+        folder_map: &'a BTreeMap<String, String>,
+    ) -> Self {
+        let mut sorted: Vec<&Present> = target.present.iter().collect();
+        sorted.sort_by(|a, b| b.name.cmp(&a.name));
+        let strip = common_prefix(sources);
+        let mut planner = Self {
+            sources,
+            target,
+            folder_map,
+            paths: sources.iter().map(|source| path(source, &strip)).collect(),
+            strip,
+            present: sorted
+                .iter()
+                .map(|there| (there.name.as_str(), *there))
+                .collect(),
+            twins: sorted
+                .iter()
+                .map(|there| (folded(&there.name), *there))
+                .collect(),
+            claims: HashMap::new(),
+            places: HashMap::new(),
+            names: HashSet::from(["INBOX".to_owned()]),
+            folded: HashMap::from([(folded("INBOX"), "INBOX".to_owned())]),
+            mere_parents: HashMap::new(),
+        };
+        for (source, path) in sources.iter().zip(planner.paths.clone()) {
+            if let Some(to) = folder_map.get(&source.name) {
+                for made in planner.levels_above(to) {
+                    planner.claim(made.to_owned(), None);
+                }
+                planner.claim(to.clone(), None);
+                planner.folded.insert(folded(to), to.clone());
+                continue;
+            }
+            for depth in 2..=path.len() {
+                let name = planner.in_targets_form(&path[..depth]);
+                planner.claim(name, Some(path[..depth].to_vec()));
+            }
+        }
+        planner
+    }
+
+    /// All names, those of special uses being given.
+    fn settle(&mut self, uses: Vec<(usize, String, Why)>) -> Vec<Mapped> {
+        let mut plans: Vec<Option<Mapped>> = vec![None; self.sources.len()];
+        // What is fixed comes first, so that nothing else takes its name.
+        for (number, source) in self.sources.iter().enumerate() {
+            let (name, why) = if let Some(to) = self.folder_map.get(&source.name) {
+                (to.as_str(), Why::Configured)
+            } else if is_inbox(&source.name) {
+                ("INBOX", Why::Same)
+            } else {
+                continue;
+            };
+            let name = if is_inbox(name) { "INBOX" } else { name };
+            plans[number] = Some(self.mapped(number, name.to_owned(), vec![why]));
+        }
+        for (number, name, why) in uses {
+            self.take(number, &name);
+            plans[number] = Some(self.mapped(number, name, vec![why]));
+        }
+        // Parents before children, as those follow. Of one depth, those whose very name the target has come first.
+        let mut depths: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for number in (0..self.sources.len()).filter(|number| plans[*number].is_none()) {
+            let depth = self.paths[number].len();
+            depths.entry(depth).or_default().push(number);
+        }
+        for numbers in depths.into_values() {
+            let mut level = Vec::new();
+            for number in numbers {
+                let path = self.paths[number].clone();
+                level.push((number, self.below_parent(&path)));
+            }
+            let mut seen = HashSet::new();
+            level.sort_by_cached_key(|(_, name)| {
+                let is_there = self.present(name).is_some() && !self.names.contains(name);
+                !(is_there && seen.insert(name.clone()))
+            });
+            for (number, wanted) in level {
+                let mut why = self.reasons(number, &wanted);
+                let name = self.unique(number, &wanted);
+                if name != wanted {
+                    why.retain(|why| *why != Why::Same);
+                    why.push(Why::Collision);
+                }
+                self.take(number, &name);
+                plans[number] = Some(self.mapped(number, name, why));
+            }
+        }
+        plans.into_iter().flatten().collect()
+    }
+
+    fn claim(&mut self, name: String, by: Option<Path>) {
+        self.claims
+            .entry(folded(&name))
+            .or_default()
+            .push((name, by));
+    }
+
+    /// What the target has by exactly this name.
+    fn present(&self, name: &str) -> Option<&'a Present> {
+        self.present.get(name).copied()
+    }
+
+    /// Names as this, but for case, of which mailboxes may be made for others than this source and those below it.
+    fn claimed(&self, name: &str, number: usize) -> impl Iterator<Item = &str> {
+        let own = &self.paths[number];
+        let claims = self.claims.get(&folded(name)).into_iter().flatten();
+        claims
+            .filter(|(_, by)| by.as_ref().is_none_or(|path| !path.starts_with(own)))
+            .map(|(name, _)| name.as_str())
+    }
+
+    fn is_claimed(&self, name: &str, number: usize) -> bool {
+        self.claimed(name, number).next().is_some()
+    }
+
+    /// The mailbox of the target that is this source's already, unless it was made for another.
+    fn own(&self, plan: &Mapped) -> Option<&'a Present> {
+        let mut claimed = self.claimed(&plan.name, plan.source);
+        let is_anothers = claimed.any(|name| name == plan.name);
+        self.present(&plan.name).filter(|_| !is_anothers)
+    }
+
+    /// Pairs mailboxes of the same use, by attribute before by name; each use goes to one source at most.
+    fn special_uses(&self, own: &[Option<&'a Present>]) -> Vec<(usize, String, Why)> {
+        let free: Vec<usize> = (0..self.sources.len())
+            .filter(|number| {
+                let name = &self.sources[*number].name;
+                !self.folder_map.contains_key(name) && !is_inbox(name)
+            })
+            .collect();
         let by_attribute = |number: &usize| Use::of_attributes(&self.sources[*number].attributes);
-        let by_name = |number: &usize| {
-            let source = &self.sources[*number];
-            let plain = source
-                .name
-                .strip_prefix(&self.strip)
-                .unwrap_or(&source.name);
-            Use::of_attributes(&source.attributes).or_else(|| Use::of_name(plain))
-        };
-        let free = |number: &usize| {
-            let name = &self.sources[*number].name;
-            !folder_map.contains_key(name) && !is_inbox(name)
-        };
-        let mut given: HashMap<Use, usize> = HashMap::new();
-        for number in (0..self.sources.len()).filter(free) {
-            if let Some(found) = by_attribute(&number) {
-                given.entry(found).or_insert(number);
-            }
-        }
-        for number in (0..self.sources.len()).filter(free) {
+        let by_name = |number: &usize| match self.paths[*number].split_first() {
             // One of two with the same attribute keeps its own name.
-            if by_attribute(&number).is_none()
-                && let Some(found) = by_name(&number)
-            {
-                given.entry(found).or_insert(number);
+            Some((root, levels)) if root.is_empty() && by_attribute(number).is_none() => {
+                Use::of_levels(levels).map(|(found, _)| found)
+            }
+            _ => None,
+        };
+        let (mut pairs, mut taken) = (Vec::new(), HashSet::new());
+        for wanted in Use::ALL {
+            let first = free
+                .iter()
+                .find(|number| by_attribute(number) == Some(wanted));
+            let first =
+                first.or_else(|| free.iter().find(|number| by_name(number) == Some(wanted)));
+            if let Some(&number) = first {
+                let there = self.same_use(number, wanted, own, &taken);
+                taken.extend(there.map(|(there, _)| there.name.as_str()));
+                pairs.extend(there.map(|(there, why)| (number, there.name.clone(), why)));
             }
         }
-        for (found, number) in given {
-            let wanted = |there: &&Present| Use::of_attributes(&there.attributes) == Some(found);
-            let named = |there: &&Present| {
-                let plain = there.name.strip_prefix(&self.target.prefix);
-                Use::of_attributes(&there.attributes).is_none()
-                    && Use::of_name(plain.unwrap_or(&there.name)) == Some(found)
+        pairs
+    }
+
+    /// The target's mailbox for a source of this use; `None` when the source keeps its own name.
+    fn same_use(
+        &self,
+        number: usize,
+        wanted: Use,
+        owns: &[Option<&'a Present>],
+        taken: &HashSet<&str>,
+    ) -> Option<(&'a Present, Why)> {
+        let usable =
+            |there: &&Present| is_selectable(there) && !taken.contains(there.name.as_str());
+        let has_attribute = Use::of_attributes(&self.sources[number].attributes).is_some();
+        let mut found = Vec::new();
+        for there in self.target.present.iter().filter(usable) {
+            let of_attribute = Use::of_attributes(&there.attributes);
+            let plain = there.name.strip_prefix(&self.target.prefix);
+            let levels: Vec<&str> = match self.target.delimiter {
+                Some(delimiter) => plain.unwrap_or(&there.name).split(delimiter).collect(),
+                None => vec![plain.unwrap_or(&there.name)],
             };
-            let has_attribute = by_attribute(&number).is_some();
-            let (there, why) = match self.target.present.iter().find(wanted) {
-                Some(there) if has_attribute => (there, Why::SpecialUse),
-                Some(there) => (there, Why::WellKnownName),
-                None => match self.target.present.iter().find(named) {
-                    Some(there) => (there, Why::WellKnownName),
-                    None => continue,
-                },
+            let of_name = Use::of_levels(&levels);
+            let rank = of_name
+                .filter(|(found, _)| *found == wanted)
+                .map(|(_, rank)| rank);
+            let by_name = of_attribute.is_none() && rank.is_some();
+            if (of_attribute == Some(wanted) || by_name) && !is_inbox(&there.name) {
+                let order = (
+                    by_name,
+                    rank.unwrap_or(usize::MAX),
+                    levels.len(),
+                    &there.name,
+                );
+                found.push((order, there));
+            }
+        }
+        found.sort_by_key(|(order, _)| *order);
+        let own = owns[number].filter(usable);
+        let is_own = |there: &Present| own.is_some_and(|own| own.name == there.name);
+        let pick = |by_name: bool, claimed: bool| {
+            let mut candidates = found.iter().filter(|(order, there)| {
+                order.0 == by_name && self.is_claimed(&there.name, number) == claimed
+            });
+            candidates.next().map(|(_, there)| *there)
+        };
+        let mut same = found
+            .iter()
+            .filter(|(order, there)| !order.0 && is_own(there));
+        let best = same
+            .next()
+            .map(|(_, there)| *there)
+            .or_else(|| pick(false, false));
+        let best = best.or(own).or_else(|| pick(true, false));
+        // A name is reason enough to take a free mailbox, not to take one from a source that has the very name.
+        // If that was done before, the other one was numbered, or has a name of its own by now.
+        let anothers = || {
+            let numbered = |name: &str| {
+                (2..5).any(|count| {
+                    self.twins
+                        .contains_key(&folded(&format!("{name} ({count})")))
+                })
             };
-            self.uses.insert(number, (there.name.clone(), vec![why]));
+            let is_own = |name: &str| owns.iter().flatten().any(|own| own.name == name);
+            let mut all: Vec<_> = found
+                .iter()
+                .map(|(order, there)| (order.0, *there))
+                .collect();
+            all.sort_by_key(|(by_name, there)| {
+                (!numbered(&there.name), is_own(&there.name), *by_name)
+            });
+            all.first().map(|(_, there)| *there)
+        };
+        let there = best.or_else(|| anothers().filter(|_| has_attribute))?;
+        let both = has_attribute && Use::of_attributes(&there.attributes) == Some(wanted);
+        let why = match both {
+            true => Why::SpecialUse,
+            false if is_own(there) && there.name == self.sources[number].name => Why::Same,
+            false => Why::WellKnownName,
+        };
+        Some((there, why))
+    }
+
+    /// A path as the target writes it, were there nothing else.
+    fn in_targets_form(&self, path: &[String]) -> String {
+        match path {
+            [] => String::new(),
+            [root] => root.clone(),
+            [root, level] if root.is_empty() => {
+                format!("{}{}", self.target.prefix, self.level(level))
+            }
+            [above @ .., level] => self.join(&self.in_targets_form(above), level),
         }
     }
 
-    /// The source's own name in the target's form, below the place of its parent where that has another.
-    fn natural(&self, number: usize) -> (String, Vec<Why>) {
-        let source = &self.sources[number];
-        let plain = source
-            .name
-            .strip_prefix(&self.strip)
-            .unwrap_or(&source.name);
-        let mut why = Vec::new();
-        let mut levels: Vec<&str> = match source.delimiter {
-            Some(delimiter) => plain.split(delimiter).collect(),
-            None => vec![plain],
+    /// The same, below the place to which the parent went.
+    fn below_parent(&mut self, path: &[String]) -> String {
+        let below = path.split_last().filter(|(_, above)| above.len() > 1);
+        let Some((last, above)) = below else {
+            return self.in_targets_form(path);
         };
-        let mut root = None;
-        for depth in (1..levels.len()).rev() {
-            let above =
-                levels[..depth].join(&source.delimiter.map(String::from).unwrap_or_default());
-            let parent = self.sources.iter().position(|other| {
-                other.name.strip_prefix(&self.strip).unwrap_or(&other.name) == above
-            });
-            if let Some((name, _)) = parent.and_then(|parent| self.uses.get(&parent)) {
-                root = Some(name.clone());
-                why.push(Why::Parent);
-                levels.drain(..depth);
-                break;
-            }
+        if let Some(parent) = self.places.get(above) {
+            return self.join(parent, last);
         }
-        let depth = levels.len();
+        // No source: it holds no messages, so one that differs only in case will do.
+        let wanted = self.below_parent(above);
+        let form = folded(&wanted);
+        let parent = if self.present(&wanted).is_some() {
+            wanted
+        } else if let Some(given) = self.folded.get(&form) {
+            given.clone()
+        } else if let Some(twin) = self.twins.get(&form) {
+            twin.name.clone()
+        } else {
+            self.mere_parents.entry(form).or_insert(wanted).clone()
+        };
+        self.places.insert(above.to_vec(), parent.clone());
+        self.join(&parent, last)
+    }
+
+    fn join(&self, parent: &str, level: &str) -> String {
+        let level = self.level(level);
+        let Some(delimiter) = self.target.delimiter else {
+            return format!("{parent}%2F{level}");
+        };
+        let below = format!("{parent}{delimiter}");
+        let childless = self.present(parent).is_some_and(|there| {
+            has_attribute(there, "\\NoInferiors")
+                && !self
+                    .target
+                    .present
+                    .iter()
+                    .any(|there| there.name.starts_with(&below))
+        });
+        match childless {
+            true if is_inbox(parent) => {
+                format!(
+                    "{}{parent}%{:02X}{level}",
+                    self.target.prefix,
+                    u32::from(delimiter)
+                )
+            }
+            true => format!("{parent}%{:02X}{level}", u32::from(delimiter)),
+            false => format!("{below}{level}"),
+        }
+    }
+
+    /// A level without what cannot stand in one there.
+    fn level(&self, level: &str) -> String {
         let delimiter = self.target.delimiter;
-        let encoded: Vec<String> = levels
-            .iter()
-            .map(|level| encoded(level, |c| c.is_control() || Some(c) == delimiter))
-            .collect();
-        if levels
-            .iter()
-            .zip(&encoded)
-            .any(|(level, encoded)| level != encoded)
-        {
+        let forbidden =
+            |_: Option<char>, c: char, _: Option<char>| c.is_control() || Some(c) == delimiter;
+        // Where there are no levels, `%2F` stands between them.
+        escaped(level, '%', forbidden, |c| {
+            c.is_control() || c == delimiter.unwrap_or('/')
+        })
+    }
+
+    fn reasons(&self, number: usize, name: &str) -> Vec<Why> {
+        let (source, path) = (&self.sources[number], &self.paths[number]);
+        if name == source.name {
+            return vec![Why::Same];
+        }
+        let mut why = Vec::new();
+        let moved = name != self.in_targets_form(path);
+        if moved {
+            why.push(Why::Parent);
+        }
+        if path.iter().any(|level| self.level(level) != *level) {
             why.push(Why::Sanitised);
         }
-        let separator = delimiter.map_or_else(|| "%2F".to_owned(), String::from);
-        let joined = encoded.join(&separator);
-        let name = match root {
-            Some(root) => format!("{root}{separator}{joined}"),
-            None if is_inbox(levels[0]) && depth > 1 => {
-                format!("INBOX{}", &joined[levels[0].len()..])
-            }
-            None => format!("{}{joined}", self.target.prefix),
-        };
-        if self.strip != self.target.prefix && why.is_empty() {
+        if !moved && path[0].is_empty() && self.strip != self.target.prefix {
             why.push(Why::Prefix);
         }
-        if depth > 1 && source.delimiter != delimiter {
+        if path.len() > 2 && source.delimiter != self.target.delimiter {
             why.push(Why::Delimiter);
         }
-        if name == source.name {
-            why = vec![Why::Same];
+        if why.is_empty() {
+            why.push(if path.len() > 1 && path[0] == "INBOX" {
+                Why::Delimiter
+            } else {
+                Why::Same
+            });
         }
-        (name, why)
+        why
     }
 
     /// A name that no other source has, nor one that differs only in case or composition.
-    fn unique(&self, name: String, mut why: Vec<Why>) -> (String, Vec<Why>) {
-        let on_target = |name: &str| self.target.present.iter().any(|there| there.name == name);
+    fn unique(&self, number: usize, wanted: &str) -> String {
+        let there = |name: &str| self.present(name).is_some();
+        let configured = |name: &str| self.folder_map.values().any(|to| to == name);
         let free = |name: &str| {
-            !self.names.contains(name) && (on_target(name) || !self.folded.contains(&folded(name)))
+            // What `folder_map` sends to the name of another source is meant to be joined with it.
+            let alone = there(name) || configured(name) || !self.folded.contains_key(&folded(name));
+            alone && !self.names.contains(name)
         };
-        if free(&name) {
-            return (name, why);
+        if free(wanted) {
+            let twin = self.twins.get(&folded(wanted)).filter(|_| !there(wanted));
+            let twin = twin.filter(|twin| !self.names.contains(&twin.name));
+            return twin.map_or_else(|| wanted.to_owned(), |twin| twin.name.clone());
         }
-        why.push(Why::Collision);
-        let mut number = 2_u32;
-        loop {
-            let other = format!("{name} ({number})");
-            if free(&other) {
-                return (other, why);
-            }
-            number += 1;
-        }
+        let numbered = (2_u64..).map(|count| format!("{wanted} ({count})"));
+        let mut others = numbered.filter(|name| free(name) && !self.is_claimed(name, number));
+        // Sources are finite, so one is free.
+        others.next().unwrap_or_else(|| wanted.to_owned())
     }
 
-    fn settle(&mut self, source: usize, name: String, mut why: Vec<Why>) -> Mapped {
-        let exact = self.target.present.iter().find(|there| there.name == name);
-        let there = exact.or_else(|| {
-            let twin = folded(&name);
-            let mut twins = self
-                .target
-                .present
-                .iter()
-                .filter(|there| folded(&there.name) == twin);
-            twins
-                .next()
-                .filter(|there| !self.names.contains(&there.name))
-        });
-        if there.is_some_and(|there| there.name != name) {
-            why.push(Why::Collision);
-        }
-        let wire = there.map_or_else(|| encode_utf7(&name), |there| there.wire.clone());
-        let name = there.map_or(name, |there| there.name.clone());
-        self.names.insert(name.clone());
-        self.folded.insert(folded(&name));
-        let parents = match there {
-            Some(_) => Vec::new(),
-            None => self.parents(&name),
+    fn take(&mut self, number: usize, name: &str) {
+        self.names.insert(name.to_owned());
+        self.folded.insert(folded(name), name.to_owned());
+        self.places
+            .entry(self.paths[number].clone())
+            .or_insert_with(|| name.to_owned());
+    }
+
+    fn mapped(&self, source: usize, name: String, why: Vec<Why>) -> Mapped {
+        let there = self.present(&name);
+        let above = if there.is_some() {
+            Vec::new()
+        } else {
+            self.levels_above(&name)
         };
+        let absent = above
+            .into_iter()
+            .filter(|above| self.present(above).is_none());
         Mapped {
             source,
-            exists: there.is_some(),
+            parents: absent.map(str::to_owned).collect(),
+            wire: there.map_or_else(|| encode_utf7(&name), |there| there.wire.clone()),
+            // One that cannot be selected becomes a mailbox by CREATE (RFC 3501 section 6.3.3).
+            exists: there.is_some_and(is_selectable),
             name,
-            wire,
             why,
-            parents,
         }
     }
 
-    fn parents(&self, name: &str) -> Vec<String> {
+    /// The levels above a name of the target, outermost first, without those of the namespace.
+    fn levels_above<'n>(&self, name: &'n str) -> Vec<&'n str> {
         let Some(delimiter) = self.target.delimiter else {
             return Vec::new();
         };
         let ends = name.match_indices(delimiter).map(|(at, _)| &name[..at]);
         ends.filter(|above| {
             !above.is_empty()
+                && !above.ends_with(delimiter)
                 && !is_inbox(above)
                 && !self
                     .target
                     .prefix
                     .starts_with(&format!("{above}{delimiter}"))
-                && !self
-                    .target
-                    .present
-                    .iter()
-                    .any(|there| there.name == **above)
         })
-        .map(str::to_owned)
         .collect()
     }
+}
+
+fn path(source: &Source, strip: &str) -> Path {
+    let plain = source
+        .name
+        .get(strip.len()..)
+        .filter(|plain| !plain.is_empty());
+    let plain = plain
+        .filter(|_| !is_inbox(&source.name))
+        .unwrap_or(&source.name);
+    let mut levels: Path = match source.delimiter {
+        Some(delimiter) => plain.split(delimiter).map(str::to_owned).collect(),
+        None => vec![plain.to_owned()],
+    };
+    if is_inbox(&levels[0]) && (strip.is_empty() || is_inbox(&source.name)) {
+        "INBOX".clone_into(&mut levels[0]);
+    } else {
+        levels.insert(0, String::new());
+    }
+    levels
 }
 
 /// `INBOX` and the delimiter, where all mailboxes but INBOX are below it.
@@ -346,15 +591,18 @@ fn common_prefix(sources: &[Source]) -> String {
         .iter()
         .filter(|source| !is_inbox(&source.name))
         .peekable();
-    let Some(first) = others.peek() else {
+    let Some(delimiter) = others.peek().and_then(|first| first.delimiter) else {
         return String::new();
     };
-    let prefix = match first.delimiter {
-        Some(delimiter) => format!("INBOX{delimiter}"),
-        None => return String::new(),
+    let is_below = |source: &Source| {
+        let end = source
+            .name
+            .get(5..)
+            .is_some_and(|rest| rest.starts_with(delimiter));
+        end && source.name.get(..5).is_some_and(is_inbox)
     };
-    if others.all(|source| source.name.starts_with(&prefix)) {
-        prefix
+    if others.all(is_below) {
+        format!("INBOX{delimiter}")
     } else {
         String::new()
     }
@@ -364,64 +612,119 @@ fn is_inbox(name: &str) -> bool {
     name.eq_ignore_ascii_case("INBOX")
 }
 
-/// One form for names that differ only in case or in the composition of their characters.
-fn folded(name: &str) -> String {
-    name.nfc().collect::<String>().to_lowercase()
+fn has_attribute(there: &Present, attribute: &str) -> bool {
+    there
+        .attributes
+        .iter()
+        .any(|one| one.eq_ignore_ascii_case(attribute))
 }
 
-/// Percent-encodes what must not be in a level; `%` as well then, so that it can be undone.
-fn encoded(level: &str, forbidden: impl Fn(char) -> bool) -> String {
-    if !level.chars().any(&forbidden) {
-        return level.to_owned();
-    }
+fn is_selectable(there: &Present) -> bool {
+    !has_attribute(there, "\\NoSelect") && !has_attribute(there, "\\NonExistent")
+}
+
+/// One form for names that differ only in case or in the composition of their characters.
+fn folded(name: &str) -> String {
+    name.nfc()
+        .collect::<String>()
+        .to_lowercase()
+        .nfc()
+        .collect()
+}
+
+/// Writes what is `forbidden` (by the characters before and after it) as a mark and two hex digits a byte.
+///
+/// The mark as well, but only where it would read as such an encoding of a character of `emitted`: so it can be undone.
+fn escaped(
+    level: &str,
+    mark: char,
+    forbidden: impl Fn(Option<char>, char, Option<char>) -> bool,
+    emitted: impl Fn(char) -> bool,
+) -> String {
     let mut out = String::new();
-    for character in level.chars() {
-        if character == '%' || forbidden(character) {
-            let mut bytes = [0; 4];
-            for byte in character.encode_utf8(&mut bytes).bytes() {
+    let mut before = None;
+    for (at, c) in level.char_indices() {
+        let rest = &level[at..];
+        let after = rest[c.len_utf8()..].chars().next();
+        if forbidden(before, c, after) || encoded_byte(rest, mark, &emitted).is_some() {
+            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
                 // Writing to a string cannot fail.
-                let _ = write!(out, "%{byte:02X}");
+                let _ = write!(out, "{mark}{byte:02X}");
             }
         } else {
-            out.push(character);
+            out.push(c);
         }
+        before = Some(c);
     }
     out
 }
 
+/// Undoes [`escaped`]; `None` when the bytes are no text.
+fn unescaped(level: &str, mark: char, emitted: impl Fn(char) -> bool) -> Option<String> {
+    let (mut out, mut rest) = (Vec::new(), level);
+    while let Some(c) = rest.chars().next() {
+        let byte = encoded_byte(rest, mark, &emitted);
+        let size = if byte.is_some() { 3 } else { c.len_utf8() };
+        out.extend(byte.as_slice());
+        if byte.is_none() {
+            out.extend(c.encode_utf8(&mut [0; 4]).bytes());
+        }
+        rest = &rest[size..];
+    }
+    String::from_utf8(out).ok()
+}
+
+/// The byte that the first three characters stand for.
+fn encoded_byte(text: &str, mark: char, emitted: impl Fn(char) -> bool) -> Option<u8> {
+    let digits = text.strip_prefix(mark)?.get(..2)?;
+    let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let byte = u8::from_str_radix(digits, 16).ok().filter(|_| is_hex)?;
+    let c = char::from(byte);
+    (!byte.is_ascii() || c == mark || emitted(c)).then_some(byte)
+}
+
 /// The next stricter form of a name that the target refused, by the number of refusals so far; `None` when there is no other.
 ///
-/// Percent-encoded, so it can be undone.
+/// It can be undone: `%` and two hex digits a byte, from the second on `=` instead, as Cyrus refuses `%`. An empty level
+/// becomes the mark alone.
 #[must_use]
 pub fn sanitised(name: &str, delimiter: Option<char>, attempt: u32) -> Option<String> {
-    let separator = delimiter.unwrap_or('\0');
+    let mark = if attempt == 1 { '%' } else { '=' };
     let strict = |c: char| match attempt {
-        1 => "\"\\*%/#~{}".contains(c) || c.is_control(),
+        1 => "\"\\*/#~{}^'!;<>`|?:".contains(c) || c.is_control(),
         2 => c.is_ascii_punctuation() && !"-_".contains(c) || c.is_control(),
         _ => !(c.is_ascii_alphanumeric() || "-_ ".contains(c)),
     };
-    let levels: Vec<String> = name
-        .split(separator)
-        .map(|level| {
-            let blank = |c: char| c == ' ' || c == '.';
-            let level = encoded(level, strict);
-            let (start, end) = (level.starts_with(blank), level.ends_with(blank));
-            let mut inner: Vec<String> = level.chars().map(String::from).collect();
-            let count = inner.len();
-            for at in [start.then_some(0), end.then(|| count - 1)]
-                .into_iter()
-                .flatten()
-            {
-                let byte = inner[at].as_bytes()[0];
-                if inner[at].len() == 1 {
-                    inner[at] = format!("%{byte:02X}");
-                }
-            }
-            inner.concat()
-        })
-        .collect();
-    let other = levels.join(&separator.to_string());
-    (attempt <= 3 && other != name).then_some(other)
+    let blank = |c: char| c == ' ' || c == '.';
+    let forbidden = |before: Option<char>, c: char, after: Option<char>| {
+        let at_an_end = before.is_none_or(|before| before == ' ') || after.is_none();
+        strict(c) && c != mark || blank(c) && at_an_end || Some(c) == delimiter
+    };
+    let level = |level: &str| {
+        // What the plan encoded with the other mark is encoded anew, not twice.
+        let planned = delimiter
+            .filter(|_| attempt > 1)
+            .and_then(|delimiter| unescaped(level, '%', |c| c.is_control() || c == delimiter));
+        let level = planned.as_deref().unwrap_or(level);
+        if level.is_empty() || level.chars().eq([mark]) {
+            let code = if level.is_empty() {
+                String::new()
+            } else {
+                format!("{:02X}", u32::from(mark))
+            };
+            return format!("{mark}{code}");
+        }
+        let emitted = |c| (strict(c) || blank(c)) && (attempt > 1 || Some(c) != delimiter);
+        escaped(level, mark, forbidden, emitted)
+    };
+    let other = match delimiter {
+        Some(delimiter) => {
+            let levels: Vec<String> = name.split(delimiter).map(level).collect();
+            levels.join(&delimiter.to_string())
+        }
+        None => level(name),
+    };
+    ((1..=3).contains(&attempt) && other != name).then_some(other)
 }
 
 /// The prefix that a refusal asks for, as Dovecot's "should probably be prefixed with: INBOX."

@@ -276,7 +276,10 @@ impl Known {
         self.pending.remove(uid);
         self.done.insert(uid);
         match to_uid {
-            Some(to_uid) => self.to_uids.insert(to_uid),
+            Some(to_uid) => {
+                self.to_uids.insert(to_uid);
+                self.blind.remove(uid);
+            }
             None => self.blind.insert(uid),
         }
     }

@@ -24,7 +24,7 @@ use crate::session::Session;
 use crate::session::channel::Channel;
 use crate::session::connect::{self, Login};
 use crate::session::list::{self, Listing};
-use crate::session::retry::{Backoff, SessionError, is_stopped, keep_trying};
+use crate::session::retry::{Backoff, Kind, SessionError, is_stopped, keep_trying};
 use crate::session::wire::Peer;
 use crate::settings::Settings;
 use crate::stop::Stop;
@@ -228,6 +228,10 @@ impl Importing<'_> {
                 backoff.progress();
             }
             outcome?;
+            for job in &mut self.jobs {
+                learn_uids(&mut channel, job, journal)?;
+            }
+            journal.commit()?;
         }
         drop(channel);
         session.logout();
@@ -363,6 +367,42 @@ impl Importing<'_> {
     }
 }
 
+/// Without UIDPLUS: looks which UIDs the target gave to what was appended on this connection.
+///
+/// It helps the next run to tell ours from others; a server that refuses costs nothing else.
+fn learn_uids(channel: &mut Channel, job: &mut Job, journal: &mut Journal) -> Result<()> {
+    let route = job.route();
+    let known = journal.known(&route);
+    let new: Vec<u32> = job
+        .appended
+        .iter()
+        .filter(|uid| known.blind.contains(*uid))
+        .collect();
+    if new.is_empty() || job.to_uidnext == 0 {
+        return Ok(());
+    }
+    let mut there = match Inventory::read(channel, &job.wire, job.to_uidnext, &known.to_uids) {
+        Ok(there) => there,
+        Err(error) if error.kind == Kind::Refused => {
+            warn!(mailbox = job.name, %error, "the UIDs on the target are not known");
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    for uid in new {
+        let identity = source::identity(&job.dir, uid)?;
+        if let Some(to_uid) = identity.and_then(|identity| there.take(&identity)) {
+            let done = Done {
+                uid,
+                sha256: None,
+                to_uid: Some(to_uid),
+            };
+            journal.done(&route, &done)?;
+        }
+    }
+    Ok(())
+}
+
 /// Compares with what the target holds, unless the journal knows it all; fills `todo`.
 fn find_missing(
     channel: &mut Channel,
@@ -378,7 +418,7 @@ fn find_missing(
         job.todo = missing.into();
         return Ok(());
     }
-    let mut there = Inventory::read(channel, &job.wire, &job.known.to_uids)?;
+    let mut there = Inventory::read(channel, &job.wire, 1, &job.known.to_uids)?;
     // Without UIDPLUS nobody knows which messages there are ours: as many as we appended of each identity.
     for uid in job.known.blind.iter() {
         if let Some(identity) = source::identity(&job.dir, uid)? {

@@ -61,6 +61,8 @@ pub struct Job {
     pub is_subscribed: bool,
     /// UIDVALIDITY on the target.
     pub to_uidvalidity: u32,
+    /// UIDNEXT on the target before this connection appended anything; 0 where it does not say.
+    pub to_uidnext: u32,
     /// Messages on the target before this run.
     pub to_messages: Option<u64>,
     /// PERMANENTFLAGS of the target's SELECT.
@@ -198,6 +200,7 @@ pub fn read_all(archive: &AccountArchive, settings: &Settings) -> Result<Vec<Job
             first: Vec::new(),
             is_subscribed: false,
             to_uidvalidity: 0,
+            to_uidnext: 0,
             to_messages: None,
             permanent_flags: None,
             attempts: 0,

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use tracing::{debug, info, warn};
 
 use super::job::Job;
+use crate::archive::uidset::UidSet;
 use crate::mapping;
 use crate::message::{self, IDENTITY_FIELDS, Identity};
 use crate::session::channel::{Answer, Channel, Command, Lane, Order};
@@ -184,6 +185,7 @@ fn check_state(status: &response::Status) -> Result<()> {
 struct Selected {
     exists: u64,
     uidvalidity: u32,
+    uidnext: u32,
     permanent_flags: Option<Vec<String>>,
 }
 
@@ -198,6 +200,9 @@ impl Selected {
         if let Some(value) = status.code_argument("UIDVALIDITY") {
             self.uidvalidity = value.parse().unwrap_or(0);
         }
+        if let Some(value) = status.code_argument("UIDNEXT") {
+            self.uidnext = value.parse().unwrap_or(0);
+        }
         if let Some(flags) = status.code_argument("PERMANENTFLAGS") {
             self.permanent_flags = Some(response::flag_words(flags));
         }
@@ -208,6 +213,7 @@ impl Selected {
         job.is_subscribed |= job.subscribed;
         job.to_uidvalidity = self.uidvalidity;
         job.to_messages = Some(self.exists);
+        job.to_uidnext = self.uidnext;
         job.permanent_flags = self.permanent_flags;
     }
 }
@@ -221,18 +227,14 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Reads it, streaming: 20 bytes a message stay. Messages with the UIDs `but` are left out.
+    /// Reads it from a UID on, streaming: 20 bytes a message stay. Messages with the UIDs `but` are left out.
     ///
     /// # Errors
     /// Those of the connection; [`Kind::Refused`] with the server's words.
-    pub fn read(
-        channel: &mut Channel,
-        wire: &[u8],
-        but: &crate::archive::uidset::UidSet,
-    ) -> Result<Self> {
+    pub fn read(channel: &mut Channel, wire: &[u8], from: u32, but: &UidSet) -> Result<Self> {
         let open = Command::new("EXAMINE").mailbox(wire, &channel.capabilities)?;
         let fetch = Command::new(format!(
-            "UID FETCH 1:* (UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS ({IDENTITY_FIELDS})])"
+            "UID FETCH {from}:* (UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS ({IDENTITY_FIELDS})])"
         ));
         let mut lane = Lane::new(channel);
         lane.send(&open, false, Order::Strict)?;
@@ -243,7 +245,9 @@ impl Inventory {
             match lane.next(&mut NoBody)? {
                 Answer::Untagged(true, response) => match response::parse_fetch(response) {
                     Some(Ok(data)) => {
-                        let Some(uid) = data.uid.filter(|uid| !but.contains(*uid)) else {
+                        // `n:*` names the last message even where it is below n.
+                        let wanted = |uid: &u32| *uid >= from && !but.contains(*uid);
+                        let Some(uid) = data.uid.filter(wanted) else {
                             continue;
                         };
                         let Some(header) = data.header else { continue };

@@ -200,3 +200,36 @@ fn more_mail_in_the_archive_is_brought_later() {
     assert_holds(&server, "INBOX", &mails);
     assert_eq!(reader(&server).mailboxes().len(), 1);
 }
+
+#[test]
+fn without_uidplus_the_new_uids_are_found_and_twins_that_come_later_are_two() {
+    let server = FakeServer::options()
+        .capabilities("IMAP4rev1 LITERAL+")
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(70, 3)))
+        .start();
+    let mail = Mail::simple("twin");
+    let program = Program::new();
+    Handmade::new(&program)
+        .mailbox("INBOX", &[mail.clone(), Mail::simple("other")])
+        .complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    let lines = fs::read_to_string(journal(&program)).expect("the journal");
+    let known: Vec<(u64, u64)> = lines
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"))
+        .filter_map(|line| Some((line["uid"].as_u64()?, line["to_uid"].as_u64()?)))
+        .collect();
+    assert_eq!(known, [(1, 4), (2, 5)]);
+
+    // The same message once more on the source: it is not the one that is there.
+    fs::remove_dir_all(program.archive(ANNA).dir.join("INBOX")).expect("remove the old archive");
+    Handmade::new(&program)
+        .mailbox("INBOX", &[mail.clone(), Mail::simple("other"), mail])
+        .complete();
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new", "unchanged"]), [1, 2]);
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new", "unchanged"]), [0, 3]);
+    assert_eq!(server.mailbox("INBOX").messages.len(), 6);
+}
