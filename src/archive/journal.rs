@@ -87,6 +87,8 @@ pub struct Journal {
     file: Option<File>,
     target: String,
     known: HashMap<Route, Known>,
+    /// Where each mailbox went last, by its directory.
+    names: HashMap<String, String>,
     unwritten: Vec<u8>,
     /// Lines that could not be understood: their messages are looked for on the target.
     pub damaged: u64,
@@ -117,6 +119,7 @@ impl Journal {
             file: None,
             target: format!("{login} at {host}:{port}"),
             known: HashMap::new(),
+            names: HashMap::new(),
             unwritten: Vec::new(),
             damaged: 0,
         };
@@ -194,6 +197,7 @@ impl Journal {
         to: String,
         to_uidvalidity: u32,
     ) -> &mut Known {
+        self.names.insert(directory.clone(), to.clone());
         let route = Route {
             directory,
             uidvalidity,
@@ -201,6 +205,12 @@ impl Journal {
             to_uidvalidity,
         };
         self.known.entry(route).or_default()
+    }
+
+    /// The mailbox on the target that messages of a directory went to last.
+    #[must_use]
+    pub fn name_of(&self, directory: &str) -> Option<&str> {
+        self.names.get(directory).map(String::as_str)
     }
 
     /// What is known of a route.

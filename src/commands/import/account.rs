@@ -44,6 +44,8 @@ struct Importing<'a> {
     account: &'a Account,
     progress: AccountProgress,
     archive: Option<AccountArchive>,
+    /// All mailboxes of the archive with their directories: the plan is the same whatever the filters leave of it.
+    sources: Vec<(String, Source)>,
     jobs: Vec<Job>,
     warnings: Vec<String>,
 }
@@ -56,6 +58,7 @@ pub fn import(run: &Run<'_>, account: &Account, progress: AccountProgress) -> Ac
         account,
         progress,
         archive: None,
+        sources: Vec::new(),
         jobs: Vec::new(),
         warnings: Vec::new(),
     };
@@ -86,7 +89,8 @@ impl Importing<'_> {
             warn!("{text}");
             self.warnings.push(text);
         }
-        self.jobs = job::read_all(&archive, settings)?;
+        self.sources = job::sources(&archive);
+        self.jobs = job::read_all(&archive, &self.sources, settings)?;
         self.archive = Some(archive);
         self.leave_out_views()?;
         keep_trying(self.run.stop, |backoff| {
@@ -184,7 +188,7 @@ impl Importing<'_> {
         };
         let session = connect::open(&self.run.peer, &login, self.run.stop)?;
         let dry_run = self.run.settings.dry_run;
-        let (listing, delimiter) = self.map(&session)?;
+        let (listing, delimiter) = self.map(&session, journal)?;
         self.recall(&listing, journal);
         let unsettled = |job: &Job| {
             job.failed.is_none()
@@ -239,7 +243,7 @@ impl Importing<'_> {
     }
 
     /// Where each mailbox goes, by what the target has now.
-    fn map(&mut self, session: &Session) -> Result<(Listing, Option<char>)> {
+    fn map(&mut self, session: &Session, journal: &Journal) -> Result<(Listing, Option<char>)> {
         let mut channel = session.channel();
         let listing = list::list(&mut channel, |_| true)?;
         let namespace = target::namespace(&mut channel)?;
@@ -258,18 +262,27 @@ impl Importing<'_> {
             prefix: display_name(&prefix),
             delimiter,
         };
+        // What went somewhere once goes there again, whatever the target has by now.
+        let mut fixed = self.run.settings.config.folder_map.clone();
+        for (directory, source) in &self.sources {
+            if let Some(before) = journal.name_of(directory)
+                && on_b.present.iter().any(|there| there.name == before)
+            {
+                fixed
+                    .entry(source.name.clone())
+                    .or_insert(before.to_owned());
+            }
+        }
         let sources: Vec<Source> = self
-            .jobs
+            .sources
             .iter()
-            .map(|job| Source {
-                name: job.name.clone(),
-                delimiter: job.delimiter,
-                attributes: job.attributes.clone(),
-            })
+            .map(|(_, source)| source.clone())
             .collect();
-        let folder_map = &self.run.settings.config.folder_map;
-        for mapped in mapping::plan(&sources, &on_b, folder_map) {
-            let job = &mut self.jobs[mapped.source];
+        for mapped in mapping::plan(&sources, &on_b, &fixed) {
+            let (directory, source) = &self.sources[mapped.source];
+            let Some(job) = self.jobs.iter_mut().find(|job| job.directory == *directory) else {
+                continue;
+            };
             // A name that the target refused before stays what it became.
             if job.attempts > 0 {
                 job.exists = on_b.present.iter().any(|there| there.wire == job.wire);
@@ -284,8 +297,18 @@ impl Importing<'_> {
                 .iter()
                 .map(|parent| mapping::encode_utf7(parent))
                 .collect();
-            let why: Vec<String> = mapped.why.iter().map(ToString::to_string).collect();
-            job.why = why.join(", ");
+            let by_config = self
+                .run
+                .settings
+                .config
+                .folder_map
+                .contains_key(&source.name);
+            job.why = if fixed.contains_key(&source.name) && !by_config {
+                "imported there before".to_owned()
+            } else {
+                let why: Vec<String> = mapped.why.iter().map(ToString::to_string).collect();
+                why.join(", ")
+            };
         }
         drop(channel);
         Ok((listing, delimiter))

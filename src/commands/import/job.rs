@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use crate::archive::account::AccountArchive;
 use crate::archive::journal::{Known, Route};
 use crate::archive::mailbox::MailboxDir;
-use crate::archive::state::MailboxState;
 use crate::archive::uidset::UidSet;
+use crate::mapping::Source;
 use crate::report::{Counts, MailboxReport};
 use crate::settings::Settings;
 
@@ -31,8 +31,6 @@ pub struct Job {
     pub dir: MailboxDir,
     /// Name in the archive, in UTF-8.
     pub name: String,
-    /// Delimiter in the archive.
-    pub delimiter: Option<char>,
     /// Attributes that the source listed.
     pub attributes: Vec<String>,
     /// UIDVALIDITY in the archive.
@@ -159,35 +157,66 @@ fn is_flag(flag: &str) -> bool {
             .all(|b| (0x21..0x7f).contains(&b) && !special(b))
 }
 
-/// The mailboxes of the archive that are meant, in the order of the source, INBOX first.
+/// All mailboxes of the archive as the mapping needs them, each with its directory, in the order of the source.
+#[must_use]
+pub fn sources(archive: &AccountArchive) -> Vec<(String, Source)> {
+    let mut all: Vec<(String, Source)> = archive
+        .mailboxes()
+        .map(|(directory, meta)| {
+            let source = Source {
+                name: meta.name.clone(),
+                delimiter: meta.delimiter,
+                attributes: meta.attributes.clone(),
+            };
+            (directory.to_owned(), source)
+        })
+        .collect();
+    let states = archive.state().map(|state| state.mailboxes.as_slice());
+    let states = states.unwrap_or_default();
+    all.sort_by_key(|(directory, source)| {
+        let order = states
+            .iter()
+            .position(|state| state.directory == *directory);
+        (
+            source.name != "INBOX",
+            order.unwrap_or(usize::MAX),
+            source.name.clone(),
+        )
+    });
+    all
+}
+
+/// The mailboxes of the archive that are meant.
 ///
 /// # Errors
 /// Those of the file system.
-pub fn read_all(archive: &AccountArchive, settings: &Settings) -> Result<Vec<Job>> {
+pub fn read_all(
+    archive: &AccountArchive,
+    sources: &[(String, Source)],
+    settings: &Settings,
+) -> Result<Vec<Job>> {
     let states = archive.state().map(|state| state.mailboxes.as_slice());
-    let states = states.unwrap_or_default();
-    let order = |directory: &str| states.iter().position(|state| state.directory == directory);
     let mut jobs = Vec::new();
-    for (directory, meta) in archive.mailboxes() {
-        if !settings.folders.matches(&meta.name) {
+    for (directory, source) in sources {
+        if !settings.folders.matches(&source.name) {
             continue;
         }
         let Some(dir) = archive.mailbox(directory)? else {
             continue;
         };
-        let state: Option<&MailboxState> = order(directory).map(|at| &states[at]);
+        let mut known = states.unwrap_or_default().iter();
+        let state = known.find(|state| state.directory == *directory);
         let scan = dir
             .scan()
-            .with_context(|| format!("mailbox {}", meta.name))?;
+            .with_context(|| format!("mailbox {}", source.name))?;
         let mut uids = UidSet::new();
         scan.pairs.iter().for_each(|uid| uids.insert(*uid));
         let mut job = Job {
-            directory: directory.to_owned(),
+            directory: directory.clone(),
             dir,
-            name: meta.name.clone(),
-            delimiter: meta.delimiter,
-            attributes: meta.attributes.clone(),
-            uidvalidity: meta.uidvalidity,
+            name: source.name.clone(),
+            attributes: source.attributes.clone(),
+            uidvalidity: archive.uidvalidity_of(directory).unwrap_or(0),
             subscribed: state.is_some_and(|state| state.subscribed),
             uids,
             elsewhere: UidSet::new(),
@@ -226,13 +255,6 @@ pub fn read_all(archive: &AccountArchive, settings: &Settings) -> Result<Vec<Job
         }
         jobs.push(job);
     }
-    jobs.sort_by_key(|job| {
-        (
-            job.name != "INBOX",
-            order(&job.directory).unwrap_or(usize::MAX),
-            job.name.clone(),
-        )
-    });
     Ok(jobs)
 }
 

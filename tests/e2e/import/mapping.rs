@@ -257,3 +257,41 @@ fn filters_choose_mailboxes_by_their_names_in_the_archive() {
         .code(2)
         .warns("nobody@*");
 }
+
+#[test]
+fn what_went_somewhere_once_goes_there_again_whatever_the_target_has_by_now() {
+    let server = FakeServer::options()
+        .capabilities(MODERN)
+        .mailbox(FakeMailbox::new("INBOX"))
+        .start();
+    let program = Program::new();
+    Handmade::new(&program)
+        .listed(
+            "Gesendete Elemente",
+            '/',
+            &["\\Sent"],
+            true,
+            &realistic(1, 3),
+        )
+        .mailbox("Sent", &realistic(2, 2))
+        .complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    let before = targets(&program);
+    assert_eq!(totals(&program, ["new", "unchanged"]), [5, 0]);
+    // Now the target itself marks one of them as the place for what is sent.
+    server.edit(|mailboxes| {
+        for mailbox in mailboxes
+            .iter_mut()
+            .filter(|mailbox| mailbox.name == b"Sent")
+        {
+            mailbox.attributes = "\\Sent".to_owned();
+        }
+    });
+    import(&program, &[]).code(0);
+    assert_eq!(targets(&program), before);
+    assert_eq!(totals(&program, ["new", "unchanged"]), [0, 5]);
+    // A filter changes nothing of where the others go.
+    import(&program, &["--folder", "Sent"]).code(0);
+    assert_eq!(totals(&program, ["new", "unchanged"]), [0, 2]);
+}
