@@ -1,3 +1,8 @@
+use std::collections::{HashMap, HashSet};
+
+use super::names::unescaped;
+use super::planner::{folded, is_inbox};
+use super::special_use::Use;
 use super::*;
 use crate::mailbox::display_name;
 

@@ -1,0 +1,147 @@
+//! Names as a target takes them: encoded so that it can be undone, and in modified UTF-7.
+
+use std::fmt::Write as _;
+
+/// Writes what is `forbidden` (by the characters before and after it) as a mark and two hex digits a byte.
+///
+/// The mark as well, but only where it would read as such an encoding of a character of `emitted`: so it can be undone.
+pub(super) fn escaped(
+    level: &str,
+    mark: char,
+    forbidden: impl Fn(Option<char>, char, Option<char>) -> bool,
+    emitted: impl Fn(char) -> bool,
+) -> String {
+    let mut out = String::new();
+    let mut before = None;
+    for (at, c) in level.char_indices() {
+        let rest = &level[at..];
+        let after = rest[c.len_utf8()..].chars().next();
+        if forbidden(before, c, after) || encoded_byte(rest, mark, &emitted).is_some() {
+            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                // Writing to a string cannot fail.
+                let _ = write!(out, "{mark}{byte:02X}");
+            }
+        } else {
+            out.push(c);
+        }
+        before = Some(c);
+    }
+    out
+}
+
+/// Undoes [`escaped`]; `None` when the bytes are no text.
+pub(super) fn unescaped(level: &str, mark: char, emitted: impl Fn(char) -> bool) -> Option<String> {
+    let (mut out, mut rest) = (Vec::new(), level);
+    while let Some(c) = rest.chars().next() {
+        let byte = encoded_byte(rest, mark, &emitted);
+        let size = if byte.is_some() { 3 } else { c.len_utf8() };
+        out.extend(byte.as_slice());
+        if byte.is_none() {
+            out.extend(c.encode_utf8(&mut [0; 4]).bytes());
+        }
+        rest = &rest[size..];
+    }
+    String::from_utf8(out).ok()
+}
+
+/// The byte that the first three characters stand for.
+pub(super) fn encoded_byte(text: &str, mark: char, emitted: impl Fn(char) -> bool) -> Option<u8> {
+    let digits = text.strip_prefix(mark)?.get(..2)?;
+    let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let byte = u8::from_str_radix(digits, 16).ok().filter(|_| is_hex)?;
+    let c = char::from(byte);
+    (!byte.is_ascii() || c == mark || emitted(c)).then_some(byte)
+}
+
+/// The next stricter form of a name that the target refused, by the number of refusals so far; `None` when there is no other.
+///
+/// It can be undone: `%` and two hex digits a byte, from the second on `=` instead, as Cyrus refuses `%`. An empty level
+/// becomes the mark alone.
+#[must_use]
+pub fn sanitised(name: &str, delimiter: Option<char>, attempt: u32) -> Option<String> {
+    let mark = if attempt == 1 { '%' } else { '=' };
+    let strict = |c: char| match attempt {
+        1 => "\"\\*/#~{}^'!;<>`|?:".contains(c) || c.is_control(),
+        2 => c.is_ascii_punctuation() && !"-_".contains(c) || c.is_control(),
+        _ => !(c.is_ascii_alphanumeric() || "-_ ".contains(c)),
+    };
+    let blank = |c: char| c == ' ' || c == '.';
+    let forbidden = |before: Option<char>, c: char, after: Option<char>| {
+        let at_an_end = before.is_none_or(|before| before == ' ') || after.is_none();
+        strict(c) && c != mark || blank(c) && at_an_end || Some(c) == delimiter
+    };
+    let level = |level: &str| {
+        // What the plan encoded with the other mark is encoded anew, not twice.
+        let planned = delimiter
+            .filter(|_| attempt > 1)
+            .and_then(|delimiter| unescaped(level, '%', |c| c.is_control() || c == delimiter));
+        let level = planned.as_deref().unwrap_or(level);
+        if level.is_empty() || level.chars().eq([mark]) {
+            let code = if level.is_empty() {
+                String::new()
+            } else {
+                format!("{:02X}", u32::from(mark))
+            };
+            return format!("{mark}{code}");
+        }
+        let emitted = |c| (strict(c) || blank(c)) && (attempt > 1 || Some(c) != delimiter);
+        escaped(level, mark, forbidden, emitted)
+    };
+    let other = match delimiter {
+        Some(delimiter) => {
+            let levels: Vec<String> = name.split(delimiter).map(level).collect();
+            levels.join(&delimiter.to_string())
+        }
+        None => level(name),
+    };
+    ((1..=3).contains(&attempt) && other != name).then_some(other)
+}
+
+/// The prefix that a refusal asks for, as Dovecot's "should probably be prefixed with: INBOX."
+#[must_use]
+pub fn learnt_prefix(words: &str) -> Option<String> {
+    let (_, rest) = words.split_once("prefixed with")?;
+    let word = rest
+        .trim_start_matches([':', ' ', '"'])
+        .split_whitespace()
+        .next()?;
+    let prefix = word.trim_end_matches([')', '"']);
+    (!prefix.is_empty()).then(|| prefix.to_owned())
+}
+
+/// A name in modified UTF-7 (RFC 3501 section 5.1.3).
+#[must_use]
+pub fn encode_utf7(name: &str) -> Vec<u8> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
+    let digit = |bits: u32| DIGITS[(bits & 63) as usize];
+    let mut out = Vec::new();
+    let mut characters = name.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '&' => out.extend(b"&-"),
+            ' '..='~' => out.push(character as u8),
+            _ => {
+                let mut shifted = String::from(character);
+                while let Some(next) = characters.next_if(|c| !(' '..='~').contains(c)) {
+                    shifted.push(next);
+                }
+                out.push(b'&');
+                let (mut bits, mut held) = (0_u32, 0);
+                for unit in shifted.encode_utf16() {
+                    bits = bits << 16 | u32::from(unit);
+                    held += 16;
+                    while held >= 6 {
+                        held -= 6;
+                        out.push(digit(bits >> held));
+                    }
+                    bits &= (1 << held) - 1;
+                }
+                if held > 0 {
+                    out.push(digit(bits << (6 - held)));
+                }
+                out.push(b'-');
+            }
+        }
+    }
+    out
+}

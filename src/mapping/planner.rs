@@ -1,0 +1,515 @@
+//! Gives each mailbox its place, one after the other: names that are taken are not given twice.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::names::escaped;
+use super::special_use::Use;
+use super::{Mapped, Present, Source, Target, Why, encode_utf7};
+
+/// Levels of a name. The first is `INBOX` for what is below INBOX, and empty for all that stands beside it.
+pub(super) type Path = Vec<String>;
+
+pub(super) struct Planner<'a> {
+    sources: &'a [Source],
+    target: &'a Target,
+    folder_map: &'a BTreeMap<String, String>,
+    /// What every source but INBOX begins with.
+    strip: String,
+    /// Of each source.
+    paths: Vec<Path>,
+    /// What the target has, by exact name.
+    present: HashMap<&'a str, &'a Present>,
+    /// The same, folded: the first in alphabetical order.
+    twins: HashMap<String, &'a Present>,
+    /// For which sources and parents of sources a mailbox of this folded name may be made; `None` is `folder_map`.
+    claims: HashMap<String, Vec<(String, Option<Path>)>>,
+    /// Where sources and their parents went.
+    pub(super) places: HashMap<Path, String>,
+    /// Names given away, other than by `folder_map`.
+    names: HashSet<String>,
+    /// All names given away, by their folded forms.
+    folded: HashMap<String, String>,
+    /// Names of parents that are no sources, the same way.
+    mere_parents: HashMap<String, String>,
+}
+
+impl<'a> Planner<'a> {
+    pub(super) fn new(
+        sources: &'a [Source],
+        target: &'a Target,
+        folder_map: &'a BTreeMap<String, String>,
+    ) -> Self {
+        let mut sorted: Vec<&Present> = target.present.iter().collect();
+        sorted.sort_by(|a, b| b.name.cmp(&a.name));
+        let strip = common_prefix(sources);
+        let mut planner = Self {
+            sources,
+            target,
+            folder_map,
+            paths: sources.iter().map(|source| path(source, &strip)).collect(),
+            strip,
+            present: sorted
+                .iter()
+                .map(|there| (there.name.as_str(), *there))
+                .collect(),
+            twins: sorted
+                .iter()
+                .map(|there| (folded(&there.name), *there))
+                .collect(),
+            claims: HashMap::new(),
+            places: HashMap::new(),
+            names: HashSet::from(["INBOX".to_owned()]),
+            folded: HashMap::from([(folded("INBOX"), "INBOX".to_owned())]),
+            mere_parents: HashMap::new(),
+        };
+        for (source, path) in sources.iter().zip(planner.paths.clone()) {
+            if let Some(to) = folder_map.get(&source.name) {
+                for made in planner.levels_above(to) {
+                    planner.claim(made.to_owned(), None);
+                }
+                planner.claim(to.clone(), None);
+                planner.folded.insert(folded(to), to.clone());
+                continue;
+            }
+            for depth in 2..=path.len() {
+                let name = planner.in_targets_form(&path[..depth]);
+                planner.claim(name, Some(path[..depth].to_vec()));
+            }
+        }
+        planner
+    }
+
+    /// All names, those of special uses being given.
+    pub(super) fn settle(&mut self, uses: Vec<(usize, String, Why)>) -> Vec<Mapped> {
+        let mut plans: Vec<Option<Mapped>> = vec![None; self.sources.len()];
+        // What is fixed comes first, so that nothing else takes its name.
+        for (number, source) in self.sources.iter().enumerate() {
+            let (name, why) = if let Some(to) = self.folder_map.get(&source.name) {
+                (to.as_str(), Why::Configured)
+            } else if is_inbox(&source.name) {
+                ("INBOX", Why::Same)
+            } else {
+                continue;
+            };
+            let name = if is_inbox(name) { "INBOX" } else { name };
+            plans[number] = Some(self.mapped(number, name.to_owned(), vec![why]));
+        }
+        for (number, name, why) in uses {
+            self.take(number, &name);
+            plans[number] = Some(self.mapped(number, name, vec![why]));
+        }
+        // Parents before children, as those follow. Of one depth, those whose very name the target has come first.
+        let mut depths: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for number in (0..self.sources.len()).filter(|number| plans[*number].is_none()) {
+            let depth = self.paths[number].len();
+            depths.entry(depth).or_default().push(number);
+        }
+        for numbers in depths.into_values() {
+            let mut level = Vec::new();
+            for number in numbers {
+                let path = self.paths[number].clone();
+                level.push((number, self.below_parent(&path)));
+            }
+            let mut seen = HashSet::new();
+            level.sort_by_cached_key(|(_, name)| {
+                let is_there = self.present(name).is_some() && !self.names.contains(name);
+                !(is_there && seen.insert(name.clone()))
+            });
+            for (number, wanted) in level {
+                let mut why = self.reasons(number, &wanted);
+                let name = self.unique(number, &wanted);
+                if name != wanted {
+                    why.retain(|why| *why != Why::Same);
+                    why.push(Why::Collision);
+                }
+                self.take(number, &name);
+                plans[number] = Some(self.mapped(number, name, why));
+            }
+        }
+        plans.into_iter().flatten().collect()
+    }
+
+    pub(super) fn claim(&mut self, name: String, by: Option<Path>) {
+        self.claims
+            .entry(folded(&name))
+            .or_default()
+            .push((name, by));
+    }
+
+    /// What the target has by exactly this name.
+    pub(super) fn present(&self, name: &str) -> Option<&'a Present> {
+        self.present.get(name).copied()
+    }
+
+    /// Names as this, but for case, of which mailboxes may be made for others than this source and those below it.
+    pub(super) fn claimed(&self, name: &str, number: usize) -> impl Iterator<Item = &str> {
+        let own = &self.paths[number];
+        let claims = self.claims.get(&folded(name)).into_iter().flatten();
+        claims
+            .filter(|(_, by)| by.as_ref().is_none_or(|path| !path.starts_with(own)))
+            .map(|(name, _)| name.as_str())
+    }
+
+    pub(super) fn is_claimed(&self, name: &str, number: usize) -> bool {
+        self.claimed(name, number).next().is_some()
+    }
+
+    /// The mailbox of the target that is this source's already, unless it was made for another.
+    pub(super) fn own(&self, plan: &Mapped) -> Option<&'a Present> {
+        let mut claimed = self.claimed(&plan.name, plan.source);
+        let is_anothers = claimed.any(|name| name == plan.name);
+        self.present(&plan.name).filter(|_| !is_anothers)
+    }
+
+    /// Pairs mailboxes of the same use, by attribute before by name; each use goes to one source at most.
+    pub(super) fn special_uses(&self, own: &[Option<&'a Present>]) -> Vec<(usize, String, Why)> {
+        let free: Vec<usize> = (0..self.sources.len())
+            .filter(|number| {
+                let name = &self.sources[*number].name;
+                !self.folder_map.contains_key(name) && !is_inbox(name)
+            })
+            .collect();
+        let by_attribute = |number: &usize| Use::of_attributes(&self.sources[*number].attributes);
+        let by_name = |number: &usize| match self.paths[*number].split_first() {
+            // One of two with the same attribute keeps its own name.
+            Some((root, levels)) if root.is_empty() && by_attribute(number).is_none() => {
+                Use::of_levels(levels).map(|(found, _)| found)
+            }
+            _ => None,
+        };
+        let (mut pairs, mut taken) = (Vec::new(), HashSet::new());
+        for wanted in Use::ALL {
+            let first = free
+                .iter()
+                .find(|number| by_attribute(number) == Some(wanted));
+            let first =
+                first.or_else(|| free.iter().find(|number| by_name(number) == Some(wanted)));
+            if let Some(&number) = first {
+                let there = self.same_use(number, wanted, own, &taken);
+                taken.extend(there.map(|(there, _)| there.name.as_str()));
+                pairs.extend(there.map(|(there, why)| (number, there.name.clone(), why)));
+            }
+        }
+        pairs
+    }
+
+    /// The target's mailbox for a source of this use; `None` when the source keeps its own name.
+    pub(super) fn same_use(
+        &self,
+        number: usize,
+        wanted: Use,
+        owns: &[Option<&'a Present>],
+        taken: &HashSet<&str>,
+    ) -> Option<(&'a Present, Why)> {
+        let usable =
+            |there: &&Present| is_selectable(there) && !taken.contains(there.name.as_str());
+        let has_attribute = Use::of_attributes(&self.sources[number].attributes).is_some();
+        let mut found = Vec::new();
+        for there in self.target.present.iter().filter(usable) {
+            let of_attribute = Use::of_attributes(&there.attributes);
+            let plain = there.name.strip_prefix(&self.target.prefix);
+            let levels: Vec<&str> = match self.target.delimiter {
+                Some(delimiter) => plain.unwrap_or(&there.name).split(delimiter).collect(),
+                None => vec![plain.unwrap_or(&there.name)],
+            };
+            let of_name = Use::of_levels(&levels);
+            let rank = of_name
+                .filter(|(found, _)| *found == wanted)
+                .map(|(_, rank)| rank);
+            let by_name = of_attribute.is_none() && rank.is_some();
+            if (of_attribute == Some(wanted) || by_name) && !is_inbox(&there.name) {
+                let order = (
+                    by_name,
+                    rank.unwrap_or(usize::MAX),
+                    levels.len(),
+                    &there.name,
+                );
+                found.push((order, there));
+            }
+        }
+        found.sort_by_key(|(order, _)| *order);
+        let own = owns[number].filter(usable);
+        let is_own = |there: &Present| own.is_some_and(|own| own.name == there.name);
+        let pick = |by_name: bool, claimed: bool| {
+            let mut candidates = found.iter().filter(|(order, there)| {
+                order.0 == by_name && self.is_claimed(&there.name, number) == claimed
+            });
+            candidates.next().map(|(_, there)| *there)
+        };
+        let mut same = found
+            .iter()
+            .filter(|(order, there)| !order.0 && is_own(there));
+        let best = same
+            .next()
+            .map(|(_, there)| *there)
+            .or_else(|| pick(false, false));
+        let best = best.or(own).or_else(|| pick(true, false));
+        // A name is reason enough to take a free mailbox, not to take one from a source that has the very name.
+        // If that was done before, the other one was numbered, or has a name of its own by now.
+        let anothers = || {
+            let numbered = |name: &str| {
+                (2..5).any(|count| {
+                    self.twins
+                        .contains_key(&folded(&format!("{name} ({count})")))
+                })
+            };
+            let is_own = |name: &str| owns.iter().flatten().any(|own| own.name == name);
+            let mut all: Vec<_> = found
+                .iter()
+                .map(|(order, there)| (order.0, *there))
+                .collect();
+            all.sort_by_key(|(by_name, there)| {
+                (!numbered(&there.name), is_own(&there.name), *by_name)
+            });
+            all.first().map(|(_, there)| *there)
+        };
+        let there = best.or_else(|| anothers().filter(|_| has_attribute))?;
+        let both = has_attribute && Use::of_attributes(&there.attributes) == Some(wanted);
+        let why = match both {
+            true => Why::SpecialUse,
+            false if is_own(there) && there.name == self.sources[number].name => Why::Same,
+            false => Why::WellKnownName,
+        };
+        Some((there, why))
+    }
+
+    /// A path as the target writes it, were there nothing else.
+    pub(super) fn in_targets_form(&self, path: &[String]) -> String {
+        match path {
+            [] => String::new(),
+            [root] => root.clone(),
+            [root, level] if root.is_empty() => {
+                format!("{}{}", self.target.prefix, self.level(level))
+            }
+            [above @ .., level] => self.join(&self.in_targets_form(above), level),
+        }
+    }
+
+    /// The same, below the place to which the parent went.
+    pub(super) fn below_parent(&mut self, path: &[String]) -> String {
+        let below = path.split_last().filter(|(_, above)| above.len() > 1);
+        let Some((last, above)) = below else {
+            return self.in_targets_form(path);
+        };
+        if let Some(parent) = self.places.get(above) {
+            return self.join(parent, last);
+        }
+        // No source: it holds no messages, so one that differs only in case will do.
+        let wanted = self.below_parent(above);
+        let form = folded(&wanted);
+        let parent = if self.present(&wanted).is_some() {
+            wanted
+        } else if let Some(given) = self.folded.get(&form) {
+            given.clone()
+        } else if let Some(twin) = self.twins.get(&form) {
+            twin.name.clone()
+        } else {
+            self.mere_parents.entry(form).or_insert(wanted).clone()
+        };
+        self.places.insert(above.to_vec(), parent.clone());
+        self.join(&parent, last)
+    }
+
+    pub(super) fn join(&self, parent: &str, level: &str) -> String {
+        let level = self.level(level);
+        let Some(delimiter) = self.target.delimiter else {
+            return format!("{parent}%2F{level}");
+        };
+        let below = format!("{parent}{delimiter}");
+        let childless = self.present(parent).is_some_and(|there| {
+            has_attribute(there, "\\NoInferiors")
+                && !self
+                    .target
+                    .present
+                    .iter()
+                    .any(|there| there.name.starts_with(&below))
+        });
+        match childless {
+            true if is_inbox(parent) => {
+                format!(
+                    "{}{parent}%{:02X}{level}",
+                    self.target.prefix,
+                    u32::from(delimiter)
+                )
+            }
+            true => format!("{parent}%{:02X}{level}", u32::from(delimiter)),
+            false => format!("{below}{level}"),
+        }
+    }
+
+    /// A level without what cannot stand in one there.
+    pub(super) fn level(&self, level: &str) -> String {
+        let delimiter = self.target.delimiter;
+        let forbidden =
+            |_: Option<char>, c: char, _: Option<char>| c.is_control() || Some(c) == delimiter;
+        // Where there are no levels, `%2F` stands between them.
+        escaped(level, '%', forbidden, |c| {
+            c.is_control() || c == delimiter.unwrap_or('/')
+        })
+    }
+
+    pub(super) fn reasons(&self, number: usize, name: &str) -> Vec<Why> {
+        let (source, path) = (&self.sources[number], &self.paths[number]);
+        if name == source.name {
+            return vec![Why::Same];
+        }
+        let mut why = Vec::new();
+        let moved = name != self.in_targets_form(path);
+        if moved {
+            why.push(Why::Parent);
+        }
+        if path.iter().any(|level| self.level(level) != *level) {
+            why.push(Why::Sanitised);
+        }
+        if !moved && path[0].is_empty() && self.strip != self.target.prefix {
+            why.push(Why::Prefix);
+        }
+        if path.len() > 2 && source.delimiter != self.target.delimiter {
+            why.push(Why::Delimiter);
+        }
+        if why.is_empty() {
+            why.push(if path.len() > 1 && path[0] == "INBOX" {
+                Why::Delimiter
+            } else {
+                Why::Same
+            });
+        }
+        why
+    }
+
+    /// A name that no other source has, nor one that differs only in case or composition.
+    pub(super) fn unique(&self, number: usize, wanted: &str) -> String {
+        let there = |name: &str| self.present(name).is_some();
+        let configured = |name: &str| self.folder_map.values().any(|to| to == name);
+        let free = |name: &str| {
+            // What `folder_map` sends to the name of another source is meant to be joined with it.
+            let alone = there(name) || configured(name) || !self.folded.contains_key(&folded(name));
+            alone && !self.names.contains(name)
+        };
+        if free(wanted) {
+            let twin = self.twins.get(&folded(wanted)).filter(|_| !there(wanted));
+            let twin = twin.filter(|twin| !self.names.contains(&twin.name));
+            return twin.map_or_else(|| wanted.to_owned(), |twin| twin.name.clone());
+        }
+        let numbered = (2_u64..).map(|count| format!("{wanted} ({count})"));
+        let mut others = numbered.filter(|name| free(name) && !self.is_claimed(name, number));
+        // Sources are finite, so one is free.
+        others.next().unwrap_or_else(|| wanted.to_owned())
+    }
+
+    pub(super) fn take(&mut self, number: usize, name: &str) {
+        self.names.insert(name.to_owned());
+        self.folded.insert(folded(name), name.to_owned());
+        self.places
+            .entry(self.paths[number].clone())
+            .or_insert_with(|| name.to_owned());
+    }
+
+    pub(super) fn mapped(&self, source: usize, name: String, why: Vec<Why>) -> Mapped {
+        let there = self.present(&name);
+        let above = if there.is_some() {
+            Vec::new()
+        } else {
+            self.levels_above(&name)
+        };
+        let absent = above
+            .into_iter()
+            .filter(|above| self.present(above).is_none());
+        Mapped {
+            source,
+            parents: absent.map(str::to_owned).collect(),
+            wire: there.map_or_else(|| encode_utf7(&name), |there| there.wire.clone()),
+            // One that cannot be selected becomes a mailbox by CREATE (RFC 3501 section 6.3.3).
+            exists: there.is_some_and(is_selectable),
+            name,
+            why,
+        }
+    }
+
+    /// The levels above a name of the target, outermost first, without those of the namespace.
+    pub(super) fn levels_above<'n>(&self, name: &'n str) -> Vec<&'n str> {
+        let Some(delimiter) = self.target.delimiter else {
+            return Vec::new();
+        };
+        let ends = name.match_indices(delimiter).map(|(at, _)| &name[..at]);
+        ends.filter(|above| {
+            !above.is_empty()
+                && !above.ends_with(delimiter)
+                && !is_inbox(above)
+                && !self
+                    .target
+                    .prefix
+                    .starts_with(&format!("{above}{delimiter}"))
+        })
+        .collect()
+    }
+}
+
+pub(super) fn path(source: &Source, strip: &str) -> Path {
+    let plain = source
+        .name
+        .get(strip.len()..)
+        .filter(|plain| !plain.is_empty());
+    let plain = plain
+        .filter(|_| !is_inbox(&source.name))
+        .unwrap_or(&source.name);
+    let mut levels: Path = match source.delimiter {
+        Some(delimiter) => plain.split(delimiter).map(str::to_owned).collect(),
+        None => vec![plain.to_owned()],
+    };
+    if is_inbox(&levels[0]) && (strip.is_empty() || is_inbox(&source.name)) {
+        "INBOX".clone_into(&mut levels[0]);
+    } else {
+        levels.insert(0, String::new());
+    }
+    levels
+}
+
+/// `INBOX` and the delimiter, where all mailboxes but INBOX are below it.
+pub(super) fn common_prefix(sources: &[Source]) -> String {
+    let mut others = sources
+        .iter()
+        .filter(|source| !is_inbox(&source.name))
+        .peekable();
+    let Some(delimiter) = others.peek().and_then(|first| first.delimiter) else {
+        return String::new();
+    };
+    let is_below = |source: &Source| {
+        let end = source
+            .name
+            .get(5..)
+            .is_some_and(|rest| rest.starts_with(delimiter));
+        end && source.name.get(..5).is_some_and(is_inbox)
+    };
+    if others.all(is_below) {
+        format!("INBOX{delimiter}")
+    } else {
+        String::new()
+    }
+}
+
+pub(super) fn is_inbox(name: &str) -> bool {
+    name.eq_ignore_ascii_case("INBOX")
+}
+
+pub(super) fn has_attribute(there: &Present, attribute: &str) -> bool {
+    there
+        .attributes
+        .iter()
+        .any(|one| one.eq_ignore_ascii_case(attribute))
+}
+
+pub(super) fn is_selectable(there: &Present) -> bool {
+    !has_attribute(there, "\\NoSelect") && !has_attribute(there, "\\NonExistent")
+}
+
+/// One form for names that differ only in case or in the composition of their characters.
+pub(super) fn folded(name: &str) -> String {
+    name.nfc()
+        .collect::<String>()
+        .to_lowercase()
+        .nfc()
+        .collect()
+}
