@@ -1,8 +1,10 @@
 //! What is read from a message itself: Message-ID, identity, dates. The only user of mail-parser.
 
+mod content;
 mod date;
 mod identity;
 
+pub use content::{Inspector, Oddity};
 pub use date::{DateSource, internaldate_for, timestamp};
 pub use identity::{IDENTITY_FIELDS, Identity};
 

@@ -1,0 +1,209 @@
+//! Finds the header of another mail in a body, and tells it from a header that somebody quotes.
+//!
+//! Who quotes a header says so: a line of dashes, "Forwarded message", a colon. Who forwards by hand names From, To,
+//! Subject and Date only; Message-ID, Received and MIME fields are written by machines.
+
+use super::header::field;
+
+/// Fields that people quote too.
+const BY_PEOPLE: [&[u8]; 4] = [b"from", b"to", b"subject", b"date"];
+/// Fields that hardly anybody quotes.
+const BY_MACHINES: [&[u8]; 4] = [b"message-id", b"mime-version", b"content-type", b"received"];
+const FROM: u8 = 1;
+const DATE: u8 = 8;
+
+/// Watches the lines of a body.
+#[derive(Default)]
+pub struct SecondMail {
+    /// Behind the end of a multipart, where nothing needs to stand before it.
+    behind_parts: bool,
+    /// Something stood before.
+    content: bool,
+    /// The last line with something in it announces a quotation.
+    announced: bool,
+    block: Option<Block>,
+    found: Option<u64>,
+}
+
+/// Lines in a row that have the form of header fields.
+struct Block {
+    first: u64,
+    /// One bit for each of `BY_PEOPLE`, then of `BY_MACHINES`.
+    fields: u8,
+    announced: bool,
+    content: bool,
+    /// An mbox separator stands before it.
+    mbox: bool,
+    real_date: bool,
+}
+
+impl SecondMail {
+    /// A body begins, or what stands outside of the parts. What was suspected in a part is forgotten: a boundary ends it.
+    pub fn begin(&mut self, outside_parts: bool) {
+        if self.behind_parts {
+            self.settle();
+        } else {
+            self.found = None;
+        }
+        *self = Self {
+            behind_parts: outside_parts,
+            found: self.found,
+            ..Self::default()
+        };
+    }
+
+    /// The body ends.
+    pub fn end(&mut self) {
+        self.settle();
+    }
+
+    /// Number of the first line of another mail's header.
+    pub fn found(&self) -> Option<u64> {
+        self.found
+    }
+
+    /// Takes the next line.
+    pub fn line(&mut self, number: u64, line: &[u8]) {
+        if line.is_empty() {
+            self.settle();
+            return;
+        }
+        if let Some(block) = &mut self.block {
+            if matches!(line[0], b' ' | b'\t') {
+                return;
+            }
+            if let Some((name, value)) = field(line) {
+                block.add(name, value);
+                return;
+            }
+            self.block = None;
+        }
+        let mbox = is_mbox_line(line);
+        let starts = mbox || field(line).is_some_and(|(_, value)| !value.trim_ascii().is_empty());
+        if starts {
+            let mut block = Block {
+                first: number,
+                fields: 0,
+                announced: self.announced,
+                content: self.content,
+                mbox,
+                real_date: false,
+            };
+            if let Some((name, value)) = field(line) {
+                block.add(name, value);
+            }
+            self.block = Some(block);
+        }
+        self.content = true;
+        self.announced = announces_quotation(line);
+    }
+
+    /// A block of fields ends with an empty line, or with the body.
+    fn settle(&mut self) {
+        let Some(block) = self.block.take() else {
+            return;
+        };
+        if self.found.is_none() && block.is_mail() && (block.content || self.behind_parts) {
+            self.found = Some(block.first);
+        }
+    }
+}
+
+impl Block {
+    fn add(&mut self, name: &[u8], value: &[u8]) {
+        let all = BY_PEOPLE.iter().chain(&BY_MACHINES);
+        if let Some(at) = all
+            .enumerate()
+            .find_map(|(at, known)| name.eq_ignore_ascii_case(known).then_some(at))
+        {
+            self.fields |= 1 << at;
+            self.real_date |= at == 3 && is_real_date(value);
+        }
+    }
+
+    fn is_mail(&self) -> bool {
+        let count = self.fields.count_ones();
+        if self.announced {
+            return false;
+        }
+        if self.mbox {
+            return count >= 2;
+        }
+        let by_machine = self.fields >> BY_PEOPLE.len() != 0;
+        let by_hand = self.fields & (FROM | DATE) == FROM | DATE && self.real_date;
+        count >= 3 && (by_machine || by_hand)
+    }
+}
+
+/// A date as RFC 5322 section 3.3 writes it, with its zone.
+fn is_real_date(value: &[u8]) -> bool {
+    let value = value.trim_ascii();
+    let clocks = value.iter().filter(|byte| **byte == b':').count() >= 1;
+    let zone = value
+        .rsplit(|byte| *byte == b' ')
+        .find(|word| !word.starts_with(b"("))
+        .unwrap_or_default();
+    let numeric = zone.len() == 5
+        && matches!(zone[0], b'+' | b'-')
+        && zone[1..].iter().all(u8::is_ascii_digit);
+    clocks && (numeric || matches!(zone, b"GMT" | b"UT" | b"UTC" | b"Z"))
+}
+
+/// `From anna@example.org Mon Jan  1 …`: begins a mail in an mbox. Git's, with a commit in place of the address, begins a patch.
+fn is_mbox_line(line: &[u8]) -> bool {
+    let Some(rest) = line.strip_prefix(b"From ") else {
+        return false;
+    };
+    let mut words = rest
+        .split(|byte| *byte == b' ')
+        .filter(|word| !word.is_empty());
+    let sender = words.next().unwrap_or_default();
+    let day = words.next().unwrap_or_default();
+    let days: [&[u8]; 7] = [b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"];
+    let is_commit = sender.len() >= 40 && sender.iter().all(u8::is_ascii_hexdigit);
+    !is_commit && days.contains(&day)
+}
+
+/// What people and programs write before a header that they quote.
+fn announces_quotation(line: &[u8]) -> bool {
+    const WORDS: [&[u8]; 17] = [
+        b"original message",
+        b"original-nachricht",
+        b"nachricht",
+        b"forwarded",
+        b"weitergeleitet",
+        b"message d'origine",
+        b"header",
+        b"kopfzeile",
+        b"copy of",
+        b"kopie",
+        b"below",
+        b"returned",
+        b"bounce",
+        b"quoted",
+        b"mensaje",
+        b"unmodified",
+        b"354 ",
+    ];
+    let line = line.trim_ascii();
+    let (Some(first), Some(last)) = (line.first(), line.last()) else {
+        return false;
+    };
+    // The end of a signature or of a page is the end of a mail.
+    if line.starts_with(b"-----END ") || line.starts_with(b"</") {
+        return false;
+    }
+    let ruled = |end: &[u8]| {
+        end.len() >= 3 && b"-=_*#~+<>|".contains(&end[0]) && end.iter().all(|byte| *byte == end[0])
+    };
+    let edge = line.len().min(3);
+    let lower = line.to_ascii_lowercase();
+    matches!(last, b':' | b'>' | b'{')
+        || matches!((first, last), (b'[', b']') | (b'(', b')'))
+        || ruled(&line[..edge])
+        || ruled(&line[line.len() - edge..])
+        || line == b"DATA"
+        || line.starts_with(b"From ")
+        || line.starts_with(b"diff ")
+        || WORDS.iter().any(|words| super::contains(&lower, words))
+}
