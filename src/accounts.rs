@@ -12,7 +12,7 @@ use crate::stop::Stop;
 
 /// Works on the accounts in their order, `workers` at a time.
 ///
-/// The first one that is not complete asks all others to stop, unless `ignore_errors`. Accounts that were
+/// The first one in trouble asks all others to stop, unless `ignore_errors`. Accounts that were
 /// not begun are reported as such. A panic is the failure of its account.
 ///
 /// # Errors
@@ -42,7 +42,7 @@ pub fn run(
                 }
                 let _span = info_span!("account", account = account.email).entered();
                 let report = guarded(account, work);
-                if report.status != Status::Complete && !ignore_errors {
+                if report.status.is_trouble() && !ignore_errors {
                     stop.request();
                 }
                 log(&report);

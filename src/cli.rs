@@ -10,15 +10,16 @@ use clap::{ArgAction, Parser, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(version, about, after_long_help = AFTER_HELP, max_term_width = 100)]
 pub struct Args {
-    /// What to do: "export" copies all mailboxes to disk without changing anything on the server,
-    /// "import" puts them onto another server
+    /// What to do: "export" copies all mailboxes to disk without changing anything on the server;
+    /// "audit" proves the copy; "import" puts it onto another server; "validate" proves that the
+    /// other server has it; "test" checks the connections
     ///
-    /// The other modes are not available yet.
+    /// The mode "index" is not available yet.
     #[arg(long, value_enum, hide_possible_values = true, value_name = "MODE")]
     pub mode: Mode,
 
-    /// The JSON file with server and accounts [default: export.pass.config.json, or for import
-    /// import.pass.config.json]
+    /// The JSON file with server and accounts [default: export.pass.config.json, or for import and
+    /// validate import.pass.config.json]
     #[arg(long, value_name = "PATH")]
     pub config: Option<PathBuf>,
 
@@ -26,7 +27,9 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     pub output_dir: Option<PathBuf>,
 
-    /// Where an import finds the archive [default: ./exported]
+    /// Where the archive is, for all that reads it [default: ./exported]
+    ///
+    /// With it, "test" also looks whether the server can take the archive.
     #[arg(long, value_name = "DIR")]
     pub input_dir: Option<PathBuf>,
 
@@ -34,17 +37,49 @@ pub struct Args {
     #[arg(long)]
     pub allow_incomplete: bool,
 
-    /// Import: give lone line feeds the carriage return that strict servers ask for
+    /// Import, validate: give lone line feeds the carriage return that strict servers ask for
     #[arg(long)]
     pub fix_bare_lf: bool,
 
-    /// Import: leave out zero bytes, which IMAP cannot carry
+    /// Import, validate: leave out zero bytes, which IMAP cannot carry
     #[arg(long)]
     pub fix_nul: bool,
 
-    /// Import: end messages with a line end
+    /// Import, validate: end messages with a line end
     #[arg(long)]
     pub fix_final_newline: bool,
+
+    /// Do not test environment and connections before the run
+    #[arg(long)]
+    pub no_connectivity_test: bool,
+
+    /// What the connectivity test does with imapsync: "require" it, use it where it is there ("auto"), or "never"
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "require")]
+    pub imapsync: UseImapsync,
+
+    /// Export: do not audit the archive afterwards
+    #[arg(long)]
+    pub no_audit_after_export: bool,
+
+    /// Audit: look at the archive only, not at the server that it comes from
+    #[arg(long)]
+    pub audit_offline: bool,
+
+    /// Audit: write the SHA-256 of all messages to this file, for "sha256sum -c"
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+
+    /// Validate: read the messages back from the server and compare their SHA-256
+    #[arg(long)]
+    pub deep: bool,
+
+    /// Validate: with --deep, read only so many percent of the messages, always the same ones
+    #[arg(long, value_name = "PERCENT", value_parser = percent, requires = "deep")]
+    pub sample: Option<f64>,
+
+    /// Validate: import what is missing, then compare again
+    #[arg(long)]
+    pub resync_missing: bool,
 
     /// Accounts worked on at the same time [default: number of CPU cores, at least 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -99,6 +134,17 @@ pub struct Args {
     pub quiet: bool,
 }
 
+/// What is done with imapsync.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum UseImapsync {
+    /// Without it nothing is begun.
+    Require,
+    /// Where it is there it is run.
+    Auto,
+    /// It is not run.
+    Never,
+}
+
 /// The modes of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
@@ -140,17 +186,31 @@ fn gigabytes(text: &str) -> Result<f64, String> {
     }
 }
 
+fn percent(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if number > 0.0 && number <= 100.0 {
+        Ok(number)
+    } else {
+        Err("must be more than 0 and at most 100".to_owned())
+    }
+}
+
 const AFTER_HELP: &str = "\
 Exit codes:
   0    everything was done, and all is well
-  1    an account failed, or is not complete
+  1    an account failed or is not complete, or audit or validate found errors or warnings
   2    wrong usage or configuration, or the environment does not allow the run
   3    a check before the run failed
   130  stopped by a signal
 
 Examples:
+  imapsync-bulk-migrator --mode test
   imapsync-bulk-migrator --mode export
   imapsync-bulk-migrator --mode export --dry-run --account '*@example.org'
   imapsync-bulk-migrator --mode export --exclude-folder 'Trash*' --ignore-errors -q --report report.json
+  imapsync-bulk-migrator --mode audit --audit-offline --manifest SHA256SUMS
+  imapsync-bulk-migrator --mode import --dry-run
+  imapsync-bulk-migrator --mode import
+  imapsync-bulk-migrator --mode validate --deep --report proof.json
 
 A run that was stopped, killed or cut off is simply started again: it completes the work.";

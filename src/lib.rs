@@ -8,6 +8,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod filter;
+pub mod finding;
 pub mod logging;
 pub mod mailbox;
 pub mod mapping;

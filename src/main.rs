@@ -28,7 +28,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<ExitCode> {
-    if !matches!(args.mode, Mode::Export | Mode::Import) {
+    if args.mode == Mode::Index {
         bail!("--mode {} is not available yet", args.mode.as_str());
     }
     let settings = Settings::new(args)?;
@@ -48,6 +48,7 @@ fn run(args: &Args) -> Result<ExitCode> {
     stop.on_signals()?;
     let outcome = match args.mode {
         Mode::Import => commands::import::run(&settings, &stop, &progress),
+        Mode::Audit => commands::audit::run(&settings, &stop, &progress),
         _ => commands::export::run(&settings, &stop, &progress),
     };
     progress.finish();

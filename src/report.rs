@@ -1,6 +1,5 @@
 //! The outcome of a run: a table for people, JSON for machines, an exit code for scripts.
 
-use std::fmt;
 use std::io::Write;
 use std::ops::AddAssign;
 use std::os::unix::fs::OpenOptionsExt;
@@ -8,14 +7,15 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use indicatif::HumanBytes;
 use serde::Serialize;
 
 use crate::archive::failed::FailedMessage;
+use crate::finding::{Finding, Tally};
 use crate::settings::Settings;
 use crate::stop::{SIGNAL_EXIT, Stop};
 
 mod table;
+mod text;
 
 /// Failures and warnings of one kind that are printed; the rest are counted.
 const SHOWN: usize = 20;
@@ -28,6 +28,8 @@ pub enum Status {
     Complete,
     /// It was gone through, but not all of it could be had.
     Incomplete,
+    /// It was gone through, and something was found that somebody should look at.
+    Findings,
     /// It could not be gone through.
     Failed,
     /// The run ended before it was done.
@@ -37,12 +39,19 @@ pub enum Status {
 }
 
 impl Status {
+    /// True when the other accounts are not begun because of it, unless errors are ignored.
+    #[must_use]
+    pub fn is_trouble(self) -> bool {
+        !matches!(self, Self::Complete | Self::Findings)
+    }
+
     /// The word in table and log.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Complete => "complete",
             Self::Incomplete => "INCOMPLETE",
+            Self::Findings => "FINDINGS",
             Self::Failed => "FAILED",
             Self::Stopped => "stopped",
             Self::NotStarted => "not started",
@@ -147,6 +156,28 @@ pub struct AccountReport {
     pub failures: Vec<FailedMessageReport>,
     /// What a reader should know.
     pub warnings: Vec<String>,
+    /// What audit or validate found.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// What was audited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit: Option<AuditReport>,
+}
+
+/// What an audit has looked at.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct AuditReport {
+    /// Mailboxes.
+    pub mailboxes: u64,
+    /// Messages with message file and sidecar.
+    pub messages: u64,
+    /// Bytes of the message files.
+    pub bytes: u64,
+    /// The source was asked too.
+    pub against_source: bool,
+    /// How many findings.
+    #[serde(flatten)]
+    pub findings: Tally,
 }
 
 impl AccountReport {
@@ -162,6 +193,8 @@ impl AccountReport {
             mailboxes: Vec::new(),
             failures: Vec::new(),
             warnings: Vec::new(),
+            findings: Vec::new(),
+            audit: None,
         }
     }
 }
@@ -252,229 +285,6 @@ fn exit_code(mut statuses: impl Iterator<Item = Status>, by_signal: bool) -> i32
         (_, true) => 0,
         (false, false) => 1,
     }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.mode, self.dry_run) {
-            ("import", true) => self.mapping_table().fmt(f)?,
-            (_, true) => self.mailbox_table().fmt(f)?,
-            ("import", false) => self.import_table().fmt(f)?,
-            (_, false) => self.account_table().fmt(f)?,
-        }
-        self.write_failures(f)?;
-        self.write_notes(f)?;
-        for account in &self.accounts {
-            if let Some(error) = &account.error {
-                writeln!(f, "\nFAILED  {}: {error}", account.account)?;
-            }
-        }
-        self.write_last_line(f)
-    }
-}
-
-impl Report {
-    fn account_table(&self) -> table::Table {
-        let mut table = table::Table::new(&[
-            "account",
-            "mailboxes",
-            "new",
-            "unchanged",
-            "flags",
-            "vanished",
-            "failed",
-            "bytes",
-            "seconds",
-            "status",
-        ]);
-        for account in &self.accounts {
-            let mut row = vec![account.account.clone()];
-            row.extend(counts_row(&account.counts));
-            row.push(format!("{:.1}", account.seconds));
-            row.push(account.status.as_str().to_owned());
-            table.row(&row);
-        }
-        if self.accounts.len() > 1 {
-            let mut row = vec!["total".to_owned()];
-            row.extend(counts_row(&self.totals));
-            row.push(format!("{:.1}", self.seconds));
-            row.push(String::new());
-            table.row(&row);
-        }
-        table
-    }
-
-    fn import_table(&self) -> table::Table {
-        let mut table = table::Table::new(&[
-            "account",
-            "mailboxes",
-            "appended",
-            "there already",
-            "failed",
-            "bytes",
-            "seconds",
-            "status",
-        ]);
-        let mut row = |name: &str, counts: &Counts, seconds: f64, status: &str| {
-            table.row(&[
-                name.to_owned(),
-                counts.mailboxes.to_string(),
-                counts.new.to_string(),
-                counts.unchanged.to_string(),
-                counts.failed.to_string(),
-                HumanBytes(counts.bytes).to_string(),
-                format!("{seconds:.1}"),
-                status.to_owned(),
-            ]);
-        };
-        for account in &self.accounts {
-            let status = account.status.as_str();
-            row(&account.account, &account.counts, account.seconds, status);
-        }
-        if self.accounts.len() > 1 {
-            row("total", &self.totals, self.seconds, "");
-        }
-        table
-    }
-
-    fn mapping_table(&self) -> table::Table {
-        let mut table = table::Table::new(&[
-            "account",
-            "mailbox",
-            "goes to",
-            "because of",
-            "would append",
-            "bytes",
-            "there already",
-        ]);
-        for account in &self.accounts {
-            for mailbox in &account.mailboxes {
-                table.row(&[
-                    account.account.clone(),
-                    mailbox.mailbox.clone(),
-                    mailbox.target.clone().unwrap_or_default(),
-                    mailbox.why.clone().unwrap_or_default(),
-                    mailbox.counts.new.to_string(),
-                    HumanBytes(mailbox.counts.bytes).to_string(),
-                    mailbox.counts.unchanged.to_string(),
-                ]);
-            }
-        }
-        table
-    }
-
-    fn mailbox_table(&self) -> table::Table {
-        let mut table = table::Table::new(&[
-            "account",
-            "mailbox",
-            "would fetch",
-            "bytes",
-            "in archive",
-            "would vanish",
-        ]);
-        for account in &self.accounts {
-            for mailbox in &account.mailboxes {
-                let counts = &mailbox.counts;
-                table.row(&[
-                    account.account.clone(),
-                    mailbox.mailbox.clone(),
-                    counts.new.to_string(),
-                    HumanBytes(counts.bytes).to_string(),
-                    counts.unchanged.to_string(),
-                    counts.vanished.to_string(),
-                ]);
-            }
-        }
-        table
-    }
-
-    fn write_failures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let failures: Vec<&FailedMessageReport> =
-            self.accounts.iter().flat_map(|a| &a.failures).collect();
-        if failures.is_empty() {
-            return Ok(());
-        }
-        writeln!(
-            f,
-            "\nMessages that could not be brought over (also in failed.jsonl of each account):"
-        )?;
-        for failed in failures.iter().take(SHOWN) {
-            let size = failed
-                .size
-                .map_or_else(String::new, |size| format!(", {size} bytes"));
-            writeln!(
-                f,
-                "  {}  {}  uid {}{size}: {}",
-                failed.account,
-                table::printable(&failed.mailbox),
-                failed.uid,
-                table::printable(&failed.server)
-            )?;
-        }
-        write_rest(f, failures.len())
-    }
-
-    fn write_notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut notes = self.warnings.clone();
-        for account in &self.accounts {
-            let of_account = |text: &String| format!("{}: {text}", account.account);
-            notes.extend(account.warnings.iter().map(of_account));
-            for mailbox in &account.mailboxes {
-                if let Some(note) = &mailbox.note {
-                    notes.push(format!("{}: {}: {note}", account.account, mailbox.mailbox));
-                }
-            }
-        }
-        if notes.is_empty() {
-            return Ok(());
-        }
-        writeln!(f, "\nWarnings:")?;
-        for note in notes.iter().take(SHOWN) {
-            writeln!(f, "  {}", table::printable(note))?;
-        }
-        write_rest(f, notes.len())
-    }
-
-    fn write_last_line(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mode = if self.dry_run {
-            format!("{} (dry run)", self.mode)
-        } else {
-            self.mode.to_owned()
-        };
-        let total = self.accounts.len();
-        let complete = self
-            .accounts
-            .iter()
-            .filter(|account| account.status == Status::Complete)
-            .count();
-        let accounts = if total == 1 { "account" } else { "accounts" };
-        if complete == total {
-            return writeln!(f, "\n{mode} complete: {total} {accounts}");
-        }
-        writeln!(
-            f,
-            "\n{mode} NOT complete: {complete} of {total} {accounts} complete; run it again to go on where it stopped"
-        )
-    }
-}
-
-fn write_rest(f: &mut fmt::Formatter<'_>, total: usize) -> fmt::Result {
-    match total.checked_sub(SHOWN) {
-        Some(rest) if rest > 0 => writeln!(f, "  … and {rest} more"),
-        _ => Ok(()),
-    }
-}
-
-fn counts_row(counts: &Counts) -> Vec<String> {
-    vec![
-        counts.mailboxes.to_string(),
-        counts.new.to_string(),
-        counts.unchanged.to_string(),
-        counts.flags_changed.to_string(),
-        counts.vanished.to_string(),
-        counts.failed.to_string(),
-        HumanBytes(counts.bytes).to_string(),
-    ]
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::cli::{Args, Mode};
+use crate::cli::{Args, Mode, UseImapsync};
 use crate::config::{self, Config};
 use crate::filter::Filter;
 
@@ -34,6 +34,24 @@ pub struct Settings {
     pub config: Config,
     /// The archive's root.
     pub archive_dir: PathBuf,
+    /// The archive is read and meant for the server of the configuration.
+    pub is_target: bool,
+    /// Where logs go.
+    pub log_dir: PathBuf,
+    /// Test environment and connections before the run.
+    pub precheck: bool,
+    /// What is done with imapsync.
+    pub imapsync: UseImapsync,
+    /// Audit after an export.
+    pub audit: bool,
+    /// An audit does not ask the source.
+    pub offline: bool,
+    /// Where an audit lists digests.
+    pub manifest: Option<PathBuf>,
+    /// How many of 10,000 messages a validation reads back.
+    pub deep: u32,
+    /// A validation imports what is missing.
+    pub resync: bool,
     /// Import what an export left incomplete.
     pub allow_incomplete: bool,
     /// What an import mends in messages.
@@ -60,9 +78,16 @@ impl Settings {
     /// # Errors
     /// All problems of the configuration; a bad glob; an `--account` that matches nothing.
     pub fn new(args: &Args) -> Result<Self> {
-        let (archive_dir, config_name) = match args.mode {
-            Mode::Export => (&args.output_dir, "export.pass.config.json"),
-            _ => (&args.input_dir, "import.pass.config.json"),
+        let config_name = match args.mode {
+            Mode::Import | Mode::Validate => "import.pass.config.json",
+            _ => "export.pass.config.json",
+        };
+        let archive_dir = match args.mode {
+            Mode::Export => &args.output_dir,
+            _ => args
+                .input_dir
+                .as_ref()
+                .map_or(&args.output_dir, |_| &args.input_dir),
         };
         refuse_foreign_flags(args)?;
         let accounts = Filter::new(&args.account, &args.exclude_account)
@@ -98,6 +123,23 @@ impl Settings {
             mode: args.mode,
             config,
             archive_dir: archive_dir.clone().unwrap_or("./exported".into()),
+            is_target: match args.mode {
+                Mode::Import | Mode::Validate => true,
+                Mode::Test => args.input_dir.is_some(),
+                Mode::Export | Mode::Audit | Mode::Index => false,
+            },
+            log_dir: args.log_dir.clone(),
+            precheck: !args.no_connectivity_test,
+            imapsync: args.imapsync,
+            audit: !args.no_audit_after_export,
+            offline: args.audit_offline,
+            manifest: args.manifest.clone(),
+            deep: if args.deep {
+                per_ten_thousand(args.sample)
+            } else {
+                0
+            },
+            resync: args.resync_missing,
             allow_incomplete: args.allow_incomplete,
             repairs: Repairs {
                 bare_lf: args.fix_bare_lf,
@@ -117,21 +159,72 @@ impl Settings {
 
 /// A flag that the mode does not know would be ignored in silence.
 fn refuse_foreign_flags(args: &Args) -> Result<()> {
-    let export = args.mode == Mode::Export;
-    let flags = [
-        ("--output-dir", args.output_dir.is_some(), true),
-        ("--input-dir", args.input_dir.is_some(), false),
-        ("--allow-incomplete", args.allow_incomplete, false),
-        ("--fix-bare-lf", args.fix_bare_lf, false),
-        ("--fix-nul", args.fix_nul, false),
-        ("--fix-final-newline", args.fix_final_newline, false),
+    use Mode::{Audit, Export, Import, Test, Validate};
+    let flags: [(&str, bool, &[Mode]); 15] = [
+        (
+            "--output-dir",
+            args.output_dir.is_some(),
+            &[Export, Audit, Test],
+        ),
+        (
+            "--input-dir",
+            args.input_dir.is_some(),
+            &[Import, Validate, Audit, Test],
+        ),
+        (
+            "--allow-incomplete",
+            args.allow_incomplete,
+            &[Import, Validate],
+        ),
+        ("--fix-bare-lf", args.fix_bare_lf, &[Import, Validate]),
+        ("--fix-nul", args.fix_nul, &[Import, Validate]),
+        (
+            "--fix-final-newline",
+            args.fix_final_newline,
+            &[Import, Validate],
+        ),
+        (
+            "--no-connectivity-test",
+            args.no_connectivity_test,
+            &[Export, Import, Validate],
+        ),
+        (
+            "--imapsync",
+            args.imapsync != UseImapsync::Require,
+            &[Export, Import, Validate, Test],
+        ),
+        (
+            "--no-audit-after-export",
+            args.no_audit_after_export,
+            &[Export],
+        ),
+        ("--audit-offline", args.audit_offline, &[Export, Audit]),
+        ("--manifest", args.manifest.is_some(), &[Export, Audit]),
+        ("--deep", args.deep, &[Validate]),
+        ("--resync-missing", args.resync_missing, &[Validate]),
+        ("--dry-run", args.dry_run, &[Export, Import]),
+        ("--sample", args.sample.is_some(), &[Validate]),
     ];
-    for (flag, given, for_export) in flags {
-        if given && for_export != export {
+    for (flag, given, modes) in flags {
+        if given && !modes.contains(&args.mode) {
             bail!("{flag} does not go with --mode {}", args.mode.as_str());
         }
     }
+    if args.mode == Audit && args.input_dir.is_some() && args.output_dir.is_some() {
+        bail!("--input-dir and --output-dir both name the archive; give one of them");
+    }
+    if args.manifest.is_some() && args.no_audit_after_export {
+        bail!("--manifest is written by the audit, which --no-audit-after-export leaves out");
+    }
     Ok(())
+}
+
+/// A share of messages; all of them where none is given.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn per_ten_thousand(percent: Option<f64>) -> u32 {
+    percent.map_or(10_000, |percent| {
+        ((percent * 100.0).ceil() as u32).clamp(1, 10_000)
+    })
 }
 
 /// Gigabytes, as disks count them, in bytes; the argument parser keeps them between 0 and 10^9.

@@ -14,7 +14,7 @@ use super::path::{digest, encode_name};
 use super::state::{self, State};
 
 /// Where directories of mailboxes go that the source no longer has.
-const VANISHED_MAILBOXES: &str = ".vanished-mailboxes";
+pub(super) const VANISHED_MAILBOXES: &str = ".vanished-mailboxes";
 /// Names in an account's directory that no mailbox may have.
 const RESERVED: [&str; 3] = [state::FILE, super::failed::FILE, super::journal::FILE];
 

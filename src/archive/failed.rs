@@ -42,6 +42,29 @@ pub struct FailedMessage {
     pub during: During,
 }
 
+/// The messages that did not come over in one direction; lines that cannot be read are passed over.
+///
+/// # Errors
+/// Those of the file system.
+pub fn load(dir: &Path, during: During) -> Result<Vec<FailedMessage>> {
+    let mut all = load_all(dir)?;
+    all.retain(|message| message.during == during);
+    Ok(all)
+}
+
+fn load_all(dir: &Path) -> Result<Vec<FailedMessage>> {
+    let path = dir.join(FILE);
+    let bytes = match file::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
+    };
+    let lines = bytes.split(|byte| *byte == b'\n');
+    Ok(lines
+        .filter_map(|line| serde_json::from_slice(line).ok())
+        .collect())
+}
+
 /// Replaces the list of one direction; lines of the other stay. An empty list removes the file.
 ///
 /// # Errors
@@ -49,18 +72,12 @@ pub struct FailedMessage {
 pub fn write(dir: &Path, during: During, failed: &[FailedMessage]) -> Result<()> {
     let path = dir.join(FILE);
     let shown = path.display();
-    let before = match file::read(&path) {
-        Ok(before) => before,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(error).with_context(|| format!("read {shown}")),
-    };
-    let others = before
-        .split(|byte| *byte == b'\n')
-        .filter_map(|line| serde_json::from_slice::<FailedMessage>(line).ok())
-        .filter(|line| line.during != during);
+    let mut all = load_all(dir)?;
+    all.retain(|message| message.during != during);
+    all.extend_from_slice(failed);
     let mut lines = Vec::new();
-    for message in others.chain(failed.iter().cloned()) {
-        serde_json::to_writer(&mut lines, &message).context("write JSON")?;
+    for message in &all {
+        serde_json::to_writer(&mut lines, message).context("write JSON")?;
         lines.push(b'\n');
     }
     if !lines.is_empty() {

@@ -5,7 +5,7 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use fs2::FileExt;
 
 use super::file::no_follow;
@@ -34,16 +34,7 @@ impl Lock {
             .open(&path)
             .with_context(|| format!("open {shown}"))?;
         if let Err(error) = file.try_lock_exclusive() {
-            if error.raw_os_error() != fs2::lock_contended_error().raw_os_error() {
-                return Err(error).with_context(|| format!("lock {shown}"));
-            }
-            let mut holder = String::new();
-            let _ = file.read_to_string(&mut holder);
-            bail!(
-                "the archive of {account} in {} is in use{}; wait for that run to end, or stop it",
-                dir.display(),
-                holder_text(&holder)
-            );
+            return Err(refusal(&error, &mut file, dir, account));
         }
         let holder = serde_json::json!({
             "pid": std::process::id(),
@@ -57,6 +48,40 @@ impl Lock {
             .with_context(|| format!("write {shown}"))?;
         Ok(Self { _file: file })
     }
+
+    /// Shares the lock with others who only read; `None` where nobody has ever taken it. Writes nothing.
+    ///
+    /// # Errors
+    /// A run at work on the directory; those of the file system.
+    pub fn share(dir: &Path, account: &str) -> Result<Option<Self>> {
+        let path = dir.join(".lock");
+        let shown = path.display();
+        let mut file = match super::file::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("open {shown}")),
+        };
+        match FileExt::try_lock_shared(&file) {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(error) => Err(refusal(&error, &mut file, dir, account)),
+        }
+    }
+}
+
+/// The error for a lock that cannot be had.
+fn refusal(error: &std::io::Error, file: &mut File, dir: &Path, account: &str) -> anyhow::Error {
+    let shown = dir.join(".lock").display().to_string();
+    if error.raw_os_error() != fs2::lock_contended_error().raw_os_error() {
+        return anyhow::anyhow!("lock {shown}: {error}");
+    }
+    let mut holder = String::new();
+    // Without these words the error says enough.
+    let _ = file.read_to_string(&mut holder);
+    anyhow::anyhow!(
+        "the archive of {account} in {} is in use{}; wait for that run to end, or stop it",
+        dir.display(),
+        holder_text(&holder)
+    )
 }
 
 fn holder_text(json: &str) -> String {
@@ -93,6 +118,19 @@ mod tests {
         );
         drop(first);
         Lock::take(dir.path(), "a@example.org", "export").expect("free again");
+    }
+
+    #[test]
+    fn readers_share_it_and_keep_writers_out() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        assert!(Lock::share(dir.path(), "a").expect("free").is_none());
+        drop(Lock::take(dir.path(), "a", "export").expect("free"));
+        let readers = [0, 1].map(|_| Lock::share(dir.path(), "a").expect("shared"));
+        Lock::take(dir.path(), "a", "export").expect_err("read just now");
+        drop(readers);
+        let _writer = Lock::take(dir.path(), "a", "export").expect("free");
+        let error = Lock::share(dir.path(), "a").expect_err("taken");
+        assert!(error.to_string().contains("in use by process"), "{error}");
     }
 
     #[test]

@@ -103,7 +103,9 @@ pub struct MailboxDir {
 }
 
 impl MailboxDir {
-    pub(super) fn new(dir: PathBuf) -> Self {
+    /// The directory as a mailbox's.
+    #[must_use]
+    pub fn new(dir: PathBuf) -> Self {
         Self { dir }
     }
 
@@ -192,16 +194,7 @@ impl MailboxDir {
     /// # Errors
     /// Those of the file system, naming the path.
     pub fn open_message(&self, uid: u32) -> Result<fs::File> {
-        let path = self.message_path(uid);
-        let shown = path.display();
-        let file = file::open(&path).with_context(|| format!("open {shown}"))?;
-        let there = file
-            .metadata()
-            .with_context(|| format!("look at {shown}"))?;
-        if !there.is_file() {
-            bail!("{shown} is no file");
-        }
-        Ok(file)
+        open_regular(&self.message_path(uid))
     }
 
     /// Path of a sidecar.
@@ -413,12 +406,28 @@ impl MailboxDir {
     }
 }
 
+/// Opens a file of the archive for reading, unless it is a symlink or no file.
+///
+/// # Errors
+/// Those of the file system, naming the path.
+pub fn open_regular(path: &Path) -> Result<fs::File> {
+    let shown = path.display();
+    let file = file::open(path).with_context(|| format!("open {shown}"))?;
+    let there = file
+        .metadata()
+        .with_context(|| format!("look at {shown}"))?;
+    if !there.is_file() {
+        bail!("{shown} is no file");
+    }
+    Ok(file)
+}
+
 fn superseded(uidvalidity: u32) -> String {
     format!(".superseded-{uidvalidity}")
 }
 
 /// UID and kind of `u0000000042.eml`, `u42.json` and the like.
-fn parse_name(name: &OsStr) -> Option<(u32, bool)> {
+pub(super) fn parse_name(name: &OsStr) -> Option<(u32, bool)> {
     let (stem, extension) = name.to_str()?.rsplit_once('.')?;
     let is_message = match extension {
         "eml" => true,

@@ -5,6 +5,7 @@ pub mod failed;
 mod file;
 pub mod incoming;
 pub mod journal;
+pub mod listing;
 pub mod lock;
 pub mod mailbox;
 pub mod path;

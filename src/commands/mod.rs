@@ -1,5 +1,6 @@
 //! One file or folder per mode: reads two sides, makes a plan, carries it out, returns a report.
 
+pub mod audit;
 pub mod export;
 pub mod import;
 
@@ -38,4 +39,15 @@ fn each_account(
         bail!("no mailbox of any account matches --folder and --exclude-folder: nothing was done");
     }
     Ok(reports)
+}
+
+/// The archive that a mode reads must be there.
+fn check_archive(settings: &Settings) -> Result<()> {
+    if !settings.archive_dir.is_dir() {
+        bail!(
+            "there is no archive at {}; name it with --input-dir",
+            settings.archive_dir.display()
+        );
+    }
+    Ok(())
 }

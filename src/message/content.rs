@@ -149,8 +149,7 @@ impl Inspector {
     /// Keeps the beginning of a line that has not ended yet.
     fn keep(&mut self, bytes: &[u8]) {
         let room = LINE.saturating_sub(self.line.len());
-        self.line
-            .extend_from_slice(&bytes[..room.min(bytes.len())]);
+        self.line.extend_from_slice(&bytes[..room.min(bytes.len())]);
     }
 
     fn end_line(&mut self, line: &[u8]) {
@@ -166,8 +165,7 @@ impl Inspector {
                     note(&mut self.raw, self.number, line);
                 } else if self.header.len() < HEADER {
                     let room = HEADER - self.header.len();
-                    self.header
-                        .extend_from_slice(&line[..room.min(line.len())]);
+                    self.header.extend_from_slice(&line[..room.min(line.len())]);
                     self.header.extend_from_slice(b"\r\n");
                 }
             }
@@ -270,9 +268,7 @@ fn is_raw_imap(line: &[u8]) -> bool {
             let digits = leading_digits(rest);
             digits > 0 && rest[digits..].to_ascii_uppercase().starts_with(b" FETCH (")
         }
-        Some(b'F' | b'f') => {
-            upper(b"FLAGS (") && matches!(line.get(7), Some(b'\\' | b'$' | b')'))
-        }
+        Some(b'F' | b'f') => upper(b"FLAGS (") && matches!(line.get(7), Some(b'\\' | b'$' | b')')),
         Some(b'I' | b'i') => {
             upper(b"INTERNALDATE \"") && matches!(line.get(14), Some(b' ' | b'0'..=b'9'))
         }
@@ -285,9 +281,14 @@ fn is_raw_imap(line: &[u8]) -> bool {
             let digits = leading_digits(&line[4..]);
             let rest = line[4 + digits..].to_ascii_uppercase();
             digits > 0
-                && [b" FLAGS (".as_slice(), b" INTERNALDATE \"", b" RFC822", b" BODY["]
-                    .iter()
-                    .any(|next| rest.starts_with(next))
+                && [
+                    b" FLAGS (".as_slice(),
+                    b" INTERNALDATE \"",
+                    b" RFC822",
+                    b" BODY[",
+                ]
+                .iter()
+                .any(|next| rest.starts_with(next))
         }
         Some(first) if first.is_ascii_alphanumeric() => is_fetch_end(line),
         _ => false,
@@ -320,7 +321,10 @@ fn is_fetch_end(line: &[u8]) -> bool {
 }
 
 fn leading_digits(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|byte| byte.is_ascii_digit()).count()
+    bytes
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count()
 }
 
 fn contains(line: &[u8], words: &[u8]) -> bool {
@@ -330,8 +334,17 @@ fn contains(line: &[u8], words: &[u8]) -> bool {
 /// True for mail whose subject or prose is about IMAP: then a protocol line in it is a quotation.
 fn talks_of_imap(mut message: impl BufRead) -> io::Result<bool> {
     const WORDS: [&[u8]; 11] = [
-        b"imap", b"fetch", b"dovecot", b"cyrus", b"courier", b"rfc 3501", b"rfc3501", b"mailbox",
-        b"mail server", b"mailserver", b"internaldate",
+        b"imap",
+        b"fetch",
+        b"dovecot",
+        b"cyrus",
+        b"courier",
+        b"rfc 3501",
+        b"rfc3501",
+        b"mailbox",
+        b"mail server",
+        b"mailserver",
+        b"internaldate",
     ];
     let mut in_header = true;
     let mut line = Vec::new();

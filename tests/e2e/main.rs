@@ -5,6 +5,7 @@
 // Texts are built for a server's configuration or a failure message: clarity before allocations.
 #![allow(clippy::format_push_string, clippy::format_collect)]
 
+mod audit;
 mod examples;
 mod export;
 mod import;

@@ -49,6 +49,10 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
     {
         info!(path = %path.display(), "import template written; fill in its host before the import");
     }
+    progress.finish();
+    if settings.audit && !settings.dry_run {
+        super::audit::after_export(settings, stop, progress, &mut report)?;
+    }
     Ok(report)
 }
 

@@ -8,7 +8,7 @@ mod repair;
 mod source;
 mod target;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::progress::Progress;
 use crate::report::Report;
@@ -22,12 +22,7 @@ use crate::stop::Stop;
 /// An archive that is not there, filters that match nothing.
 pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Report> {
     let mut report = Report::new(settings);
-    if !settings.archive_dir.is_dir() {
-        bail!(
-            "there is no archive at {}; name it with --input-dir",
-            settings.archive_dir.display()
-        );
-    }
+    super::check_archive(settings)?;
     let run = account::Run {
         settings,
         peer: Peer::new(&settings.config.server, settings.timeout)?,

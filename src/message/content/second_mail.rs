@@ -30,10 +30,10 @@ struct Block {
     first: u64,
     /// One bit for each of `BY_PEOPLE`, then of `BY_MACHINES`.
     fields: u8,
+    /// How many of them make a mail: fewer behind an mbox separator.
+    enough: u32,
     announced: bool,
     content: bool,
-    /// An mbox separator stands before it.
-    mbox: bool,
     real_date: bool,
 }
 
@@ -84,9 +84,9 @@ impl SecondMail {
             let mut block = Block {
                 first: number,
                 fields: 0,
+                enough: if mbox { 2 } else { 3 },
                 announced: self.announced,
                 content: self.content,
-                mbox,
                 real_date: false,
             };
             if let Some((name, value)) = field(line) {
@@ -123,22 +123,17 @@ impl Block {
 
     fn is_mail(&self) -> bool {
         let count = self.fields.count_ones();
-        if self.announced {
-            return false;
-        }
-        if self.mbox {
-            return count >= 2;
-        }
         let by_machine = self.fields >> BY_PEOPLE.len() != 0;
         let by_hand = self.fields & (FROM | DATE) == FROM | DATE && self.real_date;
-        count >= 3 && (by_machine || by_hand)
+        let behind_mbox_line = self.enough < 3;
+        !self.announced && count >= self.enough && (by_machine || by_hand || behind_mbox_line)
     }
 }
 
 /// A date as RFC 5322 section 3.3 writes it, with its zone.
 fn is_real_date(value: &[u8]) -> bool {
     let value = value.trim_ascii();
-    let clocks = value.iter().filter(|byte| **byte == b':').count() >= 1;
+    let clocks = value.contains(&b':');
     let zone = value
         .rsplit(|byte| *byte == b' ')
         .find(|word| !word.starts_with(b"("))

@@ -43,7 +43,12 @@ fn what_is_no_mail_is_told_by_degree() {
 
 #[test]
 fn a_second_mail_is_found_behind_the_first() {
-    for end in ["At noon?\r\n", "At noon?\r\n\r\n", "</html>\r\n", "Anna\r\nFrom c@example.com Mon Jan  1 10:00:00 2024\r\n"] {
+    for end in [
+        "At noon?\r\n",
+        "At noon?\r\n\r\n",
+        "</html>\r\n",
+        "Anna\r\nFrom c@example.com Mon Jan  1 10:00:00 2024\r\n",
+    ] {
         let glued = format!("{HEAD}\r\n{end}{SECOND}");
         assert!(
             matches!(inspect(glued.as_bytes())[..], [Oddity::SecondMail(_)]),
@@ -63,7 +68,9 @@ fn raw_imap_is_found_and_talk_about_it_is_not() {
         format!("{fetch}{HEAD}\r\nAt noon?\r\n"),
         format!("{HEAD}\r\nAt noon?\r\n)\r\n{fetch}{SECOND}"),
         format!("{HEAD}\r\nAt noon?\r\n FLAGS (\\Seen) UID 42)\r\nA5 OK Fetch completed.\r\n"),
-        format!("{HEAD}Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nimap\r\n--b--\r\n{fetch}"),
+        format!(
+            "{HEAD}Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nimap\r\n--b--\r\n{fetch}"
+        ),
     ];
     for raw in cases {
         assert!(
@@ -73,7 +80,9 @@ fn raw_imap_is_found_and_talk_about_it_is_not() {
     }
     let talk = format!("{HEAD}\r\nThe IMAP server says\r\n{fetch}What does it mean?\r\n");
     assert_eq!(inspect(talk.as_bytes()), []);
-    let part = format!("{HEAD}Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n{fetch}--b--\r\n");
+    let part = format!(
+        "{HEAD}Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n{fetch}--b--\r\n"
+    );
     assert_eq!(inspect(part.as_bytes()), []);
 }
 
@@ -84,7 +93,9 @@ fn rubbish_does_no_harm() {
     for length in 0..400 {
         let bytes: Vec<u8> = (0..length)
             .map(|_| {
-                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                random = random
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
                 alphabet[usize::try_from(random >> 33).unwrap_or(0) % alphabet.len()]
             })
             .collect();

@@ -187,7 +187,7 @@ fn a_second_run_on_the_same_archive_says_who_holds_it() {
         .on_fetch_times(2, 1, Behaviour::StallAt(5))
         .start();
     let program = super::program_for(&server);
-    let running = program.spawn(["--mode", "export"]);
+    let running = program.spawn_export(&[]);
     wait_until("the first run is at work", || {
         server.commands_named("UID FETCH").len() == 1
     });

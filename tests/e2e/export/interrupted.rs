@@ -50,7 +50,7 @@ fn ten_kills_lose_nothing_and_double_nothing() {
             continue;
         }
         let more = usize::try_from(random.between(1, 140)).expect("few");
-        let mut running = program.spawn(["--mode", "export", "-q"]);
+        let mut running = program.spawn_export(&["-q"]);
         wait_until("some progress, or the end", || {
             message_files(&exported) >= MESSAGES.min(there + more) || !running.is_running()
         });
@@ -125,7 +125,7 @@ fn a_run_that_is_cut_off_leaves_no_state_that_claims_to_be_complete() {
         mailboxes[0].messages.push(more[3].clone());
     });
     server.forget();
-    let running = program.spawn(["--mode", "export"]);
+    let running = program.spawn_export(&[]);
     wait_until("the new message is asked for", || {
         let fetches = server.commands_named("UID FETCH");
         fetches.iter().any(|fetch| fetch.contains("BODY"))
@@ -207,7 +207,7 @@ fn a_signal_stops_in_good_order() {
             .on_fetch_times(20, 1, Behaviour::StallAt(50))
             .start();
         let program = program_for(&server);
-        let running = program.spawn(["--mode", "export", "--report", "report.json"]);
+        let running = program.spawn_export(&["--report", "report.json"]);
         wait_until("19 messages on disk", || {
             message_files(&program.path("exported")) == 19
         });

@@ -4,13 +4,13 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::handmade::{Handmade, write};
 use super::{
     ANNA, MODERN, aim, aim_with, assert_holds, assert_same, date, import, of_archived, of_held,
     reader, report, totals,
 };
 use crate::kit::dovecot::Dovecot;
 use crate::kit::fake::{FakeMailbox, FakeOptions, FakeServer};
+use crate::kit::handmade::{Handmade, write};
 use crate::kit::mail::{Mail, realistic};
 use crate::kit::program::Program;
 use crate::kit::reader::Reader;

@@ -2,13 +2,13 @@
 
 use std::fs;
 
-use super::handmade::Handmade;
 use super::{
     ANNA, MODERN, aim, assert_holds, assert_same, import, journal, of_held, of_mails, program_for,
     reader, totals,
 };
 use crate::kit::dovecot::Dovecot;
 use crate::kit::fake::{FakeMailbox, FakeServer};
+use crate::kit::handmade::Handmade;
 use crate::kit::mail::{Mail, realistic};
 use crate::kit::program::Program;
 use crate::kit::reader::{Reader, assert_unchanged};

@@ -5,9 +5,9 @@ use std::os::unix::fs::symlink;
 
 use serde_json::json;
 
-use super::handmade::{Handmade, write};
 use super::{MODERN, aim, assert_holds, failed, import, reader, totals};
 use crate::kit::fake::{FakeMailbox, FakeOptions, FakeServer};
+use crate::kit::handmade::{Handmade, write};
 use crate::kit::mail::{Mail, realistic};
 use crate::kit::program::Program;
 

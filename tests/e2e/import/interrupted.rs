@@ -4,15 +4,15 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
-use super::handmade::Handmade;
 use super::{
     ANNA, MODERN, aim, assert_holds, assert_same, import, journal, of_held, of_mails, program_for,
     reader, totals,
 };
 use crate::kit::dovecot::Dovecot;
 use crate::kit::fake::{Cut, FakeMailbox, FakeOptions, FakeServer, Reply};
+use crate::kit::handmade::Handmade;
 use crate::kit::mail::{Mail, Random, realistic};
-use crate::kit::program::Program;
+use crate::kit::program::{IMPORT, Program};
 use crate::kit::reader::Reader;
 use crate::kit::wait_until;
 
@@ -54,7 +54,7 @@ fn ten_kills_lose_nothing_and_double_nothing() {
     while kills < 10 {
         let there = mail_files(&home);
         let more = usize::try_from(random.between(1, 110)).expect("few");
-        let mut running = program.spawn(["--mode", "import", "-q"]);
+        let mut running = program.spawn(IMPORT.iter().chain(&["-q"]));
         wait_until("some progress, or the end", || {
             mail_files(&home) >= there + more || !running.is_running()
         });
@@ -203,7 +203,7 @@ fn a_killed_run_leaves_pending_messages_that_the_next_run_looks_for() {
             })
             .start();
         let program = program_for(&server, "INBOX", &mails);
-        let running = program.spawn(["--mode", "import", "-q"]);
+        let running = program.spawn(IMPORT.iter().chain(&["-q"]));
         wait_until("the second connection", || server.connections() == 2);
         running.kill9();
         import(&program, &[]).code(0);
@@ -259,7 +259,7 @@ fn a_signal_stops_in_good_order_and_the_next_run_completes() {
             })
             .start();
         let program = program_for(&server, "INBOX", &mails);
-        let running = program.spawn(["--mode", "import", "--report", "report.json"]);
+        let running = program.spawn(IMPORT.iter().chain(&["--report", "report.json"]));
         wait_until("some messages", || {
             server.mailbox("INBOX").messages.len() > 2
         });

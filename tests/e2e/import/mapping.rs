@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::handmade::Handmade;
 use super::{ANNA, MODERN, aim, aim_with, assert_holds, entry, import, targets, totals};
 use crate::kit::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::fake::{FakeMailbox, FakeServer};
+use crate::kit::handmade::Handmade;
 use crate::kit::mail::{Mail, realistic};
 use crate::kit::program::Program;
 use crate::kit::reader::{Reader, assert_unchanged};

@@ -2,7 +2,6 @@
 
 mod accepted_archives;
 mod again;
-mod handmade;
 mod hostile_archive;
 mod identity;
 mod interrupted;
@@ -22,7 +21,7 @@ use crate::kit::archive::ArchivedMailbox;
 use crate::kit::codec::hex;
 use crate::kit::fake::FakeServer;
 use crate::kit::mail::Mail;
-use crate::kit::program::{Output, Program, server_json};
+use crate::kit::program::{IMPORT, Output, Program, server_json};
 use crate::kit::reader::{HeldMailbox, HeldMessage, Reader};
 
 /// The user of a default Dovecot and of the fake server.
@@ -55,8 +54,8 @@ fn aim(program: &Program, target: &Endpoint) {
 
 /// `--mode import` with these arguments and a report, to the end.
 fn import(program: &Program, arguments: &[&str]) -> Output {
-    let fixed = ["--mode", "import", "--report", "report.json"];
-    program.run(fixed.iter().chain(arguments))
+    let fixed = IMPORT.iter().chain(&["--report", "report.json"]);
+    program.run(fixed.chain(arguments))
 }
 
 /// The report of the last run.
@@ -222,7 +221,7 @@ fn assert_holds(server: &FakeServer, mailbox: &str, mails: &[Mail]) {
 /// A program with an archive of Anna's and a target: what most tests begin with.
 fn program_for(server: &FakeServer, mailbox: &str, mails: &[Mail]) -> Program {
     let program = Program::new();
-    handmade::Handmade::new(&program)
+    crate::kit::handmade::Handmade::new(&program)
         .mailbox(mailbox, mails)
         .complete();
     aim(&program, &server.endpoint());

@@ -1,10 +1,10 @@
 //! Names that the target has in another form, refuses or takes for another one; parents; subscriptions.
 
-use super::handmade::Handmade;
 use super::{ANNA, assert_same};
 use super::{MODERN, aim, assert_holds, entry, import, of_held, of_mails, reader, targets, totals};
 use crate::kit::dovecot::{Dovecot, DovecotOptions, Layout};
 use crate::kit::fake::{FakeMailbox, FakeOptions, FakeServer};
+use crate::kit::handmade::Handmade;
 use crate::kit::mail::{Mail, realistic};
 use crate::kit::program::Program;
 use crate::kit::reader::Reader;

@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::handmade::Handmade;
 use super::{
     ANNA, MODERN, aim, assert_holds, assert_same, failed, import, of_held, of_mails, program_for,
     report, totals,
 };
 use crate::kit::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::fake::{FakeMailbox, FakeOptions, FakeServer};
+use crate::kit::handmade::Handmade;
 use crate::kit::mail::{Mail, realistic};
 use crate::kit::program::Program;
 use crate::kit::reader::Reader;

@@ -17,6 +17,17 @@ use super::{Endpoint, Security};
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_imapsync-bulk-migrator");
 
+/// An export and nothing else: without the test before it and the audit behind it.
+pub const EXPORT: [&str; 4] = [
+    "--mode",
+    "export",
+    "--no-connectivity-test",
+    "--no-audit-after-export",
+];
+
+/// An import and nothing else: without the test before it.
+pub const IMPORT: [&str; 3] = ["--mode", "import", "--no-connectivity-test"];
+
 /// A run that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -90,9 +101,23 @@ impl Program {
         self.spawn(arguments).wait()
     }
 
-    /// `--mode export` and these arguments, to the end.
+    /// An export and nothing else, with these arguments, to the end.
     pub fn export(&self, arguments: &[&str]) -> Output {
-        self.run(["--mode", "export"].iter().chain(arguments))
+        self.spawn_export(arguments).wait()
+    }
+
+    /// The same, started.
+    pub fn spawn_export(&self, arguments: &[&str]) -> Running {
+        self.spawn(EXPORT.iter().chain(arguments))
+    }
+
+    /// `--mode audit` of the archive alone, with these arguments, to the end.
+    pub fn audit(&self, arguments: &[&str]) -> Output {
+        self.run(
+            ["--mode", "audit", "--audit-offline"]
+                .iter()
+                .chain(arguments),
+        )
     }
 
     /// Starts and returns.

@@ -12,7 +12,7 @@ use crate::kit::archive::{Archive, assert_archive_equals_server};
 use crate::kit::codec::hex;
 use crate::kit::dovecot::Dovecot;
 use crate::kit::mail::{Mail, hostile, realistic};
-use crate::kit::program::{Program, server_json};
+use crate::kit::program::{EXPORT, Program, server_json};
 use crate::kit::reader::{HeldMailbox, Reader};
 use crate::kit::script::{Script, ScriptServer};
 use crate::kit::{Security, wait_until};
@@ -115,13 +115,13 @@ fn the_program_runs_and_is_killed() {
         .code(2)
         .warns("unexpected argument");
     program.config(&server.endpoint(Security::Plain), &[("x", "y")]);
-    let mut running = program.spawn(["--mode", "export"]);
+    let mut running = program.spawn_export(&[]);
     wait_until("a connection", || server.connections() == 1);
     assert!(running.is_running() && running.id() > 0);
     let output = running.kill9();
     output.killed_by(9);
     assert!(output.describe().contains("export.pass.config.json"));
-    let running = program.spawn_under(&["nice"], ["--mode", "export"]);
+    let running = program.spawn_under(&["nice"], EXPORT);
     wait_until("another connection", || server.connections() == 2);
     // Twice, as the first asks for an orderly end only.
     running.signal("INT").signal("INT");

@@ -1,15 +1,18 @@
 //! Archives written by the test from the documented format alone: whatever they hold, no export had to bring it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::ANNA;
-use crate::kit::codec::{hex, utf7};
-use crate::kit::mail::Mail;
-use crate::kit::program::Program;
+use super::codec::{hex, utf7};
+use super::mail::Mail;
+use super::program::Program;
+
+/// Whose archive it is.
+const ANNA: &str = "anna@example.com";
 
 /// Anna's archive in the program's `exported`.
 pub struct Handmade {
@@ -23,6 +26,7 @@ impl Handmade {
     pub fn new(program: &Program) -> Self {
         let dir = program.path("exported").join(ANNA);
         fs::create_dir_all(&dir).expect("create the account's directory");
+        private(&dir, 0o700);
         Self {
             dir,
             mailboxes: Vec::new(),
@@ -47,6 +51,7 @@ impl Handmade {
         let uidvalidity = 1_600_000_000 + self.mailboxes.len();
         let dir = self.dir.join(&directory);
         fs::create_dir(&dir).expect("create a mailbox's directory");
+        private(&dir, 0o700);
         let meta = json!({
             "name": name,
             "wire": utf7(name),
@@ -142,6 +147,11 @@ fn sidecar(mailbox: &str, uidvalidity: usize, uid: u32, mail: &Mail) -> Value {
 /// Writes a file of the archive.
 pub fn write(path: &Path, bytes: impl AsRef<[u8]>) {
     fs::write(path, bytes).unwrap_or_else(|error| panic!("write {}: {error}", path.display()));
+    private(path, 0o600);
+}
+
+fn private(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set a mode");
 }
 
 /// As the README says: `/`, `%`, control characters, a leading `.`, a trailing `.` or blank percent-encoded.

@@ -1,0 +1,120 @@
+//! What lies in the directories of an archive, whether it belongs there or not.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::account::VANISHED_MAILBOXES;
+use super::incoming::SPILL_PREFIX;
+use super::mailbox::{META_FILE, parse_name};
+use super::{failed, journal, state};
+
+/// What a directory entry is, by its name and kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The message file of a UID.
+    Message(u32),
+    /// The sidecar of a UID.
+    Sidecar(u32),
+    /// A directory that may hold a mailbox.
+    Mailbox,
+    /// `.mailbox.json`, the state, the lock and the other files of an account, and what was moved aside.
+    Known,
+    /// What a run that was killed leaves behind.
+    Leftover,
+    /// A symlink: nothing here follows it.
+    Symlink,
+    /// Anything else.
+    Foreign,
+}
+
+/// An entry of a directory.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its name; bytes that are no UTF-8 are replaced.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// The entries of an account's directory, sorted by name.
+///
+/// # Errors
+/// Those of the file system.
+pub fn account(dir: &Path) -> Result<Vec<Entry>> {
+    entries(dir, |name, is_dir| match name {
+        state::FILE | failed::FILE | journal::FILE | ".lock" if !is_dir => Kind::Known,
+        VANISHED_MAILBOXES if is_dir => Kind::Known,
+        _ if is_dir && !name.starts_with('.') => Kind::Mailbox,
+        _ if is_leftover(name) && !is_dir => Kind::Leftover,
+        _ => Kind::Foreign,
+    })
+}
+
+/// The entries of a mailbox's directory, sorted by name.
+///
+/// # Errors
+/// Those of the file system.
+pub fn mailbox(dir: &Path) -> Result<Vec<Entry>> {
+    entries(dir, |name, is_dir| {
+        if is_dir {
+            let aside = name == ".vanished" || name.starts_with(".superseded-");
+            return if aside { Kind::Known } else { Kind::Foreign };
+        }
+        match parse_name(OsStr::new(name)) {
+            Some((uid, true)) => Kind::Message(uid),
+            Some((uid, false)) => Kind::Sidecar(uid),
+            None if name == META_FILE => Kind::Known,
+            None if is_leftover(name) => Kind::Leftover,
+            None => Kind::Foreign,
+        }
+    })
+}
+
+fn is_leftover(name: &str) -> bool {
+    name.starts_with(SPILL_PREFIX)
+        || name
+            .strip_prefix('.')
+            .and_then(|name| name.strip_suffix(".tmp"))
+            .is_some()
+}
+
+fn entries(dir: &Path, kind: impl Fn(&str, bool) -> Kind) -> Result<Vec<Entry>> {
+    let shown = dir.display();
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).with_context(|| format!("read {shown}"))? {
+        let entry = entry.with_context(|| format!("read {shown}"))?;
+        let file_type = entry.file_type().with_context(|| format!("read {shown}"))?;
+        let os_name = entry.file_name();
+        let name = os_name.to_string_lossy().into_owned();
+        let kind = if file_type.is_symlink() {
+            Kind::Symlink
+        } else if os_name.to_str().is_none() || !file_type.is_dir() && !file_type.is_file() {
+            Kind::Foreign
+        } else {
+            kind(&name, file_type.is_dir())
+        };
+        found.push(Entry { name, kind });
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
+/// The permissions of a file or directory that others than its owner have; 0 where there are none.
+///
+/// # Errors
+/// Those of the file system.
+pub fn open_mode(path: &Path) -> Result<u32> {
+    let there =
+        fs::symlink_metadata(path).with_context(|| format!("look at {}", path.display()))?;
+    Ok(others(&there))
+}
+
+/// The same of metadata.
+#[must_use]
+pub fn others(there: &fs::Metadata) -> u32 {
+    there.mode() & 0o077
+}

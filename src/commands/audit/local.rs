@@ -1,0 +1,494 @@
+//! The archive of one account by itself: what lies there, and whether it is whole.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use rayon::prelude::*;
+
+use super::pair::{self, Checked, Expected};
+use crate::archive::account::AccountArchive;
+use crate::archive::failed::{self, During};
+use crate::archive::listing::{self, Entry, Kind};
+use crate::archive::mailbox::{MailboxDir, MailboxMeta};
+use crate::archive::state::{MailboxState, State};
+use crate::archive::uidset::UidSet;
+use crate::filter::Filter;
+use crate::finding::Finding;
+use crate::finding::Severity::{self, Error, Note, Warning};
+use crate::progress::AccountProgress;
+use crate::stop::Stop;
+
+/// A mailbox of the archive.
+pub struct Mailbox {
+    /// Its directory.
+    pub directory: String,
+    /// What the directory holds.
+    pub meta: MailboxMeta,
+    /// What the state says of it.
+    pub state: Option<MailboxState>,
+    /// Messages with message file and sidecar.
+    pub pairs: UidSet,
+    /// Messages that a finding calls missing or half.
+    pub known_missing: UidSet,
+    /// Bytes of the message files.
+    pub bytes: u64,
+}
+
+/// The archive of an account as it was found.
+pub struct Local {
+    /// Its mailboxes, those that are meant.
+    pub mailboxes: Vec<Mailbox>,
+    /// The state, where there is a readable one.
+    pub state: Option<State>,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+    /// Lines for the manifest: digest and path below the archive's root.
+    pub digests: Vec<(String, String)>,
+}
+
+/// What the audit of an account needs.
+pub struct Task<'a> {
+    /// The archive's root.
+    pub root: &'a Path,
+    /// The account.
+    pub account: &'a str,
+    /// The mailboxes that are meant.
+    pub folders: &'a Filter,
+    /// Threads that read messages.
+    pub pool: &'a rayon::ThreadPool,
+    /// Asks for an orderly end.
+    pub stop: &'a Stop,
+    /// Digests are wanted.
+    pub manifest: bool,
+}
+
+/// Audits an account's directory.
+///
+/// # Errors
+/// Those of the file system.
+pub fn audit(task: &Task<'_>, progress: &mut AccountProgress) -> Result<Local> {
+    let dir = AccountArchive::directory(task.root, task.account);
+    let mut audit = Audit {
+        task,
+        dir,
+        local: Local {
+            mailboxes: Vec::new(),
+            state: None,
+            findings: Vec::new(),
+            digests: Vec::new(),
+        },
+        unproven: 0,
+    };
+    audit.run(progress)?;
+    Ok(audit.local)
+}
+
+struct Audit<'a> {
+    task: &'a Task<'a>,
+    dir: PathBuf,
+    local: Local,
+    /// Messages whose sidecar knows no digest.
+    unproven: u64,
+}
+
+impl Audit<'_> {
+    fn run(&mut self, progress: &mut AccountProgress) -> Result<()> {
+        match State::load(&self.dir) {
+            Ok(state) => self.local.state = state,
+            Err(error) => self.add(Error, "unreadable-state", format!("{error:#}")),
+        }
+        let entries = listing::account(&self.dir)?;
+        self.check_others(&self.dir.clone(), None, &entries)?;
+        let directories: Vec<&Entry> = entries
+            .iter()
+            .filter(|entry| entry.kind == Kind::Mailbox)
+            .collect();
+        for entry in directories {
+            if self.task.stop.requested() {
+                return Ok(());
+            }
+            self.mailbox(&entry.name, progress)?;
+        }
+        self.check_state()?;
+        if self.unproven > 0 {
+            let text = format!(
+                "{} messages have no sha256 in their sidecars, as those of the original tool: their bytes cannot be proved",
+                self.unproven
+            );
+            self.add(Note, "no-digest", text);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, severity: Severity, code: &'static str, text: impl Into<String>) {
+        let finding = Finding::new(severity, code, self.task.account, text);
+        self.local.findings.push(finding);
+    }
+
+    /// A path below the archive's root, for people.
+    fn relative(&self, path: &Path) -> String {
+        let below = path.strip_prefix(self.task.root).unwrap_or(path);
+        below.to_string_lossy().into_owned()
+    }
+
+    /// Everything in a directory that is no message.
+    fn check_others(&mut self, dir: &Path, mailbox: Option<&str>, entries: &[Entry]) -> Result<()> {
+        let mut flaws = Vec::new();
+        pair::flag_open_mode(listing::open_mode(dir)?, &mut flaws);
+        let mut found: Vec<(PathBuf, pair::Flaw)> = flaws
+            .into_iter()
+            .map(|flaw| (dir.to_path_buf(), flaw))
+            .collect();
+        for entry in entries {
+            let path = dir.join(&entry.name);
+            let flaw = match entry.kind {
+                Kind::Message(_) | Kind::Sidecar(_) | Kind::Mailbox => continue,
+                Kind::Known => {
+                    let mut flaws = Vec::new();
+                    pair::flag_open_mode(listing::open_mode(&path)?, &mut flaws);
+                    match flaws.pop() {
+                        Some(flaw) => flaw,
+                        None => continue,
+                    }
+                }
+                Kind::Leftover => (
+                    Warning,
+                    "leftover",
+                    "was left by a run that was killed; the next export removes it, or it can be deleted".to_owned(),
+                ),
+                Kind::Symlink => (
+                    Error,
+                    "symlink",
+                    "is a symlink: what it stands for is not part of the archive".to_owned(),
+                ),
+                Kind::Foreign => (
+                    Warning,
+                    "foreign-file",
+                    "does not belong into an archive".to_owned(),
+                ),
+            };
+            found.push((path, flaw));
+        }
+        for (path, (severity, code, text)) in found {
+            let file = self.relative(&path);
+            let mut finding = Finding::new(severity, code, self.task.account, text).in_file(file);
+            finding.mailbox = mailbox.map(str::to_owned);
+            self.local.findings.push(finding);
+        }
+        Ok(())
+    }
+
+    fn mailbox(&mut self, directory: &str, progress: &mut AccountProgress) -> Result<()> {
+        let path = self.dir.join(directory);
+        let states = self
+            .local
+            .state
+            .as_ref()
+            .map(|state| state.mailboxes.as_slice());
+        let mut states = states.unwrap_or_default().iter();
+        let state = states.find(|state| state.directory == directory).cloned();
+        let entries = listing::mailbox(&path)?;
+        let meta = match MailboxMeta::load(&path) {
+            Ok(Some(meta)) => Some(meta),
+            Ok(None) => MailboxDir::new(path.clone()).foreign_meta()?,
+            Err(error) => {
+                self.add_in(directory, Error, "unreadable-mailbox", format!("{error:#}"));
+                return Ok(());
+            }
+        };
+        let Some(meta) = meta else {
+            if state.is_none() {
+                let text = "is a directory that holds no mailbox";
+                let file = self.relative(&path);
+                self.local.findings.push(
+                    Finding::new(Warning, "foreign-file", self.task.account, text).in_file(file),
+                );
+            } else {
+                self.add_in(
+                    directory,
+                    Error,
+                    "unreadable-mailbox",
+                    ".mailbox.json is missing",
+                );
+            }
+            return Ok(());
+        };
+        if !self.task.folders.matches(&meta.name) {
+            return Ok(());
+        }
+        progress.mailbox(&meta.name);
+        self.check_others(&path, Some(&meta.name), &entries)?;
+        let files = pairs(&entries);
+        let mut mailbox = Mailbox {
+            directory: directory.to_owned(),
+            meta,
+            state,
+            pairs: UidSet::new(),
+            known_missing: UidSet::new(),
+            bytes: 0,
+        };
+        self.check_files(&path, &files, &mut mailbox);
+        self.check_messages(&path, &files, &mut mailbox, progress)?;
+        self.compare_with_state(&mut mailbox);
+        self.local.mailboxes.push(mailbox);
+        Ok(())
+    }
+
+    fn add_in(
+        &mut self,
+        mailbox: &str,
+        severity: Severity,
+        code: &'static str,
+        text: impl Into<String>,
+    ) {
+        let finding = Finding::new(severity, code, self.task.account, text).in_mailbox(mailbox);
+        self.local.findings.push(finding);
+    }
+
+    /// Halves of pairs, and UIDs that two files claim.
+    fn check_files(&mut self, dir: &Path, files: &BTreeMap<u32, Files>, mailbox: &mut Mailbox) {
+        for (uid, of_uid) in files {
+            let (severity, code, text, file) = match (&of_uid.messages[..], &of_uid.sidecars[..]) {
+                ([_], [_]) => {
+                    mailbox.pairs.insert(*uid);
+                    continue;
+                }
+                ([message], []) => (
+                    Error,
+                    "no-sidecar",
+                    "has no sidecar: unfinished, the next export fetches it again",
+                    message,
+                ),
+                ([], [sidecar]) => (
+                    Error,
+                    "no-message-file",
+                    "is a sidecar whose message file is missing; the next export fetches it again",
+                    sidecar,
+                ),
+                ([_, more, ..], _) | (_, [_, more, ..]) => {
+                    mailbox.pairs.insert(*uid);
+                    (
+                        Error,
+                        "duplicate-uid",
+                        "claims a UID that another file has too",
+                        more,
+                    )
+                }
+                ([], []) => continue,
+            };
+            if code != "duplicate-uid" {
+                mailbox.known_missing.insert(*uid);
+            }
+            let path = dir.join(file);
+            let finding = Finding::new(severity, code, self.task.account, text)
+                .in_mailbox(&mailbox.meta.name)
+                .in_file(self.relative(&path))
+                .of_uid(*uid);
+            self.local.findings.push(finding);
+        }
+    }
+
+    fn check_messages(
+        &mut self,
+        dir: &Path,
+        files: &BTreeMap<u32, Files>,
+        mailbox: &mut Mailbox,
+        progress: &mut AccountProgress,
+    ) -> Result<()> {
+        let whole: Vec<(u32, &Files)> = files
+            .iter()
+            .filter(|(_, of_uid)| !of_uid.messages.is_empty() && !of_uid.sidecars.is_empty())
+            .map(|(uid, of_uid)| (*uid, of_uid))
+            .collect();
+        let wire = String::from_utf8_lossy(&mailbox.meta.wire).into_owned();
+        let expected = Expected {
+            names: [&mailbox.meta.name, &wire],
+            uidvalidity: Some(mailbox.meta.uidvalidity).filter(|value| *value > 0),
+        };
+        let (stop, pool) = (self.task.stop, self.task.pool);
+        // A batch at a time, so that progress is told and a stop is heard.
+        for batch in whole.chunks(2000) {
+            if stop.requested() {
+                return Ok(());
+            }
+            let checked: Vec<Result<Checked>> = pool.install(|| {
+                batch
+                    .par_iter()
+                    .with_max_len(32)
+                    .map(|(uid, of_uid)| {
+                        let message = dir.join(&of_uid.messages[0]);
+                        let sidecar = dir.join(&of_uid.sidecars[0]);
+                        pair::check(&message, &sidecar, *uid, &expected)
+                    })
+                    .collect()
+            });
+            for ((uid, of_uid), checked) in batch.iter().zip(checked) {
+                let checked = checked?;
+                mailbox.bytes += checked.bytes;
+                self.unproven += u64::from(checked.unproven);
+                progress.message(checked.bytes);
+                let path = dir.join(&of_uid.messages[0]);
+                for (severity, code, text) in checked.flaws {
+                    let finding = Finding::new(severity, code, self.task.account, text)
+                        .in_mailbox(&mailbox.meta.name)
+                        .in_file(self.relative(&path))
+                        .of_uid(*uid);
+                    self.local.findings.push(finding);
+                }
+                if self.task.manifest && !checked.sha256.is_empty() {
+                    self.local
+                        .digests
+                        .push((checked.sha256, self.relative(&path)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `.mailbox.json` and the pairs against the state.
+    fn compare_with_state(&mut self, mailbox: &mut Mailbox) {
+        let name = mailbox.meta.name.clone();
+        let Some(all) = &self.local.state else {
+            return;
+        };
+        let complete = all.complete;
+        let Some(state) = &mailbox.state else {
+            let text = format!(
+                "the state file does not know directory {}",
+                mailbox.directory
+            );
+            self.add_in(&name, Warning, "not-in-state", text);
+            return;
+        };
+        let wire = state.wire.bytes().unwrap_or_default();
+        if state.name != name
+            || wire != mailbox.meta.wire
+            || state.uidvalidity != mailbox.meta.uidvalidity
+        {
+            let text = format!(
+                "{}/.mailbox.json says \"{name}\" with UIDVALIDITY {}, the state file \"{}\" with {}",
+                mailbox.directory, mailbox.meta.uidvalidity, state.name, state.uidvalidity
+            );
+            self.add_in(&name, Error, "state-mismatch", text);
+            return;
+        }
+        let gone: UidSet = state
+            .uids
+            .iter()
+            .filter(|uid| !mailbox.pairs.contains(*uid) && !mailbox.known_missing.contains(*uid))
+            .collect();
+        let extra: UidSet = mailbox
+            .pairs
+            .iter()
+            .filter(|uid| !state.uids.contains(*uid))
+            .collect();
+        for uid in gone.iter() {
+            mailbox.known_missing.insert(uid);
+        }
+        if !gone.is_empty() {
+            let text = format!("{} are gone from the archive", messages(&gone));
+            let mut finding = Finding::new(Error, "message-gone", self.task.account, text);
+            finding.uid = Some(&gone)
+                .filter(|gone| gone.len() == 1)
+                .and_then(|gone| gone.iter().next());
+            self.local.findings.push(finding.in_mailbox(&name));
+        }
+        if !extra.is_empty() && complete {
+            let text = format!(
+                "{} are in the archive and not in the state file",
+                messages(&extra)
+            );
+            self.add_in(&name, Warning, "not-in-state", text);
+        }
+    }
+
+    /// The state by itself: complete, and every mailbox of it there.
+    fn check_state(&mut self) -> Result<()> {
+        let Some(state) = self.local.state.clone() else {
+            if !self
+                .local
+                .findings
+                .iter()
+                .any(|f| f.code == "unreadable-state")
+            {
+                self.add(
+                    Note,
+                    "no-state",
+                    "there is no export-state.json, as in archives of the original tool: nothing says whether the export was complete",
+                );
+            }
+            return Ok(());
+        };
+        if !state.complete {
+            self.add(
+                Error,
+                "incomplete",
+                format!(
+                    "the last export, of {}, is not complete; run it again",
+                    state.started
+                ),
+            );
+        }
+        for failed in failed::load(&self.dir, During::Export)? {
+            if self.task.folders.matches(&failed.mailbox) {
+                let text = format!("was never exported: {}", failed.server);
+                let mut finding = Finding::new(Error, "not-exported", self.task.account, text)
+                    .in_mailbox(&failed.mailbox);
+                finding.uid = Some(failed.uid).filter(|uid| *uid > 0);
+                self.local.findings.push(finding);
+            }
+        }
+        for mailbox in &state.mailboxes {
+            let there = std::fs::symlink_metadata(self.dir.join(&mailbox.directory));
+            if there.is_err() && self.task.folders.matches(&mailbox.name) {
+                let text = format!(
+                    "its directory {} is gone, with {} messages",
+                    mailbox.directory, mailbox.messages
+                );
+                self.add_in(&mailbox.name, Error, "mailbox-gone", text);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The files that claim a UID.
+#[derive(Default)]
+struct Files {
+    messages: Vec<String>,
+    sidecars: Vec<String>,
+}
+
+fn pairs(entries: &[Entry]) -> BTreeMap<u32, Files> {
+    let mut files: BTreeMap<u32, Files> = BTreeMap::new();
+    for entry in entries {
+        match entry.kind {
+            Kind::Message(uid) => files
+                .entry(uid)
+                .or_default()
+                .messages
+                .push(entry.name.clone()),
+            Kind::Sidecar(uid) => files
+                .entry(uid)
+                .or_default()
+                .sidecars
+                .push(entry.name.clone()),
+            _ => {}
+        }
+    }
+    files
+}
+
+/// "2 messages (uid 3,7)".
+pub fn messages(uids: &UidSet) -> String {
+    let count = uids.len();
+    let noun = if count == 1 { "message" } else { "messages" };
+    let mut list = uids.to_string();
+    if list.len() > 200 {
+        let end = list[..200].rfind(',').unwrap_or(200);
+        list.truncate(end);
+        list.push_str(",…");
+    }
+    format!("{count} {noun} (uid {list})")
+}

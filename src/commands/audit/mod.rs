@@ -1,0 +1,240 @@
+//! `--mode audit`, also after every export: proves that an archive is whole, by itself and against its source.
+
+mod local;
+mod manifest;
+mod pair;
+mod source;
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use tracing::{info, warn};
+
+use crate::accounts;
+use crate::archive::account::AccountArchive;
+use crate::archive::lock::Lock;
+use crate::config::Account;
+use crate::finding::Tally;
+use crate::progress::{AccountProgress, Progress};
+use crate::report::{AccountReport, AuditReport, Report, Status};
+use crate::session::retry::is_stopped;
+use crate::session::wire::Peer;
+use crate::settings::Settings;
+use crate::stop::Stop;
+use manifest::Manifest;
+
+/// What all accounts of an audit share.
+struct Run<'a> {
+    settings: &'a Settings,
+    /// The source; `None` when it is not asked.
+    peer: Option<Peer>,
+    pool: rayon::ThreadPool,
+    manifest: Option<Manifest>,
+    stop: &'a Stop,
+}
+
+/// Audits every account; an error means that the run could not begin.
+///
+/// # Errors
+/// An archive that is not there, filters that match nothing, a manifest that cannot be written.
+pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Report> {
+    let mut report = Report::new(settings);
+    super::check_archive(settings)?;
+    let run = Run::new(settings, stop)?;
+    report.accounts = super::each_account(settings, stop, progress, |account, progress| {
+        let mut report = AccountReport::new(&account.email);
+        run.account(account, progress, &mut report);
+        // Nobody needs to look at a note.
+        let tally = Tally::of(&report.findings);
+        if report.status == Status::Complete && tally.errors + tally.warnings > 0 {
+            report.status = Status::Findings;
+        }
+        report
+    })?;
+    run.finish(stop)?;
+    Ok(report)
+}
+
+/// Audits the accounts that an export has brought home; errors among the findings count against them.
+///
+/// # Errors
+/// Threads that cannot be started, a manifest that cannot be written.
+pub fn after_export(
+    settings: &Settings,
+    stop: &Stop,
+    progress: &Progress,
+    report: &mut Report,
+) -> Result<()> {
+    let exported = |status| matches!(status, Status::Complete | Status::Incomplete);
+    let accounts: Vec<Account> = report
+        .accounts
+        .iter()
+        .filter(|account| exported(account.status))
+        .filter_map(|done| {
+            let mut all = settings.config.accounts.iter();
+            all.find(|account| account.email == done.account).cloned()
+        })
+        .collect();
+    if accounts.is_empty() || stop.requested() {
+        return Ok(());
+    }
+    let run = Run::new(settings, stop)?;
+    progress.start(accounts.len() as u64, settings.quiet);
+    let audited = accounts::run(
+        &accounts,
+        settings.workers,
+        settings.ignore_errors,
+        stop,
+        |account| {
+            let mut report = AccountReport::new(&account.email);
+            run.account(account, progress.account(&account.email), &mut report);
+            if report.status == Status::Complete && Tally::of(&report.findings).errors > 0 {
+                report.status = Status::Findings;
+            }
+            report
+        },
+    )?;
+    progress.finish();
+    run.finish(stop)?;
+    for audit in audited {
+        let mut all = report.accounts.iter_mut();
+        let Some(account) = all.find(|account| account.account == audit.account) else {
+            continue;
+        };
+        account.seconds += audit.seconds;
+        account.findings = audit.findings;
+        account.audit = audit.audit;
+        if let Some(error) = audit.error {
+            account.error = Some(format!("audit after the export: {error}"));
+        }
+        if account.status == Status::Complete {
+            account.status = match audit.status {
+                Status::NotStarted => Status::Stopped,
+                other => other,
+            };
+        }
+    }
+    Ok(())
+}
+
+impl<'a> Run<'a> {
+    fn new(settings: &'a Settings, stop: &'a Stop) -> Result<Self> {
+        let peer = (!settings.offline)
+            .then(|| Peer::new(&settings.config.server, settings.timeout))
+            .transpose()?;
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(settings.workers)
+            .thread_name(|index| format!("message-{index}"))
+            .build()
+            .context("start the worker threads; try fewer with --max-workers")?;
+        let path = settings.manifest.as_deref();
+        let manifest = path
+            .map(|path| Manifest::create(path, &settings.archive_dir))
+            .transpose()?;
+        Ok(Self {
+            settings,
+            peer,
+            pool,
+            manifest,
+            stop,
+        })
+    }
+
+    /// Audits one account. What goes wrong is in the report.
+    fn account(
+        &self,
+        account: &Account,
+        mut progress: AccountProgress,
+        report: &mut AccountReport,
+    ) {
+        let began = Instant::now();
+        let outcome = self.work(account, &mut progress, report);
+        report.seconds = began.elapsed().as_secs_f64();
+        report.status = match outcome {
+            Ok(()) if self.stop.by_signal() => Status::Stopped,
+            Ok(()) => Status::Complete,
+            Err(error) if is_stopped(&error) => Status::Stopped,
+            Err(error) => {
+                report.error = Some(format!("{error:#}"));
+                Status::Failed
+            }
+        };
+        for finding in &report.findings {
+            let place = finding.file.as_deref().or(finding.mailbox.as_deref());
+            info!(
+                severity = finding.severity.as_str(),
+                code = finding.code,
+                place = place.unwrap_or_default(),
+                "{}",
+                finding.text
+            );
+        }
+        let tally = Tally::of(&report.findings);
+        if tally.errors > 0 {
+            warn!(errors = tally.errors, "the audit found loss or damage");
+        }
+    }
+
+    fn work(
+        &self,
+        account: &Account,
+        progress: &mut AccountProgress,
+        report: &mut AccountReport,
+    ) -> Result<()> {
+        let settings = self.settings;
+        let root = &settings.archive_dir;
+        let dir = AccountArchive::directory(root, &account.email);
+        let there = std::fs::symlink_metadata(&dir);
+        if !there.is_ok_and(|there| there.is_dir()) {
+            bail!(
+                "the archive has no account {}: there is no directory {}",
+                account.email,
+                dir.display()
+            );
+        }
+        let _lock = Lock::share(&dir, &account.email)?;
+        let task = local::Task {
+            root,
+            account: &account.email,
+            folders: &settings.folders,
+            pool: &self.pool,
+            stop: self.stop,
+            manifest: self.manifest.is_some(),
+        };
+        let mut local = local::audit(&task, progress)?;
+        if let Some(manifest) = &self.manifest {
+            manifest.add(&local.digests)?;
+        }
+        let compared = match &self.peer {
+            Some(peer) => source::compare(
+                peer,
+                account,
+                &settings.folders,
+                self.stop,
+                &dir,
+                &mut local,
+            )
+            .context("compare with the source (--audit-offline leaves that out)"),
+            None => Ok(()),
+        };
+        let tally = Tally::of(&local.findings);
+        report.counts.mailboxes = local.mailboxes.len() as u64;
+        report.audit = Some(AuditReport {
+            mailboxes: local.mailboxes.len() as u64,
+            messages: local.mailboxes.iter().map(|m| m.pairs.len()).sum(),
+            bytes: local.mailboxes.iter().map(|m| m.bytes).sum(),
+            against_source: self.peer.is_some() && compared.is_ok(),
+            findings: tally,
+        });
+        report.findings = local.findings;
+        compared
+    }
+
+    fn finish(self, stop: &Stop) -> Result<()> {
+        match self.manifest {
+            // A list that lacks messages proves nothing.
+            Some(manifest) if !stop.requested() => manifest.finish(),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! One message of the archive: its file, its sidecar, and whether the two are what they say.
+
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+use crate::archive::listing;
+use crate::archive::mailbox::open_regular;
+use crate::archive::path::hex;
+use crate::archive::sidecar::Sidecar;
+use crate::finding::Severity::{self, Error, Note, Warning};
+use crate::message::{Inspector, Oddity};
+
+/// Bytes read at a time.
+const BUFFER: usize = 128 * 1024;
+
+/// What is said of the mailbox that the pair lies in.
+pub struct Expected<'a> {
+    /// Its name, in UTF-8 and as on the wire.
+    pub names: [&'a str; 2],
+    /// UIDVALIDITY; `None` where the archive does not know it.
+    pub uidvalidity: Option<u32>,
+}
+
+/// A finding before it is known where.
+pub type Flaw = (Severity, &'static str, String);
+
+/// What the audit of a pair tells.
+#[derive(Default)]
+pub struct Checked {
+    /// Bytes of the message file.
+    pub bytes: u64,
+    /// The digest that the message must have: as the sidecar says, else as it is.
+    pub sha256: String,
+    /// The sidecar knows no digest.
+    pub unproven: bool,
+    /// What is wrong with it.
+    pub flaws: Vec<Flaw>,
+}
+
+/// Checks a pair.
+///
+/// # Errors
+/// Those of the file system other than a missing file: they say nothing about the archive.
+pub fn check(message: &Path, sidecar: &Path, uid: u32, expected: &Expected<'_>) -> Result<Checked> {
+    let mut checked = Checked::default();
+    let known = read_sidecar(sidecar, uid, expected, &mut checked);
+    let mut file = match open_regular(message) {
+        Ok(file) => file,
+        Err(error) => {
+            let text = format!("cannot be opened: {error:#}");
+            checked.flaws.push((Error, "unreadable-message", text));
+            return Ok(checked);
+        }
+    };
+    let shown = || format!("read {}", message.display());
+    let there = file.metadata().with_context(shown)?;
+    flag_open_mode(listing::others(&there), &mut checked.flaws);
+    let mut digest = Sha256::new();
+    let mut inspector = Inspector::default();
+    let mut buffer = vec![0; BUFFER.min(usize::try_from(there.len()).unwrap_or(BUFFER) + 1)];
+    loop {
+        let count = match file.read(&mut buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            other => other.with_context(shown)?,
+        };
+        if count == 0 {
+            break;
+        }
+        digest.update(&buffer[..count]);
+        inspector.feed(&buffer[..count]);
+        checked.bytes += count as u64;
+    }
+    let sha256 = hex(&digest.finalize());
+    let proven = compare(known.as_ref(), checked.bytes, &sha256, &mut checked.flaws);
+    checked.unproven = known.as_ref().is_some_and(|known| known.sha256.is_none());
+    checked.sha256 = known.and_then(|known| known.sha256).unwrap_or(sha256);
+    if checked.bytes == 0 {
+        return Ok(checked);
+    }
+    let oddities = inspector
+        .finish(|| {
+            file.seek(SeekFrom::Start(0))?;
+            Ok(BufReader::new(&file))
+        })
+        .with_context(shown)?;
+    checked
+        .flaws
+        .extend(oddities.into_iter().map(|oddity| flaw(oddity, proven)));
+    Ok(checked)
+}
+
+fn read_sidecar(
+    path: &Path,
+    uid: u32,
+    expected: &Expected<'_>,
+    checked: &mut Checked,
+) -> Option<Sidecar> {
+    let flaws = &mut checked.flaws;
+    let mut bytes = Vec::new();
+    let read = open_regular(path).and_then(|mut file| {
+        let there = file.metadata()?;
+        flag_open_mode(listing::others(&there), flaws);
+        file.read_to_end(&mut bytes)?;
+        Ok(())
+    });
+    if let Err(error) = read {
+        let text = format!("its sidecar cannot be read: {error:#}");
+        flaws.push((Error, "unreadable-sidecar", text));
+        return None;
+    }
+    let sidecar: Sidecar = match serde_json::from_slice(&bytes) {
+        Ok(sidecar) => sidecar,
+        Err(error) => {
+            let text = format!("its sidecar is damaged: {error}");
+            flaws.push((Error, "unreadable-sidecar", text));
+            return None;
+        }
+    };
+    if sidecar.uid != uid {
+        let text = format!("its sidecar is that of uid {}", sidecar.uid);
+        flaws.push((Error, "uid-mismatch", text));
+    }
+    let other_mailbox =
+        !sidecar.mailbox.is_empty() && !expected.names.contains(&sidecar.mailbox.as_str());
+    let other_validity = matches!(
+        (sidecar.uidvalidity, expected.uidvalidity),
+        (Some(one), Some(other)) if one != other
+    );
+    if other_mailbox || other_validity {
+        let text = format!(
+            "its sidecar is of mailbox \"{}\", UIDVALIDITY {}",
+            sidecar.mailbox,
+            sidecar.uidvalidity.unwrap_or(0)
+        );
+        flaws.push((Error, "sidecar-mismatch", text));
+    }
+    Some(sidecar)
+}
+
+/// True when the sidecar proves the bytes.
+fn compare(known: Option<&Sidecar>, bytes: u64, sha256: &str, flaws: &mut Vec<Flaw>) -> bool {
+    let size = known.and_then(|known| known.size);
+    let digest = known.and_then(|known| known.sha256.as_deref());
+    let size_differs = size.is_some_and(|size| size != bytes);
+    let digest_differs = digest.is_some_and(|digest| !digest.eq_ignore_ascii_case(sha256));
+    let proven = digest.is_some() && !size_differs && !digest_differs;
+    if bytes == 0 {
+        let severity = if proven { Warning } else { Error };
+        let text = match size {
+            Some(size) if size > 0 => format!("is empty; its sidecar says {size} bytes"),
+            _ => "is empty".to_owned(),
+        };
+        flaws.push((severity, "empty-message", text));
+    } else if size_differs {
+        let size = size.unwrap_or(0);
+        let text = format!("has {bytes} bytes, its sidecar says {size}");
+        flaws.push((Error, "size-mismatch", text));
+    } else if digest_differs {
+        let text = format!("its sha256 is {sha256}, not what its sidecar says");
+        flaws.push((Error, "sha256-mismatch", text));
+    }
+    proven
+}
+
+/// A message that is byte for byte what the server sent is odd, but not damaged by the archive.
+fn flaw(oddity: Oddity, proven: bool) -> Flaw {
+    let grave = if proven { Warning } else { Error };
+    let origin = if proven {
+        "; the server sent it so"
+    } else {
+        ""
+    };
+    match oddity {
+        Oddity::NoHeader => (
+            grave,
+            "not-mail",
+            format!("has no header field, it is no mail{origin}"),
+        ),
+        Oddity::SparseHeader => (
+            Note,
+            "sparse-header",
+            "has hardly any header field; a draft perhaps".to_owned(),
+        ),
+        Oddity::NoParts => (
+            Warning,
+            "no-parts",
+            "declares itself multipart and has no part".to_owned(),
+        ),
+        Oddity::RawImap(line, text) => (
+            grave,
+            "raw-imap",
+            format!("holds raw IMAP in line {line}: {text}{origin}"),
+        ),
+        Oddity::SecondMail(line) => (
+            grave,
+            "glued",
+            format!("holds a second mail from line {line} on{origin}"),
+        ),
+    }
+}
+
+/// Others can read it, or write it.
+pub fn flag_open_mode(others: u32, flaws: &mut Vec<Flaw>) {
+    if others != 0 {
+        let text =
+            format!("is open to others than its owner (mode …{others:03o}); run: chmod go= on it");
+        if !flaws.iter().any(|(_, code, _)| *code == "open-mode") {
+            flaws.push((Warning, "open-mode", text));
+        }
+    }
+}
