@@ -5,7 +5,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Now, as RFC 3339 with seconds: `2026-11-23T15:50:17Z`.
 #[must_use]
 pub fn utc_now() -> String {
-    let (year, month, day, hour, minute, second) = parts(seconds_now());
+    utc(seconds_now())
+}
+
+/// A time in seconds since 1970 in the same form.
+#[must_use]
+pub fn utc(seconds: u64) -> String {
+    let (year, month, day, hour, minute, second) = parts(seconds);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 

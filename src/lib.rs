@@ -6,6 +6,7 @@ pub mod archive;
 pub mod cli;
 pub mod clock;
 pub mod commands;
+pub mod compare;
 pub mod config;
 pub mod filter;
 pub mod finding;

@@ -48,6 +48,7 @@ fn run(args: &Args) -> Result<ExitCode> {
     stop.on_signals()?;
     let outcome = match args.mode {
         Mode::Import => commands::import::run(&settings, &stop, &progress),
+        Mode::Validate => commands::validate::run(&settings, &stop, &progress),
         Mode::Audit => commands::audit::run(&settings, &stop, &progress),
         _ => commands::export::run(&settings, &stop, &progress),
     };

@@ -2,10 +2,12 @@
 
 mod content;
 mod date;
+mod fingerprint;
 mod identity;
 
 pub use content::{Inspector, Oddity};
 pub use date::{DateSource, internaldate_for, timestamp};
+pub use fingerprint::{Difference, Fingerprint};
 pub use identity::{IDENTITY_FIELDS, Identity};
 
 use mail_parser::MessageParser;

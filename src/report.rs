@@ -9,11 +9,14 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+pub use compared::Compared;
+
 use crate::archive::failed::FailedMessage;
 use crate::finding::{Finding, Tally};
 use crate::settings::Settings;
 use crate::stop::{SIGNAL_EXIT, Stop};
 
+mod compared;
 mod table;
 mod text;
 
@@ -106,6 +109,9 @@ pub struct MailboxReport {
     /// What was counted.
     #[serde(flatten)]
     pub counts: Counts,
+    /// Validate: how the two sides compare.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compared: Option<Compared>,
     /// What a reader should know.
     pub note: Option<String>,
 }
@@ -162,6 +168,12 @@ pub struct AccountReport {
     /// What was audited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audit: Option<AuditReport>,
+    /// How archive and target compare.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compared: Option<Compared>,
+    /// The same before what was missing was imported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compared_before: Option<Compared>,
 }
 
 /// What an audit has looked at.
@@ -195,6 +207,8 @@ impl AccountReport {
             warnings: Vec::new(),
             findings: Vec::new(),
             audit: None,
+            compared: None,
+            compared_before: None,
         }
     }
 }

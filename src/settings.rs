@@ -26,7 +26,7 @@ pub struct Repairs {
 /// A checked run.
 // Switches are bools.
 #[allow(clippy::struct_excessive_bools)]
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// What to do.
     pub mode: Mode,

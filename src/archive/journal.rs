@@ -74,6 +74,8 @@ pub struct Known {
     pub done: UidSet,
     /// Their UIDs on the target, as far as it said them.
     pub to_uids: UidSet,
+    /// UID in the archive and UID on the target, where the target said it; the last one counts.
+    pub pairs: Vec<(u32, u32)>,
     /// Those of `done` whose UID on the target is not known.
     pub blind: UidSet,
     /// UIDs that were sent, or about to be, without an answer.
@@ -288,6 +290,7 @@ impl Known {
         match to_uid {
             Some(to_uid) => {
                 self.to_uids.insert(to_uid);
+                self.pairs.push((uid, to_uid));
                 self.blind.remove(uid);
             }
             None => self.blind.insert(uid),

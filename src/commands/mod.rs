@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod export;
 pub mod import;
+pub mod validate;
 
 use anyhow::{Result, bail};
 

@@ -55,6 +55,15 @@ impl Identity {
     }
 }
 
+impl Identity {
+    /// A number that spreads evenly over messages and is always the same for one.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        let first = self.0.first_chunk().copied();
+        u64::from_le_bytes(first.unwrap_or_default())
+    }
+}
+
 /// Lower-case names and unfolded values of the header fields that count. Lines that are no fields end nothing.
 fn fields(head: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut found: Vec<(String, Vec<u8>)> = Vec::new();

@@ -1,6 +1,7 @@
 //! The report for people.
 
 mod findings;
+mod proof;
 
 use std::fmt;
 
@@ -15,6 +16,10 @@ impl fmt::Display for Report {
             ("import", true) => self.mapping_table().fmt(f)?,
             (_, true) => self.mailbox_table().fmt(f)?,
             ("import", false) => self.import_table().fmt(f)?,
+            ("validate", _) => {
+                proof::write(f, self)?;
+                findings::write(f, &self.accounts)?;
+            }
             ("audit", _) => {}
             (_, false) => self.account_table().fmt(f)?,
         }

@@ -12,3 +12,4 @@ mod import;
 mod kit;
 
 mod kit_works;
+mod validate;

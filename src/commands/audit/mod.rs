@@ -23,6 +23,8 @@ use crate::settings::Settings;
 use crate::stop::Stop;
 use manifest::Manifest;
 
+pub(super) use local::messages;
+
 /// What all accounts of an audit share.
 struct Run<'a> {
     settings: &'a Settings,

@@ -393,6 +393,7 @@ fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
             failed: job.unfetched.len() as u64 + u64::from(job.phase == Phase::Failed),
             bytes,
         },
+        compared: None,
         note: job.note.clone(),
     }
 }

@@ -1,6 +1,6 @@
 //! The import of one account: reads its archive, connects as often as it takes, reports.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -12,7 +12,8 @@ use super::source;
 use super::target::{self, Inventory};
 use crate::archive::account::AccountArchive;
 use crate::archive::failed::{self, During, FailedMessage};
-use crate::archive::journal::{Done, Journal, Known};
+use crate::archive::journal::{Done, Journal, Known, Route};
+use crate::archive::uidset::UidSet;
 use crate::config::Account;
 use crate::mailbox::display_name;
 use crate::mapping::{self, Present, Source, Target};
@@ -39,42 +40,77 @@ pub struct Run<'a> {
     pub stop: &'a Stop,
 }
 
-struct Importing<'a> {
+/// Messages by the directory of their mailbox.
+pub type Messages = BTreeMap<String, UidSet>;
+
+/// An account on its way to the target; a validation goes the same way and changes nothing.
+pub struct Importing<'a> {
     run: &'a Run<'a>,
     account: &'a Account,
     progress: AccountProgress,
     archive: Option<AccountArchive>,
     /// All mailboxes of the archive with their directories: the plan is the same whatever the filters leave of it.
     sources: Vec<(String, Source)>,
-    jobs: Vec<Job>,
-    warnings: Vec<String>,
+    /// These messages alone, whatever the journal says of them.
+    only: Option<Messages>,
+    /// The mailboxes that are meant.
+    pub jobs: Vec<Job>,
+    /// What the report is to say.
+    pub warnings: Vec<String>,
 }
 
-/// Imports one account. What goes wrong is in the report.
-pub fn import(run: &Run<'_>, account: &Account, progress: AccountProgress) -> AccountReport {
+/// Imports one account, or these messages of it alone. What goes wrong is in the report.
+pub fn import(
+    run: &Run<'_>,
+    account: &Account,
+    progress: AccountProgress,
+    only: Option<Messages>,
+) -> AccountReport {
     let began = Instant::now();
-    let mut importing = Importing {
-        run,
-        account,
-        progress,
-        archive: None,
-        sources: Vec::new(),
-        jobs: Vec::new(),
-        warnings: Vec::new(),
-    };
+    let mut importing = Importing::new(run, account, progress, only);
     let outcome = importing.work();
     let mut report = importing.conclude(&outcome);
     report.seconds = began.elapsed().as_secs_f64();
     report
 }
 
-impl Importing<'_> {
+impl<'a> Importing<'a> {
+    /// An account of which nothing is known yet.
+    pub fn new(
+        run: &'a Run<'a>,
+        account: &'a Account,
+        progress: AccountProgress,
+        only: Option<Messages>,
+    ) -> Self {
+        Self {
+            run,
+            account,
+            progress,
+            archive: None,
+            sources: Vec::new(),
+            only,
+            jobs: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
     fn work(&mut self) -> Result<()> {
-        let settings = self.run.settings;
         let password = self.account.secret()?;
+        let mut journal = self.read()?;
+        keep_trying(self.run.stop, |backoff| {
+            self.connection(&password, &mut journal, backoff)
+        })
+    }
+
+    /// Reads archive and journal.
+    ///
+    /// # Errors
+    /// An archive that is not there, not complete or in use; those of the file system.
+    pub fn read(&mut self) -> Result<Journal> {
+        let settings = self.run.settings;
         let archive = self.open_archive()?;
         self.check_state(&archive)?;
-        let mut journal = Journal::open(
+        let journal = Journal::open(
             archive.dir(),
             &settings.config.server.host,
             settings.config.server.port,
@@ -93,9 +129,24 @@ impl Importing<'_> {
         self.jobs = job::read_all(&archive, &self.sources, settings)?;
         self.archive = Some(archive);
         self.leave_out_views()?;
-        keep_trying(self.run.stop, |backoff| {
-            self.connection(&password, &mut journal, backoff)
-        })
+        if let Some(only) = &self.only {
+            self.jobs.retain(|job| only.contains_key(&job.directory));
+            for job in &mut self.jobs {
+                job.uids = only.get(&job.directory).cloned().unwrap_or_default();
+            }
+        }
+        Ok(journal)
+    }
+
+    /// What the journal knows of a mailbox, but for the messages that are meant although it knows them.
+    fn known(only: Option<&Messages>, job: &Job, journal: &Journal) -> Known {
+        let mut known = journal.known(&job.route());
+        let meant = only.and_then(|only| only.get(&job.directory));
+        for uid in meant.iter().flat_map(|meant| meant.iter()) {
+            known.done.remove(uid);
+            known.blind.remove(uid);
+        }
+        known
     }
 
     fn open_archive(&self) -> Result<AccountArchive> {
@@ -206,7 +257,7 @@ impl Importing<'_> {
         for number in numbers {
             let job = &mut self.jobs[number];
             if job.failed.is_none() {
-                job.known = journal.known(&job.route());
+                job.known = Self::known(self.only.as_ref(), job, journal);
                 find_missing(&mut channel, job, journal, dry_run)?;
             }
         }
@@ -243,7 +294,10 @@ impl Importing<'_> {
     }
 
     /// Where each mailbox goes, by what the target has now.
-    fn map(&mut self, session: &Session, journal: &Journal) -> Result<(Listing, Option<char>)> {
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub fn map(&mut self, session: &Session, journal: &Journal) -> Result<(Listing, Option<char>)> {
         let mut channel = session.channel();
         let listing = list::list(&mut channel, |_| true)?;
         let namespace = target::namespace(&mut channel)?;
@@ -328,7 +382,7 @@ impl Importing<'_> {
             job.to_messages = status.messages;
             job.to_uidvalidity = status.uidvalidity.unwrap_or(0);
             job.known = if there.is_some() {
-                journal.known(&job.route())
+                Self::known(self.only.as_ref(), job, journal)
             } else {
                 Known::default()
             };
@@ -415,15 +469,22 @@ fn learn_uids(channel: &mut Channel, job: &mut Job, journal: &mut Journal) -> Re
     for uid in new {
         let identity = source::identity(&job.dir, uid)?;
         if let Some(to_uid) = identity.and_then(|identity| there.take(&identity)) {
-            let done = Done {
-                uid,
-                sha256: None,
-                to_uid: Some(to_uid),
-            };
-            journal.done(&route, &done)?;
+            note_found(journal, &route, uid, to_uid)?;
         }
     }
     Ok(())
+}
+
+/// The target was seen to have a message.
+fn note_found(journal: &mut Journal, route: &Route, uid: u32, to_uid: u32) -> Result<()> {
+    journal.done(
+        route,
+        &Done {
+            uid,
+            sha256: None,
+            to_uid: Some(to_uid),
+        },
+    )
 }
 
 /// Compares with what the target holds, unless the journal knows it all; fills `todo`.
@@ -457,12 +518,7 @@ fn find_missing(
         };
         job.found.insert(uid);
         if !dry_run {
-            let done = Done {
-                uid,
-                sha256: None,
-                to_uid: Some(to_uid),
-            };
-            journal.done(&route, &done)?;
+            note_found(journal, &route, uid, to_uid)?;
         }
     }
     Ok(())

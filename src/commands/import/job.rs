@@ -127,11 +127,17 @@ impl Job {
     /// The flags to send: `\Recent` never, and only what the target keeps. The second is true when some were dropped.
     #[must_use]
     pub fn keepable(&self, flags: &str) -> (String, bool) {
+        Self::kept_of(self.permanent_flags.as_deref(), flags)
+    }
+
+    /// The same by the PERMANENTFLAGS of a mailbox; without them all flags are kept.
+    #[must_use]
+    pub fn kept_of(permanent: Option<&[String]>, flags: &str) -> (String, bool) {
         let wanted: Vec<&str> = flags
             .split_whitespace()
             .filter(|flag| !flag.eq_ignore_ascii_case("\\Recent") && is_flag(flag))
             .collect();
-        let Some(permanent) = &self.permanent_flags else {
+        let Some(permanent) = permanent else {
             return (wanted.join(" "), false);
         };
         let any_keyword = permanent.iter().any(|flag| flag == "\\*");
@@ -298,6 +304,7 @@ pub fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
             bytes,
             ..Counts::default()
         },
+        compared: None,
         note: (!notes.is_empty()).then(|| notes.join("; ")),
     }
 }

@@ -1,12 +1,12 @@
 //! `--mode import`: makes a server hold what an archive holds, exactly once.
 
-mod account;
-mod job;
+pub(super) mod account;
+pub(super) mod job;
 mod lane;
 mod refusal;
 mod repair;
-mod source;
-mod target;
+pub(super) mod source;
+pub(super) mod target;
 
 use anyhow::Result;
 
@@ -29,7 +29,7 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
         stop,
     };
     report.accounts = super::each_account(settings, stop, progress, |account, progress| {
-        account::import(&run, account, progress)
+        account::import(&run, account, progress, None)
     })?;
     Ok(report)
 }

@@ -167,11 +167,23 @@ impl Seen {
     }
 }
 
-/// The identity of a message of the archive; `None` for a pair that cannot be read.
+/// What a comparison wants to know of a message of the archive.
+pub struct Described {
+    /// What makes two copies the same message.
+    pub identity: Identity,
+    /// Flags and keywords as in the sidecar.
+    pub flags: String,
+    /// Bytes of the message file.
+    pub size: u64,
+    /// INTERNALDATE as an import sends it, in seconds since 1970.
+    pub time: Option<i64>,
+}
+
+/// Describes a message; `None` for a pair that cannot be read.
 ///
 /// # Errors
 /// Those of the file system.
-pub fn identity(dir: &MailboxDir, uid: u32) -> Result<Option<Identity>> {
+pub fn describe(dir: &MailboxDir, uid: u32) -> Result<Option<Described>> {
     let Ok(sidecar) = dir.read_sidecar(uid) else {
         return Ok(None);
     };
@@ -184,6 +196,19 @@ pub fn identity(dir: &MailboxDir, uid: u32) -> Result<Option<Identity>> {
         .read_to_end(&mut head)
         .with_context(|| format!("read {}", dir.message_path(uid).display()))?;
     let (date, _) = message::internaldate_for(&sidecar.internaldate, &head);
-    let date = date.as_deref().and_then(message::timestamp);
-    Ok(Some(Identity::of(&head, size, date)))
+    let time = date.as_deref().and_then(message::timestamp);
+    Ok(Some(Described {
+        identity: Identity::of(&head, size, time),
+        flags: sidecar.flags,
+        size,
+        time,
+    }))
+}
+
+/// The identity of a message of the archive; `None` for a pair that cannot be read.
+///
+/// # Errors
+/// Those of the file system.
+pub fn identity(dir: &MailboxDir, uid: u32) -> Result<Option<Identity>> {
+    Ok(describe(dir, uid)?.map(|described| described.identity))
 }

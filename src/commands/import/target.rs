@@ -180,17 +180,21 @@ fn check_state(status: &response::Status) -> Result<()> {
     }
 }
 
-/// What the answers to a SELECT say.
+/// What the answers to a SELECT or EXAMINE say.
 #[derive(Default)]
-struct Selected {
-    exists: u64,
-    uidvalidity: u32,
+pub struct Selected {
+    /// Number of messages.
+    pub exists: u64,
+    /// UIDVALIDITY; 0 where the server says none.
+    pub uidvalidity: u32,
     uidnext: u32,
-    permanent_flags: Option<Vec<String>>,
+    /// PERMANENTFLAGS.
+    pub permanent_flags: Option<Vec<String>>,
 }
 
 impl Selected {
-    fn take(&mut self, response: &crate::session::reader::Response) {
+    /// Takes an untagged answer.
+    pub fn take(&mut self, response: &crate::session::reader::Response) {
         if let Some(count) = response::parse_exists(response) {
             self.exists = count;
         }

@@ -4,10 +4,9 @@ mod against_source;
 mod alone;
 mod content;
 
-use std::collections::BTreeSet;
+use serde_json::json;
 
-use serde_json::{Value, json};
-
+use crate::kit::findings::{assert_codes, codes, findings};
 use crate::kit::handmade::Handmade;
 use crate::kit::mail::Mail;
 use crate::kit::program::{Output, Program};
@@ -36,34 +35,4 @@ fn archive(program: &Program) -> Handmade {
 fn audit(program: &Program, arguments: &[&str]) -> Output {
     let words = ["--report", "report.json", "-q"].iter().chain(arguments);
     program.audit(&words.copied().collect::<Vec<_>>())
-}
-
-/// All findings of the report.
-fn findings(program: &Program) -> Vec<Value> {
-    let text = std::fs::read_to_string(program.path("report.json")).expect("a report");
-    let report: Value = serde_json::from_str(&text).expect("JSON");
-    let accounts = report["accounts"].as_array().expect("accounts").iter();
-    accounts
-        .flat_map(|account| account["findings"].as_array().cloned().unwrap_or_default())
-        .collect()
-}
-
-/// Severity and code of each finding.
-fn codes(program: &Program) -> BTreeSet<(String, String)> {
-    let text = |finding: &Value, key: &str| finding[key].as_str().expect("text").to_owned();
-    findings(program)
-        .iter()
-        .map(|finding| (text(finding, "severity"), text(finding, "code")))
-        .collect()
-}
-
-/// Exactly these findings, as `severity code`.
-#[track_caller]
-fn assert_codes(program: &Program, expected: &[&str]) {
-    let found: BTreeSet<String> = codes(program)
-        .into_iter()
-        .map(|(severity, code)| format!("{severity} {code}"))
-        .collect();
-    let expected: BTreeSet<String> = expected.iter().map(|code| (*code).to_owned()).collect();
-    assert_eq!(found, expected, "{:#?}", findings(program));
 }

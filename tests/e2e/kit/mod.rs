@@ -7,6 +7,7 @@ pub mod codec;
 pub mod cyrus;
 pub mod dovecot;
 pub mod fake;
+pub mod findings;
 pub mod handmade;
 pub mod listener;
 pub mod mail;

@@ -1,0 +1,459 @@
+//! One account of the archive against the target.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use anyhow::{Context, Result};
+use tracing::info;
+
+use super::deep::{self, Pair};
+use super::target::{self, Holding};
+use crate::archive::journal::Journal;
+use crate::archive::uidset::UidSet;
+use crate::commands::import::account::{Importing, Messages, Run};
+use crate::commands::import::job::Job;
+use crate::commands::import::source::{self, Described};
+use crate::compare::{self, Held, Wanted};
+use crate::config::Account;
+use crate::finding::Finding;
+use crate::finding::Severity::{self, Error, Note, Warning};
+use crate::mailbox::display_name;
+use crate::progress::AccountProgress;
+use crate::report::{Compared, Counts, MailboxReport};
+use crate::session::Session;
+use crate::session::connect::{self, Login};
+use crate::session::list::Listing;
+use crate::session::retry::{SessionError, keep_trying};
+use crate::settings::Settings;
+
+/// What a comparison tells.
+#[derive(Default)]
+pub struct Looked {
+    /// A line for each mailbox of the archive.
+    pub mailboxes: Vec<MailboxReport>,
+    /// What differs.
+    pub findings: Vec<Finding>,
+    /// What a reader should know.
+    pub warnings: Vec<String>,
+    /// Messages that the target does not have; a mailbox that it does not have is named even when it is empty.
+    pub missing: Messages,
+}
+
+/// Compares an account, on as many connections as it takes.
+///
+/// # Errors
+/// An archive that cannot be read; those of the connection.
+pub fn look(run: &Run<'_>, account: &Account, progress: AccountProgress) -> Result<Looked> {
+    let password = account.secret()?;
+    let mut importing = Importing::new(run, account, progress, None);
+    let journal = importing.read()?;
+    let mut looked = Looked::default();
+    keep_trying(run.stop, |_| {
+        if run.stop.requested() {
+            return Err(SessionError::stopped().into());
+        }
+        let login = Login {
+            user: &account.login,
+            password: &password,
+        };
+        let session = connect::open(&run.peer, &login, run.stop)?;
+        let (listing, _) = importing.map(&session, &journal)?;
+        let comparing = Comparing {
+            account: &account.email,
+            settings: run.settings,
+            journal: &journal,
+            looked: Looked::default(),
+        };
+        looked = comparing.run(&session, &listing, &importing.jobs)?;
+        session.logout();
+        Ok(())
+    })?;
+    looked.warnings.append(&mut importing.warnings);
+    Ok(looked)
+}
+
+struct Comparing<'a> {
+    account: &'a str,
+    settings: &'a Settings,
+    journal: &'a Journal,
+    looked: Looked,
+}
+
+/// A message that the archive has and the target must have.
+struct Expected {
+    /// Number of the job.
+    job: usize,
+    uid: u32,
+    described: Described,
+}
+
+impl Comparing<'_> {
+    fn add(&mut self, severity: Severity, code: &'static str, job: &Job, text: String) {
+        let finding = Finding::new(severity, code, self.account, text).in_mailbox(&job.name);
+        self.looked.findings.push(finding);
+    }
+
+    fn add_of(
+        &mut self,
+        severity: Severity,
+        code: &'static str,
+        job: &Job,
+        uid: u32,
+        text: String,
+    ) {
+        let path = job.dir.message_path(uid);
+        let below = path
+            .strip_prefix(&self.settings.archive_dir)
+            .unwrap_or(&path);
+        let finding = Finding::new(severity, code, self.account, text)
+            .in_mailbox(&job.name)
+            .in_file(below.to_string_lossy())
+            .of_uid(uid);
+        self.looked.findings.push(finding);
+    }
+
+    fn run(mut self, session: &Session, listing: &Listing, jobs: &[Job]) -> Result<Looked> {
+        let groups = by_target(jobs);
+        let there: Vec<&Vec<usize>> = groups.iter().filter(|g| jobs[g[0]].exists).collect();
+        let names: Vec<Vec<u8>> = there.iter().map(|g| jobs[g[0]].wire.clone()).collect();
+        let mut compared: HashMap<usize, Compared> = HashMap::new();
+        let mut pairs: Vec<Vec<Pair>> = Vec::new();
+        let mut doubtful: Vec<(usize, usize, u32, Vec<String>)> = Vec::new();
+        for group in groups.iter().filter(|group| !jobs[group[0]].exists) {
+            for &number in group {
+                let counts = self.absent(&jobs[number]);
+                compared.insert(number, counts);
+            }
+        }
+        target::read(&mut session.channel(), &names, |at, holding| {
+            let group = there[at];
+            let found = self.mailbox(jobs, group, &holding, &mut compared, &mut doubtful, at)?;
+            pairs.push(found);
+            Ok(())
+        })?;
+        self.flags(session, jobs, &names, doubtful, &mut compared)?;
+        if self.settings.deep > 0 {
+            for (at, pairs) in pairs.iter().enumerate() {
+                self.deep(session, jobs, &names[at], pairs, &mut compared)?;
+            }
+        }
+        self.others(listing, jobs);
+        for (number, job) in jobs.iter().enumerate() {
+            let counts = compared.remove(&number).unwrap_or_default();
+            self.looked.mailboxes.push(MailboxReport {
+                mailbox: job.name.clone(),
+                directory: job.directory.clone(),
+                target: Some(job.to.clone()),
+                why: Some(job.why.clone()),
+                counts: Counts {
+                    mailboxes: 1,
+                    unchanged: counts.matched,
+                    ..Counts::default()
+                },
+                compared: Some(counts),
+                note: (!job.notes.is_empty()).then(|| job.notes.join("; ")),
+            });
+        }
+        info!(
+            mailboxes = jobs.len(),
+            findings = self.looked.findings.len(),
+            "compared"
+        );
+        Ok(self.looked)
+    }
+
+    /// A mailbox that the target does not have.
+    fn absent(&mut self, job: &Job) -> Compared {
+        let missing: UidSet = expected_uids(job).collect();
+        let count = missing.len();
+        let text = format!(
+            "the target has no mailbox \"{}\": {count} messages are missing",
+            job.to
+        );
+        self.add(Error, "mailbox-missing", job, text);
+        self.looked.missing.insert(job.directory.clone(), missing);
+        Compared {
+            archive: count,
+            missing: count,
+            ..Compared::default()
+        }
+    }
+
+    /// Compares one mailbox of the target with what goes there; returns the pairs to be read back.
+    fn mailbox(
+        &mut self,
+        jobs: &[Job],
+        group: &[usize],
+        holding: &Holding,
+        compared: &mut HashMap<usize, Compared>,
+        doubtful: &mut Vec<(usize, usize, u32, Vec<String>)>,
+        at: usize,
+    ) -> Result<Vec<Pair>> {
+        let (expected, wanted) = self.expected(jobs, group, holding)?;
+        let held: Vec<Held> = holding
+            .messages
+            .iter()
+            .map(|there| Held {
+                identity: there.identity,
+                uid: there.uid,
+            })
+            .collect();
+        let result = compare::compare(&wanted, &held);
+        for &number in group {
+            let counts = compared.entry(number).or_default();
+            counts.archive = expected.iter().filter(|e| e.job == number).count() as u64;
+            counts.target = if number == group[0] {
+                held.len() as u64
+            } else {
+                0
+            };
+        }
+        for &one in &result.missing {
+            let Expected {
+                job: number,
+                uid,
+                described,
+            } = &expected[one];
+            let job = &jobs[*number];
+            let text = format!(
+                "is missing on the target in \"{}\" ({} bytes)",
+                job.to, described.size
+            );
+            self.add_of(Error, "missing", job, *uid, text);
+            compared.entry(*number).or_default().missing += 1;
+            let missing = self.looked.missing.entry(job.directory.clone());
+            missing.or_default().insert(*uid);
+        }
+        let first = &jobs[group[0]];
+        let uids = |at: &[usize]| at.iter().map(|at| held[*at].uid).collect::<UidSet>();
+        for (code, extra, what) in [
+            (
+                "doubled",
+                uids(&result.doubled),
+                "more copies than the archive has of them",
+            ),
+            ("extra", uids(&result.extra), "not from the archive"),
+        ] {
+            if !extra.is_empty() {
+                let messages = crate::commands::audit::messages(&extra);
+                let text = format!("{messages} in \"{}\" on the target: {what}", first.to);
+                self.add(Note, code, first, text);
+            }
+        }
+        let counts = compared.entry(group[0]).or_default();
+        counts.doubled += result.doubled.len() as u64;
+        counts.extra += result.extra.len() as u64;
+        for &(one, other) in &result.rewritten {
+            let Expected { job, uid, .. } = &expected[one];
+            let text = format!(
+                "its header is another one on the target (uid {} there, as the journal says)",
+                held[other].uid
+            );
+            self.add_of(Warning, "header-differs", &jobs[*job], *uid, text);
+        }
+        let mut pairs = Vec::new();
+        for &(one, other) in result.matched.iter().chain(&result.rewritten) {
+            let expected = &expected[one];
+            let counts = compared.entry(expected.job).or_default();
+            counts.matched += 1;
+            let there = &holding.messages[other];
+            let pair = Pair {
+                job: expected.job,
+                uid: expected.uid,
+                to_uid: there.uid,
+            };
+            let read_back = deep::is_sampled(self.settings.deep, &wanted[one].identity);
+            self.attributes(jobs, expected, there, holding, read_back, counts);
+            let lost = holding.lost_flags(&expected.described.flags, there);
+            if !lost.is_empty() {
+                doubtful.push((at, expected.job, expected.uid, lost));
+            }
+            if read_back {
+                pairs.push(pair);
+            }
+        }
+        Ok(pairs)
+    }
+
+    fn expected(
+        &mut self,
+        jobs: &[Job],
+        group: &[usize],
+        holding: &Holding,
+    ) -> Result<(Vec<Expected>, Vec<Wanted>)> {
+        let (mut all, mut wanted) = (Vec::new(), Vec::new());
+        for &number in group {
+            let job = &jobs[number];
+            let mut route = job.route();
+            route.to_uidvalidity = holding.uidvalidity;
+            let recorded: HashMap<u32, u32> =
+                self.journal.known(&route).pairs.into_iter().collect();
+            for uid in expected_uids(job) {
+                let Some(described) = source::describe(&job.dir, uid)
+                    .with_context(|| format!("mailbox {}", job.name))?
+                else {
+                    let text = "cannot be read in the archive; see --mode audit".to_owned();
+                    self.add_of(Error, "damaged-archive", job, uid, text);
+                    continue;
+                };
+                wanted.push(Wanted {
+                    identity: described.identity,
+                    to_uid: recorded.get(&uid).copied(),
+                });
+                all.push(Expected {
+                    job: number,
+                    uid,
+                    described,
+                });
+            }
+        }
+        Ok((all, wanted))
+    }
+
+    /// Date, size, and flags that somebody set on the target.
+    fn attributes(
+        &mut self,
+        jobs: &[Job],
+        expected: &Expected,
+        there: &target::Message,
+        holding: &Holding,
+        read_back: bool,
+        counts: &mut Compared,
+    ) {
+        let job = &jobs[expected.job];
+        let described = &expected.described;
+        if let (Some(one), Some(other)) = (described.time, there.time)
+            && one != other
+        {
+            counts.dates_differ += 1;
+            let text = format!(
+                "INTERNALDATE is {} on the target, {} in the archive",
+                shown(other),
+                shown(one)
+            );
+            self.add_of(Warning, "date-differs", job, expected.uid, text);
+        }
+        // Mending changes the size, and reading back says more than a size.
+        let mends = self.settings.repairs != crate::settings::Repairs::default();
+        if let Some(size) = there.size.filter(|size| *size != described.size)
+            && !mends
+            && !read_back
+        {
+            counts.sizes_differ += 1;
+            let text = format!(
+                "has {size} bytes on the target, {} in the archive; --deep says in what they differ",
+                described.size
+            );
+            self.add_of(Warning, "size-differs", job, expected.uid, text);
+        }
+        if holding.has_more_flags(&described.flags, there) {
+            counts.flags_added += 1;
+        }
+    }
+
+    /// Flags that the target lacks count only where it could keep them.
+    fn flags(
+        &mut self,
+        session: &Session,
+        jobs: &[Job],
+        names: &[Vec<u8>],
+        doubtful: Vec<(usize, usize, u32, Vec<String>)>,
+        compared: &mut HashMap<usize, Compared>,
+    ) -> Result<()> {
+        let mut permanent: HashMap<usize, Option<Vec<String>>> = HashMap::new();
+        for (at, number, uid, lost) in doubtful {
+            let kept = match permanent.entry(at) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => {
+                    place.insert(target::permanent_flags(&mut session.channel(), &names[at])?)
+                }
+            };
+            let (keepable, _) = Job::kept_of(kept.as_deref(), &lost.join(" "));
+            if !keepable.is_empty() {
+                compared.entry(number).or_default().flags_differ += 1;
+                let text = format!("has lost {keepable} on the target");
+                self.add_of(Warning, "flags-lost", &jobs[number], uid, text);
+            }
+        }
+        for (number, job) in jobs.iter().enumerate() {
+            let added = compared.get(&number).map_or(0, |counts| counts.flags_added);
+            if added > 0 {
+                let text = format!(
+                    "{added} messages have flags on the target that they have not in the archive, as after reading"
+                );
+                self.add(Note, "flags-added", job, text);
+            }
+        }
+        Ok(())
+    }
+
+    fn deep(
+        &mut self,
+        session: &Session,
+        jobs: &[Job],
+        wire: &[u8],
+        pairs: &[Pair],
+        compared: &mut HashMap<usize, Compared>,
+    ) -> Result<()> {
+        let repairs = self.settings.repairs;
+        let mut found = Vec::new();
+        deep::read_back(
+            &mut session.channel(),
+            wire,
+            pairs,
+            jobs,
+            repairs,
+            |pair, verdict| {
+                let counts = compared.entry(pair.job).or_default();
+                found.extend(verdict.count(counts).map(|flaw| (pair, flaw)));
+            },
+        )?;
+        for (pair, (severity, code, text)) in found {
+            self.add_of(severity, code, &jobs[pair.job], pair.uid, text);
+        }
+        Ok(())
+    }
+
+    /// Mailboxes of the target that nothing of the archive goes to.
+    fn others(&mut self, listing: &Listing, jobs: &[Job]) {
+        for there in &listing.mailboxes {
+            let name = display_name(&there.listed.name);
+            let count = there.status.as_ref().and_then(|status| status.messages);
+            let known = jobs.iter().any(|job| job.wire == there.listed.name);
+            if let Some(count) = count.filter(|count| *count > 0 && !known)
+                && self.settings.folders.include().is_empty()
+                && self.settings.folders.exclude().is_empty()
+            {
+                let text =
+                    format!("the target has {count} messages here that are not from the archive");
+                let finding = Finding::new(Note, "extra-mailbox", self.account, text);
+                self.looked.findings.push(finding.in_mailbox(&name));
+            }
+        }
+    }
+}
+
+/// Jobs that go to the same mailbox, in their order.
+fn by_target(jobs: &[Job]) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for (number, job) in jobs.iter().enumerate() {
+        match groups
+            .iter_mut()
+            .find(|group| jobs[group[0]].wire == job.wire)
+        {
+            Some(group) => group.push(number),
+            None => groups.push(vec![number]),
+        }
+    }
+    groups
+}
+
+/// A time before 1970 is no date of mail.
+fn shown(time: i64) -> String {
+    crate::clock::utc(u64::try_from(time).unwrap_or(0))
+}
+
+/// What must be on the target: not what is a view of messages in other mailboxes.
+fn expected_uids(job: &Job) -> impl Iterator<Item = u32> + '_ {
+    job.uids.iter().filter(|uid| !job.elsewhere.contains(*uid))
+}

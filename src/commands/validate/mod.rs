@@ -1,0 +1,131 @@
+//! `--mode validate`: proves that a server holds what the archive holds, message by message.
+
+mod account;
+mod deep;
+mod target;
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::archive::account::AccountArchive;
+use crate::archive::lock::Lock;
+use crate::commands::import::account::{Messages, Run, import};
+use crate::config::Account;
+use crate::finding::Tally;
+use crate::progress::{AccountProgress, Progress};
+use crate::report::{AccountReport, Compared, Report, Status};
+use crate::session::retry::is_stopped;
+use crate::session::wire::Peer;
+use crate::settings::Settings;
+use crate::stop::Stop;
+
+/// Validates every account; an error means that the run could not begin.
+///
+/// # Errors
+/// An archive that is not there, filters that match nothing.
+pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Report> {
+    let mut report = Report::new(settings);
+    super::check_archive(settings)?;
+    // A validation looks at both sides as an import does that only says what it would do.
+    let looking = Settings {
+        dry_run: true,
+        ..settings.clone()
+    };
+    let run = |settings| -> Result<Run<'_>> {
+        Ok(Run {
+            settings,
+            peer: Peer::new(&settings.config.server, settings.timeout)?,
+            stop,
+        })
+    };
+    let validation = Validation {
+        looking: run(&looking)?,
+        mending: run(settings)?,
+        progress,
+    };
+    report.accounts = super::each_account(settings, stop, progress, |account, progress| {
+        validation.account(account, progress)
+    })?;
+    Ok(report)
+}
+
+struct Validation<'a> {
+    looking: Run<'a>,
+    mending: Run<'a>,
+    progress: &'a Progress,
+}
+
+impl Validation<'_> {
+    fn account(&self, account: &Account, progress: AccountProgress) -> AccountReport {
+        let began = Instant::now();
+        let mut report = AccountReport::new(&account.email);
+        let outcome = self.work(account, progress, &mut report);
+        let tally = Tally::of(&report.findings);
+        report.status = match outcome {
+            Ok(()) if tally.errors + tally.warnings > 0 => Status::Findings,
+            Ok(()) => Status::Complete,
+            Err(error) if is_stopped(&error) => Status::Stopped,
+            Err(error) => {
+                report.error = Some(format!("{error:#}"));
+                Status::Failed
+            }
+        };
+        report.seconds = began.elapsed().as_secs_f64();
+        report
+    }
+
+    fn work(
+        &self,
+        account: &Account,
+        progress: AccountProgress,
+        report: &mut AccountReport,
+    ) -> Result<()> {
+        let missing = self.look(account, progress, report)?;
+        if !self.mending.settings.resync || missing.is_empty() {
+            return Ok(());
+        }
+        let before = report.compared.take();
+        let again = self.progress.account(&account.email);
+        let imported = import(&self.mending, account, again, Some(missing));
+        if let Some(error) = imported.error {
+            report.compared = before;
+            anyhow::bail!("import what is missing: {error}");
+        }
+        report.findings.clear();
+        report.warnings.clear();
+        report.mailboxes.clear();
+        report.failures = imported.failures;
+        report.counts = imported.counts;
+        self.look(account, self.progress.account(&account.email), report)?;
+        report.compared_before = before;
+        Ok(())
+    }
+
+    /// Compares once; returns what is missing on the target.
+    fn look(
+        &self,
+        account: &Account,
+        progress: AccountProgress,
+        report: &mut AccountReport,
+    ) -> Result<Messages> {
+        let settings = self.looking.settings;
+        let dir = AccountArchive::directory(&settings.archive_dir, &account.email);
+        let _lock = if dir.is_dir() {
+            Lock::share(&dir, &account.email)?
+        } else {
+            None
+        };
+        let mut looked = account::look(&self.looking, account, progress)?;
+        report.counts.mailboxes = looked.mailboxes.len() as u64;
+        report.findings.append(&mut looked.findings);
+        report.warnings.append(&mut looked.warnings);
+        let mut sum = Compared::default();
+        for mailbox in &looked.mailboxes {
+            sum += mailbox.compared.unwrap_or_default();
+        }
+        report.compared = Some(sum);
+        report.mailboxes = looked.mailboxes;
+        Ok(looked.missing)
+    }
+}

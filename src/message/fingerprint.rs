@@ -1,0 +1,291 @@
+//! What is kept of a message's bytes to say how two copies differ: digests and the header, not the message.
+
+use sha2::{Digest, Sha256};
+
+/// How much of the header is kept, in bytes; a longer one counts as body from there on.
+const HEADER: usize = 256 * 1024;
+
+/// How two copies of a message differ; the last one is the only one that is no server's habit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Difference {
+    /// Line ends at the end of the message.
+    FinalLineEnd,
+    /// CR LF against LF.
+    LineEnds,
+    /// The other copy has header fields more, by their names.
+    HeaderAdded(Vec<String>),
+    /// Header fields are folded, or spaced, in another way.
+    HeaderRefolded,
+    /// Header fields or body are not the same; what.
+    Content(String),
+}
+
+/// Takes the bytes of a message in pieces.
+pub struct Fingerprint {
+    whole: Sha256,
+    header: Vec<u8>,
+    in_header: bool,
+    /// Digest of the body with LF for every line end, without those at its end.
+    body: Sha256,
+    /// Line ends not yet known to be in the middle of the body.
+    pending: u64,
+    /// Line ends that are a lone LF.
+    bare: u64,
+    /// A CR that may be half a line end.
+    held_cr: bool,
+}
+
+impl Default for Fingerprint {
+    fn default() -> Self {
+        Self {
+            whole: Sha256::new(),
+            header: Vec::new(),
+            in_header: true,
+            body: Sha256::new(),
+            pending: 0,
+            bare: 0,
+            held_cr: false,
+        }
+    }
+}
+
+impl Fingerprint {
+    /// Takes the next bytes.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.whole.update(bytes);
+        let mut rest = bytes;
+        while self.in_header && !rest.is_empty() {
+            let end = rest.iter().position(|byte| *byte == b'\n');
+            let (line, behind) = rest.split_at(end.map_or(rest.len(), |end| end + 1));
+            self.header.extend_from_slice(line);
+            rest = behind;
+            let ended = self.header.ends_with(b"\n\r\n")
+                || self.header.ends_with(b"\n\n")
+                || self.header == b"\r\n"
+                || self.header == b"\n";
+            self.in_header = !ended && self.header.len() < HEADER;
+        }
+        self.body(rest);
+    }
+
+    fn body(&mut self, bytes: &[u8]) {
+        let mut from = 0;
+        for (at, byte) in bytes.iter().enumerate() {
+            match byte {
+                b'\n' => {
+                    let cr = if at > 0 {
+                        bytes[at - 1] == b'\r'
+                    } else {
+                        self.held_cr
+                    };
+                    let end = if at > from && cr { at - 1 } else { at };
+                    self.text(&bytes[from..end.max(from)]);
+                    self.bare += u64::from(!cr);
+                    self.pending += 1;
+                    self.held_cr = false;
+                    from = at + 1;
+                }
+                _ if self.held_cr && at == 0 => {
+                    // The CR at the end of the last piece was no half of a line end.
+                    self.held_cr = false;
+                    self.text(b"\r");
+                }
+                _ => {}
+            }
+        }
+        let rest = &bytes[from..];
+        if let Some(text) = rest.strip_suffix(b"\r") {
+            self.text(text);
+            self.held_cr = true;
+        } else {
+            self.text(rest);
+        }
+    }
+
+    /// Bytes within a line.
+    fn text(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        for _ in 0..std::mem::take(&mut self.pending) {
+            self.body.update(b"\n");
+        }
+        self.body.update(bytes);
+    }
+
+    /// How `other` differs from this copy; nothing when they are byte for byte the same.
+    #[must_use]
+    pub fn differences(mut self, mut other: Self) -> Vec<Difference> {
+        if self.whole.finalize_reset() == other.whole.finalize_reset() {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        for one in [&mut self, &mut other] {
+            if std::mem::take(&mut one.held_cr) {
+                one.text(b"\r");
+            }
+        }
+        if self.body.finalize_reset() != other.body.finalize_reset() {
+            found.push(Difference::Content("the body differs".to_owned()));
+        }
+        compare_headers(&fields(&self.header), &fields(&other.header), &mut found);
+        if found
+            .iter()
+            .any(|one| matches!(one, Difference::Content(_)))
+        {
+            found.retain(|one| matches!(one, Difference::Content(_)));
+            return found;
+        }
+        let bare = |one: &Self| one.bare + bare_line_ends(&one.header);
+        if bare(&self) != bare(&other) {
+            found.push(Difference::LineEnds);
+        }
+        if self.pending != other.pending || found.is_empty() {
+            found.push(Difference::FinalLineEnd);
+        }
+        found
+    }
+}
+
+fn bare_line_ends(header: &[u8]) -> u64 {
+    let lines = header.split_inclusive(|byte| *byte == b'\n');
+    lines
+        .filter(|line| line.ends_with(b"\n") && !line.ends_with(b"\r\n"))
+        .count() as u64
+}
+
+/// A header field: as it stands, with LF for every line end, and unfolded.
+struct Field {
+    raw: Vec<u8>,
+    unfolded: Vec<u8>,
+}
+
+impl Field {
+    fn name(&self) -> String {
+        let name = self.unfolded.split(|byte| *byte == b':').next();
+        String::from_utf8_lossy(name.unwrap_or_default()).into_owned()
+    }
+}
+
+fn fields(header: &[u8]) -> Vec<Field> {
+    let mut fields: Vec<Field> = Vec::new();
+    for line in header.split(|byte| *byte == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            continue;
+        }
+        let continues = matches!(line[0], b' ' | b'\t');
+        match fields.last_mut() {
+            Some(field) if continues => {
+                field.raw.push(b'\n');
+                field.raw.extend_from_slice(line);
+            }
+            _ => fields.push(Field {
+                raw: line.to_vec(),
+                unfolded: Vec::new(),
+            }),
+        }
+    }
+    for field in &mut fields {
+        let words = field.raw.split(u8::is_ascii_whitespace);
+        let words: Vec<&[u8]> = words.filter(|word| !word.is_empty()).collect();
+        let unfolded = words.join(&b' ');
+        // Blanks behind the name do not matter either.
+        let colon = unfolded.iter().position(|byte| *byte == b':');
+        field.unfolded = match colon {
+            Some(colon) => {
+                let (name, value) = unfolded.split_at(colon + 1);
+                [
+                    name.to_ascii_lowercase().as_slice(),
+                    value.trim_ascii_start(),
+                ]
+                .concat()
+            }
+            None => unfolded,
+        };
+    }
+    fields
+}
+
+fn compare_headers(one: &[Field], other: &[Field], found: &mut Vec<Difference>) {
+    let mut left: Vec<&Field> = other.iter().collect();
+    let mut gone = Vec::new();
+    let mut refolded = false;
+    for field in one {
+        match left.iter().position(|l| l.unfolded == field.unfolded) {
+            Some(at) => refolded |= left.remove(at).raw != field.raw,
+            None => gone.push(field.name()),
+        }
+    }
+    if !gone.is_empty() {
+        gone.dedup();
+        let text = format!("header fields changed or gone: {}", gone.join(", "));
+        found.push(Difference::Content(text));
+    }
+    if !left.is_empty() {
+        let mut names: Vec<String> = left.iter().map(|field| field.name()).collect();
+        names.dedup();
+        found.push(Difference::HeaderAdded(names));
+    }
+    if refolded {
+        found.push(Difference::HeaderRefolded);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn differences(one: &str, other: &str) -> Vec<Difference> {
+        let print = |text: &str, size: usize| {
+            let mut print = Fingerprint::default();
+            text.as_bytes().chunks(size).for_each(|c| print.feed(c));
+            print
+        };
+        let whole = print(one, 10_000).differences(print(other, 10_000));
+        for size in [1, 2, 3] {
+            let pieces = print(one, size).differences(print(other, 5));
+            assert_eq!(pieces, whole, "pieces of {size} bytes of {one:?}");
+        }
+        whole
+    }
+
+    #[test]
+    fn servers_habits_are_told_from_other_content() {
+        use Difference::{Content, FinalLineEnd, HeaderAdded, HeaderRefolded, LineEnds};
+        let mail = "Subject: a b\r\nTo: c\r\n\r\nbody\r\n\r\nmore\r\n";
+        let cases = [
+            (mail.to_owned(), vec![]),
+            (mail.trim_end().to_owned(), vec![FinalLineEnd]),
+            (format!("{mail}\r\n"), vec![FinalLineEnd]),
+            (mail.replace("\r\n", "\n"), vec![LineEnds]),
+            (
+                format!("X-New: 1\r\n{mail}"),
+                vec![HeaderAdded(vec!["x-new".to_owned()])],
+            ),
+            (mail.replace("a b", "a\r\n b"), vec![HeaderRefolded]),
+            (mail.replace("Subject: ", "SUBJECT:"), vec![HeaderRefolded]),
+            (
+                mail.replace("more", "less"),
+                vec![Content("the body differs".to_owned())],
+            ),
+            (
+                mail.replace("a b", "a c"),
+                vec![Content("header fields changed or gone: subject".to_owned())],
+            ),
+            (
+                format!("X-New: 1\r\n{}\r\n", mail.replace("a b", "a\r\n b")),
+                vec![
+                    HeaderAdded(vec!["x-new".to_owned()]),
+                    HeaderRefolded,
+                    FinalLineEnd,
+                ],
+            ),
+        ];
+        for (other, expected) in cases {
+            assert_eq!(differences(mail, &other), expected, "{other:?}");
+        }
+        assert_ne!(differences("A: b\r\n\r\na\rb", "A: b\r\n\r\nab"), []);
+        assert_ne!(differences("", "A: b\r\n\r\n"), []);
+    }
+}

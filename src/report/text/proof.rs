@@ -1,0 +1,73 @@
+//! What a validation has proved, in words that can be handed on.
+
+use std::fmt;
+
+use crate::report::{Compared, Report, table};
+
+/// A line per account, then what was read back.
+pub fn write(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
+    let mut table = table::Table::new(&[
+        "account",
+        "in archive",
+        "on target",
+        "matched",
+        "missing",
+        "extra",
+        "flags lost",
+        "dates differ",
+        "read back",
+        "identical",
+        "status",
+    ]);
+    let mut sum = Compared::default();
+    let mut row = |name: &str, compared: &Compared, status: &str| {
+        table.row(&[
+            name.to_owned(),
+            compared.archive.to_string(),
+            compared.target.to_string(),
+            compared.matched.to_string(),
+            compared.missing.to_string(),
+            (compared.extra + compared.doubled).to_string(),
+            compared.flags_differ.to_string(),
+            compared.dates_differ.to_string(),
+            compared.read_back.to_string(),
+            compared.identical.to_string(),
+            status.to_owned(),
+        ]);
+    };
+    for account in &report.accounts {
+        if let Some(before) = &account.compared_before {
+            let name = format!("{} (before)", account.account);
+            row(&name, before, "");
+        }
+        let compared = account.compared.unwrap_or_default();
+        row(&account.account, &compared, account.status.as_str());
+        sum += compared;
+    }
+    if report.accounts.len() > 1 {
+        row("total", &sum, "");
+    }
+    write!(f, "{table}")?;
+    writeln!(
+        f,
+        "\nOf {} messages in the archive, {} were found on the target by Message-ID, Date, From, To, Cc and Subject.",
+        sum.archive, sum.matched
+    )?;
+    if sum.read_back > 0 {
+        writeln!(
+            f,
+            "{} of them were read back and compared with the archive by SHA-256: {} are identical byte for byte, {} have other content.",
+            sum.read_back, sum.identical, sum.content_differs
+        )?;
+        let habits = [
+            (sum.final_line_end, "another final line end"),
+            (sum.line_ends, "other line ends"),
+            (sum.header_added, "header fields that the target added"),
+            (sum.header_refolded, "a header folded in another way"),
+        ];
+        for (count, what) in habits.iter().filter(|(count, _)| *count > 0) {
+            writeln!(f, "  {count} with {what}, otherwise the same")?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! Each difference provoked on the target, and nothing else reported.
+
+use std::fs;
+
+use super::{Scene, imported, mails};
+use crate::kit::dovecot::{Dovecot, DovecotOptions};
+use crate::kit::findings::findings;
+use crate::kit::mail::Mail;
+use crate::kit::program::{IMPORT, Program, server_json};
+
+#[test]
+fn a_target_that_has_it_all_is_proved_and_left_as_it_was() {
+    let scene = imported();
+    let before = scene.reader().mailboxes();
+    let output = scene.validate(&[], 0, &[]);
+    output
+        .says("validate complete: 1 account")
+        .says("Of 7 messages in the archive, 7 were found on the target")
+        .hides("secret");
+    crate::kit::reader::assert_unchanged(&before, &scene.reader().mailboxes());
+    let compared = scene.compared("compared");
+    assert_eq!(
+        (&compared["archive"], &compared["matched"]),
+        (&7.into(), &7.into())
+    );
+    // Without the journal it is the same.
+    fs::remove_file(scene.archive.dir.join("import.journal.jsonl")).expect("removed");
+    scene.validate(&[], 0, &[]);
+}
+
+type Change = (fn(&Scene), i32, &'static [&'static str]);
+
+#[test]
+fn every_difference_is_named() {
+    let changes: [Change; 8] = [
+        (
+            |s| s.reader().expunge("INBOX", &s.uid_of("two")),
+            1,
+            &["error missing"],
+        ),
+        (
+            |s| drop(s.reader().append("INBOX", &[mails().remove(1)])),
+            0,
+            &["note doubled"],
+        ),
+        (
+            |s| drop(s.reader().append("INBOX", &[Mail::simple("new mail")])),
+            0,
+            &["note extra"],
+        ),
+        (
+            |s| {
+                s.reader()
+                    .store("INBOX", &s.uid_of("one"), "-FLAGS", "\\Seen");
+            },
+            1,
+            &["warning flags-lost"],
+        ),
+        (
+            |s| {
+                s.reader()
+                    .store("INBOX", &s.uid_of("two"), "+FLAGS", "\\Seen");
+            },
+            0,
+            &["note flags-added"],
+        ),
+        (
+            |s| {
+                let moved = mails().remove(1).at(1_600_000_000);
+                s.reader().expunge("INBOX", &s.uid_of("two"));
+                s.reader().append("INBOX", &[moved]);
+            },
+            1,
+            &["warning date-differs"],
+        ),
+        (|s| s.reader().delete("Work"), 1, &["error mailbox-missing"]),
+        (
+            |s| {
+                s.reader().create("Elsewhere");
+                s.reader().append("Elsewhere", &[Mail::simple("new mail")]);
+            },
+            0,
+            &["note extra-mailbox"],
+        ),
+    ];
+    for (change, code, expected) in changes {
+        let scene = imported();
+        change(&scene);
+        scene.validate(&[], code, expected);
+    }
+}
+
+#[test]
+fn a_missing_message_is_named_by_mailbox_file_and_uid() {
+    let scene = imported();
+    scene.reader().expunge("INBOX", &scene.uid_of("three"));
+    let output = scene.validate(&[], 1, &["error missing"]);
+    let finding = &findings(&scene.program)[0];
+    assert_eq!(finding["uid"], 3);
+    assert_eq!(finding["mailbox"], "INBOX");
+    assert_eq!(finding["file"], "anna@example.com/INBOX/u0000000003.eml");
+    output.says("u0000000003.eml").says("NOT clean");
+    let compared = scene.compared("compared");
+    assert_eq!(compared["missing"], 1);
+}
+
+#[test]
+fn twins_are_counted() {
+    let dovecot = Dovecot::start(DovecotOptions::default());
+    let program = Program::new();
+    let twins = [
+        Mail::simple("twin"),
+        Mail::simple("twin"),
+        Mail::simple("twin"),
+    ];
+    let archive = crate::kit::handmade::Handmade::new(&program)
+        .mailbox("INBOX", &twins)
+        .complete();
+    let config = serde_json::json!({
+        "server": server_json(&dovecot.imaps()),
+        "accounts": [{"email": super::ANNA, "password": "secret"}],
+    });
+    program.file("import.pass.config.json", &config.to_string());
+    program.run(IMPORT).code(0);
+    let scene = Scene {
+        dovecot,
+        program,
+        archive,
+    };
+    scene.validate(&[], 0, &[]);
+    scene.reader().expunge("INBOX", "2");
+    scene.validate(&[], 1, &["error missing"]);
+    assert_eq!(
+        findings(&scene.program)[0]["uid"],
+        2,
+        "the journal knows which"
+    );
+    fs::remove_file(scene.archive.dir.join("import.journal.jsonl")).expect("removed");
+    scene.validate(&[], 1, &["error missing"]);
+    assert_eq!(findings(&scene.program).len(), 1);
+}
+
+#[test]
+fn damage_in_the_archive_is_not_the_targets() {
+    let scene = imported();
+    fs::write(scene.archive.file("INBOX", 2, "json"), "{").expect("written");
+    scene.validate(&[], 1, &["error damaged-archive", "note extra"]);
+}
+
+#[test]
+fn wrong_input_ends_with_2_and_a_missing_account_with_1() {
+    let scene = imported();
+    scene.run(&["--sample", "10"]).code(2).warns("--deep");
+    scene
+        .run(&["--deep", "--sample", "0"])
+        .code(2)
+        .warns("--sample");
+    scene
+        .run(&["--output-dir", "x"])
+        .code(2)
+        .warns("--output-dir does not go with --mode validate");
+    scene
+        .run(&["--input-dir", "nowhere"])
+        .code(2)
+        .warns("there is no archive at nowhere");
+    fs::rename(&scene.archive.dir, scene.program.path("away")).expect("moved");
+    scene
+        .run(&[])
+        .code(1)
+        .says("the archive has no account anna@example.com");
+}

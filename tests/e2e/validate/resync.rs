@@ -1,0 +1,51 @@
+//! What is missing is brought back, and nothing else.
+
+use std::fs;
+
+use super::imported;
+
+#[test]
+fn a_deleted_message_comes_back_once() {
+    let scene = imported();
+    let before = scene.reader().mailbox("INBOX").messages.len();
+    scene.reader().expunge("INBOX", &scene.uid_of("two"));
+    scene
+        .validate(&["--resync-missing"], 0, &[])
+        .says("(before)");
+    assert_eq!(scene.reader().mailbox("INBOX").messages.len(), before);
+    assert_eq!(scene.compared("compared_before")["missing"], 1);
+    assert_eq!(scene.compared("compared")["missing"], 0);
+    scene.validate(&["--resync-missing"], 0, &[]);
+    assert_eq!(scene.compared("compared_before"), serde_json::Value::Null);
+    assert_eq!(scene.reader().mailbox("INBOX").messages.len(), before);
+}
+
+#[test]
+fn a_deleted_mailbox_comes_back_whole_without_the_journal_too() {
+    for with_journal in [true, false] {
+        let scene = imported();
+        if !with_journal {
+            fs::remove_file(scene.archive.dir.join("import.journal.jsonl")).expect("removed");
+        }
+        scene.reader().delete("Work");
+        scene.validate(&[], 1, &["error mailbox-missing"]);
+        scene.validate(&["--resync-missing"], 0, &[]);
+        assert_eq!(scene.reader().mailbox("Work").messages.len(), 2);
+        assert_eq!(scene.reader().mailbox("INBOX").messages.len(), 5);
+    }
+}
+
+#[test]
+fn what_cannot_be_brought_back_is_still_missing() {
+    let scene = imported();
+    scene.reader().expunge("INBOX", &scene.uid_of("two"));
+    let path = scene.archive.file("INBOX", 2, "eml");
+    let mut bytes = fs::read(&path).expect("read");
+    let end = bytes.len() - 4;
+    bytes[end] ^= 1;
+    fs::write(&path, bytes).expect("written");
+    let output = scene.run(&["--resync-missing"]);
+    output
+        .code(1)
+        .says("uid 2 is not imported: the archive is damaged here");
+}
