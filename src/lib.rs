@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod archive;
+pub mod child;
 pub mod cli;
 pub mod clock;
 pub mod commands;
@@ -10,6 +11,7 @@ pub mod compare;
 pub mod config;
 pub mod filter;
 pub mod finding;
+pub mod imapsync;
 pub mod logging;
 pub mod mailbox;
 pub mod mapping;

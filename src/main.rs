@@ -29,7 +29,7 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<ExitCode> {
     if args.mode == Mode::Index {
-        bail!("--mode {} is not available yet", args.mode.as_str());
+        bail!("--mode index is not available yet");
     }
     let settings = Settings::new(args)?;
     let progress = Progress::new(args.quiet);
@@ -46,12 +46,7 @@ fn run(args: &Args) -> Result<ExitCode> {
     debug!(log = ?log, version = env!("CARGO_PKG_VERSION"), workers = settings.workers, "begin");
     let stop = Stop::new();
     stop.on_signals()?;
-    let outcome = match args.mode {
-        Mode::Import => commands::import::run(&settings, &stop, &progress),
-        Mode::Validate => commands::validate::run(&settings, &stop, &progress),
-        Mode::Audit => commands::audit::run(&settings, &stop, &progress),
-        _ => commands::export::run(&settings, &stop, &progress),
-    };
+    let outcome = commands::run(&settings, &stop, &progress);
     progress.finish();
     let mut report = match outcome {
         Ok(report) => report,

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 pub use compared::Compared;
+pub use tested::{Preflight, StepReport, Tested};
 
 use crate::archive::failed::FailedMessage;
 use crate::finding::{Finding, Tally};
@@ -18,10 +19,14 @@ use crate::stop::{SIGNAL_EXIT, Stop};
 
 mod compared;
 mod table;
+mod tested;
 mod text;
 
 /// Failures and warnings of one kind that are printed; the rest are counted.
 const SHOWN: usize = 20;
+
+/// Exit code of a run that did not begin, as the test before it failed.
+const PRECHECK_FAILED: i32 = 3;
 
 /// How an account ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -168,6 +173,12 @@ pub struct AccountReport {
     /// What was audited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audit: Option<AuditReport>,
+    /// How the connection was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tested: Option<Tested>,
+    /// Whether the target can take the archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preflight: Option<Preflight>,
     /// How archive and target compare.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compared: Option<Compared>,
@@ -207,6 +218,8 @@ impl AccountReport {
             warnings: Vec::new(),
             findings: Vec::new(),
             audit: None,
+            tested: None,
+            preflight: None,
             compared: None,
             compared_before: None,
         }
@@ -228,6 +241,12 @@ pub struct Report {
     config: String,
     archive: String,
     totals: Counts,
+    /// What a test says of machine and server.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub environment: Vec<String>,
+    /// The run did not begin, as the test before it failed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub precheck_failed: bool,
     /// The accounts, in the configuration's order.
     pub accounts: Vec<AccountReport>,
     /// What concerns all of them.
@@ -252,6 +271,8 @@ impl Report {
             config: settings.config.path.display().to_string(),
             archive: settings.archive_dir.display().to_string(),
             totals: Counts::default(),
+            environment: Vec::new(),
+            precheck_failed: false,
             accounts: Vec::new(),
             warnings: settings.config.warnings.clone(),
             began: Instant::now(),
@@ -266,6 +287,9 @@ impl Report {
             self.totals += account.counts;
         }
         self.exit_code = exit_code(self.accounts.iter().map(|a| a.status), stop.by_signal());
+        if self.precheck_failed && self.exit_code == 1 {
+            self.exit_code = PRECHECK_FAILED;
+        }
     }
 
     /// Writes the report for machines, 0600, as a whole or not at all.

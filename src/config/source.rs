@@ -1,18 +1,17 @@
 //! Where a password comes from, and the command that says it.
 
-use std::io::Read;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::child::{self, Failure};
 use crate::secret::Secret;
 
 /// How long a password command may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Most bytes taken of what it says.
-const MAX_OUTPUT: u64 = 64 * 1024;
+const MAX_OUTPUT: usize = 64 * 1024;
 
 /// Where a password comes from.
 #[derive(Debug, Clone)]
@@ -47,68 +46,30 @@ pub(super) fn without_line_end(mut text: String) -> String {
     text
 }
 
-/// Runs the command in a process group of its own, so that it can be ended with its children.
 fn run(words: &[String], patience: Duration) -> Result<Secret> {
     let (program, arguments) = words.split_first().context("password_command is empty")?;
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .with_context(|| format!("run password_command \"{program}\""))?;
-    let stdout = collect(child.stdout.take());
-    let stderr = collect(child.stderr.take());
-    let began = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().context("wait for password_command")? {
-            break status;
+    let ran = match child::run(Command::new(program).args(arguments), patience, MAX_OUTPUT) {
+        Ok(ran) => ran,
+        Err(Failure::System(error)) => {
+            return Err(error).with_context(|| format!("run password_command \"{program}\""));
         }
-        if began.elapsed() > patience {
-            end(&mut child);
-            bail!(
-                "password_command has not ended after {} s",
-                patience.as_secs()
-            );
-        }
-        std::thread::sleep(Duration::from_millis(5));
+        Err(failure) => bail!("password_command {failure}"),
     };
-    let said = stdout.join().unwrap_or_default();
-    if !status.success() {
-        let complaint = stderr.join().unwrap_or_default();
-        let complaint = String::from_utf8_lossy(&complaint);
+    if !ran.status.success() {
+        let complaint = String::from_utf8_lossy(&ran.stderr);
         let lines: Vec<&str> = complaint.trim().lines().take(3).collect();
-        bail!("password_command failed ({status}): {}", lines.join(" / "));
+        bail!(
+            "password_command failed ({}): {}",
+            ran.status,
+            lines.join(" / ")
+        );
     }
-    let secret = String::from_utf8(said).ok().map(without_line_end);
+    let secret = String::from_utf8(ran.stdout).ok().map(without_line_end);
     match secret {
         Some(secret) if !secret.is_empty() => Ok(Secret::new(secret)),
         Some(_) => bail!("password_command printed nothing"),
         None => bail!("password_command printed something that is not UTF-8"),
     }
-}
-
-fn collect(stream: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<Vec<u8>> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(stream) = stream {
-            // What was said before an error is what there is.
-            let _ = stream.take(MAX_OUTPUT).read_to_end(&mut bytes);
-        }
-        bytes
-    })
-}
-
-fn end(child: &mut Child) {
-    let group = i32::try_from(child.id())
-        .ok()
-        .and_then(rustix::process::Pid::from_raw);
-    if let Some(group) = group {
-        // It may have ended by itself in this moment.
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-    }
-    let _ = child.wait();
 }
 
 #[cfg(test)]

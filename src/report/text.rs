@@ -2,6 +2,7 @@
 
 mod findings;
 mod proof;
+mod tested;
 
 use std::fmt;
 
@@ -13,6 +14,7 @@ use crate::finding::Tally;
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.mode, self.dry_run) {
+            _ if self.precheck_failed || self.mode == "test" => tested::write(f, self)?,
             ("import", true) => self.mapping_table().fmt(f)?,
             (_, true) => self.mailbox_table().fmt(f)?,
             ("import", false) => self.import_table().fmt(f)?,
@@ -246,6 +248,12 @@ impl Report {
         } else {
             self.mode.to_owned()
         };
+        if self.precheck_failed {
+            return writeln!(
+                f,
+                "\n{mode} NOT begun: the connectivity test failed; mend that, or leave out what fails with --ignore-errors"
+            );
+        }
         let total = self.accounts.len();
         let complete = self
             .accounts

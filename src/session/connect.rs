@@ -13,6 +13,7 @@ use super::guard::Guard;
 use super::reader::{Reader, Response};
 use super::response::{self, Condition, Line};
 use super::retry::{self, Kind, Result, SessionError};
+use super::steps::{Step, Steps};
 use super::wire::{Peer, Wire};
 use crate::config::TlsMode;
 use crate::secret::Secret;
@@ -34,15 +35,30 @@ pub struct Login<'a> {
 /// # Errors
 /// What kind each failure is says [`Kind`]; texts name the host, the step and the server's words.
 pub fn open(peer: &Peer, login: &Login<'_>, stop: &Stop) -> Result<Session> {
+    open_in_steps(peer, login, stop, &mut Steps::default())
+}
+
+/// The same, telling how far it came.
+///
+/// # Errors
+/// As for [`open`]; [`Steps::current`] is the step that failed.
+pub fn open_in_steps(
+    peer: &Peer,
+    login: &Login<'_>,
+    stop: &Stop,
+    steps: &mut Steps,
+) -> Result<Session> {
     let server = &peer.server;
-    let wire = Wire::connect(peer, stop)?;
+    let wire = Wire::connect(peer, stop, steps)?;
+    steps.begin(Step::Greeting);
     let channel = Rc::new(RefCell::new(Channel::new(Reader::new(wire))));
     let mut client = imap::Client::new(Guard::new(Rc::clone(&channel)));
     greeting(&channel, &mut client)
         .map_err(|error| error.context(format!("greeting of {}", server.host)))?;
     if server.tls == TlsMode::StartTls {
-        start_tls(peer, &channel)?;
+        start_tls(peer, &channel, steps)?;
     }
+    steps.begin(Step::Login);
     if channel.borrow().capabilities.is_empty() {
         client
             .capabilities()
@@ -53,7 +69,9 @@ pub fn open(peer: &Peer, login: &Login<'_>, stop: &Stop) -> Result<Session> {
         .map_err(|error| error.hiding(login.password))
         .map_err(|error| error.context(format!("login as {}", login.user)))?;
     let mut session = Session { channel, imap };
+    steps.begin(Step::Capabilities);
     session.after_login(before)?;
+    steps.end();
     Ok(session)
 }
 
@@ -79,7 +97,8 @@ fn greeting(channel: &Shared, client: &mut Client) -> Result<()> {
 }
 
 /// STARTTLS (RFC 3501 section 6.2.1); what was sent in plain text before it is forgotten.
-fn start_tls(peer: &Peer, channel: &Shared) -> Result<()> {
+fn start_tls(peer: &Peer, channel: &Shared, steps: &mut Steps) -> Result<()> {
+    steps.begin(Step::Tls);
     let mut channel = channel.borrow_mut();
     let host = &peer.server.host;
     if channel.capabilities.is_empty() {
@@ -102,7 +121,7 @@ fn start_tls(peer: &Peer, channel: &Shared) -> Result<()> {
         warn!("{injected} bytes sent in plain text behind STARTTLS are ignored");
     }
     channel.capabilities = Capabilities::default();
-    channel.reader().wire().start_tls(peer)
+    channel.reader().wire().start_tls(peer, steps)
 }
 
 /// LOGIN, or AUTHENTICATE PLAIN (RFC 4616) where LOGIN is disabled or cannot carry the password.

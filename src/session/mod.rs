@@ -9,6 +9,8 @@ pub mod list;
 pub mod reader;
 pub mod response;
 pub mod retry;
+pub mod steps;
+pub mod tls;
 pub mod wire;
 
 use std::cell::{RefCell, RefMut};

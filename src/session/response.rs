@@ -410,6 +410,20 @@ fn fetch_attribute(scanner: &mut Scanner<'_>, name: &[u8], data: &mut FetchData)
     Ok(())
 }
 
+/// Storage used and allowed, in KiB, of a `* QUOTA` line (RFC 9208 section 4.2.1).
+#[must_use]
+pub fn parse_quota(response: &Response) -> Option<(u64, u64)> {
+    let mut scanner = data(response, b"QUOTA")?;
+    scanner.value().ok()?;
+    let words = scanner.words_in_parentheses().ok()?;
+    words.chunks(3).find_map(|resource| match resource {
+        [name, used, limit] if name.eq_ignore_ascii_case("STORAGE") => {
+            Some((used.parse().ok()?, limit.parse().ok()?))
+        }
+        _ => None,
+    })
+}
+
 /// The first personal namespace of a `* NAMESPACE` line (RFC 2342): prefix and delimiter.
 #[must_use]
 pub fn parse_namespace(response: &Response) -> Option<(Vec<u8>, Option<char>)> {

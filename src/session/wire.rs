@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use native_tls::{Certificate, HandshakeError, TlsConnector, TlsStream};
 
 use super::retry::{Kind, Result, SessionError};
+use super::steps::{Step, Steps};
+use super::tls::{self, Tap};
 use crate::config::{Server, TlsMode};
 use crate::stop::Stop;
 
@@ -20,7 +22,7 @@ const PATIENCE_WHEN_STOPPING: Duration = Duration::from_secs(2);
 
 enum Stream {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Tap>>),
     /// While TLS is being negotiated, and for good when that failed.
     Closed,
 }
@@ -65,9 +67,9 @@ impl Wire {
     ///
     /// # Errors
     /// [`Kind::Permanent`] when the name does not resolve or the certificate is not trusted, else [`Kind::Transient`].
-    pub fn connect(peer: &Peer, stop: &Stop) -> Result<Self> {
+    pub fn connect(peer: &Peer, stop: &Stop, steps: &mut Steps) -> Result<Self> {
         let timeout = peer.timeout;
-        let tcp = connect_tcp(&peer.server, timeout)?;
+        let tcp = connect_tcp(&peer.server, timeout, steps)?;
         let setup = |error: &io::Error| SessionError::transport("set up the connection", error);
         tcp.set_nodelay(true).map_err(|error| setup(&error))?;
         tcp.set_read_timeout(Some(TICK.min(timeout)))
@@ -79,7 +81,7 @@ impl Wire {
             stop: stop.clone(),
         };
         if peer.server.tls == TlsMode::Implicit {
-            wire.start_tls(peer)?;
+            wire.start_tls(peer, steps)?;
         }
         Ok(wire)
     }
@@ -88,7 +90,8 @@ impl Wire {
     ///
     /// # Errors
     /// [`Kind::Permanent`] when the certificate is not trusted; the connection is closed then.
-    pub fn start_tls(&mut self, peer: &Peer) -> Result<()> {
+    pub fn start_tls(&mut self, peer: &Peer, steps: &mut Steps) -> Result<()> {
+        steps.begin(Step::Tls);
         let stream = std::mem::replace(&mut self.stream, Stream::Closed);
         let (Stream::Plain(tcp), Some(connector)) = (stream, &peer.tls) else {
             let text = "TLS is on already, or not wanted";
@@ -96,7 +99,7 @@ impl Wire {
         };
         let server = &peer.server;
         let began = Instant::now();
-        let mut attempt = connector.connect(&server.host, tcp);
+        let mut attempt = connector.connect(&server.host, Tap::new(tcp));
         let tls = loop {
             match attempt {
                 Ok(tls) => break tls,
@@ -107,6 +110,7 @@ impl Wire {
                 Err(HandshakeError::Failure(error)) => return Err(handshake_error(server, &error)),
             }
         };
+        steps.tls = Some(tls::details(&tls));
         self.stream = Stream::Tls(Box::new(tls));
         Ok(())
     }
@@ -182,12 +186,14 @@ fn is_timeout(error: &io::Error) -> bool {
     )
 }
 
-fn connect_tcp(server: &Server, timeout: Duration) -> Result<TcpStream> {
+fn connect_tcp(server: &Server, timeout: Duration, steps: &mut Steps) -> Result<TcpStream> {
+    steps.begin(Step::Resolve);
     let (host, port) = (server.host.as_str(), server.port);
     let addresses = (host, port).to_socket_addrs().map_err(|error| {
         let text = format!("host {host} does not resolve: {error}; check server.host");
         SessionError::new(Kind::Permanent, text)
     })?;
+    steps.begin(Step::Connect);
     let mut last = None;
     for address in addresses {
         match TcpStream::connect_timeout(&address, timeout) {

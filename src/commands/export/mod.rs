@@ -5,11 +5,9 @@ mod copy;
 mod job;
 mod store;
 
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use tracing::info;
 
 use crate::archive::account::create_root;
@@ -27,7 +25,7 @@ use crate::stop::Stop;
 /// An output directory that cannot be written, too little free disk space.
 pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Report> {
     let mut report = Report::new(settings);
-    check_space(&settings.archive_dir, settings.min_free_bytes)?;
+    super::check_space(&settings.archive_dir, settings.min_free_bytes)?;
     let peer = Peer::new(&settings.config.server, settings.timeout)?;
     let syncer = if settings.dry_run {
         None
@@ -54,30 +52,4 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
         super::audit::after_export(settings, stop, progress, &mut report)?;
     }
     Ok(report)
-}
-
-/// Free space of the file system that the directory is, or will be, on.
-fn check_space(dir: &Path, min_free: u64) -> Result<()> {
-    let dir = std::path::absolute(dir)?;
-    let existing = dir
-        .ancestors()
-        .find(|dir| fs::metadata(dir).is_ok())
-        .with_context(|| format!("no parent directory of {} exists", dir.display()))?;
-    let free = fs2::available_space(existing)
-        .with_context(|| format!("free space of {}", existing.display()))?;
-    if free < min_free {
-        bail!(
-            "only {:.2} GB are free at {}, --min-free-gb asks for {:.2}; free some space or choose another --output-dir",
-            gigabytes(free),
-            existing.display(),
-            gigabytes(min_free)
-        );
-    }
-    Ok(())
-}
-
-/// For people; the digits beyond the third do not matter.
-#[allow(clippy::cast_precision_loss)]
-fn gigabytes(bytes: u64) -> f64 {
-    bytes as f64 / 1e9
 }

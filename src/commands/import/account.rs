@@ -369,7 +369,7 @@ impl<'a> Importing<'a> {
     }
 
     /// What the listing and the journal say of each mailbox.
-    fn recall(&mut self, listing: &Listing, journal: &Journal) {
+    pub fn recall(&mut self, listing: &Listing, journal: &Journal) {
         for job in &mut self.jobs {
             let there = listing
                 .mailboxes

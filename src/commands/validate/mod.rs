@@ -4,6 +4,8 @@ mod account;
 mod deep;
 mod target;
 
+pub(super) use target::permanent_flags;
+
 use std::time::Instant;
 
 use anyhow::Result;

@@ -1,0 +1,151 @@
+//! The test of one account: every step to a list of its mailboxes, timed.
+
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use tracing::info;
+
+use super::cause::likely_cause;
+use super::{Run, preflight};
+use crate::config::Account;
+use crate::report::{AccountReport, Status, StepReport};
+use crate::session::Session;
+use crate::session::channel::{Channel, Command};
+use crate::session::connect::{self, Login};
+use crate::session::list;
+use crate::session::response;
+use crate::session::retry::{Backoff, Kind, SessionError, is_stopped};
+use crate::session::steps::{Step, Steps};
+
+/// Lost connections in a row after which the test gives up.
+const MAX_LOST: u32 = 2;
+
+/// Tests an account. What goes wrong is in the report.
+pub fn test(run: &Run<'_>, account: &Account) -> AccountReport {
+    let began = Instant::now();
+    let mut report = AccountReport::new(&account.email);
+    let mut steps = Steps::default();
+    let outcome = work(run, account, &mut steps, &mut report);
+    let mut tested = report.tested.take().unwrap_or_default();
+    tested.steps = steps
+        .made
+        .iter()
+        .map(|(step, time)| StepReport {
+            step: step.as_str(),
+            milliseconds: u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
+        })
+        .collect();
+    tested.tls = steps.tls.as_ref().map(|tls| {
+        let (version, subject) = (tls.version, tls.subject.as_deref());
+        let expiry = match tls.days_left {
+            Some(days) if days < 0 => format!("expired {} days ago", -days),
+            Some(days) => format!("expires in {days} days"),
+            None => "without a date that can be read".to_owned(),
+        };
+        format!(
+            "TLS: {}, certificate of {}, {expiry}",
+            version.unwrap_or("version unknown"),
+            subject.unwrap_or("unknown")
+        )
+    });
+    tested.failed_step = outcome
+        .as_ref()
+        .err()
+        .and(steps.current())
+        .map(Step::as_str);
+    info!(steps = ?tested.steps, tls = tested.tls, "tested");
+    report.tested = Some(tested);
+    report.status = match outcome {
+        Ok(()) => Status::Complete,
+        Err(error) if is_stopped(&error) => Status::Stopped,
+        Err(error) => {
+            let step = steps.current();
+            let text = format!("{error:#}");
+            let doing = step.map_or_else(String::new, |step| format!("{}: ", step.as_str()));
+            let cause = likely_cause(step, &text);
+            report.error = Some(format!("{doing}{text}{cause}"));
+            Status::Failed
+        }
+    };
+    report.seconds = began.elapsed().as_secs_f64();
+    report
+}
+
+fn work(
+    run: &Run<'_>,
+    account: &Account,
+    steps: &mut Steps,
+    report: &mut AccountReport,
+) -> Result<()> {
+    let password = account.secret()?;
+    if run.logins.are_hopeless() {
+        bail!(
+            "not tried: {} accounts before it were refused on this host and none was accepted; going on could get this machine blocked",
+            super::MAX_REFUSED
+        );
+    }
+    let login = Login {
+        user: &account.login,
+        password: &password,
+    };
+    let session = connect(run, &login, steps).inspect_err(|error| {
+        let kind = error.downcast_ref::<SessionError>().map(|error| error.kind);
+        run.logins.failed(kind);
+    })?;
+    run.logins.accepted();
+    steps.begin(Step::List);
+    let listing = list::list(&mut session.channel(), |_| false)?;
+    steps.end();
+    for line in &listing.unreadable {
+        let warning = format!("a mailbox that LIST names cannot be read: {line}");
+        report.warnings.push(warning);
+    }
+    report.counts.mailboxes = listing.mailboxes.len() as u64;
+    let quota = quota(&mut session.channel());
+    if run.settings.is_target {
+        preflight::check(run, account, &session, quota, report);
+    }
+    let mut tested = report.tested.take().unwrap_or_default();
+    tested.quota_used_kib = quota.map(|(used, _)| used);
+    tested.quota_limit_kib = quota.map(|(_, limit)| limit);
+    report.tested = Some(tested);
+    session.logout();
+    match &run.objection {
+        Some(objection) => bail!("{objection}"),
+        None => Ok(()),
+    }
+}
+
+/// Waits where the server asks for it; a lost connection is tried once more, a refused login never.
+fn connect(run: &Run<'_>, login: &Login<'_>, steps: &mut Steps) -> Result<Session> {
+    let mut backoff = Backoff::default();
+    let mut lost = 0;
+    loop {
+        if run.stop.requested() {
+            return Err(SessionError::stopped().into());
+        }
+        *steps = Steps::default();
+        let error = match connect::open_in_steps(&run.peer, login, run.stop, steps) {
+            Ok(session) => return Ok(session),
+            Err(error) => error,
+        };
+        lost += u32::from(!matches!(error.kind, Kind::Busy | Kind::Throttled(_)));
+        let wait = backoff.next_wait(&error).filter(|_| lost < MAX_LOST);
+        match wait {
+            Some(wait) if !run.stop.sleep(wait) => {}
+            _ => return Err(error.into()),
+        }
+    }
+}
+
+/// Storage used and allowed, in KiB (RFC 9208); `None` where the server does not say.
+fn quota(channel: &mut Channel) -> Option<(u64, u64)> {
+    if !channel.capabilities.has("QUOTA") {
+        return None;
+    }
+    let mut found = None;
+    let outcome = channel.run(&Command::new("GETQUOTAROOT INBOX"), |response| {
+        found = found.or_else(|| response::parse_quota(response));
+    });
+    outcome.ok().and(found)
+}

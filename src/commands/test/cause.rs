@@ -1,0 +1,78 @@
+//! What most likely lies behind a failed step, in words that say what to do.
+
+use crate::session::steps::Step;
+
+/// A sentence to go behind the error, beginning with a separator; empty where the error says it all.
+pub fn likely_cause(step: Option<Step>, error: &str) -> &'static str {
+    let lower = error.to_ascii_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    match step {
+        Some(Step::Connect) if has(&["refused"]) => {
+            " (likely cause: the port is closed or another one, or the server is down)"
+        }
+        Some(Step::Connect) if has(&["timed out", "no answer", "unreachable"]) => {
+            " (likely cause: a firewall, or a wrong address)"
+        }
+        Some(Step::Tls) if has(&["hostname", "host name", "mismatch"]) => {
+            " (likely cause: the certificate is for another name than server.host)"
+        }
+        Some(Step::Tls) if has(&["certificate"]) => {
+            " (likely cause: the certificate is self-signed, expired, or of an authority that is not known here)"
+        }
+        Some(Step::Tls) if has(&["wrong version", "packet length", "unexpected eof", "closed"]) => {
+            " (likely cause: the port does not speak TLS at once; see server.ssl and server.starttls)"
+        }
+        Some(Step::Greeting) if has(&["no answer"]) => {
+            " (likely cause: the port speaks TLS, or is not IMAP's)"
+        }
+        Some(Step::Greeting | Step::Login)
+            if has(&[
+                "too many",
+                "connection limit",
+                "maximum number of connections",
+            ]) =>
+        {
+            " (likely cause: the server's limit of connections; use fewer --max-workers)"
+        }
+        Some(Step::Login) if has(&["disabled", "not enabled", "not allowed", "not connected"]) => {
+            " (likely cause: IMAP is switched off for this account)"
+        }
+        Some(Step::Login) if has(&["application-specific", "app password", "web login"]) => {
+            " (likely cause: the provider wants an app password)"
+        }
+        Some(Step::Login) if has(&["authenticat", "credential", "password", "login"]) => {
+            " (likely cause: the password is wrong, or the login is not the e-mail address)"
+        }
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_fit_step_and_words() {
+        let cases = [
+            (Step::Connect, "Connection refused (os error 111)", "closed"),
+            (Step::Tls, "Hostname mismatch", "another name"),
+            (Step::Tls, "self-signed certificate", "authority"),
+            (
+                Step::Login,
+                "NO [AUTHENTICATIONFAILED] Authentication failed.",
+                "password is wrong",
+            ),
+            (
+                Step::Login,
+                "NO IMAP access is disabled for your account",
+                "switched off",
+            ),
+            (Step::Login, "BYE Too many connections", "--max-workers"),
+        ];
+        for (step, error, cause) in cases {
+            let found = likely_cause(Some(step), error);
+            assert!(found.contains(cause), "{error}: {found}");
+        }
+        assert_eq!(likely_cause(None, "Connection refused"), "");
+    }
+}

@@ -1,0 +1,109 @@
+//! Can the target take the archive? Told before hours of work.
+
+use anyhow::Result;
+use indicatif::HumanBytes;
+
+use super::Run;
+use crate::commands::import::account::{Importing, Run as ImportRun};
+use crate::commands::validate::permanent_flags;
+use crate::config::Account;
+use crate::progress::Progress;
+use crate::report::{AccountReport, Preflight};
+use crate::session::Session;
+use crate::session::append::Ways;
+use crate::session::wire::Peer;
+use crate::settings::Settings;
+
+/// Longest mailbox name that servers are known to take, in bytes.
+const LONG_NAME: usize = 255;
+
+/// Compares the archive of an account with what the target allows; trouble becomes warnings of the report.
+pub fn check(
+    run: &Run<'_>,
+    account: &Account,
+    session: &Session,
+    quota: Option<(u64, u64)>,
+    report: &mut AccountReport,
+) {
+    match read(run, account, session, quota) {
+        Ok((preflight, warnings)) => {
+            report.warnings.extend(warnings);
+            report.preflight = Some(preflight);
+        }
+        // The import itself says what is wrong with the archive.
+        Err(error) => report.warnings.push(format!(
+            "the archive cannot be compared with the target: {error:#}"
+        )),
+    }
+}
+
+fn read(
+    run: &Run<'_>,
+    account: &Account,
+    session: &Session,
+    quota: Option<(u64, u64)>,
+) -> Result<(Preflight, Vec<String>)> {
+    let looking = Settings {
+        dry_run: true,
+        allow_incomplete: true,
+        ..run.settings.clone()
+    };
+    let importing_run = ImportRun {
+        settings: &looking,
+        peer: Peer::new(&looking.config.server, looking.timeout)?,
+        stop: run.stop,
+    };
+    let progress = Progress::new(true).account(&account.email);
+    let mut importing = Importing::new(&importing_run, account, progress, None);
+    let journal = importing.read()?;
+    let (listing, _) = importing.map(session, &journal)?;
+    importing.recall(&listing, &journal);
+    let mut found = Preflight::default();
+    let mut warnings = Vec::new();
+    for job in &importing.jobs {
+        let missing: Vec<u32> = job.missing().collect();
+        found.messages += missing.len() as u64;
+        for uid in missing {
+            let bytes = job.dir.bytes(std::iter::once(uid))?;
+            found.bytes += bytes;
+            found.largest = found.largest.max(bytes);
+        }
+        found.new_mailboxes += u64::from(!job.exists);
+        if job.to.len() > LONG_NAME || job.to.chars().any(char::is_control) {
+            warnings.push(format!(
+                "mailbox {}: the target may refuse the name \"{}\"; see folder_map",
+                job.name, job.to
+            ));
+        } else if job.why.contains("sanitised") || job.why.contains("taken") {
+            found.renamed += 1;
+            warnings.push(format!(
+                "mailbox {} will be called \"{}\" ({}); see folder_map",
+                job.name, job.to, job.why
+            ));
+        }
+    }
+    found.append_limit = Ways::of(&session.channel().capabilities).limit;
+    if let Some(limit) = found.append_limit.filter(|limit| found.largest > *limit) {
+        warnings.push(format!(
+            "the largest message has {}, the target takes up to {} (APPENDLIMIT)",
+            HumanBytes(found.largest),
+            HumanBytes(limit)
+        ));
+    }
+    found.quota_free = quota.map(|(used, limit)| limit.saturating_sub(used) * 1024);
+    if let Some(free) = found.quota_free.filter(|free| found.bytes > *free) {
+        warnings.push(format!(
+            "{} are to be imported, the account's quota has {} left",
+            HumanBytes(found.bytes),
+            HumanBytes(free)
+        ));
+    }
+    let flags = permanent_flags(&mut session.channel(), b"INBOX")?;
+    found.keywords = flags.map(|flags| flags.iter().any(|flag| flag == "\\*"));
+    if found.keywords == Some(false) {
+        warnings.push(
+            "the target keeps no keywords of its users' choice: they will be left out".to_owned(),
+        );
+    }
+    Ok((found, warnings))
+}

@@ -1,0 +1,59 @@
+//! What the test of a connection tells.
+
+use serde::Serialize;
+
+/// One step on the way to a session.
+#[derive(Debug, Clone, Serialize)]
+pub struct StepReport {
+    /// Its name.
+    pub step: &'static str,
+    /// How long it took.
+    pub milliseconds: u64,
+}
+
+/// How the connection of an account was made.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Tested {
+    /// The steps that succeeded.
+    pub steps: Vec<StepReport>,
+    /// The one that failed.
+    pub failed_step: Option<&'static str>,
+    /// Version, certificate and its expiry.
+    pub tls: Option<String>,
+    /// Storage used, in KiB, where the server says it.
+    pub quota_used_kib: Option<u64>,
+    /// Storage allowed, in KiB, where the server says it.
+    pub quota_limit_kib: Option<u64>,
+}
+
+impl Tested {
+    /// Time of a step, in milliseconds.
+    #[must_use]
+    pub fn time(&self, step: &str) -> Option<u64> {
+        let mut steps = self.steps.iter();
+        steps
+            .find(|made| made.step == step)
+            .map(|made| made.milliseconds)
+    }
+}
+
+/// Whether a target can take what is still to be imported.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Preflight {
+    /// Messages to be imported.
+    pub messages: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Bytes of the largest.
+    pub largest: u64,
+    /// Most bytes of a message that the target takes (RFC 7889), where it says so.
+    pub append_limit: Option<u64>,
+    /// Bytes left in the account's quota, where the target says so.
+    pub quota_free: Option<u64>,
+    /// Mailboxes to be made.
+    pub new_mailboxes: u64,
+    /// Mailboxes whose name the target cannot have.
+    pub renamed: u64,
+    /// The target keeps any keyword; `None` where it does not say.
+    pub keywords: Option<bool>,
+}

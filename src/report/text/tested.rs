@@ -1,0 +1,89 @@
+//! How connections were made, and whether a target can take an archive.
+
+use std::fmt;
+
+use indicatif::HumanBytes;
+
+use crate::report::{AccountReport, Report, table};
+
+/// The environment, a line per account, and where archives are meant for the server, what stands against it.
+pub fn write(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
+    for line in &report.environment {
+        writeln!(f, "{}", table::printable(line))?;
+    }
+    writeln!(f)?;
+    write!(f, "{}", connections(&report.accounts))?;
+    if report.accounts.iter().any(|a| a.preflight.is_some()) {
+        writeln!(f, "\nTo be imported:")?;
+        write!(f, "{}", preflight(&report.accounts))?;
+    }
+    Ok(())
+}
+
+fn connections(accounts: &[AccountReport]) -> table::Table {
+    let steps = ["resolve", "connect", "tls", "greeting", "login", "list"];
+    let mut header = vec!["account"];
+    header.extend(steps);
+    header.extend(["mailboxes", "quota", "status"]);
+    let mut table = table::Table::new(&header);
+    for account in accounts {
+        let tested = account.tested.clone().unwrap_or_default();
+        let mut row = vec![account.account.clone()];
+        row.extend(steps.map(|step| {
+            let time = tested.time(step).map(|time| format!("{time} ms"));
+            let failed = tested.failed_step == Some(step);
+            time.unwrap_or_else(|| if failed { "FAILED" } else { "-" }.to_owned())
+        }));
+        row.push(account.counts.mailboxes.to_string());
+        row.push(match (tested.quota_used_kib, tested.quota_limit_kib) {
+            (Some(used), Some(limit)) => format!(
+                "{} of {}",
+                HumanBytes(used.saturating_mul(1024)),
+                HumanBytes(limit.saturating_mul(1024))
+            ),
+            _ => "-".to_owned(),
+        });
+        row.push(account.status.as_str().to_owned());
+        table.row(&row);
+    }
+    table
+}
+
+fn preflight(accounts: &[AccountReport]) -> table::Table {
+    let mut table = table::Table::new(&[
+        "account",
+        "messages",
+        "bytes",
+        "quota left",
+        "largest",
+        "server takes",
+        "new mailboxes",
+        "renamed",
+        "keywords",
+    ]);
+    let bytes = |value: Option<u64>| {
+        value.map_or_else(|| "-".to_owned(), |value| HumanBytes(value).to_string())
+    };
+    for account in accounts {
+        let Some(found) = &account.preflight else {
+            continue;
+        };
+        table.row(&[
+            account.account.clone(),
+            found.messages.to_string(),
+            HumanBytes(found.bytes).to_string(),
+            bytes(found.quota_free),
+            HumanBytes(found.largest).to_string(),
+            bytes(found.append_limit),
+            found.new_mailboxes.to_string(),
+            found.renamed.to_string(),
+            match found.keywords {
+                Some(true) => "kept",
+                Some(false) => "LOST",
+                None => "-",
+            }
+            .to_owned(),
+        ]);
+    }
+    table
+}

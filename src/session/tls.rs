@@ -1,0 +1,143 @@
+//! What a TLS handshake has come to: the protocol's version, and whose certificate it was, until when.
+//!
+//! native-tls does not tell the version; it stands in the server's first message (RFC 8446 section 4.1.3).
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use native_tls::TlsStream;
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
+
+/// Bytes of the server's that are kept: its first message is far shorter.
+const KEPT: usize = 1024;
+
+/// A TLS connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Details {
+    /// `TLSv1.3` and the like; `None` where the server's first message is unusual.
+    pub version: Option<&'static str>,
+    /// Subject of the server's certificate.
+    pub subject: Option<String>,
+    /// Days until it expires; negative when it has.
+    pub days_left: Option<i64>,
+}
+
+/// A TCP stream that remembers how the server began.
+#[derive(Debug)]
+pub struct Tap {
+    tcp: TcpStream,
+    first: Vec<u8>,
+}
+
+impl Tap {
+    /// A stream on which nothing has been read.
+    #[must_use]
+    pub fn new(tcp: TcpStream) -> Self {
+        Self {
+            tcp,
+            first: Vec::new(),
+        }
+    }
+}
+
+impl Read for Tap {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.tcp.read(buffer)?;
+        let room = KEPT - self.first.len();
+        self.first.extend_from_slice(&buffer[..count.min(room)]);
+        Ok(count)
+    }
+}
+
+impl Write for Tap {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.tcp.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.tcp.flush()
+    }
+}
+
+/// What the handshake on this stream has come to.
+#[must_use]
+pub fn details(stream: &TlsStream<Tap>) -> Details {
+    let der = stream.peer_certificate().ok().flatten();
+    let der = der.and_then(|certificate| certificate.to_der().ok());
+    let certificate = der.and_then(|der| Certificate::from_der(&der).ok());
+    let body = certificate.as_ref().map(|c| &c.tbs_certificate);
+    Details {
+        version: version(&stream.get_ref().first),
+        subject: body.map(|body| body.subject.to_string()),
+        days_left: body.map(|body| {
+            let end = body.validity.not_after.to_unix_duration().as_secs();
+            let now = SystemTime::now().duration_since(UNIX_EPOCH);
+            let now = now.map_or(0, |now| now.as_secs());
+            let left = i64::try_from(end).unwrap_or(i64::MAX) - i64::try_from(now).unwrap_or(0);
+            left.div_euclid(86_400)
+        }),
+    }
+}
+
+/// The version in a `ServerHello`: that of the extension `supported_versions` (43), else its own.
+fn version(bytes: &[u8]) -> Option<&'static str> {
+    const HANDSHAKE: u8 = 22;
+    const SERVER_HELLO: u8 = 2;
+    const SUPPORTED_VERSIONS: u16 = 43;
+    let number = |at: usize| -> Option<u16> {
+        Some(u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]))
+    };
+    if *bytes.first()? != HANDSHAKE || *bytes.get(5)? != SERVER_HELLO {
+        return None;
+    }
+    // Record header 5, message header 4, version 2, random 32, session id, cipher 2, compression 1.
+    let mut found = number(9)?;
+    let mut at = 43 + 1 + usize::from(*bytes.get(43)?) + 3;
+    if let Some(length) = number(at) {
+        let end = at + 2 + usize::from(length);
+        at += 2;
+        while at < end {
+            let (Some(kind), Some(length)) = (number(at), number(at + 2)) else {
+                break;
+            };
+            if kind == SUPPORTED_VERSIONS {
+                found = number(at + 4)?;
+            }
+            at += 4 + usize::from(length);
+        }
+    }
+    match found {
+        0x0304 => Some("TLSv1.3"),
+        0x0303 => Some("TLSv1.2"),
+        0x0302 => Some("TLSv1.1"),
+        0x0301 => Some("TLSv1.0"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version;
+
+    fn hello(extensions: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![22, 3, 3, 0, 0, 2, 0, 0, 0, 3, 3];
+        bytes.extend([7; 32]);
+        bytes.extend([2, 1, 1, 0x13, 1, 0]);
+        bytes.extend(extensions);
+        bytes
+    }
+
+    #[test]
+    fn the_version_is_read_and_rubbish_is_not() {
+        let newest = hello(&[0, 10, 0, 51, 0, 0, 0, 43, 0, 2, 3, 4]);
+        assert_eq!(version(&newest), Some("TLSv1.3"));
+        assert_eq!(version(&hello(&[])), Some("TLSv1.2"));
+        assert_eq!(version(b"* OK hello"), None);
+        for end in 0..newest.len() {
+            let _ = version(&newest[..end]);
+        }
+        assert_eq!(version(&[22; 1024]), None);
+    }
+}
