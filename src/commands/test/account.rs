@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::cause::likely_cause;
 use super::{Run, preflight};
@@ -17,8 +17,10 @@ use crate::session::response;
 use crate::session::retry::{Backoff, Kind, SessionError, is_stopped};
 use crate::session::steps::{Step, Steps};
 
-/// Lost connections in a row after which the test gives up.
+/// Lost connections after which the test gives up.
 const MAX_LOST: u32 = 2;
+/// The same for connections that the server has too many of; by then about 8 s have been waited.
+const MAX_BUSY: u32 = 5;
 
 /// Tests an account. What goes wrong is in the report.
 pub fn test(run: &Run<'_>, account: &Account) -> AccountReport {
@@ -119,7 +121,7 @@ fn work(
 /// Waits where the server asks for it; a lost connection is tried once more, a refused login never.
 fn connect(run: &Run<'_>, login: &Login<'_>, steps: &mut Steps) -> Result<Session> {
     let mut backoff = Backoff::default();
-    let mut lost = 0;
+    let (mut lost, mut busy) = (0, 0);
     loop {
         if run.stop.requested() {
             return Err(SessionError::stopped().into());
@@ -129,11 +131,18 @@ fn connect(run: &Run<'_>, login: &Login<'_>, steps: &mut Steps) -> Result<Sessio
             Ok(session) => return Ok(session),
             Err(error) => error,
         };
-        lost += u32::from(!matches!(error.kind, Kind::Busy | Kind::Throttled(_)));
-        let wait = backoff.next_wait(&error).filter(|_| lost < MAX_LOST);
-        match wait {
-            Some(wait) if !run.stop.sleep(wait) => {}
-            _ => return Err(error.into()),
+        match error.kind {
+            Kind::Busy => busy += 1,
+            Kind::Throttled(_) => {}
+            _ => lost += 1,
+        }
+        let may_go_on = lost < MAX_LOST && busy < MAX_BUSY;
+        let Some(wait) = backoff.next_wait(&error).filter(|_| may_go_on) else {
+            return Err(error.into());
+        };
+        warn!(error = %error, wait_seconds = wait.as_secs_f32(), "trying again");
+        if run.stop.sleep(wait) {
+            return Err(SessionError::stopped().into());
         }
     }
 }

@@ -108,6 +108,12 @@ pub fn precheck(settings: &Settings, stop: &Stop, progress: &Progress) -> Result
         .all(|account| account.status == Status::Complete);
     if stop.by_signal() || !all_passed && !settings.ignore_errors {
         report.precheck_failed = true;
+        // What passed the test has not been exported, imported or validated.
+        for account in &mut report.accounts {
+            if account.status == Status::Complete {
+                account.status = Status::NotStarted;
+            }
+        }
         return Ok(Verdict::End(Box::new(report)));
     }
     let failed = report.accounts.into_iter();
@@ -132,7 +138,8 @@ impl<'a> Run<'a> {
         let mut environment = Vec::new();
         let dirs = match settings.mode {
             Mode::Test => vec![&settings.archive_dir, &settings.log_dir],
-            _ => vec![&settings.archive_dir],
+            Mode::Export | Mode::Import => vec![&settings.archive_dir],
+            Mode::Validate | Mode::Audit | Mode::Index => Vec::new(),
         };
         for dir in dirs {
             environment.push(check_space(dir, settings.min_free_bytes)?);

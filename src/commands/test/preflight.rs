@@ -90,7 +90,7 @@ fn read(
             HumanBytes(limit)
         ));
     }
-    found.quota_free = quota.map(|(used, limit)| limit.saturating_sub(used) * 1024);
+    found.quota_free = quota.map(|(used, limit)| limit.saturating_sub(used).saturating_mul(1024));
     if let Some(free) = found.quota_free.filter(|free| found.bytes > *free) {
         warnings.push(format!(
             "{} are to be imported, the account's quota has {} left",
