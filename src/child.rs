@@ -33,6 +33,8 @@ pub enum Failure {
     TooLong(Duration),
     /// It wrote more than this many bytes to one of its streams, and was ended.
     TooMuch(usize),
+    /// It was ended because the run was asked to stop.
+    Stopped,
 }
 
 impl std::fmt::Display for Failure {
@@ -43,17 +45,24 @@ impl std::fmt::Display for Failure {
                 write!(f, "has not ended after {} s", patience.as_secs_f64())
             }
             Self::TooMuch(bytes) => write!(f, "has printed more than {bytes} bytes"),
+            Self::Stopped => f.write_str("was stopped"),
         }
     }
 }
 
 impl std::error::Error for Failure {}
 
-/// Runs a command without input, in a process group of its own.
+/// Runs a command without input, in a process group of its own, which a signal from the terminal does not reach: what
+/// `should_stop` says counts.
 ///
 /// # Errors
 /// See [`Failure`]; the program and its children have been killed then.
-pub fn run(command: &mut Command, patience: Duration, limit: usize) -> Result<Ran, Failure> {
+pub fn run(
+    command: &mut Command,
+    patience: Duration,
+    limit: usize,
+    should_stop: impl Fn() -> bool,
+) -> Result<Ran, Failure> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -77,6 +86,10 @@ pub fn run(command: &mut Command, patience: Duration, limit: usize) -> Result<Ra
         if flooded() {
             end(&mut child);
             return Err(Failure::TooMuch(limit));
+        }
+        if should_stop() {
+            end(&mut child);
+            return Err(Failure::Stopped);
         }
         if began.elapsed() > patience {
             end(&mut child);
@@ -161,7 +174,12 @@ mod tests {
     use super::*;
 
     fn shell(script: &str, patience: Duration) -> Result<Ran, Failure> {
-        run(Command::new("sh").args(["-c", script]), patience, 10_000)
+        run(
+            Command::new("sh").args(["-c", script]),
+            patience,
+            10_000,
+            || false,
+        )
     }
 
     #[test]

@@ -10,6 +10,7 @@ use tracing::{debug, info};
 
 use crate::child::{self, Ran};
 use crate::config::{Server, TlsMode};
+use crate::stop::Stop;
 
 /// Most bytes that it may print.
 const MAX_OUTPUT: usize = 1024 * 1024;
@@ -57,8 +58,13 @@ impl Imapsync {
         let unusable = |text: String| {
             anyhow!("{shown} --version {text}; mend imapsync, or go without it: --imapsync never")
         };
-        let ran = child::run(command(&path).arg("--version"), PATIENCE, MAX_OUTPUT)
-            .map_err(|failure| unusable(failure.to_string()))?;
+        let ran = child::run(
+            command(&path).arg("--version"),
+            PATIENCE,
+            MAX_OUTPUT,
+            || false,
+        )
+        .map_err(|failure| unusable(failure.to_string()))?;
         log(&ran);
         let version = first_line(&ran.stdout);
         if !ran.status.success() || version.is_empty() {
@@ -73,7 +79,7 @@ impl Imapsync {
     ///
     /// # Errors
     /// What imapsync says against it.
-    pub fn just_connect(&self, server: &Server, timeout: Duration) -> Result<()> {
+    pub fn just_connect(&self, server: &Server, timeout: Duration, stop: &Stop) -> Result<()> {
         let mut command = command(&self.path);
         command
             .arg("--justconnect")
@@ -87,8 +93,10 @@ impl Imapsync {
             .args(["--timeout1", &timeout.as_secs().to_string()])
             .args(["--nolog", "--noreleasecheck"]);
         let doing = format!("imapsync --justconnect to {}:{}", server.host, server.port);
-        let ran = child::run(&mut command, timeout + PATIENCE, MAX_OUTPUT)
-            .map_err(|failure| anyhow!("{doing} {failure}"))?;
+        let ran = child::run(&mut command, timeout + PATIENCE, MAX_OUTPUT, || {
+            stop.requested()
+        })
+        .map_err(|failure| anyhow!("{doing} {failure}"))?;
         log(&ran);
         if ran.status.success() {
             return Ok(());

@@ -48,7 +48,12 @@ pub(super) fn without_line_end(mut text: String) -> String {
 
 fn run(words: &[String], patience: Duration) -> Result<Secret> {
     let (program, arguments) = words.split_first().context("password_command is empty")?;
-    let ran = match child::run(Command::new(program).args(arguments), patience, MAX_OUTPUT) {
+    let ran = match child::run(
+        Command::new(program).args(arguments),
+        patience,
+        MAX_OUTPUT,
+        || false,
+    ) {
         Ok(ran) => ran,
         Err(Failure::System(error)) => {
             return Err(error).with_context(|| format!("run password_command \"{program}\""));

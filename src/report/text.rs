@@ -260,18 +260,19 @@ impl Report {
             .iter()
             .filter(|account| account.status == Status::Complete)
             .count();
-        let accounts = if total == 1 { "account" } else { "accounts" };
         let findings: Vec<_> = self.accounts.iter().flat_map(|a| &a.findings).collect();
         let tally = Tally::of(findings.iter().copied());
         if matches!(self.mode, "audit" | "validate") || !findings.is_empty() {
             writeln!(
                 f,
-                "\nfound: {} errors, {} warnings, {} notes",
-                tally.errors, tally.warnings, tally.notes
+                "\nfound: {}, {}, {}",
+                counted(tally.errors, "error"),
+                counted(tally.warnings, "warning"),
+                counted(tally.notes, "note")
             )?;
         }
         if complete == total {
-            return writeln!(f, "\n{mode} complete: {total} {accounts}");
+            return writeln!(f, "\n{mode} complete: {}", counted(total as u64, "account"));
         }
         let gone_through = |status| matches!(status, Status::Complete | Status::Findings);
         if self
@@ -281,15 +282,23 @@ impl Report {
         {
             return writeln!(
                 f,
-                "\n{mode} done, NOT clean: {} of {total} {accounts} with findings",
-                total - complete
+                "\n{mode} done, NOT clean: {} of {} with findings",
+                total - complete,
+                counted(total as u64, "account")
             );
         }
         writeln!(
             f,
-            "\n{mode} NOT complete: {complete} of {total} {accounts} complete; run it again to go on where it stopped"
+            "\n{mode} NOT complete: {complete} of {} complete; run it again to go on where it stopped",
+            counted(total as u64, "account")
         )
     }
+}
+
+/// A number and the word for what is counted.
+fn counted(number: u64, word: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {word}{plural}")
 }
 
 fn write_rest(f: &mut fmt::Formatter<'_>, total: usize) -> fmt::Result {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::tls::Details;
 
 /// A step on the way to a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
     /// The name is turned into addresses.
     Resolve,
@@ -50,8 +50,11 @@ pub struct Steps {
 }
 
 impl Steps {
-    /// A step begins; the one before it has succeeded.
+    /// A step begins, or goes on; another one before it has succeeded.
     pub fn begin(&mut self, step: Step) {
+        if self.current() == Some(step) {
+            return;
+        }
         self.end();
         self.current = Some((step, Instant::now()));
     }

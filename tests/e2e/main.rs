@@ -6,10 +6,10 @@
 #![allow(clippy::format_push_string, clippy::format_collect)]
 
 mod audit;
+mod connectivity;
 mod examples;
 mod export;
 mod import;
 mod kit;
-
 mod kit_works;
 mod validate;

@@ -140,6 +140,10 @@ fn read_sidecar(
     Some(sidecar)
 }
 
+/// What mends a damaged message.
+const REPLACE: &str =
+    "take it out of the archive and run the export again, while the source still has it";
+
 /// True when the sidecar proves the bytes.
 fn compare(known: Option<&Sidecar>, bytes: u64, sha256: &str, flaws: &mut Vec<Flaw>) -> bool {
     let size = known.and_then(|known| known.size);
@@ -156,10 +160,10 @@ fn compare(known: Option<&Sidecar>, bytes: u64, sha256: &str, flaws: &mut Vec<Fl
         flaws.push((severity, "empty-message", text));
     } else if size_differs {
         let size = size.unwrap_or(0);
-        let text = format!("has {bytes} bytes, its sidecar says {size}");
+        let text = format!("has {bytes} bytes, its sidecar says {size}; {REPLACE}");
         flaws.push((Error, "size-mismatch", text));
     } else if digest_differs {
-        let text = format!("its sha256 is {sha256}, not what its sidecar says");
+        let text = format!("its sha256 is {sha256}, not what its sidecar says; {REPLACE}");
         flaws.push((Error, "sha256-mismatch", text));
     }
     proven

@@ -41,6 +41,7 @@ pub fn test(run: &Run<'_>, account: &Account) -> AccountReport {
         let (version, subject) = (tls.version, tls.subject.as_deref());
         let expiry = match tls.days_left {
             Some(days) if days < 0 => format!("expired {} days ago", -days),
+            Some(1) => "expires in 1 day".to_owned(),
             Some(days) => format!("expires in {days} days"),
             None => "without a date that can be read".to_owned(),
         };
@@ -80,21 +81,13 @@ fn work(
     report: &mut AccountReport,
 ) -> Result<()> {
     let password = account.secret()?;
-    if run.logins.are_hopeless() {
-        bail!(
-            "not tried: {} accounts before it were refused on this host and none was accepted; going on could get this machine blocked",
-            super::MAX_REFUSED
-        );
-    }
     let login = Login {
         user: &account.login,
         password: &password,
     };
-    let session = connect(run, &login, steps).inspect_err(|error| {
-        let kind = error.downcast_ref::<SessionError>().map(|error| error.kind);
-        run.logins.failed(kind);
+    let session = run.logins.attempt(run.stop, || {
+        connect(run, &login, steps).map_err(|error| (error, steps.current()))
     })?;
-    run.logins.accepted();
     steps.begin(Step::List);
     let listing = list::list(&mut session.channel(), |_| false)?;
     steps.end();
@@ -119,12 +112,12 @@ fn work(
 }
 
 /// Waits where the server asks for it; a lost connection is tried once more, a refused login never.
-fn connect(run: &Run<'_>, login: &Login<'_>, steps: &mut Steps) -> Result<Session> {
+fn connect(run: &Run<'_>, login: &Login<'_>, steps: &mut Steps) -> Result<Session, SessionError> {
     let mut backoff = Backoff::default();
     let (mut lost, mut busy) = (0, 0);
     loop {
         if run.stop.requested() {
-            return Err(SessionError::stopped().into());
+            return Err(SessionError::stopped());
         }
         *steps = Steps::default();
         let error = match connect::open_in_steps(&run.peer, login, run.stop, steps) {
@@ -138,11 +131,11 @@ fn connect(run: &Run<'_>, login: &Login<'_>, steps: &mut Steps) -> Result<Sessio
         }
         let may_go_on = lost < MAX_LOST && busy < MAX_BUSY;
         let Some(wait) = backoff.next_wait(&error).filter(|_| may_go_on) else {
-            return Err(error.into());
+            return Err(error);
         };
         warn!(error = %error, wait_seconds = wait.as_secs_f32(), "trying again");
         if run.stop.sleep(wait) {
-            return Err(SessionError::stopped().into());
+            return Err(SessionError::stopped());
         }
     }
 }

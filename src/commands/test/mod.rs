@@ -2,14 +2,16 @@
 
 mod account;
 mod cause;
+mod logins;
 mod preflight;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Instant;
 
 use anyhow::Result;
 use tracing::{info, warn};
+
+use logins::Logins;
 
 use super::check_space;
 use crate::accounts;
@@ -18,13 +20,9 @@ use crate::config::Config;
 use crate::imapsync::Imapsync;
 use crate::progress::Progress;
 use crate::report::{AccountReport, Report, Status};
-use crate::session::retry::Kind;
 use crate::session::wire::Peer;
 use crate::settings::Settings;
 use crate::stop::Stop;
-
-/// Refused logins on one host, without any success, after which no more are tried: servers block whoever goes on.
-const MAX_REFUSED: u32 = 5;
 
 /// What all accounts of a test share.
 struct Run<'a> {
@@ -34,30 +32,6 @@ struct Run<'a> {
     logins: Logins,
     /// What imapsync says against the server.
     objection: Option<String>,
-}
-
-/// How the logins on the host went.
-#[derive(Default)]
-struct Logins {
-    refused: AtomicU32,
-    any_accepted: AtomicBool,
-}
-
-impl Logins {
-    fn are_hopeless(&self) -> bool {
-        self.refused.load(Ordering::SeqCst) >= MAX_REFUSED
-            && !self.any_accepted.load(Ordering::SeqCst)
-    }
-
-    fn accepted(&self) {
-        self.any_accepted.store(true, Ordering::SeqCst);
-    }
-
-    fn failed(&self, kind: Option<Kind>) {
-        if kind == Some(Kind::Authentication) {
-            self.refused.fetch_add(1, Ordering::SeqCst);
-        }
-    }
 }
 
 /// Tests every account; an error means that the environment does not allow a run.
@@ -173,7 +147,7 @@ impl<'a> Run<'a> {
         let server = &self.settings.config.server;
         let began = Instant::now();
         let place = format!("{}:{}", server.host, server.port);
-        match found.just_connect(server, self.settings.timeout) {
+        match found.just_connect(server, self.settings.timeout, self.stop) {
             Ok(()) => environment.push(format!(
                 "imapsync --justconnect to {place}: ok ({:.1} s)",
                 began.elapsed().as_secs_f64()

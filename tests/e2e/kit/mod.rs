@@ -9,6 +9,7 @@ pub mod dovecot;
 pub mod fake;
 pub mod findings;
 pub mod handmade;
+pub mod imapsync;
 pub mod listener;
 pub mod mail;
 pub mod port;

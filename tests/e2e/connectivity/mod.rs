@@ -1,0 +1,54 @@
+//! The test of environment and connections, alone and before a run.
+
+mod accounts;
+mod imapsync;
+mod precheck;
+mod preflight;
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::kit::fake::FakeServer;
+use crate::kit::program::{Output, Program};
+
+const ANNA: &str = "anna@example.com";
+
+/// A program with a config for this server and anna.
+fn program_for(server: &FakeServer) -> Program {
+    let program = Program::new();
+    program.config(&server.endpoint(), &[(ANNA, "secret")]);
+    program
+}
+
+/// `--mode test` without imapsync, with these arguments and a report.
+fn test(program: &Program, arguments: &[&str]) -> Output {
+    let fixed = ["--mode", "test", "--imapsync", "never"];
+    let report = ["--report", "report.json"];
+    program.run(fixed.iter().chain(&report).chain(arguments))
+}
+
+fn report(program: &Program) -> Value {
+    let text = fs::read_to_string(program.path("report.json")).expect("a report");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// Everything that the program has logged.
+fn log(program: &Program) -> String {
+    let dir = program.path("logs");
+    let files = fs::read_dir(dir).expect("logs").flatten();
+    files
+        .map(|file| fs::read_to_string(file.path()).expect("a log"))
+        .collect()
+}
+
+/// Names in a directory, sorted.
+fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).expect("a directory").flatten();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}

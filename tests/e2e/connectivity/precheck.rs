@@ -1,0 +1,178 @@
+//! The same test before an export, an import and a validation.
+
+use serde_json::json;
+
+use super::{ANNA, report};
+use crate::kit::dovecot::{Dovecot, DovecotOptions};
+use crate::kit::fake::{FakeMailbox, FakeServer};
+use crate::kit::handmade::Handmade;
+use crate::kit::mail::{Mail, realistic};
+use crate::kit::program::{Output, Program, server_json};
+use crate::kit::reader::Reader;
+
+const BEN: &str = "ben@example.com";
+
+fn run(program: &Program, mode: &str, arguments: &[&str]) -> Output {
+    let fixed = [
+        "--mode",
+        mode,
+        "--imapsync",
+        "never",
+        "--report",
+        "report.json",
+    ];
+    let output = program.run(fixed.iter().chain(arguments));
+    output.hides("secret");
+    output
+}
+
+/// Anna can log in, ben cannot.
+fn dovecot() -> Dovecot {
+    let dovecot = Dovecot::start(DovecotOptions::of(&[(ANNA, "secret"), (BEN, "another")]));
+    dovecot.seed(ANNA, "INBOX", &realistic(300, 4));
+    dovecot
+}
+
+fn accounts(program: &Program) -> Vec<(String, String)> {
+    let report = report(program);
+    let accounts = report["accounts"].as_array().expect("accounts").iter();
+    accounts
+        .map(|account| {
+            let text = |key: &str| account[key].as_str().unwrap_or_default().to_owned();
+            (text("account"), text("status"))
+        })
+        .collect()
+}
+
+#[test]
+fn an_account_that_fails_the_test_keeps_an_export_from_beginning() {
+    let dovecot = dovecot();
+    let program = Program::new();
+    program.config(&dovecot.imaps(), &[(ANNA, "secret"), (BEN, "secret")]);
+    let output = run(&program, "export", &[]);
+    output
+        .code(3)
+        .says(BEN)
+        .says("AUTHENTICATIONFAILED")
+        .says("likely cause");
+    assert!(!program.path("exported").exists());
+    assert!(!program.path("import.pass.config.json").exists());
+    assert_eq!(report(&program)["exit_code"], 3);
+    let status = |account: &str, status: &str| (account.to_owned(), status.to_owned());
+    let expected = [status(ANNA, "not_started"), status(BEN, "failed")];
+    assert_eq!(accounts(&program), expected);
+
+    // The others go on where this is wanted.
+    run(&program, "export", &["--ignore-errors"])
+        .code(1)
+        .says("left out, as the connectivity test failed");
+    assert_eq!(program.archive(ANNA).mailbox("INBOX").messages.len(), 4);
+    assert!(!program.path("exported").join(BEN).exists());
+    let expected = [status(ANNA, "complete"), status(BEN, "failed")];
+    assert_eq!(accounts(&program), expected);
+
+    // And the test can be left out: ben fails when it is his turn.
+    run(
+        &program,
+        "export",
+        &["--no-connectivity-test", "--ignore-errors"],
+    )
+    .code(1)
+    .says("AUTHENTICATIONFAILED");
+}
+
+#[test]
+fn import_and_validate_are_kept_from_beginning_too() {
+    let dovecot = dovecot();
+    let program = Program::new();
+    Handmade::new(&program)
+        .mailbox("INBOX", &["one", "two"].map(Mail::simple))
+        .complete();
+    std::fs::create_dir(program.path("exported").join(BEN)).expect("create");
+    let config = json!({
+        "server": server_json(&dovecot.imaps()),
+        "accounts": [{"email": ANNA, "password": "secret"}, {"email": BEN, "password": "secret"}],
+    });
+    program.file("import.pass.config.json", &config.to_string());
+    let reader = Reader::new(&dovecot.imaps(), ANNA, "secret");
+    for mode in ["import", "validate"] {
+        run(&program, mode, &[])
+            .code(3)
+            .says(BEN)
+            .says("likely cause");
+        assert_eq!(reader.mailbox("INBOX").messages.len(), 4);
+    }
+    run(&program, "import", &["--ignore-errors"]).code(1);
+    assert_eq!(reader.mailbox("INBOX").messages.len(), 6);
+    let output = run(&program, "validate", &["--ignore-errors"]);
+    output
+        .code(1)
+        .says("left out, as the connectivity test failed");
+    let validated = &report(&program)["accounts"][0];
+    assert_eq!(validated["compared"]["missing"], 0, "{validated:#}");
+    assert_eq!(validated["compared"]["matched"], 2);
+}
+
+#[test]
+fn all_accounts_are_tested_before_the_first_one_is_begun() {
+    let server = FakeServer::options()
+        .accounts(&[(ANNA, "secret"), (BEN, "secret")])
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(301, 2)))
+        .start();
+    let program = Program::new();
+    program.config(&server.endpoint(), &[(ANNA, "secret"), (BEN, "secret")]);
+    run(
+        &program,
+        "export",
+        &["--max-workers", "1", "--no-audit-after-export"],
+    )
+    .code(0);
+    let order: Vec<usize> = ["LOGIN", "UID FETCH"]
+        .map(|name| {
+            let commands = server.commands();
+            let found = commands.iter().enumerate().filter(|(_, c)| c.name == name);
+            let places: Vec<usize> = found.map(|(place, _)| place).collect();
+            // Two accounts: the second test's login, the first fetch.
+            if name == "LOGIN" {
+                places[1]
+            } else {
+                places[0]
+            }
+        })
+        .into();
+    assert!(order[0] < order[1], "{}", server.transcript());
+    assert_eq!(server.commands_named("LOGIN").len(), 4);
+}
+
+#[test]
+fn a_missing_archive_is_told_before_any_connection() {
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX"))
+        .start();
+    let program = Program::new();
+    let config = json!({
+        "server": server_json(&server.endpoint()),
+        "accounts": [{"email": ANNA, "password": "secret"}],
+    });
+    program.file("import.pass.config.json", &config.to_string());
+    for mode in ["import", "validate"] {
+        run(&program, mode, &[])
+            .code(2)
+            .warns("there is no archive at");
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn too_little_space_is_told_before_any_connection() {
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX"))
+        .start();
+    let program = super::program_for(&server);
+    for mode in ["test", "export"] {
+        run(&program, mode, &["--min-free-gb", "100000000"])
+            .code(2)
+            .warns("--min-free-gb");
+    }
+    assert_eq!(server.connections(), 0);
+}
