@@ -161,7 +161,9 @@ impl Inspector {
                     self.end_header();
                     return;
                 }
-                if is_raw_imap(line) {
+                // A folded field may be about anything (RFC 5322 section 2.2.3).
+                let is_folded = self.number > 1 && matches!(line[0], b' ' | b'\t');
+                if !is_folded && is_raw_imap(line) {
                     note(&mut self.raw, self.number, line);
                 } else if self.header.len() < HEADER {
                     let room = HEADER - self.header.len();
@@ -268,7 +270,14 @@ fn is_raw_imap(line: &[u8]) -> bool {
             let digits = leading_digits(rest);
             digits > 0 && rest[digits..].to_ascii_uppercase().starts_with(b" FETCH (")
         }
-        Some(b'F' | b'f') => upper(b"FLAGS (") && matches!(line.get(7), Some(b'\\' | b'$' | b')')),
+        Some(b'F' | b'f') => {
+            upper(b"FLAGS (")
+                && match line[7..] {
+                    [b'\\' | b')', ..] => true,
+                    [b'$', first, ..] => first.is_ascii_alphabetic(),
+                    _ => false,
+                }
+        }
         Some(b'I' | b'i') => {
             upper(b"INTERNALDATE \"") && matches!(line.get(14), Some(b' ' | b'0'..=b'9'))
         }
@@ -333,7 +342,7 @@ fn contains(line: &[u8], words: &[u8]) -> bool {
 
 /// True for mail whose subject or prose is about IMAP: then a protocol line in it is a quotation.
 fn talks_of_imap(mut message: impl BufRead) -> io::Result<bool> {
-    const WORDS: [&[u8]; 11] = [
+    const WORDS: [&[u8]; 14] = [
         b"imap",
         b"fetch",
         b"dovecot",
@@ -344,6 +353,9 @@ fn talks_of_imap(mut message: impl BufRead) -> io::Result<bool> {
         b"mailbox",
         b"mail server",
         b"mailserver",
+        b"postfach",
+        b"protocol",
+        b"protokoll",
         b"internaldate",
     ];
     let mut in_header = true;

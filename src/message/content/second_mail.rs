@@ -9,8 +9,10 @@ use super::header::field;
 const BY_PEOPLE: [&[u8]; 4] = [b"from", b"to", b"subject", b"date"];
 /// Fields that hardly anybody quotes.
 const BY_MACHINES: [&[u8]; 4] = [b"message-id", b"mime-version", b"content-type", b"received"];
-const FROM: u8 = 1;
-const DATE: u8 = 8;
+const ALL_BY_PEOPLE: u8 = 0b0000_1111;
+const MESSAGE_ID: u8 = 0b0001_0000;
+const MIME: u8 = 0b0110_0000;
+const RECEIVED: u8 = 0b1000_0000;
 
 /// Watches the lines of a body.
 #[derive(Default)]
@@ -19,10 +21,22 @@ pub struct SecondMail {
     behind_parts: bool,
     /// Something stood before.
     content: bool,
-    /// The last line with something in it announces a quotation.
-    announced: bool,
+    /// What the last line with something in it announces.
+    announced: Announced,
+    /// The last line was empty.
+    after_blank: bool,
     block: Option<Block>,
     found: Option<u64>,
+}
+
+/// What a line says of those behind it.
+#[derive(Default)]
+enum Announced {
+    #[default]
+    Nothing,
+    /// It talks of mail: people who quote a header under it leave a line empty.
+    Perhaps,
+    Quotation,
 }
 
 /// Lines in a row that have the form of header fields.
@@ -64,6 +78,7 @@ impl SecondMail {
 
     /// Takes the next line.
     pub fn line(&mut self, number: u64, line: &[u8]) {
+        let after_blank = std::mem::replace(&mut self.after_blank, line.is_empty());
         if line.is_empty() {
             self.settle();
             return;
@@ -85,7 +100,11 @@ impl SecondMail {
                 first: number,
                 fields: 0,
                 enough: if mbox { 2 } else { 3 },
-                announced: self.announced,
+                announced: match self.announced {
+                    Announced::Nothing => false,
+                    Announced::Perhaps => after_blank,
+                    Announced::Quotation => true,
+                },
                 content: self.content,
                 real_date: false,
             };
@@ -95,7 +114,7 @@ impl SecondMail {
             self.block = Some(block);
         }
         self.content = true;
-        self.announced = announces_quotation(line);
+        self.announced = Announced::by(line);
     }
 
     /// A block of fields ends with an empty line, or with the body.
@@ -123,8 +142,10 @@ impl Block {
 
     fn is_mail(&self) -> bool {
         let count = self.fields.count_ones();
-        let by_machine = self.fields >> BY_PEOPLE.len() != 0;
-        let by_hand = self.fields & (FROM | DATE) == FROM | DATE && self.real_date;
+        let by_machine =
+            self.fields & (MESSAGE_ID | RECEIVED) != 0 || self.fields & MIME != 0 && self.real_date;
+        // Forms that are filled in know a sender, a date and a subject, but hardly a recipient.
+        let by_hand = self.fields & ALL_BY_PEOPLE == ALL_BY_PEOPLE && self.real_date;
         let behind_mbox_line = self.enough < 3;
         !self.announced && count >= self.enough && (by_machine || by_hand || behind_mbox_line)
     }
@@ -160,45 +181,66 @@ fn is_mbox_line(line: &[u8]) -> bool {
 }
 
 /// What people and programs write before a header that they quote.
-fn announces_quotation(line: &[u8]) -> bool {
-    const WORDS: [&[u8]; 17] = [
-        b"original message",
-        b"original-nachricht",
-        b"nachricht",
-        b"forwarded",
-        b"weitergeleitet",
-        b"message d'origine",
-        b"header",
-        b"kopfzeile",
-        b"copy of",
-        b"kopie",
-        b"below",
-        b"returned",
-        b"bounce",
-        b"quoted",
-        b"mensaje",
-        b"unmodified",
-        b"354 ",
-    ];
-    let line = line.trim_ascii();
-    let (Some(first), Some(last)) = (line.first(), line.last()) else {
-        return false;
-    };
-    // The end of a signature or of a page is the end of a mail.
-    if line.starts_with(b"-----END ") || line.starts_with(b"</") {
-        return false;
+const QUOTING: [&[u8]; 20] = [
+    b"original message",
+    b"original-nachricht",
+    b"nachricht",
+    b"forwarded",
+    b"weitergeleitet",
+    b"message d'origine",
+    b"header",
+    b"kopfzeile",
+    b"copy of",
+    b"kopie",
+    b"below",
+    b"above",
+    b"returned",
+    b"bounce",
+    b"quoted",
+    b"mensaje",
+    b"unmodified",
+    b"354 ",
+    b"http/1",
+    b"sip/2",
+];
+/// What people write who ask about a mail.
+const TALKING: [&[u8]; 9] = [
+    b"mail", b"message", b"spam", b"phish", b"virus", b"follow", b"here", b"see ", b"look",
+];
+
+impl Announced {
+    fn by(line: &[u8]) -> Self {
+        let line = line.trim_ascii();
+        let (Some(first), Some(last)) = (line.first(), line.last()) else {
+            return Self::Nothing;
+        };
+        // The end of a signature or of a page is the end of a mail.
+        let lower = line.to_ascii_lowercase();
+        if line.starts_with(b"-----END ")
+            || line.starts_with(b"</")
+            || lower.ends_with(b"</html>")
+            || lower.ends_with(b"</body>")
+        {
+            return Self::Nothing;
+        }
+        let ruled =
+            |run: &[u8]| b"-=_*#~<>|`".contains(&run[0]) && run.iter().all(|byte| *byte == run[0]);
+        let has_rule = line.len() >= 3 && (ruled(&line[..3]) || ruled(&line[line.len() - 3..]))
+            || line.windows(4).any(ruled);
+        let has = |words: &[&[u8]]| words.iter().any(|word| super::contains(&lower, word));
+        let quotes = matches!(last, b':' | b'>' | b'{')
+            || matches!((first, last), (b'[', b']') | (b'(', b')'))
+            || has_rule
+            || line == b"DATA"
+            || line.starts_with(b"From ")
+            || line.starts_with(b"diff ")
+            || has(&QUOTING);
+        if quotes {
+            Self::Quotation
+        } else if has(&TALKING) {
+            Self::Perhaps
+        } else {
+            Self::Nothing
+        }
     }
-    let ruled = |end: &[u8]| {
-        end.len() >= 3 && b"-=_*#~+<>|".contains(&end[0]) && end.iter().all(|byte| *byte == end[0])
-    };
-    let edge = line.len().min(3);
-    let lower = line.to_ascii_lowercase();
-    matches!(last, b':' | b'>' | b'{')
-        || matches!((first, last), (b'[', b']') | (b'(', b')'))
-        || ruled(&line[..edge])
-        || ruled(&line[line.len() - edge..])
-        || line == b"DATA"
-        || line.starts_with(b"From ")
-        || line.starts_with(b"diff ")
-        || WORDS.iter().any(|words| super::contains(&lower, words))
 }

@@ -1,5 +1,6 @@
 //! Mail to fill servers with: realistic by the thousand, and hostile one by one. Knows no server.
 
+pub mod corpus;
 mod hostile;
 mod realistic;
 
