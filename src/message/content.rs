@@ -8,6 +8,8 @@ mod second_mail;
 
 use std::io::{self, BufRead};
 
+use memchr::{memchr, memmem};
+
 use header::{Header, Shape};
 use second_mail::SecondMail;
 
@@ -83,7 +85,7 @@ impl Default for Inspector {
 impl Inspector {
     /// Takes the next bytes.
     pub fn feed(&mut self, mut bytes: &[u8]) {
-        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+        while let Some(end) = memchr(b'\n', bytes) {
             let (line, rest) = bytes.split_at(end);
             bytes = &rest[1..];
             if self.line.is_empty() {
@@ -337,7 +339,7 @@ fn leading_digits(bytes: &[u8]) -> usize {
 }
 
 fn contains(line: &[u8], words: &[u8]) -> bool {
-    line.windows(words.len()).any(|window| window == words)
+    memmem::find(line, words).is_some()
 }
 
 /// True for mail whose subject or prose is about IMAP: then a protocol line in it is a quotation.

@@ -21,8 +21,8 @@ pub struct SecondMail {
     behind_parts: bool,
     /// Something stood before.
     content: bool,
-    /// What the last line with something in it announces.
-    announced: Announced,
+    /// The last line with something in it, which may announce a quotation.
+    last: Vec<u8>,
     /// The last line was empty.
     after_blank: bool,
     block: Option<Block>,
@@ -30,9 +30,7 @@ pub struct SecondMail {
 }
 
 /// What a line says of those behind it.
-#[derive(Default)]
 enum Announced {
-    #[default]
     Nothing,
     /// It talks of mail: people who quote a header under it leave a line empty.
     Perhaps,
@@ -59,9 +57,11 @@ impl SecondMail {
         } else {
             self.found = None;
         }
+        self.last.clear();
         *self = Self {
             behind_parts: outside_parts,
             found: self.found,
+            last: std::mem::take(&mut self.last),
             ..Self::default()
         };
     }
@@ -100,7 +100,7 @@ impl SecondMail {
                 first: number,
                 fields: 0,
                 enough: if mbox { 2 } else { 3 },
-                announced: match self.announced {
+                announced: match Announced::by(&self.last) {
                     Announced::Nothing => false,
                     Announced::Perhaps => after_blank,
                     Announced::Quotation => true,
@@ -114,7 +114,8 @@ impl SecondMail {
             self.block = Some(block);
         }
         self.content = true;
-        self.announced = Announced::by(line);
+        self.last.clear();
+        self.last.extend_from_slice(line);
     }
 
     /// A block of fields ends with an empty line, or with the body.

@@ -48,7 +48,8 @@ class Export:
         config.write_text(json.dumps({"server": server, "accounts": accounts}))
         config.chmod(0o600)
         paths = ["--config", config, "--output-dir", place / "exported", "--log-dir", place / "logs"]
-        return [self._binary, "--mode", "export", *paths, "--max-workers", self._workers]
+        alone = ["--no-connectivity-test", "--no-audit-after-export"]
+        return [self._binary, "--mode", "export", *alone, *paths, "--max-workers", self._workers]
 
     def check(self, place, seeded, log):
         """Raises Failed unless every message is there, with all its bytes and its sidecar."""

@@ -97,37 +97,51 @@ class Generator:
         for path in missing:
             self._own(path)
 
-    def _message(self, cur, mailbox, size):
+    def messages(self, mailbox, sizes, count):
+        """Contents of messages as IMAP carries them, lines ending in CRLF."""
+        for size in sizes.draw(count, self._rng):
+            _, _, content = self._content(mailbox, size)
+            yield content.replace(b"\n", b"\r\n")
+
+    def _content(self, mailbox, size):
+        """Serial number, date and a message with lines ending in LF; about `size` bytes with CRLF."""
         self._serial += 1
         serial, rng = self._serial, self._rng
         date = EPOCH + 60 * serial
-        head = (
-            f"Return-Path: <sender{serial % 97}@example.net>\n"
-            f"Received: from mx{serial % 5}.example.net by mail.example.org with ESMTPS id {serial:08x}\n"
-            f"Message-ID: <{serial}.{rng.getrandbits(48):012x}@example.net>\n"
-            f"Date: {_rfc2822(date)}\n"
-            f"From: Sender {serial % 97} <sender{serial % 97}@example.net>\n"
-            f"To: reader@example.org\nSubject: Message {serial} for {mailbox}\n"
-            "MIME-Version: 1.0\nContent-Type: text/plain; charset=us-ascii\n\n"
-        ).encode()
+        pieces = [
+            (
+                f"Return-Path: <sender{serial % 97}@example.net>\n"
+                f"Received: from mx{serial % 5}.example.net by mail.example.org with ESMTPS id {serial:08x}\n"
+                f"Message-ID: <{serial}.{rng.getrandbits(48):012x}@example.net>\n"
+                f"Date: {_rfc2822(date)}\n"
+                f"From: Sender {serial % 97} <sender{serial % 97}@example.net>\n"
+                f"To: reader@example.org\nSubject: Message {serial} for {mailbox}\n"
+                "MIME-Version: 1.0\nContent-Type: text/plain; charset=us-ascii\n\n"
+            ).encode()
+        ]
+        written = len(pieces[0])
+        lines = pieces[0].count(b"\n")
+        while written + lines < size:
+            start = rng.randrange(WORDS // 57) * 77
+            chunk = self._pool[start : start + min(size - written - lines, WORDS)]
+            if not chunk.endswith(b"\n"):
+                chunk += b"\n"
+            pieces.append(chunk)
+            written += len(chunk)
+            lines += chunk.count(b"\n")
+        return serial, date, b"".join(pieces)
+
+    def _message(self, cur, mailbox, size):
+        serial, date, content = self._content(mailbox, size)
         path = cur / f"{date}.M{serial}P1.bench"
-        lines = head.count(b"\n")
-        written = len(head)
-        with open(path, "wb") as file:
-            file.write(head)
-            while written + lines < size:
-                start = rng.randrange(WORDS // 57) * 77
-                chunk = self._pool[start : start + min(size - written - lines, WORDS)]
-                if not chunk.endswith(b"\n"):
-                    chunk += b"\n"
-                file.write(chunk)
-                written += len(chunk)
-                lines += chunk.count(b"\n")
+        path.write_bytes(content)
         os.utime(path, (date, date))
         self._own(path)
         flags = "S" if serial % 3 else "FS" if serial % 5 == 0 else ""
-        path.rename(f"{path},S={written},W={written + lines}:2,{flags}")
-        return written + lines
+        written = len(content)
+        on_wire = written + content.count(b"\n")
+        path.rename(f"{path},S={written},W={on_wire}:2,{flags}")
+        return on_wire
 
     def _own(self, path):
         if self._owner:
