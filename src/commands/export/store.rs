@@ -212,9 +212,15 @@ impl Store {
     ) -> Result<Refreshed> {
         self.writer.drain()?;
         let dir = self.dir(index)?;
-        let mut sidecar = dir.read_sidecar(uid)?;
+        let mut sidecar = match dir.read_sidecar(uid) {
+            Ok(sidecar) => sidecar,
+            Err(error) => {
+                warn!(uid, "a sidecar cannot be read: {error:#}");
+                return Ok(Refreshed::Doubtful(counted(dir, uid)));
+            }
+        };
         if internaldate.is_some_and(|date| date != sidecar.internaldate) {
-            return Ok(Refreshed::Doubtful);
+            return Ok(Refreshed::Doubtful(counted(dir, uid)));
         }
         if same_flags(&sidecar.flags, flags) {
             return Ok(Refreshed::Same);
@@ -233,9 +239,9 @@ impl Store {
         self.touch()?;
         self.writer.drain()?;
         let dir = self.dir(index)?;
-        let size = dir.read_sidecar(uid).ok().and_then(|sidecar| sidecar.size);
+        let size = counted(dir, uid);
         dir.vanish(uid)?;
-        Ok(size.unwrap_or(0))
+        Ok(size)
     }
 
     /// Moves the directory of a mailbox aside that the server no longer has.
@@ -373,8 +379,9 @@ pub enum Refreshed {
     Same,
     /// The sidecar has the new flags.
     FlagsChanged,
-    /// INTERNALDATE cannot change: this UID may be another message.
-    Doubtful,
+    /// INTERNALDATE cannot change, or the sidecar cannot be read: what is here, of this size in
+    /// bytes, may be another message.
+    Doubtful(u64),
 }
 
 impl BodySink for Store {
@@ -449,6 +456,15 @@ fn mailbox_state(job: &Job, before: &[MailboxState]) -> MailboxState {
         complete,
         uids,
     }
+}
+
+/// What a message contributes to its mailbox's count of bytes.
+fn counted(dir: &MailboxDir, uid: u32) -> u64 {
+    let sidecar = dir.read_sidecar(uid).ok();
+    sidecar
+        .and_then(|sidecar| sidecar.size)
+        .or_else(|| dir.bytes(std::iter::once(uid)).ok())
+        .unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use serde_json::Value;
 
 use super::{ANNA, log, names, program_for, report, test};
-use crate::kit::dovecot::{Dovecot, DovecotOptions};
+use crate::kit::dovecot::{Dovecot, DovecotOptions, storage_quota};
 use crate::kit::fake::{FakeMailbox, FakeServer, Reply};
 use crate::kit::listener::Listener;
 use crate::kit::program::{Output, Program};
@@ -40,10 +40,8 @@ fn fails(program: &Program, step: &str, says: &[&str]) -> Output {
 
 #[test]
 fn every_step_is_timed_and_tls_is_described() {
-    let quota = "mail_plugins = quota\nprotocol imap {\n mail_plugins = quota imap_quota\n}\n\
-                 plugin {\n quota = count:User quota\n quota_rule = *:storage=1M\n quota_vsizes = yes\n}\n";
     let dovecot = Dovecot::start(DovecotOptions {
-        extra_config: quota.to_owned(),
+        extra_config: storage_quota("1M"),
         special_use: true,
         ..DovecotOptions::of(&[(ANNA, "secret"), ("ben@example.com", "secret")])
     });

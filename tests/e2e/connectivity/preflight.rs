@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{ANNA, names, report, test};
-use crate::kit::dovecot::{Dovecot, DovecotOptions};
+use crate::kit::dovecot::{Dovecot, DovecotOptions, storage_quota};
 use crate::kit::fake::{FakeMailbox, FakeServer};
 use crate::kit::handmade::Handmade;
 use crate::kit::mail::Mail;
@@ -75,10 +75,8 @@ fn a_target_that_takes_all_gives_no_warning() {
 
 #[test]
 fn a_quota_that_is_too_small_is_told() {
-    let quota = "mail_plugins = quota\nprotocol imap {\n mail_plugins = quota imap_quota\n}\n\
-                 plugin {\n quota = count:User quota\n quota_rule = *:storage=20K\n quota_vsizes = yes\n}\n";
     let dovecot = Dovecot::start(DovecotOptions {
-        extra_config: quota.to_owned(),
+        extra_config: storage_quota("20K"),
         ..DovecotOptions::default()
     });
     let (program, _archive) = program(&dovecot.imaps());

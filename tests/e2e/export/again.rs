@@ -247,6 +247,12 @@ fn a_damaged_archive_is_mended_from_the_server() {
     program.export(&[]).code(0);
     assert_archive_equals_server(&program.archive(ANNA), &reader.mailboxes());
 
+    // A sidecar that cannot be read is found when flags have changed.
+    fs::write(inbox.join("u0000000007.json"), "{").expect("write");
+    reader.store("INBOX", "7", "+FLAGS", "\\Flagged");
+    program.export(&[]).code(0);
+    assert_archive_equals_server(&program.archive(ANNA), &reader.mailboxes());
+
     // Without the state nothing is believed that its digest does not prove.
     fs::remove_file(program.archive(ANNA).dir.join("export-state.json")).expect("remove");
     fs::write(inbox.join("u0000000005.eml"), "rubbish").expect("write");

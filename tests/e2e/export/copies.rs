@@ -4,29 +4,9 @@ use super::ANNA;
 use crate::kit::archive::assert_archive_equals_server;
 use crate::kit::cyrus::Cyrus;
 use crate::kit::dovecot::{Dovecot, DovecotOptions, Layout};
-use crate::kit::mail::{Mail, hostile, realistic};
+use crate::kit::mail::{Mail, flagged_hostile, hostile, realistic};
 use crate::kit::program::Program;
 use crate::kit::reader::{Reader, assert_unchanged};
-
-/// Hostile mail with every kind of flag and date among it.
-fn flagged_hostile() -> Vec<Mail> {
-    const FLAGS: [&str; 7] = [
-        "",
-        "\\Seen",
-        "\\Answered \\Flagged \\Deleted \\Draft \\Seen",
-        "$Forwarded",
-        "NonJunk $MDNSent \\Seen",
-        "keyword-with.dots",
-        "$label1 $label2",
-    ];
-    let mails = hostile().into_iter().zip(0_u64..);
-    mails
-        .map(|(mail, number)| {
-            let flags = FLAGS[usize::try_from(number).expect("few") % FLAGS.len()];
-            mail.flagged(flags).at(951_782_400 + number * 86_399)
-        })
-        .collect()
-}
 
 const NAMES: [&str; 11] = [
     "Sent Items",

@@ -6,7 +6,7 @@ use super::{
     ANNA, MODERN, aim, assert_holds, assert_same, failed, import, of_held, of_mails, program_for,
     report, totals,
 };
-use crate::kit::dovecot::{Dovecot, DovecotOptions};
+use crate::kit::dovecot::{Dovecot, DovecotOptions, storage_quota};
 use crate::kit::fake::{FakeMailbox, FakeOptions, FakeServer};
 use crate::kit::handmade::Handmade;
 use crate::kit::mail::{Mail, realistic};
@@ -166,12 +166,7 @@ fn flags_that_the_mailbox_does_not_keep_are_not_sent_and_that_is_said() {
 fn an_account_over_its_quota_stops_and_goes_on_when_it_has_more() {
     let mails = realistic(92, 120);
     let bytes: usize = mails.iter().map(|mail| mail.bytes.len()).sum();
-    let quota = |kilobytes: usize| {
-        format!(
-            "mail_plugins = quota\nprotocol imap {{\n mail_plugins = quota imap_quota\n}}\n\
-             plugin {{\n quota = count:User quota\n quota_vsizes = yes\n quota_rule = *:storage={kilobytes}K\n}}\n"
-        )
-    };
+    let quota = |kilobytes: usize| storage_quota(&format!("{kilobytes}K"));
     let mut dovecot = Dovecot::start(DovecotOptions {
         extra_config: quota(bytes / 1024 / 2),
         ..DovecotOptions::default()

@@ -5,29 +5,9 @@ use std::collections::BTreeMap;
 use super::{ANNA, aim, aim_with, assert_same, date, import, of_held, targets, totals};
 use crate::kit::cyrus::Cyrus;
 use crate::kit::dovecot::{Dovecot, DovecotOptions, Layout};
-use crate::kit::mail::{Mail, hostile, realistic};
+use crate::kit::mail::{flagged_hostile, realistic};
 use crate::kit::program::Program;
 use crate::kit::reader::{HeldMailbox, Reader, assert_unchanged};
-
-/// Hostile mail with every kind of flag and date among it.
-pub fn flagged_hostile() -> Vec<Mail> {
-    const FLAGS: [&str; 7] = [
-        "",
-        "\\Seen",
-        "\\Answered \\Flagged \\Deleted \\Draft \\Seen",
-        "$Forwarded",
-        "NonJunk $MDNSent \\Seen",
-        "keyword-with.dots",
-        "$label1 $label2",
-    ];
-    let mails = hostile().into_iter().zip(0_u64..);
-    mails
-        .map(|(mail, number)| {
-            let flags = FLAGS[usize::try_from(number).expect("few") % FLAGS.len()];
-            mail.flagged(flags).at(951_782_400 + number * 86_399)
-        })
-        .collect()
-}
 
 /// What the target must hold, by the mapping that the report tells.
 #[track_caller]

@@ -1,13 +1,12 @@
 //! Cyrus refuses zero bytes, bare line feeds and broken headers: reported, or mended where that is asked for.
 
-use super::round_trip::flagged_hostile;
 use super::{
     ANNA, MODERN, aim, assert_holds, assert_same, entry, failed, import, of_held, of_mails, totals,
 };
 use crate::kit::cyrus::Cyrus;
 use crate::kit::fake::{FakeMailbox, FakeServer};
 use crate::kit::handmade::Handmade;
-use crate::kit::mail::{Mail, realistic};
+use crate::kit::mail::{Mail, flagged_hostile, realistic};
 use crate::kit::program::Program;
 use crate::kit::reader::Reader;
 use crate::kit::tempdir::tree;

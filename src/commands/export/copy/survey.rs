@@ -36,7 +36,8 @@ impl Copy<'_> {
             match store.refresh(index, uid, &flags, date.as_deref())? {
                 Refreshed::Same => {}
                 Refreshed::FlagsChanged => job.flags_changed += 1,
-                Refreshed::Doubtful => {
+                Refreshed::Doubtful(size) => {
+                    job.bytes = job.bytes.saturating_sub(size);
                     job.doubtful.insert(uid);
                     job.present.remove(uid);
                     job.wanted.insert(uid);

@@ -17,6 +17,14 @@ pub fn render(dovecot: &Dovecot) -> String {
     text
 }
 
+/// Extra configuration: so much storage for each account, told to clients (RFC 9208).
+pub fn storage_quota(storage: &str) -> String {
+    format!(
+        "mail_plugins = quota\nprotocol imap {{\n mail_plugins = quota imap_quota\n}}\n\
+         plugin {{\n quota = count:User quota\n quota_rule = *:storage={storage}\n quota_vsizes = yes\n}}\n"
+    )
+}
+
 fn common(dovecot: &Dovecot) -> String {
     let dir = dovecot.dir.path().display();
     let (certificate, key) = (

@@ -2,6 +2,8 @@
 
 mod config;
 
+pub use config::storage_quota;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;

@@ -69,6 +69,26 @@ impl Mail {
     }
 }
 
+/// Hostile mail with every kind of flag and date among it.
+pub fn flagged_hostile() -> Vec<Mail> {
+    const FLAGS: [&str; 7] = [
+        "",
+        "\\Seen",
+        "\\Answered \\Flagged \\Deleted \\Draft \\Seen",
+        "$Forwarded",
+        "NonJunk $MDNSent \\Seen",
+        "keyword-with.dots",
+        "$label1 $label2",
+    ];
+    let mails = hostile().into_iter().zip(0_u64..);
+    mails
+        .map(|(mail, number)| {
+            let flags = FLAGS[usize::try_from(number).expect("few") % FLAGS.len()];
+            mail.flagged(flags).at(951_782_400 + number * 86_399)
+        })
+        .collect()
+}
+
 /// Day of the month, month from 0, year; for days since 1970-01-01.
 fn civil(mut days: u64) -> (u64, u8, u64) {
     let mut year = 1970;
