@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, ValueEnum};
 
+mod panel;
+
+pub use panel::{IndexArgs, PanelArgs};
+
 /// Copies all mailboxes of many IMAP accounts to disk, safely and fast.
 // Switches on a command line are bools.
 #[allow(clippy::struct_excessive_bools)]
@@ -12,9 +16,8 @@ use clap::{ArgAction, Parser, ValueEnum};
 pub struct Args {
     /// What to do: "export" copies all mailboxes to disk without changing anything on the server;
     /// "audit" proves the copy; "import" puts it onto another server; "validate" proves that the
-    /// other server has it; "test" checks the connections
-    ///
-    /// The mode "index" is not available yet.
+    /// other server has it; "test" checks the connections; "index" writes the configuration from what
+    /// a DirectAdmin panel lists
     #[arg(long, value_enum, hide_possible_values = true, value_name = "MODE")]
     pub mode: Mode,
 
@@ -132,6 +135,14 @@ pub struct Args {
     /// Log only warnings and errors, and show no progress
     #[arg(short, long)]
     pub quiet: bool,
+
+    /// The panel.
+    #[command(flatten)]
+    pub panel: PanelArgs,
+
+    /// What index writes.
+    #[command(flatten)]
+    pub index: IndexArgs,
 }
 
 /// What is done with imapsync.
@@ -212,5 +223,9 @@ Examples:
   imapsync-bulk-migrator --mode import --dry-run
   imapsync-bulk-migrator --mode import
   imapsync-bulk-migrator --mode validate --deep --report proof.json
+  imapsync-bulk-migrator --mode index --da-url https://panel.example.com:2222 --da-username bob \
+      --da-password-file da.key --imap-host mail.example.com
+  imapsync-bulk-migrator --mode import --auto-provision-da --da-url https://panel.example.net:2222 \
+      --da-username bob --da-password-file da.key --da-dry-run
 
 A run that was stopped, killed or cut off is simply started again: it completes the work.";

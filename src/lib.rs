@@ -16,6 +16,7 @@ pub mod logging;
 pub mod mailbox;
 pub mod mapping;
 pub mod message;
+pub mod panel;
 pub mod progress;
 pub mod report;
 pub mod secret;

@@ -5,9 +5,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+mod flags;
+
+pub use flags::refuse_foreign_flags;
+
 use crate::cli::{Args, Mode, UseImapsync};
 use crate::config::{self, Config};
 use crate::filter::Filter;
+use crate::panel::access::Access;
 
 /// Fewest workers by default: accounts wait for servers more than for processors.
 const MIN_WORKERS: usize = 4;
@@ -21,6 +26,17 @@ pub struct Repairs {
     pub nul: bool,
     /// A last line without its end gets one.
     pub final_newline: bool,
+}
+
+/// How an import has a panel create the mailboxes that are not there.
+#[derive(Debug, Clone)]
+pub struct Provisioning {
+    /// The panel.
+    pub access: Access,
+    /// Quota of created mailboxes, in MB; 0 is unlimited.
+    pub quota_mb: u32,
+    /// Only show what would be created.
+    pub dry_run: bool,
 }
 
 /// A checked run.
@@ -42,6 +58,8 @@ pub struct Settings {
     pub precheck: bool,
     /// What is done with imapsync.
     pub imapsync: UseImapsync,
+    /// Mailboxes are created where a panel has none.
+    pub provisioning: Option<Provisioning>,
     /// Audit after an export.
     pub audit: bool,
     /// An audit does not ask the source.
@@ -90,6 +108,7 @@ impl Settings {
                 .map_or(&args.output_dir, |_| &args.input_dir),
         };
         refuse_foreign_flags(args)?;
+        let provisioning = provisioning(args)?;
         let accounts = Filter::new(&args.account, &args.exclude_account)
             .context("--account or --exclude-account")?;
         let folders = Filter::new(&args.folder, &args.exclude_folder)
@@ -131,6 +150,7 @@ impl Settings {
             log_dir: args.log_dir.clone(),
             precheck: !args.no_connectivity_test,
             imapsync: args.imapsync,
+            provisioning,
             audit: !args.no_audit_after_export,
             offline: args.audit_offline,
             manifest: args.manifest.clone(),
@@ -157,66 +177,22 @@ impl Settings {
     }
 }
 
-/// A flag that the mode does not know would be ignored in silence.
-fn refuse_foreign_flags(args: &Args) -> Result<()> {
-    use Mode::{Audit, Export, Import, Test, Validate};
-    let flags: [(&str, bool, &[Mode]); 15] = [
-        (
-            "--output-dir",
-            args.output_dir.is_some(),
-            &[Export, Audit, Test],
-        ),
-        (
-            "--input-dir",
-            args.input_dir.is_some(),
-            &[Import, Validate, Audit, Test],
-        ),
-        (
-            "--allow-incomplete",
-            args.allow_incomplete,
-            &[Import, Validate],
-        ),
-        ("--fix-bare-lf", args.fix_bare_lf, &[Import, Validate]),
-        ("--fix-nul", args.fix_nul, &[Import, Validate]),
-        (
-            "--fix-final-newline",
-            args.fix_final_newline,
-            &[Import, Validate],
-        ),
-        (
-            "--no-connectivity-test",
-            args.no_connectivity_test,
-            &[Export, Import, Validate],
-        ),
-        (
-            "--imapsync",
-            args.imapsync != UseImapsync::Require,
-            &[Export, Import, Validate, Test],
-        ),
-        (
-            "--no-audit-after-export",
-            args.no_audit_after_export,
-            &[Export],
-        ),
-        ("--audit-offline", args.audit_offline, &[Export, Audit]),
-        ("--manifest", args.manifest.is_some(), &[Export, Audit]),
-        ("--deep", args.deep, &[Validate]),
-        ("--resync-missing", args.resync_missing, &[Validate]),
-        ("--dry-run", args.dry_run, &[Export, Import]),
-        ("--sample", args.sample.is_some(), &[Validate]),
-    ];
-    for (flag, given, modes) in flags {
-        if given && !modes.contains(&args.mode) {
-            bail!("{flag} does not go with --mode {}", args.mode.as_str());
-        }
+fn provisioning(args: &Args) -> Result<Option<Provisioning>> {
+    let panel = &args.panel;
+    if !panel.auto_provision_da {
+        return Ok(None);
     }
-    if args.mode == Audit && args.input_dir.is_some() && args.output_dir.is_some() {
-        bail!("--input-dir and --output-dir both name the archive; give one of them");
+    if args.dry_run {
+        bail!(
+            "--dry-run looks into mailboxes, and those that are still to be created cannot be looked into; \
+             use --da-dry-run to see what would be created, or --dry-run without --auto-provision-da"
+        );
     }
-    if args.manifest.is_some() && args.no_audit_after_export {
-        bail!("--manifest is written by the audit, which --no-audit-after-export leaves out");
-    }
-    Ok(())
+    Ok(Some(Provisioning {
+        access: Access::new(panel, "--auto-provision-da", &[])?,
+        quota_mb: panel.da_quota_mb.unwrap_or(0),
+        dry_run: panel.da_dry_run,
+    }))
 }
 
 /// A share of messages; all of them where none is given.

@@ -3,8 +3,10 @@
 mod read;
 pub mod source;
 pub mod template;
+pub mod write;
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -141,6 +143,20 @@ pub fn load(path: &Path) -> Result<Config> {
         folder_map,
         warnings,
         accounts_as_written: as_written,
+    })
+}
+
+/// The warning about a file with passwords that others than its owner can read.
+#[must_use]
+pub fn readable_by_others(path: &Path, what: &str) -> Option<String> {
+    let metadata = path.metadata().ok()?;
+    let mode = metadata.mode();
+    let shown = path.display();
+    (mode & 0o077 != 0 && metadata.is_file()).then(|| {
+        format!(
+            "{what} {shown} can be read by others than its owner (mode {:04o}); run: chmod 600 {shown}",
+            mode & 0o7777
+        )
     })
 }
 

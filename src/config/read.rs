@@ -1,7 +1,6 @@
 //! Walks the JSON of a configuration and collects what is wrong with it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -47,17 +46,7 @@ impl<'a> Reader<'a> {
 
     /// Passwords are for their owner only.
     pub fn check_mode(&mut self, path: &Path, what: &str) {
-        let Ok(metadata) = path.metadata() else {
-            return;
-        };
-        let mode = metadata.mode();
-        if mode & 0o077 != 0 && metadata.is_file() {
-            let shown = path.display();
-            self.warnings.push(format!(
-                "{what} {shown} can be read by others than its owner (mode {:04o}); run: chmod 600 {shown}",
-                mode & 0o7777
-            ));
-        }
+        self.warnings.extend(super::readable_by_others(path, what));
     }
 
     /// A path in the configuration is relative to the configuration.

@@ -36,7 +36,8 @@ impl Source {
 }
 
 /// Exactly one line end is not part of a password; all else is, blanks too.
-pub(super) fn without_line_end(mut text: String) -> String {
+#[must_use]
+pub fn without_line_end(mut text: String) -> String {
     if text.ends_with('\n') {
         text.pop();
         if text.ends_with('\r') {

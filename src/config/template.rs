@@ -1,14 +1,12 @@
 //! The import template: same accounts, a server still to be named.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::Config;
+use super::{Config, write};
 
 /// Name of the template, beside the configuration it is made from.
 pub const FILE: &str = "import.pass.config.json";
@@ -28,28 +26,6 @@ pub fn write(config: &Config) -> Result<Option<PathBuf>> {
         "server": {"host": HOST, "port": 993, "ssl": true, "starttls": false},
         "accounts": config.accounts_as_written,
     });
-    let mut bytes = serde_json::to_vec_pretty(&template).context("write JSON")?;
-    bytes.push(b'\n');
-    let temporary = config
-        .path
-        .with_file_name(format!(".{FILE}.{}.tmp", std::process::id()));
-    let write = || -> io::Result<bool> {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&temporary)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        // Unlike a rename, a link never replaces a file that came in between.
-        let linked = fs::hard_link(&temporary, &path);
-        fs::remove_file(&temporary)?;
-        match linked {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            other => other.map(|()| true),
-        }
-    };
-    let written =
-        write().with_context(|| format!("write the import template {}", path.display()))?;
+    let written = write::write(&path, &template, false).context("the import template")?;
     Ok(written.then_some(path))
 }

@@ -1,0 +1,129 @@
+//! Hosting panels: which mailboxes there are, and new ones. Knows neither IMAP nor archives.
+//!
+//! What is DirectAdmin's own is in [`directadmin`]; a second panel is one more such file.
+
+pub mod access;
+pub mod address;
+pub mod directadmin;
+mod gate;
+mod http;
+mod text;
+
+use std::fmt;
+
+use crate::secret::Secret;
+use address::Address;
+
+/// What a panel can be asked. Calls may be made from several threads.
+pub trait Panel: Sync {
+    /// One word, as logs and reports name it.
+    fn name(&self) -> &'static str;
+
+    /// The user whose domains and mailboxes these are.
+    fn user(&self) -> &str;
+
+    /// The domains of the user; as the first call also the probe of the login.
+    ///
+    /// # Errors
+    /// Those of a call, see [`Kind`].
+    fn domains(&self) -> Result<Names>;
+
+    /// The local parts of a domain's mailboxes.
+    ///
+    /// # Errors
+    /// Those of a call; among them [`Kind::Refused`] for a domain that the user does not have.
+    fn mailboxes(&self, domain: &str) -> Result<Names>;
+
+    /// What the panel tells of each mailbox of a domain beyond its name.
+    ///
+    /// # Errors
+    /// Those of a call; not every version of a panel can tell.
+    fn details(&self, domain: &str) -> Result<Vec<Details>>;
+
+    /// Creates a mailbox; quota in MB, 0 is unlimited. Is sent once, however it ends.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] when the panel says no. After [`Kind::Transient`] and [`Kind::Unclear`] the
+    /// mailbox may be there or not.
+    fn create(&self, address: &Address, password: &Secret, quota_mb: u32) -> Result<()>;
+}
+
+/// Names that a panel lists.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// Those that can be what they are listed as, in the panel's order and spelling.
+    pub names: Vec<String>,
+    /// The others, as text that can be shown.
+    pub odd: Vec<String>,
+}
+
+/// A mailbox, as far as the panel tells.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Details {
+    /// Local part.
+    pub local: String,
+    /// Nobody can log in.
+    pub suspended: bool,
+    /// User name for IMAP, where it is not the address.
+    pub login: Option<String>,
+}
+
+/// What an error means for the calls to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Login or right refused: panels block who goes on, so no further call is made.
+    Authentication,
+    /// The panel understood and said no.
+    Refused,
+    /// The answer is none that is known.
+    Unclear,
+    /// No answer in time, a lost connection, a server error.
+    Transient,
+    /// There is no panel to be reached there.
+    Unreachable,
+    /// The run is to end.
+    Stopped,
+}
+
+/// A call that failed; the text names what was asked and what was answered.
+#[derive(Debug, Clone)]
+pub struct PanelError {
+    /// What it means.
+    pub kind: Kind,
+    message: String,
+}
+
+/// Result of a call.
+pub type Result<T> = std::result::Result<T, PanelError>;
+
+impl PanelError {
+    /// An error of this kind; `message` is lower case, without a full stop.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+        }
+    }
+
+    /// Puts what was being done before the text.
+    #[must_use]
+    pub fn context(mut self, doing: impl fmt::Display) -> Self {
+        self.message = format!("{doing}: {}", self.message);
+        self
+    }
+
+    /// Takes a secret out of the text, should the panel have repeated it.
+    #[must_use]
+    pub fn hiding(mut self, secret: &Secret) -> Self {
+        self.message = text::hide(&self.message, secret);
+        self
+    }
+}
+
+impl fmt::Display for PanelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for PanelError {}
