@@ -1,21 +1,24 @@
 //! Parses, starts logging, dispatches, prints, and turns the outcome into an exit code.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Parser;
 use imapsync_bulk_migrator::cli::{Args, Mode};
-use imapsync_bulk_migrator::commands;
+use imapsync_bulk_migrator::commands::{self, index, index::Outcome};
 use imapsync_bulk_migrator::logging::{self, Verbosity};
 use imapsync_bulk_migrator::progress::Progress;
 use imapsync_bulk_migrator::report::Report;
-use imapsync_bulk_migrator::settings::Settings;
+use imapsync_bulk_migrator::settings::{self, Settings};
 use imapsync_bulk_migrator::stop::Stop;
 use tracing::{debug, error, warn};
 
 /// Wrong usage or configuration, or an environment that does not allow the run.
 const UNUSABLE: u8 = 2;
+/// The user, or a signal, ended the run.
+const STOPPED: u8 = 130;
 
 fn main() -> ExitCode {
     match run(&Args::parse()) {
@@ -29,17 +32,11 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<ExitCode> {
     if args.mode == Mode::Index {
-        bail!("--mode index is not available yet");
+        return index(args);
     }
     let settings = Settings::new(args)?;
     let progress = Progress::new(args.quiet);
-    let log_dir = (!args.dry_run).then_some(args.log_dir.as_path());
-    let log = logging::start(
-        verbosity(args),
-        log_dir,
-        args.mode.as_str(),
-        progress.bars(),
-    )?;
+    let log = start_log(args, &progress)?;
     for warning in &settings.config.warnings {
         warn!("{warning}");
     }
@@ -63,6 +60,38 @@ fn run(args: &Args) -> Result<ExitCode> {
     ))
 }
 
+/// `--mode index` has no accounts, so no report on them.
+fn index(args: &Args) -> Result<ExitCode> {
+    settings::refuse_foreign_flags(args)?;
+    let plan = index::Plan::new(args)?;
+    start_log(args, &Progress::new(true))?;
+    for warning in &plan.warnings {
+        warn!(panel = %"directadmin", "{warning}");
+    }
+    let stop = Stop::new();
+    stop.on_signals()?;
+    match index::run(&plan, &stop) {
+        Ok(Outcome::Written(summary)) => {
+            print(&summary.to_string())?;
+            Ok(ExitCode::from(summary.exit_code))
+        }
+        Ok(Outcome::Left) => {
+            eprintln!("nothing is written");
+            Ok(ExitCode::from(STOPPED))
+        }
+        Err(error) => {
+            error!(panel = %"directadmin", "{error:#}");
+            let code = if stop.by_signal() { STOPPED } else { UNUSABLE };
+            Ok(ExitCode::from(code))
+        }
+    }
+}
+
+fn start_log(args: &Args, progress: &Progress) -> Result<Option<PathBuf>> {
+    let dir = (!args.dry_run).then_some(args.log_dir.as_path());
+    logging::start(verbosity(args), dir, args.mode.as_str(), progress.bars())
+}
+
 fn verbosity(args: &Args) -> Verbosity {
     match (args.quiet, args.verbose) {
         (true, _) => Verbosity::Quiet,
@@ -77,7 +106,11 @@ fn tell(args: &Args, report: &Report) -> Result<()> {
     if let Some(path) = &args.report {
         report.write_json(path)?;
     }
-    match std::io::stdout().write_all(report.to_string().as_bytes()) {
+    print(&report.to_string())
+}
+
+fn print(text: &str) -> Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
         // Whoever reads the first lines only, as `head` does, is no trouble.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("print the report"),

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 pub use compared::Compared;
+pub use provisioned::{ProvisionReport, ProvisionState, Provisioned};
 pub use tested::{Preflight, StepReport, Tested};
 
 use crate::archive::failed::FailedMessage;
@@ -18,7 +19,8 @@ use crate::settings::Settings;
 use crate::stop::{SIGNAL_EXIT, Stop};
 
 mod compared;
-mod table;
+mod provisioned;
+pub mod table;
 mod tested;
 mod text;
 
@@ -247,6 +249,12 @@ pub struct Report {
     /// The run did not begin, as the test before it failed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub precheck_failed: bool,
+    /// What a panel was asked to create.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provisioned: Option<ProvisionReport>,
+    /// The run ended when the panel had been asked.
+    #[serde(skip)]
+    pub ended_with_panel: bool,
     /// The accounts, in the configuration's order.
     pub accounts: Vec<AccountReport>,
     /// What concerns all of them.
@@ -273,6 +281,8 @@ impl Report {
             totals: Counts::default(),
             environment: Vec::new(),
             precheck_failed: false,
+            provisioned: None,
+            ended_with_panel: false,
             accounts: Vec::new(),
             warnings: settings.config.warnings.clone(),
             began: Instant::now(),

@@ -3,6 +3,8 @@
 pub mod audit;
 pub mod export;
 pub mod import;
+pub mod index;
+mod provision;
 pub mod test;
 pub mod validate;
 
@@ -16,67 +18,135 @@ use crate::accounts;
 use crate::cli::Mode;
 use crate::config::Account;
 use crate::progress::{AccountProgress, Progress};
-use crate::report::{AccountReport, Report, Status};
+use crate::report::{AccountReport, ProvisionReport, ProvisionState, Report, Status};
 use crate::settings::Settings;
 use crate::stop::Stop;
+use provision::Provision;
 
-/// Carries out the mode, after the test of the connections where it has one.
+/// Carries out the mode, after the checks that it has before it.
 ///
 /// # Errors
 /// Whatever keeps the run from beginning.
 pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Report> {
     let has_precheck = matches!(settings.mode, Mode::Export | Mode::Import | Mode::Validate);
-    if !has_precheck || !settings.precheck {
-        return carry_out(settings, stop, progress);
-    }
-    if settings.mode != Mode::Export {
+    let only_panel = settings.provisioning.as_ref().is_some_and(|p| p.dry_run);
+    if matches!(settings.mode, Mode::Import | Mode::Validate) && !only_panel {
         check_archive(settings)?;
     }
-    match test::precheck(settings, stop, progress)? {
-        test::Verdict::End(report) => Ok(*report),
-        test::Verdict::GoOn(failed) if failed.is_empty() => carry_out(settings, stop, progress),
-        test::Verdict::GoOn(failed) => without(settings, failed, stop, progress),
+    let provision = Provision::new(settings, stop)?;
+    let mut rest = settings.clone();
+    let mut failed = HashMap::new();
+    if let Some(provision) = &provision {
+        let accounts = &settings.config.accounts;
+        provision.prepare(accounts, settings.ignore_errors)?;
+        let report = provision.report(accounts);
+        if report.dry_run || stop.by_signal() || report.has_failed() && !settings.ignore_errors {
+            return Ok(ended_with_panel(settings, report));
+        }
+        leave_out(&mut rest, &mut failed, not_on_panel(&report));
     }
+    let mut report = None;
+    if has_precheck && settings.precheck && !rest.config.accounts.is_empty() {
+        match test::precheck(&rest, provision.as_ref(), stop, progress)? {
+            test::Verdict::End(ended) => report = Some(*ended),
+            test::Verdict::GoOn(more) => leave_out(&mut rest, &mut failed, more),
+        }
+    }
+    let mut report = match report {
+        Some(report) => report,
+        None if rest.config.accounts.is_empty() => Report::new(settings),
+        None => carry_out(&rest, provision.as_ref(), stop, progress)?,
+    };
+    let accounts = &settings.config.accounts;
+    put_back(accounts, &mut report, failed);
+    report.provisioned = provision.map(|provision| provision.report(accounts));
+    Ok(report)
 }
 
-fn carry_out(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Report> {
-    match settings.mode {
-        Mode::Export => export::run(settings, stop, progress),
-        Mode::Import => import::run(settings, stop, progress),
-        Mode::Validate => validate::run(settings, stop, progress),
-        Mode::Audit => audit::run(settings, stop, progress),
-        Mode::Test => test::run(settings, stop, progress),
-        Mode::Index => bail!("--mode index is not available yet"),
-    }
-}
-
-/// Carries out the mode for the accounts that the test has not failed; the others are reported as failed.
-fn without(
+fn carry_out(
     settings: &Settings,
-    mut failed: HashMap<String, AccountReport>,
+    provision: Option<&Provision<'_>>,
     stop: &Stop,
     progress: &Progress,
 ) -> Result<Report> {
-    let mut rest = settings.clone();
-    let keep = |email: &str| !failed.contains_key(email);
-    rest.config.accounts.retain(|account| keep(&account.email));
-    let mut report = if rest.config.accounts.is_empty() {
-        Report::new(settings)
-    } else {
-        carry_out(&rest, stop, progress)?
-    };
+    match settings.mode {
+        Mode::Export => export::run(settings, stop, progress),
+        Mode::Import => import::run(settings, provision, stop, progress),
+        Mode::Validate => validate::run(settings, stop, progress),
+        Mode::Audit => audit::run(settings, stop, progress),
+        Mode::Test => test::run(settings, None, stop, progress),
+        Mode::Index => bail!("--mode index has no accounts to go through"),
+    }
+}
+
+/// The report of a run that ends after the panel.
+fn ended_with_panel(settings: &Settings, provisioned: ProvisionReport) -> Report {
+    let mut report = Report::new(settings);
+    report.ended_with_panel = true;
+    report.precheck_failed = provisioned.has_failed() && !settings.ignore_errors;
+    for mailbox in &provisioned.mailboxes {
+        let mut account = AccountReport::new(&mailbox.account);
+        match mailbox.state {
+            ProvisionState::Failed => {
+                account.status = Status::Failed;
+                account.error.clone_from(&mailbox.note);
+            }
+            ProvisionState::NotTried => {}
+            _ if provisioned.dry_run => account.status = Status::Complete,
+            _ => {}
+        }
+        report.accounts.push(account);
+    }
+    report.provisioned = Some(provisioned);
+    report
+}
+
+/// Reports of the accounts whose mailboxes cannot be had, by their names.
+fn not_on_panel(report: &ProvisionReport) -> HashMap<String, AccountReport> {
+    let failed = report
+        .mailboxes
+        .iter()
+        .filter(|mailbox| mailbox.state == ProvisionState::Failed);
+    failed
+        .map(|mailbox| {
+            let mut account = AccountReport::new(&mailbox.account);
+            account.status = Status::Failed;
+            let why = mailbox.note.as_deref().unwrap_or_default();
+            account.error = Some(format!(
+                "left out, as its mailbox is not on the panel: {why}"
+            ));
+            (mailbox.account.clone(), account)
+        })
+        .collect()
+}
+
+/// Takes accounts that have failed already out of a run.
+fn leave_out(
+    rest: &mut Settings,
+    failed: &mut HashMap<String, AccountReport>,
+    more: HashMap<String, AccountReport>,
+) {
+    failed.extend(more);
+    let accounts = &mut rest.config.accounts;
+    accounts.retain(|account| !failed.contains_key(&account.email));
+}
+
+/// Puts the accounts that were left out back into the report, at their places.
+fn put_back(accounts: &[Account], report: &mut Report, mut failed: HashMap<String, AccountReport>) {
+    if failed.is_empty() {
+        return;
+    }
     let mut done: HashMap<String, AccountReport> = report
         .accounts
         .drain(..)
         .map(|account| (account.account.clone(), account))
         .collect();
-    for account in &settings.config.accounts {
+    for account in accounts {
         let one = failed.remove(&account.email);
         report
             .accounts
             .extend(one.or_else(|| done.remove(&account.email)));
     }
-    Ok(report)
 }
 
 /// Runs `work` for every account, with its progress.

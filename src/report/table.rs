@@ -11,6 +11,7 @@ pub struct Table {
 
 impl Table {
     /// A table without rows.
+    #[must_use]
     pub fn new(header: &[&str]) -> Self {
         Self {
             rows: vec![header.iter().map(|&cell| cell.to_owned()).collect()],
@@ -25,6 +26,7 @@ impl Table {
 }
 
 /// The text without control characters.
+#[must_use]
 pub fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })

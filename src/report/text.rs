@@ -2,6 +2,7 @@
 
 mod findings;
 mod proof;
+mod provisioned;
 mod tested;
 
 use std::fmt;
@@ -14,6 +15,11 @@ use crate::finding::Tally;
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.mode, self.dry_run) {
+            _ if self.ended_with_panel => {
+                if let Some(report) = &self.provisioned {
+                    provisioned::write_all(f, report)?;
+                }
+            }
             _ if self.precheck_failed || self.mode == "test" => tested::write(f, self)?,
             ("import", true) => self.mapping_table().fmt(f)?,
             (_, true) => self.mailbox_table().fmt(f)?,
@@ -24,6 +30,9 @@ impl fmt::Display for Report {
             }
             ("audit", _) => {}
             (_, false) => self.account_table().fmt(f)?,
+        }
+        if let Some(report) = self.provisioned.as_ref().filter(|_| !self.ended_with_panel) {
+            provisioned::write_created(f, report)?;
         }
         self.write_audit(f)?;
         self.write_failures(f)?;
@@ -248,6 +257,9 @@ impl Report {
         } else {
             self.mode.to_owned()
         };
+        if let Some(report) = self.provisioned.as_ref().filter(|_| self.ended_with_panel) {
+            return writeln!(f, "\n{}", provisioned::last_line(report));
+        }
         if self.precheck_failed {
             return writeln!(
                 f,

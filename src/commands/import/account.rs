@@ -14,6 +14,7 @@ use crate::archive::account::AccountArchive;
 use crate::archive::failed::{self, During, FailedMessage};
 use crate::archive::journal::{Done, Journal, Known, Route};
 use crate::archive::uidset::UidSet;
+use crate::commands::provision::{Provision, logged_in};
 use crate::config::Account;
 use crate::mailbox::display_name;
 use crate::mapping::{self, Present, Source, Target};
@@ -34,6 +35,8 @@ use crate::stop::Stop;
 pub struct Run<'a> {
     /// The checked settings.
     pub settings: &'a Settings,
+    /// Creates mailboxes that are missing.
+    pub provision: Option<&'a Provision<'a>>,
     /// The server.
     pub peer: Peer,
     /// Asks for an orderly end.
@@ -237,7 +240,9 @@ impl<'a> Importing<'a> {
             user: &self.account.login,
             password,
         };
-        let session = connect::open(&self.run.peer, &login, self.run.stop)?;
+        let session = logged_in(self.run.provision, self.account, self.run.stop, || {
+            connect::open(&self.run.peer, &login, self.run.stop)
+        })?;
         let dry_run = self.run.settings.dry_run;
         let (listing, delimiter) = self.map(&session, journal)?;
         self.recall(&listing, journal);

@@ -10,6 +10,7 @@ pub(super) mod target;
 
 use anyhow::Result;
 
+use super::provision::Provision;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::session::wire::Peer;
@@ -20,11 +21,16 @@ use crate::stop::Stop;
 ///
 /// # Errors
 /// An archive that is not there, filters that match nothing.
-pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Report> {
+pub(super) fn run(
+    settings: &Settings,
+    provision: Option<&Provision<'_>>,
+    stop: &Stop,
+    progress: &Progress,
+) -> Result<Report> {
     let mut report = Report::new(settings);
-    super::check_archive(settings)?;
     let run = account::Run {
         settings,
+        provision,
         peer: Peer::new(&settings.config.server, settings.timeout)?,
         stop,
     };

@@ -7,6 +7,7 @@ use tracing::{info, warn};
 
 use super::cause::likely_cause;
 use super::{Run, preflight};
+use crate::commands::provision::logged_in;
 use crate::config::Account;
 use crate::report::{AccountReport, Status, StepReport};
 use crate::session::Session;
@@ -86,7 +87,7 @@ fn work(
         password: &password,
     };
     let session = run.logins.attempt(run.stop, || {
-        connect(run, &login, steps).map_err(|error| (error, steps.current()))
+        connect(run, account, &login, steps).map_err(|error| (error, steps.current()))
     })?;
     steps.begin(Step::List);
     let listing = list::list(&mut session.channel(), |_| false)?;
@@ -112,15 +113,23 @@ fn work(
 }
 
 /// Waits where the server asks for it; a lost connection is tried once more, a refused login never.
-fn connect(run: &Run<'_>, login: &Login<'_>, steps: &mut Steps) -> Result<Session, SessionError> {
+fn connect(
+    run: &Run<'_>,
+    account: &Account,
+    login: &Login<'_>,
+    steps: &mut Steps,
+) -> Result<Session, SessionError> {
     let mut backoff = Backoff::default();
     let (mut lost, mut busy) = (0, 0);
     loop {
         if run.stop.requested() {
             return Err(SessionError::stopped());
         }
-        *steps = Steps::default();
-        let error = match connect::open_in_steps(&run.peer, login, run.stop, steps) {
+        let outcome = logged_in(run.provision, account, run.stop, || {
+            *steps = Steps::default();
+            connect::open_in_steps(&run.peer, login, run.stop, steps)
+        });
+        let error = match outcome {
             Ok(session) => return Ok(session),
             Err(error) => error,
         };

@@ -14,6 +14,7 @@ use tracing::{info, warn};
 use logins::Logins;
 
 use super::check_space;
+use super::provision::Provision;
 use crate::accounts;
 use crate::cli::{Mode, UseImapsync};
 use crate::config::Config;
@@ -27,6 +28,7 @@ use crate::stop::Stop;
 /// What all accounts of a test share.
 struct Run<'a> {
     settings: &'a Settings,
+    provision: Option<&'a Provision<'a>>,
     peer: Peer,
     stop: &'a Stop,
     logins: Logins,
@@ -38,9 +40,14 @@ struct Run<'a> {
 ///
 /// # Errors
 /// Too little free disk space; imapsync missing where it is required; threads that cannot be started.
-pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Report> {
+pub(super) fn run(
+    settings: &Settings,
+    provision: Option<&Provision<'_>>,
+    stop: &Stop,
+    progress: &Progress,
+) -> Result<Report> {
     let mut report = Report::new(settings);
-    let (run, environment) = Run::new(settings, stop)?;
+    let (run, environment) = Run::new(settings, provision, stop)?;
     report.environment = environment;
     report.accounts = run.all(&settings.config, progress)?;
     if let Some(tls) = report
@@ -65,8 +72,13 @@ pub enum Verdict {
 ///
 /// # Errors
 /// As for [`run`].
-pub fn precheck(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Verdict> {
-    let mut report = run(settings, stop, progress)?;
+pub(super) fn precheck(
+    settings: &Settings,
+    provision: Option<&Provision<'_>>,
+    stop: &Stop,
+    progress: &Progress,
+) -> Result<Verdict> {
+    let mut report = run(settings, provision, stop, progress)?;
     progress.finish();
     for line in &report.environment {
         info!("{line}");
@@ -108,7 +120,11 @@ pub fn precheck(settings: &Settings, stop: &Stop, progress: &Progress) -> Result
 
 impl<'a> Run<'a> {
     /// Checks the environment.
-    fn new(settings: &'a Settings, stop: &'a Stop) -> Result<(Self, Vec<String>)> {
+    fn new(
+        settings: &'a Settings,
+        provision: Option<&'a Provision<'a>>,
+        stop: &'a Stop,
+    ) -> Result<(Self, Vec<String>)> {
         let mut environment = Vec::new();
         let dirs = match settings.mode {
             Mode::Test => vec![&settings.archive_dir, &settings.log_dir],
@@ -121,6 +137,7 @@ impl<'a> Run<'a> {
         let peer = Peer::new(&settings.config.server, settings.timeout)?;
         let mut run = Self {
             settings,
+            provision,
             peer,
             stop,
             logins: Logins::default(),

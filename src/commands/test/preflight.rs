@@ -50,6 +50,7 @@ fn read(
     };
     let importing_run = ImportRun {
         settings: &looking,
+        provision: None,
         peer: Peer::new(&looking.config.server, looking.timeout)?,
         stop: run.stop,
     };

@@ -28,7 +28,6 @@ use crate::stop::Stop;
 /// An archive that is not there, filters that match nothing.
 pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Report> {
     let mut report = Report::new(settings);
-    super::check_archive(settings)?;
     // A validation looks at both sides as an import does that only says what it would do.
     let looking = Settings {
         dry_run: true,
@@ -37,6 +36,7 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
     let run = |settings| -> Result<Run<'_>> {
         Ok(Run {
             settings,
+            provision: None,
             peer: Peer::new(&settings.config.server, settings.timeout)?,
             stop,
         })
