@@ -61,6 +61,9 @@ fn the_demo_works_and_leaves_nothing_behind() {
         "37 are identical byte for byte",
         "ERROR missing: 1\n  ben@example.com/INBOX/u0000000002.eml",
         "validate complete: 3 accounts",
+        "3 accounts of 2 domains",
+        "0 mailboxes exist, 3 would be created",
+        "anna@example.com, quota 512 MB",
     ] {
         assert!(
             said.contains(text),

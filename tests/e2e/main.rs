@@ -12,4 +12,5 @@ mod export;
 mod import;
 mod kit;
 mod kit_works;
+mod panel;
 mod validate;

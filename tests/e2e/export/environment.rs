@@ -16,12 +16,8 @@ use crate::kit::program::{EXPORT, Program};
 use crate::kit::reader::Reader;
 
 #[test]
-fn other_modes_and_wrong_flags_end_with_2() {
+fn wrong_modes_and_flags_end_with_2() {
     let program = Program::new();
-    program
-        .run(["--mode", "index"])
-        .code(2)
-        .warns("not available yet");
     program
         .run(["--mode", "teleport"])
         .code(2)

@@ -12,6 +12,7 @@ pub mod handmade;
 pub mod imapsync;
 pub mod listener;
 pub mod mail;
+pub mod panel;
 pub mod port;
 pub mod program;
 pub mod reader;

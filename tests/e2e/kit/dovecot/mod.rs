@@ -215,6 +215,16 @@ impl Dovecot {
         self.dir.join(format!("mail/{number}"))
     }
 
+    /// What a panel needs to give this server a further account: its password file, where mail goes, whose it is.
+    pub fn provisioning(&self) -> serde_json::Value {
+        let (uid, gid) = mail_owner();
+        serde_json::json!({
+            "users": self.dir.join("users"),
+            "mail": self.dir.join("mail"),
+            "owner": format!("{uid}:{gid}"),
+        })
+    }
+
     /// Where the messages of a mailbox are: the directory that holds `cur` and `new`.
     pub fn maildir(&self, user: &str, mailbox: &str) -> PathBuf {
         let root = self.home(user).join("Maildir");
