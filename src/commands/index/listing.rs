@@ -10,8 +10,8 @@ use tracing::debug;
 
 use crate::panel::{Details, Names, Panel, PanelError};
 
-/// Calls under way at a time.
-const AT_A_TIME: usize = 4;
+/// Calls under way at a time; they only read.
+const AT_A_TIME: usize = 8;
 
 /// What is known of all domains.
 pub struct Listings {
