@@ -20,8 +20,6 @@ use crate::stop::Stop;
 
 /// Calls under way at a time.
 const AT_A_TIME: usize = 4;
-/// Longest time for one answer of the panel.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a create whose outcome is unclear is tried again, after looking.
 const REPEATS: u32 = 3;
 /// How long a mailbox that was just created may refuse its login.
@@ -58,7 +56,7 @@ impl<'a> Provision<'a> {
         for warning in &plan.access.warnings {
             warn!(panel = %"directadmin", "{warning}");
         }
-        let panel = DirectAdmin::new(&plan.access, settings.timeout.min(PATIENCE), stop)?;
+        let panel = DirectAdmin::new(&plan.access, settings.timeout, stop)?;
         Ok(Some(Self {
             plan,
             panel: Box::new(panel),
@@ -110,8 +108,10 @@ impl<'a> Provision<'a> {
                 None
             }
             Err(error) => {
+                let said = error.to_string();
+                error!(panel = %self.panel.name(), "{said}");
                 for (account, _) in by_domain.values().flatten() {
-                    self.failed(account, &error.to_string());
+                    self.put(account, ProvisionState::Failed, Some(said.clone()));
                 }
                 return Ok(());
             }

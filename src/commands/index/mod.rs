@@ -26,9 +26,6 @@ use crate::panel::directadmin::DirectAdmin;
 use crate::secret::Secret;
 use crate::stop::Stop;
 
-/// Longest time for one answer of the panel.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// What is to be written, checked before anything is asked.
 pub struct Plan {
     access: Access,
@@ -99,7 +96,7 @@ impl Plan {
             password: default_password(args, &mut warnings)?,
             choice,
             ignore_errors: args.ignore_errors,
-            timeout: Duration::from_secs(u64::from(args.imap_timeout)).min(PATIENCE),
+            timeout: Duration::from_secs(u64::from(args.imap_timeout)),
             access,
             warnings,
         })

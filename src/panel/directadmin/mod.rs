@@ -19,6 +19,8 @@ use super::{Details, Kind, Names, Panel, PanelError, Result};
 use crate::secret::Secret;
 use crate::stop::Stop;
 
+/// Longest time for one answer.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// As logs and reports name the panel.
 const NAME: &str = "directadmin";
 /// Mailboxes, by the command's documented name and by the one that some releases have instead.
@@ -37,13 +39,13 @@ pub struct DirectAdmin {
 }
 
 impl DirectAdmin {
-    /// Prepares; nothing is sent. `timeout` is for each connection, request and read.
+    /// Prepares; nothing is sent. `timeout` is for each connection, request and read; more than 30 s are 30 s.
     ///
     /// # Errors
     /// A CA file that cannot be used.
     pub fn new(access: &Access, timeout: Duration, stop: &Stop) -> anyhow::Result<Self> {
         Ok(Self {
-            http: Http::new(NAME, access, timeout, stop)?,
+            http: Http::new(NAME, access, timeout.min(PATIENCE), stop)?,
             gate: Gate::default(),
             domains: Proven::default(),
             lists: Proven::default(),
