@@ -13,6 +13,7 @@ use imapsync_bulk_migrator::progress::Progress;
 use imapsync_bulk_migrator::report::Report;
 use imapsync_bulk_migrator::settings::{self, Settings};
 use imapsync_bulk_migrator::stop::Stop;
+use rustix::process::{Resource, Rlimit, setrlimit};
 use tracing::{debug, error, warn};
 
 /// Wrong usage or configuration, or an environment that does not allow the run.
@@ -21,6 +22,7 @@ const UNUSABLE: u8 = 2;
 const STOPPED: u8 = 130;
 
 fn main() -> ExitCode {
+    no_core_dump();
     match run(&Args::parse()) {
         Ok(code) => code,
         Err(error) => {
@@ -28,6 +30,16 @@ fn main() -> ExitCode {
             ExitCode::from(UNUSABLE)
         }
     }
+}
+
+/// A core dump would hold passwords and mail.
+fn no_core_dump() {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    // Lowering a limit is always allowed; where there is no such limit, there is nothing to lower.
+    let _ = setrlimit(Resource::Core, none);
 }
 
 fn run(args: &Args) -> Result<ExitCode> {

@@ -2,15 +2,17 @@
 
 use std::fmt;
 
-/// A password or token. Read it with [`Secret::expose`], where it is sent and nowhere else.
+use zeroize::Zeroizing;
+
+/// A password or token; wiped from memory when dropped. Read it with [`Secret::expose`], where it is sent and nowhere else.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Takes a secret in.
     #[must_use]
     pub fn new(secret: String) -> Self {
-        Self(secret)
+        Self(Zeroizing::new(secret))
     }
 
     /// The secret itself.
@@ -27,7 +29,7 @@ impl Secret {
         if self.0.len() < 4 {
             return text.to_owned();
         }
-        text.replace(&self.0, "[secret]")
+        text.replace(self.expose(), "[secret]")
     }
 }
 

@@ -10,10 +10,11 @@ use serde_json::json;
 use super::{ANNA, program_for, total};
 use crate::kit::archive::assert_archive_equals_server;
 use crate::kit::dovecot::Dovecot;
-use crate::kit::fake::{FakeMailbox, FakeMessage, FakeServer};
+use crate::kit::fake::{Behaviour, FakeMailbox, FakeMessage, FakeServer};
 use crate::kit::mail::realistic;
 use crate::kit::program::{EXPORT, Program};
 use crate::kit::reader::Reader;
+use crate::kit::wait_until;
 
 #[test]
 fn wrong_modes_and_flags_end_with_2() {
@@ -277,4 +278,25 @@ fn one_large_message_does_not_need_its_size_in_memory() {
             .join("u0000000001.eml"),
     );
     assert_eq!(size.expect("the message").len(), 120_000_000);
+}
+
+#[test]
+fn a_crash_leaves_no_core_dump() {
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(97, 3)))
+        .on_fetch_times(2, 1, Behaviour::StallAt(5))
+        .start();
+    let program = program_for(&server);
+    let running = program.spawn_export(&[]);
+    wait_until("it is at work", || {
+        server.commands_named("UID FETCH").len() == 1
+    });
+    let limits = format!("/proc/{}/limits", running.id());
+    let limits = fs::read_to_string(limits).expect("read the limits");
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"));
+    let words: Vec<&str> = core.expect("a line").split_whitespace().collect();
+    assert_eq!(words[4..6], ["0", "0"]);
+    running.kill9();
 }
