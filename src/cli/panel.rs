@@ -25,7 +25,7 @@ pub struct PanelArgs {
     pub da_username: Option<String>,
 
     /// Password or login key; others can see it in the process list, a file or variable is better
-    #[arg(long, visible_alias = "password", value_name = "SECRET", value_parser = secret)]
+    #[arg(long, visible_alias = "password", value_name = "SECRET", value_parser = secret, allow_hyphen_values = true)]
     pub da_password: Option<Secret>,
 
     /// File with the password or login key
@@ -102,7 +102,7 @@ pub struct IndexArgs {
     pub overwrite: bool,
 
     /// Password of all accounts; others can see it in the process list, a file is better
-    #[arg(long, value_name = "SECRET", value_parser = secret)]
+    #[arg(long, value_name = "SECRET", value_parser = secret, allow_hyphen_values = true)]
     pub default_password: Option<Secret>,
 
     /// File with the password of all accounts

@@ -271,6 +271,10 @@ fn what_is_missing_is_named_together_before_anything_happens() {
             .warns("--da-url")
             .hides("hunter22");
     }
+    with(&["--da-url", "https://h", "--da-password", "-hunter22"])
+        .code(2)
+        .warns("import.pass.config.json")
+        .hides("hunter22");
     with(&["--da-url", "https://h", "--da-password-env", "NONE"])
         .code(2)
         .warns("NONE");
