@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::kit::dovecot::Dovecot;
 use crate::kit::mail::realistic;
-use crate::kit::panel::{Panel, SECRET, USER};
+use crate::kit::panel::{Panel, SECRET, STYLES, USER};
 use crate::kit::program::{Output, Program};
 
 /// `--mode index` with these arguments, to the end; no secret may show.
@@ -38,15 +38,7 @@ fn emails(config: &Value) -> Vec<String> {
 
 #[test]
 fn the_panels_mailboxes_become_a_configuration() {
-    for style in [
-        "form",
-        "percent",
-        "entity",
-        "comma",
-        "json",
-        "json-list",
-        "json-old",
-    ] {
+    for style in STYLES {
         let mut panel = Panel::start(&json!({
             "example.com": ["anna", "john.doe", {"name": "gone", "suspended": true}, "Anna"],
             "example.net": [],

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{ANNA, PASSWORD, aim, import, provisioned, world};
-use crate::kit::panel::{SECRET, USER};
+use crate::kit::panel::{SECRET, STYLES, USER};
 use crate::kit::program::Program;
 use crate::kit::reader::Reader;
 
@@ -68,15 +68,7 @@ fn a_missing_mailbox_is_created_and_filled() {
 
 #[test]
 fn every_spelling_of_answers_is_understood() {
-    for style in [
-        "form",
-        "percent",
-        "entity",
-        "comma",
-        "json",
-        "json-list",
-        "json-old",
-    ] {
+    for style in STYLES {
         let (program, mut panel, target) = world(&json!(["old", "john.doe"]));
         panel.set("style", json!(style));
         let john = "John.Doe@Example.com";

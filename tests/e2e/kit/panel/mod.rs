@@ -17,6 +17,17 @@ pub const USER: &str = "bob";
 /// Its password.
 pub const SECRET: &str = "panel&secret+1";
 
+/// The spellings of answers that standin.py knows.
+pub const STYLES: [&str; 7] = [
+    "form",
+    "percent",
+    "entity",
+    "comma",
+    "json",
+    "json-list",
+    "json-old",
+];
+
 /// A running panel; stops when dropped.
 pub struct Panel {
     /// The CA that clients are to trust.
