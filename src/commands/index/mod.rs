@@ -19,10 +19,10 @@ use summary::{Indexed, Summary};
 
 use crate::cli::Args;
 use crate::config::{TlsMode, write};
-use crate::panel::Panel;
 use crate::panel::access::{self, Access};
 use crate::panel::address::domain_to_ascii;
 use crate::panel::directadmin::DirectAdmin;
+use crate::panel::{Names, Panel};
 use crate::secret::Secret;
 use crate::stop::Stop;
 
@@ -110,7 +110,7 @@ impl Plan {
 pub fn run(plan: &Plan, stop: &Stop) -> Result<Outcome> {
     let panel = DirectAdmin::new(&plan.access, plan.timeout, stop)?;
     let domains = domains(&panel)?;
-    let listings = Arc::new(Listings::new(domains, Box::new(panel)));
+    let listings = Arc::new(Listings::new(domains.names, Box::new(panel)));
     let workers = listing::start(&listings);
     let Some(chosen) = choose::choose(&plan.choice, &listings)? else {
         return Ok(Outcome::Left);
@@ -121,6 +121,7 @@ pub fn run(plan: &Plan, stop: &Stop) -> Result<Outcome> {
         bail!("the run was stopped; nothing is written");
     }
     let mut indexed = Indexed::default();
+    indexed.odd_domains(&domains.odd);
     for number in chosen {
         let listing = listings.get(number);
         if let Err(error) = &listing.names
@@ -159,7 +160,7 @@ pub fn run(plan: &Plan, stop: &Stop) -> Result<Outcome> {
 }
 
 /// The user's domains, sorted, each once.
-fn domains(panel: &DirectAdmin) -> Result<Vec<String>> {
+fn domains(panel: &DirectAdmin) -> Result<Names> {
     let mut found = panel.domains()?;
     for odd in &found.odd {
         warn!(panel = %panel.name(), "the panel lists {odd:?}, which is no domain name; it is left out");
@@ -173,7 +174,7 @@ fn domains(panel: &DirectAdmin) -> Result<Vec<String>> {
              --da-username 'admin|OWNER'"
         );
     }
-    Ok(found.names)
+    Ok(found)
 }
 
 /// The file must be one that can be written.

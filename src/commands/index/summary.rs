@@ -35,6 +35,11 @@ pub struct Indexed {
 }
 
 impl Indexed {
+    /// What the panel lists as domains and is none.
+    pub fn odd_domains(&mut self, odd: &[String]) {
+        self.odd.extend(odd.iter().map(|name| format!("{name:?}")));
+    }
+
     /// Takes a domain in; `user` is the panel's.
     pub fn add(&mut self, listing: &Listing, user: &str) {
         let domain = &listing.domain;
@@ -102,7 +107,10 @@ impl Summary {
             &indexed.failed,
             "domains LEFT OUT, as they cannot be listed",
         );
-        note(&indexed.odd, "LEFT OUT, as they are no mailbox names");
+        note(
+            &indexed.odd,
+            "LEFT OUT, as they are no names of mailboxes or domains",
+        );
         note(&indexed.duplicates, "listed more than once, written once");
         note(
             &indexed.suspended,
@@ -149,7 +157,7 @@ impl Summary {
         );
         text.push_str(&last);
         Self {
-            exit_code: u8::from(!indexed.failed.is_empty()),
+            exit_code: u8::from(!indexed.failed.is_empty() || !indexed.odd.is_empty()),
             text,
         }
     }

@@ -298,6 +298,18 @@ fn a_refused_login_is_one_call() {
 }
 
 #[test]
+fn names_that_are_none_are_not_left_out_in_silence() {
+    let panel = Panel::start(&json!({"example.com": ["anna", "a b"], "no domain": ["ben"]}));
+    let program = Program::new();
+    index(&program, &panel, &["--all-domains"])
+        .code(1)
+        .says("2 LEFT OUT")
+        .says("\"a b\" of example.com")
+        .says("\"no domain\"");
+    assert_eq!(emails(&written(&program)), ["anna@example.com"]);
+}
+
+#[test]
 fn a_panel_without_details_still_lists() {
     let mut panel = Panel::start(&json!({"example.com": ["anna"]}));
     panel.faults(
