@@ -9,6 +9,7 @@ mod audit;
 mod connectivity;
 mod examples;
 mod export;
+mod fire;
 mod import;
 mod kit;
 mod kit_works;

@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use serde_json::json;
 
 use super::{ANNA, program_for, total};
 use crate::kit::archive::assert_archive_equals_server;
+use crate::kit::disk::SmallDisk;
 use crate::kit::dovecot::Dovecot;
 use crate::kit::fake::{Behaviour, FakeMailbox, FakeMessage, FakeServer};
 use crate::kit::mail::realistic;
@@ -163,45 +163,6 @@ fn too_little_space_ends_the_run_before_it_begins() {
         .warns("--min-free-gb");
     assert_eq!(server.connections(), 0);
     assert!(!program.path("a").exists());
-}
-
-/// A small file system of its own; gone when dropped.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn new(path: &Path, megabytes: u32) -> Self {
-        fs::create_dir(path).expect("create the mount point");
-        let disk = Self(path.to_path_buf());
-        disk.mount(&[
-            "-t",
-            "tmpfs",
-            "-o",
-            &format!("size={megabytes}m,mode=700"),
-            "small",
-        ]);
-        disk
-    }
-
-    fn mount(&self, arguments: &[&str]) {
-        let status = Command::new("mount").args(arguments).arg(&self.0).status();
-        assert!(
-            status.is_ok_and(|status| status.success()),
-            "mount fails: run the tests as root, in a container with --cap-add SYS_ADMIN"
-        );
-    }
-
-    fn remount(&self, options: &str) {
-        self.mount(&["-o", &format!("remount,{options}")]);
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let status = Command::new("umount").arg("-l").arg(&self.0).status();
-        if !std::thread::panicking() {
-            assert!(status.is_ok_and(|status| status.success()), "umount fails");
-        }
-    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 pub mod archive;
 pub mod codec;
 pub mod cyrus;
+pub mod disk;
 pub mod dovecot;
 pub mod fake;
 pub mod findings;
@@ -15,6 +16,7 @@ pub mod mail;
 pub mod panel;
 pub mod port;
 pub mod program;
+pub mod proxy;
 pub mod reader;
 pub mod script;
 pub mod supervise;

@@ -1,0 +1,323 @@
+//! Killed or without power at random moments: what was reported is there, and the next run completes the rest.
+
+use std::fs;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::{ANNA, assert_same, contents, effort, in_parallel};
+use crate::kit::archive::{Archive, assert_archive_equals_server};
+use crate::kit::disk::{MOUNTS, PowerDisk};
+use crate::kit::dovecot::{Dovecot, DovecotOptions};
+use crate::kit::mail::{Random, realistic};
+use crate::kit::program::{EXPORT, IMPORT, Output, Program, server_json};
+use crate::kit::reader::{HeldMailbox, Reader};
+
+/// Accounts of the source.
+const USERS: [&str; 4] = [
+    "anna@example.com",
+    "ben@example.com",
+    "cleo@example.com",
+    "dan@example.com",
+];
+
+/// Mail for four accounts, and `targets` empty ones.
+fn server(targets: usize) -> Dovecot {
+    let mut options = DovecotOptions::of(&USERS.map(|user| (user, "secret")));
+    for number in 0..targets {
+        options.accounts.push((target(number), "secret".to_owned()));
+    }
+    let dovecot = Dovecot::start(options);
+    for (user, seed) in USERS.iter().zip(200..) {
+        dovecot.seed(user, "INBOX", &realistic(seed, 60));
+        dovecot.seed(user, "Sent", &realistic(seed + 50, 40));
+    }
+    dovecot
+}
+
+fn target(number: usize) -> String {
+    format!("target{number}@example.com")
+}
+
+fn held(dovecot: &Dovecot, user: &str) -> Vec<HeldMailbox> {
+    Reader::new(&dovecot.plain(), user, "secret").mailboxes()
+}
+
+fn truth(dovecot: &Dovecot) -> Vec<(&'static str, Vec<HeldMailbox>)> {
+    USERS.map(|user| (user, held(dovecot, user))).to_vec()
+}
+
+fn exporter(dovecot: &Dovecot) -> Program {
+    let program = Program::new();
+    program.config(&dovecot.plain(), &USERS.map(|user| (user, "secret")));
+    program
+}
+
+/// Imports Anna's mail as another login.
+fn importer(dovecot: &Dovecot, login: &str) -> Program {
+    let program = Program::new();
+    let config = json!({
+        "server": server_json(&dovecot.plain()),
+        "accounts": [{"email": ANNA, "login": login, "password": "secret"}],
+    });
+    program.file("import.pass.config.json", &config.to_string());
+    program
+}
+
+fn export(program: &Program) -> Output {
+    program.run(EXPORT.iter().chain(&["--min-free-gb", "0"]))
+}
+
+fn import(program: &Program) -> Output {
+    program.run(IMPORT.iter().chain(&["--min-free-gb", "0"]))
+}
+
+/// How long a run takes that nobody disturbs, in microseconds.
+fn duration(run: impl FnOnce()) -> u64 {
+    let start = Instant::now();
+    run();
+    u64::try_from(start.elapsed().as_micros()).expect("no century")
+}
+
+/// Moments from the start of a run to shortly after its end.
+fn moments(count: usize, duration: u64, seed: u64) -> Vec<(usize, Duration)> {
+    let mut random = Random::new(seed);
+    let moments = (0..count).map(|_| Duration::from_micros(random.between(0, duration * 11 / 10)));
+    moments.enumerate().collect()
+}
+
+#[track_caller]
+fn assert_all_there(program: &Program, truth: &[(&str, Vec<HeldMailbox>)]) {
+    for (user, held) in truth {
+        assert_archive_equals_server(&program.archive(user), held);
+    }
+}
+
+#[track_caller]
+fn assert_on_target(dovecot: &Dovecot, login: &str, truth: &[HeldMailbox]) {
+    assert_same(&contents(&held(dovecot, login)), &contents(truth));
+}
+
+/// What the state file says is durable has its bytes, whatever else is missing.
+#[track_caller]
+fn assert_state_is_true(archive: &Archive, held: &[HeldMailbox]) {
+    if !archive.dir.join("export-state.json").exists() {
+        return;
+    }
+    let state = archive.state();
+    let mailboxes = archive.mailboxes();
+    for entry in state["mailboxes"].as_array().expect("mailboxes") {
+        let name = entry["name"].as_str().expect("a name");
+        let truth = held.iter().find(|mailbox| mailbox.name == name);
+        let truth = truth.expect("a mailbox of the server");
+        for uid in uids(&entry["uids"]) {
+            let message = mailboxes
+                .get(name)
+                .and_then(|mailbox| mailbox.messages.get(&uid));
+            let message =
+                message.unwrap_or_else(|| panic!("{name}: UID {uid} is durable and gone"));
+            let expected = truth.messages.iter().find(|held| held.uid == uid);
+            let expected = expected.and_then(|held| held.sha256.clone());
+            assert_eq!(Some(message.sha256()), expected, "{name}: UID {uid}");
+        }
+    }
+}
+
+/// A set of UIDs as `1:4,7`.
+fn uids(set: &Value) -> Vec<u32> {
+    let number = |text: &str| text.parse::<u32>().expect("a UID");
+    let parts = set.as_str().unwrap_or_default().split(',');
+    parts
+        .filter(|part| !part.is_empty())
+        .flat_map(|part| match part.split_once(':') {
+            Some((from, to)) => number(from)..=number(to),
+            None => number(part)..=number(part),
+        })
+        .collect()
+}
+
+#[test]
+fn an_export_killed_at_random_moments_is_completed() {
+    let dovecot = server(0);
+    let truth = truth(&dovecot);
+    let time = duration(|| {
+        export(&exporter(&dovecot)).code(0);
+    });
+    let moments = moments(effort(16, 200), time, 11);
+    in_parallel(&moments, 2, |(_, moment)| {
+        let program = exporter(&dovecot);
+        let running = program.spawn(EXPORT);
+        sleep(*moment);
+        running.kill9();
+        for user in USERS {
+            if program.path("exported").join(user).exists() {
+                let held = &truth
+                    .iter()
+                    .find(|(name, _)| *name == user)
+                    .expect("a user")
+                    .1;
+                assert_state_is_true(&program.archive(user), held);
+            }
+        }
+        export(&program).code(0);
+        assert_all_there(&program, &truth);
+    });
+}
+
+#[test]
+fn an_import_killed_at_random_moments_is_completed() {
+    let count = effort(16, 200);
+    let dovecot = server(count + 1);
+    let truth = held(&dovecot, ANNA);
+    let source = exporter(&dovecot);
+    export(&source).code(0);
+    let prepare = |number: usize| {
+        let program = importer(&dovecot, &target(number));
+        copy_tree(&source, &program);
+        program
+    };
+    let undisturbed = prepare(count);
+    let time = duration(|| {
+        import(&undisturbed).code(0);
+    });
+    in_parallel(&moments(count, time, 12), 2, |(number, moment)| {
+        let program = prepare(*number);
+        let running = program.spawn(IMPORT);
+        sleep(*moment);
+        running.kill9();
+        import(&program).code(0);
+        assert_on_target(&dovecot, &target(*number), &truth);
+    });
+}
+
+/// Copies Anna's archive.
+fn copy_tree(from: &Program, to: &Program) {
+    let target = to.path("exported");
+    if !target.exists() {
+        fs::create_dir(&target).expect("create the archive");
+    }
+    let status = std::process::Command::new("cp")
+        .arg("-a")
+        .arg(from.path("exported").join(ANNA))
+        .arg(&target)
+        .status();
+    assert!(status.is_ok_and(|status| status.success()), "cp fails");
+}
+
+fn power_disk(program: &Program, number: usize) -> PowerDisk {
+    let mounts = MOUNTS[number % MOUNTS.len()];
+    PowerDisk::new(&program.path("disk.img"), &program.path("exported"), mounts)
+}
+
+/// Accounts that the run has reported as complete so far.
+fn reported(stderr: &str) -> Vec<&'static str> {
+    let complete = |user: &&str| {
+        stderr.lines().any(|line| {
+            line.contains("account ended") && line.contains("complete") && line.contains(*user)
+        })
+    };
+    USERS.into_iter().filter(complete).collect()
+}
+
+#[test]
+fn an_export_that_loses_power_keeps_what_it_reported_and_is_completed() {
+    let dovecot = server(0);
+    let truth = truth(&dovecot);
+    let time = duration(|| {
+        let program = exporter(&dovecot);
+        let _disk = power_disk(&program, 0);
+        export(&program).code(0);
+    });
+    let moments = moments(effort(12, 100), time, 13);
+    in_parallel(&moments, 2, |(number, moment)| {
+        let program = exporter(&dovecot);
+        let mut disk = power_disk(&program, *number);
+        let running = program.spawn(EXPORT.iter().chain(&["--min-free-gb", "0", "-v"]));
+        sleep(*moment);
+        let reported = reported(&running.stderr());
+        disk.power_off();
+        let output = running.wait();
+        // Where everything had been written before, it may end well; else it says what happened.
+        assert!(!output.stderr.contains("panicked"), "{}", output.describe());
+        if !output.status.success() {
+            let said = output.stdout.clone() + &output.stderr;
+            assert!(said.contains("Input/output error"), "{}", output.describe());
+        }
+        disk.restart();
+        for (user, held) in &truth {
+            if reported.contains(user) {
+                assert_archive_equals_server(&program.archive(user), held);
+            } else if program.path("exported").join(user).exists() {
+                assert_state_is_true(&program.archive(user), held);
+            }
+        }
+        export(&program).code(0);
+        assert_all_there(&program, &truth);
+        program.audit(&[]).code(0);
+    });
+}
+
+#[test]
+fn a_power_loss_right_after_the_end_loses_nothing() {
+    let dovecot = server(0);
+    let truth = truth(&dovecot);
+    let numbers: Vec<usize> = (0..effort(4, 20)).collect();
+    in_parallel(&numbers, 2, |number| {
+        let program = exporter(&dovecot);
+        let mut disk = power_disk(&program, *number);
+        let output = export(&program);
+        disk.power_off();
+        output.code(0);
+        disk.restart();
+        assert_all_there(&program, &truth);
+        program.audit(&[]).code(0);
+        // A second run has new mail to bring, and again nothing of it is lost.
+        fs::remove_file(
+            program
+                .path("exported")
+                .join(ANNA)
+                .join("INBOX/u0000000003.json"),
+        )
+        .expect("remove a sidecar");
+        let output = export(&program);
+        disk.power_off();
+        output.code(0);
+        disk.restart();
+        assert_all_there(&program, &truth);
+    });
+}
+
+#[test]
+fn an_import_that_loses_power_doubles_nothing() {
+    let count = effort(12, 100);
+    let dovecot = server(count + 1);
+    let truth = held(&dovecot, ANNA);
+    let source = exporter(&dovecot);
+    export(&source).code(0);
+    let prepare = |number: usize| {
+        let program = importer(&dovecot, &target(number));
+        let disk = power_disk(&program, number);
+        copy_tree(&source, &program);
+        let _ = std::process::Command::new("sync").status();
+        (program, disk)
+    };
+    let (undisturbed, disk) = prepare(count);
+    let time = duration(|| {
+        import(&undisturbed).code(0);
+    });
+    drop((disk, undisturbed));
+    in_parallel(&moments(count, time, 14), 2, |(number, moment)| {
+        let (program, mut disk) = prepare(*number);
+        let running = program.spawn(IMPORT.iter().chain(&["--min-free-gb", "0"]));
+        sleep(*moment);
+        disk.power_off();
+        let output = running.wait();
+        assert!(!output.stderr.contains("panicked"), "{}", output.describe());
+        disk.restart();
+        import(&program).code(0);
+        assert_on_target(&dovecot, &target(*number), &truth);
+        import(&program).code(0);
+        assert_on_target(&dovecot, &target(*number), &truth);
+    });
+}

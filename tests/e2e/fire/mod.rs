@@ -1,0 +1,92 @@
+//! Under fire: faults by the hundred, at chosen places or at random, and what must hold afterwards.
+//!
+//! `tests/run` goes through a part of them that differs from place to place but not from run to run;
+//! `tests/run --long` goes through all. Nothing but the number differs.
+
+mod crash;
+mod cut;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::kit::reader::{HeldMailbox, HeldMessage};
+
+/// The user of a default Dovecot and of the fake server.
+const ANNA: &str = "anna@example.com";
+
+/// Is this the long form, `tests/run --long`?
+fn is_long() -> bool {
+    std::env::var_os("E2E_LONG").is_some_and(|value| value == "1")
+}
+
+/// The one in the short form, the other in the long one.
+fn effort<T>(short: T, long: T) -> T {
+    if is_long() { long } else { short }
+}
+
+/// Calls `work` for each item, `threads` at a time; all failures are told together, with their items.
+#[track_caller]
+fn in_parallel<T: std::fmt::Debug + Sync>(items: &[T], threads: usize, work: impl Fn(&T) + Sync) {
+    let next = AtomicUsize::new(0);
+    let failures = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(item) = items.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    let call = std::panic::AssertUnwindSafe(|| work(item));
+                    if let Err(panic) = std::panic::catch_unwind(call) {
+                        let text = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+                        failures
+                            .lock()
+                            .expect("no panic inside")
+                            .push(format!("{item:?}: {text}"));
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().expect("no panic inside");
+    assert!(
+        failures.is_empty(),
+        "{} of {} fail, first:\n{}",
+        failures.len(),
+        items.len(),
+        failures[..failures.len().min(3)].join("\n\n")
+    );
+}
+
+/// One message as whoever counts sees it.
+type Print = (String, Vec<String>, String);
+
+/// What an account holds, in an order that does not depend on UIDs.
+fn contents(mailboxes: &[HeldMailbox]) -> Vec<(String, Print)> {
+    let print = |held: &HeldMessage| {
+        let digest = held.sha256.clone().unwrap_or_default();
+        (digest, held.flags.clone(), held.internaldate.clone())
+    };
+    let mut all: Vec<_> = mailboxes
+        .iter()
+        .filter(|mailbox| mailbox.selectable)
+        .flat_map(|mailbox| {
+            let prints = mailbox.messages.iter().map(print);
+            prints.map(|print| (mailbox.name.clone(), print))
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+/// The same messages as often in the same mailboxes.
+#[track_caller]
+fn assert_same(held: &[(String, Print)], truth: &[(String, Print)]) {
+    let differs = held
+        .iter()
+        .zip(truth)
+        .find(|(held, expected)| held != expected);
+    assert!(
+        held == truth,
+        "the target holds {} messages, not {}; first difference: {differs:#?}",
+        held.len(),
+        truth.len()
+    );
+}
