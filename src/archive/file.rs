@@ -42,10 +42,19 @@ pub fn no_follow() -> i32 {
     i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0)
 }
 
-/// All bytes of a file that is not a symlink.
+/// Largest file that is read into memory, in bytes: the state of an account with a million mailboxes.
+const MAX_READ: u64 = 512 * 1024 * 1024;
+
+/// All bytes of a file that is not a symlink; a file over [`MAX_READ`] is none of ours.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
+    let size = file.metadata()?.len();
+    if size > MAX_READ {
+        let text = format!("it has {size} bytes, more than this program writes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
     let mut bytes = Vec::new();
-    open(path)?.read_to_end(&mut bytes)?;
+    file.take(MAX_READ).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +17,8 @@ use super::uidset::UidSet;
 
 /// Name of the file in the account's directory.
 pub const FILE: &str = "import.journal.jsonl";
+/// Longest line that is looked at, in bytes; a batch of messages takes a thousandth of it.
+const MAX_LINE: u64 = 4 * 1024 * 1024;
 
 /// A mailbox of the archive and the mailbox on the target that it goes to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -142,22 +144,34 @@ impl Journal {
 
     /// Returns how many bytes are whole lines.
     fn read(&mut self, file: &File) -> Result<u64> {
-        let mut whole = 0;
+        let (mut whole, mut length) = (0, 0);
         let mut line = Vec::new();
         let mut reader = BufReader::new(file);
         reader.seek(SeekFrom::Start(0))?;
         loop {
             line.clear();
-            let count = reader.read_until(b'\n', &mut line)?;
-            if !line.ends_with(b"\n") {
-                return Ok(whole);
+            let count = reader
+                .by_ref()
+                .take(MAX_LINE)
+                .read_until(b'\n', &mut line)?;
+            if count == 0 {
+                break;
             }
-            whole += count as u64;
+            let is_beginning = length == 0;
+            length += count as u64;
+            if !line.ends_with(b"\n") {
+                continue;
+            }
+            whole += std::mem::take(&mut length);
             match serde_json::from_slice(&line) {
-                Ok(line) => self.note(line),
-                Err(_) => self.damaged += 1,
+                Ok(line) if is_beginning => self.note(line),
+                _ => self.damaged += 1,
             }
         }
+        for known in self.known.values_mut() {
+            known.pending.remove_all(&known.done);
+        }
+        Ok(whole)
     }
 
     fn note(&mut self, line: Line) {
@@ -171,9 +185,7 @@ impl Journal {
                 to_uidvalidity,
             } if target == self.target => {
                 let known = self.entry(mailbox, uidvalidity, to, to_uidvalidity);
-                for uid in uids.iter().filter(|uid| !known.done.contains(*uid)) {
-                    known.pending.insert(uid);
-                }
+                known.pending.insert_all(&uids);
             }
             Line::Done {
                 target,
@@ -235,9 +247,7 @@ impl Journal {
             to_uidvalidity: route.to_uidvalidity,
         })?;
         let known = self.known.entry(route.clone()).or_default();
-        for uid in uids.iter() {
-            known.pending.insert(uid);
-        }
+        known.pending.insert_all(uids);
         Ok(())
     }
 

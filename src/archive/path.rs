@@ -1,7 +1,8 @@
 //! Mailbox and account names as directory names, reversibly.
 //!
 //! A directory is the name in UTF-8 with `/`, `%`, control characters, a leading `.` and a trailing `.` or
-//! blank percent-encoded. A longer one is cut and a digest added; then `.mailbox.json` has the name.
+//! blank percent-encoded. A longer one is cut and a digest added; then `.mailbox.json` has the name. So that no name
+//! looks like one with a digest, a `~` before 16 hex digits at the end is encoded too.
 
 use sha2::{Digest, Sha256};
 
@@ -13,10 +14,14 @@ const MAX_BYTES: usize = 200;
 pub fn encode_name(name: &str) -> String {
     let last = name.chars().count().saturating_sub(1);
     let mut encoded = String::with_capacity(name.len());
-    for (index, character) in name.chars().enumerate() {
+    for (index, (at, character)) in name.char_indices().enumerate() {
         let at_an_end =
             index == 0 && character == '.' || index == last && matches!(character, '.' | ' ');
-        if at_an_end || matches!(character, '/' | '%') || character.is_control() {
+        if at_an_end
+            || matches!(character, '/' | '%')
+            || character.is_control()
+            || is_digest(&name[at..])
+        {
             percent_encode(character, &mut encoded);
         } else {
             encoded.push(character);
@@ -71,6 +76,12 @@ pub fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
     }
     text
+}
+
+/// Is it what stands behind a name that was cut or collided? Without regard to case, as some file systems have none.
+fn is_digest(end: &str) -> bool {
+    let digits = end.strip_prefix('~').unwrap_or_default();
+    digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn percent_encode(character: char, into: &mut String) {

@@ -1,5 +1,6 @@
 //! A set of UIDs as ranges, written as IMAP writes them: `1:4,7,9:12` (RFC 3501 section 9, `sequence-set`).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -8,8 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// UIDs in ascending order; a mailbox without gaps costs one range.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UidSet {
-    /// First and last UID of each range, ascending, with a gap between any two.
-    ranges: Vec<(u32, u32)>,
+    /// First and last UID of each range, with a gap between any two.
+    ranges: BTreeMap<u32, u32>,
 }
 
 impl UidSet {
@@ -19,51 +20,59 @@ impl UidSet {
         Self::default()
     }
 
-    /// Index of the first range that ends at or after `uid`.
-    fn position(&self, uid: u32) -> usize {
-        match self.ranges.last() {
-            Some((_, last)) if *last < uid => self.ranges.len(),
-            _ => self.ranges.partition_point(|(_, last)| *last < uid),
+    /// The range that begins at or before `uid`.
+    fn before(&self, uid: u32) -> Option<(u32, u32)> {
+        let range = self.ranges.range(..=uid).next_back();
+        range.map(|(first, last)| (*first, *last))
+    }
+
+    /// Adds a UID.
+    pub fn insert(&mut self, uid: u32) {
+        self.insert_range(uid, uid);
+    }
+
+    /// Adds all UIDs of another set.
+    pub fn insert_all(&mut self, other: &Self) {
+        for (first, last) in &other.ranges {
+            self.insert_range(*first, *last);
         }
     }
 
-    /// Adds a UID; cheap when it is the highest so far.
-    pub fn insert(&mut self, uid: u32) {
-        let at = self.position(uid);
-        if self.ranges.get(at).is_some_and(|(first, _)| *first <= uid) {
-            return;
-        }
-        let follows = at > 0 && self.ranges[at - 1].1.checked_add(1) == Some(uid);
-        let precedes = self
-            .ranges
-            .get(at)
-            .is_some_and(|(first, _)| uid.checked_add(1) == Some(*first));
-        match (follows, precedes) {
-            (true, true) => {
-                self.ranges[at - 1].1 = self.ranges[at].1;
-                self.ranges.remove(at);
+    fn insert_range(&mut self, mut first: u32, mut last: u32) {
+        // What overlaps or touches becomes one with it.
+        while let Some((other, end)) = self.before(last.saturating_add(1)) {
+            if end.saturating_add(1) < first {
+                break;
             }
-            (true, false) => self.ranges[at - 1].1 = uid,
-            (false, true) => self.ranges[at].0 = uid,
-            (false, false) => self.ranges.insert(at, (uid, uid)),
+            self.ranges.remove(&other);
+            (first, last) = (first.min(other), last.max(end));
         }
+        self.ranges.insert(first, last);
     }
 
     /// Takes a UID out.
     pub fn remove(&mut self, uid: u32) {
-        let at = self.position(uid);
-        let Some(&(first, last)) = self.ranges.get(at).filter(|(first, _)| *first <= uid) else {
-            return;
-        };
-        match (first == uid, last == uid) {
-            (true, true) => {
-                self.ranges.remove(at);
+        self.remove_range(uid, uid);
+    }
+
+    /// Takes all UIDs of another set out.
+    pub fn remove_all(&mut self, other: &Self) {
+        for (first, last) in &other.ranges {
+            self.remove_range(*first, *last);
+        }
+    }
+
+    fn remove_range(&mut self, first: u32, last: u32) {
+        while let Some((other, end)) = self.before(last) {
+            if end < first {
+                break;
             }
-            (true, false) => self.ranges[at].0 = uid + 1,
-            (false, true) => self.ranges[at].1 = uid - 1,
-            (false, false) => {
-                self.ranges[at].1 = uid - 1;
-                self.ranges.insert(at + 1, (uid + 1, last));
+            self.ranges.remove(&other);
+            if other < first {
+                self.ranges.insert(other, first - 1);
+            }
+            if end > last {
+                self.ranges.insert(last + 1, end);
             }
         }
     }
@@ -71,14 +80,13 @@ impl UidSet {
     /// True when the UID is in the set.
     #[must_use]
     pub fn contains(&self, uid: u32) -> bool {
-        let range = self.ranges.get(self.position(uid));
-        range.is_some_and(|(first, _)| *first <= uid)
+        self.before(uid).is_some_and(|(_, last)| last >= uid)
     }
 
     /// Number of UIDs.
     #[must_use]
     pub fn len(&self) -> u64 {
-        let count = |(first, last): &(u32, u32)| u64::from(last - first) + 1;
+        let count = |(first, last): (&u32, &u32)| u64::from(last - first) + 1;
         self.ranges.iter().map(count).sum()
     }
 
@@ -139,14 +147,11 @@ impl FromStr for UidSet {
             let (first, last) = range.split_once(':').unwrap_or((range, range));
             let number = |text: &str| text.parse::<u32>().map_err(|_| BadUidSet);
             let (first, last) = (number(first)?, number(last)?);
-            let after_the_last = set.ranges.last().is_none_or(|(_, before)| *before < first);
-            if first == 0 || first > last || !after_the_last {
+            let end = set.ranges.last_key_value().map_or(0, |(_, end)| *end);
+            if first <= end || first > last {
                 return Err(BadUidSet);
             }
-            match set.ranges.last_mut() {
-                Some((_, before)) if *before + 1 == first => *before = last,
-                _ => set.ranges.push((first, last)),
-            }
+            set.insert_range(first, last);
         }
         Ok(set)
     }

@@ -89,7 +89,7 @@ impl Inspector {
             let (line, rest) = bytes.split_at(end);
             bytes = &rest[1..];
             if self.line.is_empty() {
-                self.end_line(line);
+                self.end_line(&line[..line.len().min(LINE)]);
             } else {
                 self.keep(line);
                 let kept = std::mem::take(&mut self.line);

@@ -53,7 +53,7 @@ pub fn internaldate_for(raw: &str, head: &[u8]) -> (Option<String>, DateSource) 
 /// Seconds since 1970 of an INTERNALDATE in any form that servers send.
 #[must_use]
 pub fn timestamp(raw: &str) -> Option<i64> {
-    parse(raw).map(|date| date.to_timestamp())
+    parse(raw).map(|date| without_leap_second(&date).to_timestamp())
 }
 
 fn canonical(raw: &str) -> Option<String> {
@@ -74,6 +74,9 @@ fn parse(raw: &str) -> Option<DateTime> {
     let mut parts = time.split(':');
     let mut number = || parts.next()?.parse::<u8>().ok();
     let (hour, minute, second) = (number()?, number()?, number()?);
+    if hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
     let zone = match zone.unwrap_or("GMT") {
         "GMT" | "UT" | "UTC" | "Z" => (false, 0, 0),
         zone => {
@@ -103,11 +106,7 @@ fn parse(raw: &str) -> Option<DateTime> {
 
 /// `None` for days and times that no calendar has, which servers refuse.
 fn format(date: &DateTime) -> Option<String> {
-    // A leap second, which servers refuse as well, is the second before it.
-    let date = DateTime {
-        second: date.second.min(59),
-        ..*date
-    };
+    let date = without_leap_second(date);
     let sane = date.is_valid()
         && (1970..=9999).contains(&date.year)
         && date.day <= days_in(date.year, date.month)
@@ -127,6 +126,14 @@ fn format(date: &DateTime) -> Option<String> {
             date.tz_minute
         )
     })
+}
+
+/// A leap second, which servers refuse, is the second before it.
+fn without_leap_second(date: &DateTime) -> DateTime {
+    DateTime {
+        second: date.second.min(59),
+        ..*date
+    }
 }
 
 fn days_in(year: u16, month: u8) -> u8 {

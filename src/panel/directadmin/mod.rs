@@ -3,7 +3,7 @@
 //! <https://docs.directadmin.com/developer/api/legacy-api.html>; the mailbox commands are described at
 //! <https://www.directadmin.com/api.html>.
 
-mod reply;
+pub mod reply;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -1,0 +1,119 @@
+//! Names: what is encoded comes back, and no two names become one.
+
+use std::collections::{BTreeMap, HashMap};
+
+use imapsync_bulk_migrator::archive::path::{decode_name, encode_name};
+use imapsync_bulk_migrator::mailbox::display_name;
+use imapsync_bulk_migrator::mapping::{self, Present, Source, Target};
+
+use crate::fuzz;
+
+const WORDS: [&str; 16] = [
+    "INBOX",
+    "inbox",
+    "&AOQ-",
+    "&-",
+    "%2F",
+    "..",
+    "/",
+    ".",
+    "~",
+    "Sent",
+    "Entwürfe",
+    "日本",
+    "😀",
+    "INBOX.",
+    " ",
+    "=2E",
+];
+
+/// Each line is a name.
+fn names(input: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(input);
+    text.split('\n').map(str::to_owned).collect()
+}
+
+#[test]
+fn directories_tell_names_apart_and_stay_inside() {
+    fuzz("names", &WORDS, |input| {
+        let mut seen: HashMap<String, String> = HashMap::new();
+        for name in names(input) {
+            let directory = encode_name(&name);
+            assert!(
+                !directory.is_empty() && directory.len() <= 200,
+                "{directory}"
+            );
+            assert!(
+                !directory.starts_with('.') && !directory.contains('/'),
+                "{directory}"
+            );
+            assert!(!directory.chars().any(char::is_control), "{directory}");
+            match decode_name(&directory) {
+                Some(decoded) => assert_eq!(decoded, name),
+                None => assert!(name.len() > 60, "{directory} does not come back"),
+            }
+            if let Some(other) = seen.insert(directory, name.clone()) {
+                assert_eq!(other, name, "two names in one directory");
+            }
+            // Whatever stands in an archive.
+            let _ = decode_name(&name);
+        }
+    });
+}
+
+#[test]
+fn modified_utf7_comes_back() {
+    fuzz("names", &WORDS, |input| {
+        let _ = display_name(input);
+        for name in names(input) {
+            let wire = mapping::encode_utf7(&name);
+            assert!(wire.is_ascii(), "{}", wire.escape_ascii());
+            let shown = display_name(&wire);
+            if !name.eq_ignore_ascii_case("INBOX") {
+                assert_eq!(shown, name, "{}", wire.escape_ascii());
+            }
+        }
+    });
+}
+
+#[test]
+fn no_two_mailboxes_go_to_one() {
+    fuzz("names", &WORDS, |input| {
+        // INBOX is one mailbox, however it is written.
+        let names: Vec<String> = names(input)
+            .iter()
+            .map(|name| display_name(&mapping::encode_utf7(name)))
+            .collect();
+        let mut sources: Vec<Source> = Vec::new();
+        let (first, second) = names.split_at(names.len() / 2);
+        for name in first.iter().take(40) {
+            if sources.iter().all(|source| source.name != *name) {
+                sources.push(Source {
+                    name: name.clone(),
+                    delimiter: Some('/'),
+                    attributes: Vec::new(),
+                });
+            }
+        }
+        let present = second.iter().take(40).map(|name| Present {
+            name: name.clone(),
+            wire: mapping::encode_utf7(name),
+            attributes: Vec::new(),
+        });
+        let present: Vec<Present> = present.collect();
+        for (prefix, delimiter) in [("", Some('/')), ("INBOX.", Some('.')), ("", None)] {
+            let target = Target {
+                present: present.clone(),
+                prefix: prefix.to_owned(),
+                delimiter,
+            };
+            let plan = mapping::plan(&sources, &target, &BTreeMap::new());
+            assert_eq!(plan.len(), sources.len(), "every mailbox has a place");
+            let mut taken: HashMap<Vec<u8>, usize> = HashMap::new();
+            for mapped in plan {
+                let other = taken.insert(mapped.wire.clone(), mapped.source);
+                assert_eq!(other, None, "two go to {}", mapped.wire.escape_ascii());
+            }
+        }
+    });
+}

@@ -1,0 +1,140 @@
+//! What a server says: cut into responses, interpreted, shown to the crate behind the guard.
+
+use std::io;
+
+use imapsync_bulk_migrator::secret::Secret;
+use imapsync_bulk_migrator::session::connect::{self, Login};
+use imapsync_bulk_migrator::session::list;
+use imapsync_bulk_migrator::session::reader::{BodySink, Reader, Response};
+use imapsync_bulk_migrator::session::response;
+use imapsync_bulk_migrator::session::retry;
+use imapsync_bulk_migrator::stop::Stop;
+
+use crate::feed::{with_peer, with_wire};
+use crate::fuzz;
+
+/// Words of the protocol.
+pub const WORDS: [&str; 30] = [
+    "* ",
+    "\r\n",
+    "a1 OK ",
+    "* BYE ",
+    "* 7 FETCH (",
+    "UID ",
+    "FLAGS (",
+    "BODY[] {",
+    "BODY[]<0> ",
+    "BODY[HEADER.FIELDS (DATE)] ",
+    "RFC822.SIZE ",
+    "INTERNALDATE ",
+    "MODSEQ (",
+    "NIL",
+    "}\r\n",
+    "+}\r\n",
+    "~{",
+    "* LIST (",
+    "* STATUS ",
+    "* ESEARCH ",
+    "* VANISHED (EARLIER) ",
+    "* CAPABILITY IMAP4rev1",
+    "* NAMESPACE ((",
+    "* QUOTA \"\" (STORAGE ",
+    "[UIDVALIDITY ",
+    "[APPENDUID ",
+    "[HIGHESTMODSEQ ",
+    "\\Noselect",
+    "&AOQ-",
+    "Suggested Backoff Time: ",
+];
+
+/// What arrived, in short: a hash of the bodies, and their announced and real sizes.
+#[derive(Default, PartialEq, Debug)]
+struct Bodies {
+    announced: Vec<u64>,
+    bytes: Vec<u8>,
+}
+
+impl BodySink for Bodies {
+    fn begin(&mut self, announced: u64) -> io::Result<()> {
+        self.announced.push(announced);
+        Ok(())
+    }
+
+    fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
+        self.bytes.extend_from_slice(chunk);
+        Ok(())
+    }
+}
+
+/// Everything that looks at a response.
+pub fn interpret(response: &Response) {
+    let _ = (response.line(), response.shown());
+    let _ = response::classify(response);
+    for name in ["LIST", "LSUB"] {
+        let _ = response::parse_list(response, name);
+    }
+    let _ = response::parse_mailbox_status(response);
+    let _ = response::parse_exists(response);
+    let _ = response::parse_expunge(response);
+    let _ = response::parse_capability(response);
+    let _ = response::parse_fetch(response);
+    let _ = response::parse_quota(response);
+    let _ = response::parse_namespace(response);
+    let text = String::from_utf8_lossy(&response.bytes);
+    let _ = response::flag_words(&text);
+    let _ = retry::classify(None, &text, retry::Kind::Refused);
+    let _ = retry::suggested_backoff(&text);
+}
+
+/// The responses and the error at the end.
+fn read_all(pieces: &[&[u8]]) -> (Vec<(Vec<u8>, Vec<usize>, usize)>, Bodies, String) {
+    with_wire(pieces, |wire| {
+        let mut reader = Reader::new(wire);
+        let mut bodies = Bodies::default();
+        let mut responses = Vec::new();
+        loop {
+            let mut response = Response::default();
+            if let Err(error) = reader.read_response(&mut response, &mut bodies) {
+                interpret(&response);
+                return (responses, bodies, error.to_string());
+            }
+            interpret(&response);
+            responses.push((response.bytes, response.elsewhere, response.bodies));
+        }
+    })
+}
+
+#[test]
+fn responses_are_cut_out_the_same_however_they_arrive() {
+    fuzz("responses", &WORDS, |input| {
+        let whole = read_all(&[input]);
+        let size = 1 + input.len() / 3;
+        let pieces: Vec<&[u8]> = input.chunks(size).collect();
+        assert_eq!(whole, read_all(&pieces));
+    });
+}
+
+#[test]
+fn a_session_survives_whatever_the_server_says() {
+    let password = Secret::new("secret".to_owned());
+    let login = Login {
+        user: "anna",
+        password: &password,
+    };
+    fuzz("responses", &WORDS, |input| {
+        // At first what a login wants, so that it comes as far as the rest; then the input from the middle on.
+        let starts: [&[u8]; 3] = [
+            b"",
+            b"* OK hello\r\n",
+            b"* OK [CAPABILITY IMAP4rev1 LIST-EXTENDED NAMESPACE] hello\r\na1 OK [CAPABILITY IMAP4rev1] in\r\na1 OK\r\na2 OK\r\n",
+        ];
+        for start in starts {
+            with_peer(&[start, input], |peer| {
+                if let Ok(session) = connect::open(peer, &login, &Stop::new()) {
+                    let _ = list::list(&mut session.channel(), |_| true);
+                    session.logout();
+                }
+            });
+        }
+    });
+}
