@@ -233,6 +233,21 @@ impl Journal {
         self.known.get(route).cloned().unwrap_or_default()
     }
 
+    /// Was one of these messages sent, to any mailbox, without an answer that anybody heard?
+    #[must_use]
+    pub fn was_sent(
+        &self,
+        directory: &str,
+        uidvalidity: u32,
+        mut uids: impl Iterator<Item = u32>,
+    ) -> bool {
+        let of_these =
+            |route: &Route| route.directory == directory && route.uidvalidity == uidvalidity;
+        let routes = self.known.iter().filter(|(route, _)| of_these(route));
+        let pending: Vec<&UidSet> = routes.map(|(_, known)| &known.pending).collect();
+        uids.any(|uid| pending.iter().any(|set| set.contains(uid)))
+    }
+
     /// Notes that these messages are about to be sent; durable after [`Journal::commit`].
     ///
     /// # Errors

@@ -50,6 +50,7 @@ impl Session {
     /// Says goodbye. The work is done by then, so trouble is only logged.
     pub fn logout(mut self) {
         self.channel.borrow_mut().leaving = true;
+        self.channel().reader().wire().close_gracefully(true);
         if let Err(error) = self.imap.logout() {
             let error = connect::crate_error(&self.channel, error, Kind::Refused);
             debug!(%error, "LOGOUT");

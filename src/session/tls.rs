@@ -40,6 +40,12 @@ impl Tap {
             first: Vec::new(),
         }
     }
+
+    /// The connection below.
+    #[must_use]
+    pub fn tcp(&self) -> &TcpStream {
+        &self.tcp
+    }
 }
 
 impl Read for Tap {

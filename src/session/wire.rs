@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use native_tls::{Certificate, HandshakeError, TlsConnector, TlsStream};
+use tracing::debug;
 
 use super::retry::{Kind, Result, SessionError};
 use super::steps::{Step, Steps};
@@ -80,6 +81,7 @@ impl Wire {
             timeout,
             stop: stop.clone(),
         };
+        wire.close_gracefully(false);
         if peer.server.tls == TlsMode::Implicit {
             wire.start_tls(peer, steps)?;
         }
@@ -113,6 +115,23 @@ impl Wire {
         steps.tls = Some(tls::details(&tls));
         self.stream = Stream::Tls(Box::new(tls));
         Ok(())
+    }
+
+    /// Says how the connection ends: in good order, or, as from the beginning, at once.
+    ///
+    /// At once means that what was written and has not gone out yet is thrown away, also when the process is killed:
+    /// else the kernel would go on sending for as long as it takes, and the server would append messages that the next
+    /// run cannot see yet.
+    pub fn close_gracefully(&self, gracefully: bool) {
+        let tcp = match &self.stream {
+            Stream::Plain(tcp) => tcp,
+            Stream::Tls(tls) => tls.get_ref().tcp(),
+            Stream::Closed => return,
+        };
+        let linger = (!gracefully).then_some(Duration::ZERO);
+        if let Err(error) = rustix::net::sockopt::set_socket_linger(tcp, linger) {
+            debug!(%error, "SO_LINGER");
+        }
     }
 
     /// Reads what is there, waiting up to the time-out for the first byte; never returns 0.

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use tracing::{info, info_span, warn};
+use tracing::{info, warn};
 
 use super::job::{self, Job};
+use super::known::{self, find_missing, learn_uids};
 use super::lane::Import;
 use super::source;
-use super::target::{self, Inventory};
+use super::target;
 use crate::archive::account::AccountArchive;
 use crate::archive::failed::{self, During, FailedMessage};
-use crate::archive::journal::{Done, Journal, Known, Route};
+use crate::archive::journal::{Journal, Known};
 use crate::archive::uidset::UidSet;
 use crate::commands::provision::{Provision, logged_in};
 use crate::config::Account;
@@ -23,10 +24,9 @@ use crate::progress::AccountProgress;
 use crate::report::{AccountReport, FailedMessageReport, Status};
 use crate::secret::Secret;
 use crate::session::Session;
-use crate::session::channel::Channel;
 use crate::session::connect::{self, Login};
 use crate::session::list::{self, Listing};
-use crate::session::retry::{Backoff, Kind, SessionError, is_stopped, keep_trying};
+use crate::session::retry::{Backoff, SessionError, is_stopped, keep_trying};
 use crate::session::wire::Peer;
 use crate::settings::Settings;
 use crate::stop::Stop;
@@ -243,7 +243,12 @@ impl<'a> Importing<'a> {
         let session = logged_in(self.run.provision, self.account, self.run.stop, || {
             connect::open(&self.run.peer, &login, self.run.stop)
         })?;
+        let connected = Instant::now();
         let dry_run = self.run.settings.dry_run;
+        if !dry_run {
+            let (timeout, stop) = (self.run.settings.timeout, self.run.stop);
+            known::let_settle(&self.jobs, journal, connected, timeout, stop)?;
+        }
         let (listing, delimiter) = self.map(&session, journal)?;
         self.recall(&listing, journal);
         let unsettled = |job: &Job| {
@@ -447,84 +452,4 @@ impl<'a> Importing<'a> {
         };
         self.jobs.iter().flat_map(of_job).collect()
     }
-}
-
-/// Without UIDPLUS: looks which UIDs the target gave to what was appended on this connection.
-///
-/// It helps the next run to tell ours from others; a server that refuses costs nothing else.
-fn learn_uids(channel: &mut Channel, job: &mut Job, journal: &mut Journal) -> Result<()> {
-    let route = job.route();
-    let known = journal.known(&route);
-    let new: Vec<u32> = job
-        .appended
-        .iter()
-        .filter(|uid| known.blind.contains(*uid))
-        .collect();
-    if new.is_empty() || job.to_uidnext == 0 {
-        return Ok(());
-    }
-    let mut there = match Inventory::read(channel, &job.wire, job.to_uidnext, &known.to_uids) {
-        Ok(there) => there,
-        Err(error) if error.kind == Kind::Refused => {
-            warn!(mailbox = job.name, %error, "the UIDs on the target are not known");
-            return Ok(());
-        }
-        Err(error) => return Err(error.into()),
-    };
-    for uid in new {
-        let identity = source::identity(&job.dir, uid)?;
-        if let Some(to_uid) = identity.and_then(|identity| there.take(&identity)) {
-            note_found(journal, &route, uid, to_uid)?;
-        }
-    }
-    Ok(())
-}
-
-/// The target was seen to have a message.
-fn note_found(journal: &mut Journal, route: &Route, uid: u32, to_uid: u32) -> Result<()> {
-    journal.done(
-        route,
-        &Done {
-            uid,
-            sha256: None,
-            to_uid: Some(to_uid),
-        },
-    )
-}
-
-/// Compares with what the target holds, unless the journal knows it all; fills `todo`.
-fn find_missing(
-    channel: &mut Channel,
-    job: &mut Job,
-    journal: &mut Journal,
-    dry_run: bool,
-) -> Result<()> {
-    let span = info_span!("mailbox", mailbox = job.name);
-    let _entered = span.enter();
-    let missing: Vec<u32> = job.missing().collect();
-    // An empty mailbox needs no inventory.
-    if missing.is_empty() || !job.exists || job.to_messages == Some(0) {
-        job.todo = missing.into();
-        return Ok(());
-    }
-    let mut there = Inventory::read(channel, &job.wire, 1, &job.known.to_uids)?;
-    // Without UIDPLUS nobody knows which messages there are ours: as many as we appended of each identity.
-    for uid in job.known.blind.iter() {
-        if let Some(identity) = source::identity(&job.dir, uid)? {
-            there.take(&identity);
-        }
-    }
-    let route = job.route();
-    for uid in missing {
-        let identity = source::identity(&job.dir, uid)?;
-        let Some(to_uid) = identity.and_then(|identity| there.take(&identity)) else {
-            job.todo.push_back(uid);
-            continue;
-        };
-        job.found.insert(uid);
-        if !dry_run {
-            note_found(journal, &route, uid, to_uid)?;
-        }
-    }
-    Ok(())
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod account;
 pub(super) mod job;
+mod known;
 mod lane;
 mod refusal;
 mod repair;

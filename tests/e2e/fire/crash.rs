@@ -70,7 +70,12 @@ fn export(program: &Program) -> Output {
 }
 
 fn import(program: &Program) -> Output {
-    program.run(IMPORT.iter().chain(&["--min-free-gb", "0"]))
+    // What was under way at the kill has settled after so many seconds.
+    program.run(
+        IMPORT
+            .iter()
+            .chain(&["--min-free-gb", "0", "--imap-timeout", "3"]),
+    )
 }
 
 /// How long a run takes that nobody disturbs, in microseconds.

@@ -93,8 +93,8 @@ fn importer(endpoint: &Endpoint, login: &str, archive: &Program) -> Program {
     program
 }
 
-/// A stalled connection is given up after a second.
-const IMPATIENT: [&str; 2] = ["--imap-timeout", "1"];
+/// A stalled connection is given up after two seconds, and what was under way before another one has then settled.
+const IMPATIENT: [&str; 2] = ["--imap-timeout", "2"];
 
 fn export(program: &Program) -> Output {
     program.run(EXPORT.iter().chain(&IMPATIENT))
@@ -254,6 +254,23 @@ fn an_import_cut_anywhere_is_completed() {
     all.extend(places(Way::ToClient, answer, effort(7, 1)));
     assert!(all.len() < effort(299, 5999), "{} places", all.len());
     import_damaged(&dovecot, &plain, &all);
+}
+
+#[test]
+fn what_reaches_the_target_after_the_connection_is_lost_is_not_appended_twice() {
+    let dovecot = server(effort(20, 200));
+    let plain = dovecot.plain();
+    let [to_server, _] = undamaged_import(&dovecot, &plain, &target(effort(19, 199)));
+    let appends = between(&to_server, b" APPEND ", b"LOGOUT");
+    let step = appends.len() / effort(12, 180);
+    let late: Vec<Damage> = places(Way::ToServer, appends, step)
+        .into_iter()
+        .map(|damage| Damage {
+            fault: Fault::Late,
+            ..damage
+        })
+        .collect();
+    import_damaged(&dovecot, &plain, &late);
 }
 
 #[test]

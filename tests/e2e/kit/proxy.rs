@@ -28,7 +28,12 @@ pub enum Fault {
     Stall,
     /// This one byte becomes another one.
     Garble,
+    /// The program sees an end in good order; what it had sent reaches the server [`LATE`] after that.
+    Late,
 }
+
+/// How long after the end bytes still arrive.
+const LATE: Duration = Duration::from_millis(1500);
 
 /// Where it happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,6 +144,13 @@ impl Shared {
                     passed.extend_from_slice(bytes);
                     drop(passed);
                 }
+                Some((_, Fault::Late)) => {
+                    drop(passed);
+                    let _ = from.shutdown(Shutdown::Both);
+                    std::thread::sleep(LATE);
+                    let _ = to.write_all(bytes);
+                    break;
+                }
                 Some((index, fault)) => {
                     passed.extend_from_slice(&bytes[..index]);
                     drop(passed);
@@ -187,7 +199,7 @@ fn break_off(fault: Fault, from: &TcpStream, to: &TcpStream) {
             let mut from = from;
             while matches!(from.read(&mut nothing), Ok(length) if length > 0) {}
         }
-        Fault::Close | Fault::Garble => {}
+        Fault::Close | Fault::Garble | Fault::Late => {}
     }
     let _ = from.shutdown(Shutdown::Both);
     let _ = to.shutdown(Shutdown::Both);
