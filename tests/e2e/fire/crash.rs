@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{ANNA, assert_same, contents, effort, in_parallel};
+use super::{ANNA, assert_same, contents, effort};
 use crate::kit::archive::{Archive, assert_archive_equals_server};
 use crate::kit::disk::{MOUNTS, PowerDisk};
 use crate::kit::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::mail::{Random, realistic};
+use crate::kit::parallel::in_parallel;
 use crate::kit::program::{EXPORT, IMPORT, Output, Program, server_json};
 use crate::kit::reader::{HeldMailbox, Reader};
 

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 
-use super::{ANNA, assert_same, contents, effort, in_parallel};
+use super::{ANNA, assert_same, contents, effort};
 use crate::kit::archive::assert_archive_equals_server;
 use crate::kit::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::mail::{Mail, hostile, realistic};
+use crate::kit::parallel::in_parallel;
 use crate::kit::program::{EXPORT, IMPORT, Output, Program, server_json};
 use crate::kit::proxy::{Damage, Fault, Proxy, Way};
 use crate::kit::reader::Reader;

@@ -6,9 +6,6 @@
 mod crash;
 mod cut;
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use crate::kit::reader::{HeldMailbox, HeldMessage};
 
 /// The user of a default Dovecot and of the fake server.
@@ -22,37 +19,6 @@ fn is_long() -> bool {
 /// The one in the short form, the other in the long one.
 fn effort<T>(short: T, long: T) -> T {
     if is_long() { long } else { short }
-}
-
-/// Calls `work` for each item, `threads` at a time; all failures are told together, with their items.
-#[track_caller]
-fn in_parallel<T: std::fmt::Debug + Sync>(items: &[T], threads: usize, work: impl Fn(&T) + Sync) {
-    let next = AtomicUsize::new(0);
-    let failures = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some(item) = items.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    let call = std::panic::AssertUnwindSafe(|| work(item));
-                    if let Err(panic) = std::panic::catch_unwind(call) {
-                        let text = panic.downcast_ref::<String>().cloned().unwrap_or_default();
-                        failures
-                            .lock()
-                            .expect("no panic inside")
-                            .push(format!("{item:?}: {text}"));
-                    }
-                }
-            });
-        }
-    });
-    let failures = failures.into_inner().expect("no panic inside");
-    assert!(
-        failures.is_empty(),
-        "{} of {} fail, first:\n{}",
-        failures.len(),
-        items.len(),
-        failures[..failures.len().min(3)].join("\n\n")
-    );
 }
 
 /// One message as whoever counts sees it.

@@ -14,6 +14,7 @@ pub mod imapsync;
 pub mod listener;
 pub mod mail;
 pub mod panel;
+pub mod parallel;
 pub mod port;
 pub mod program;
 pub mod proxy;
