@@ -44,7 +44,7 @@ struct MetaJson {
 }
 
 impl MailboxMeta {
-    /// Reads the directory's `.mailbox.json`; `None` where there is none.
+    /// Reads the directory's `.mailbox.json`; `None` where there is none, or a power loss left it without bytes.
     ///
     /// # Errors
     /// A file that cannot be read or understood.
@@ -56,6 +56,10 @@ impl MailboxMeta {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).with_context(|| format!("read {shown}")),
         };
+        // The name of a file can outlast a power loss that its bytes do not: nothing that relies on it was committed.
+        if bytes.iter().all(|byte| *byte == 0) {
+            return Ok(None);
+        }
         let json: MetaJson = serde_json::from_slice(&bytes)
             .with_context(|| format!("{shown} is damaged; move its directory out of the archive, the mailbox is fetched anew then"))?;
         let wire = json

@@ -265,6 +265,28 @@ fn an_export_that_loses_power_keeps_what_it_reported_and_is_completed() {
 }
 
 #[test]
+fn names_that_outlasted_a_power_loss_without_their_bytes_are_no_obstacle() {
+    let dovecot = server(0);
+    let truth = truth(&dovecot);
+    for zeros in [0, 137] {
+        let program = exporter(&dovecot);
+        export(&program).code(0);
+        let dir = program.path("exported").join(ANNA);
+        fs::remove_file(dir.join("export-state.json")).expect("remove the state");
+        for lost in [
+            "INBOX/.mailbox.json",
+            "INBOX/u0000000007.json",
+            "Sent/u0000000009.eml",
+        ] {
+            fs::write(dir.join(lost), vec![0; zeros]).expect("empty a file");
+        }
+        export(&program).code(0);
+        assert_all_there(&program, &truth);
+        program.audit(&[]).code(0);
+    }
+}
+
+#[test]
 fn a_power_loss_right_after_the_end_loses_nothing() {
     let dovecot = server(0);
     let truth = truth(&dovecot);
