@@ -1,6 +1,6 @@
 //! One account's directory: its lock, its state, and which directory holds which mailbox.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use super::lock::Lock;
 use super::mailbox::{MailboxDir, MailboxMeta, check_directory};
 use super::path::{digest, encode_name};
 use super::state::{self, State};
+use crate::session::list::is_inbox;
 
 /// Where directories of mailboxes go that the source no longer has.
 pub(super) const VANISHED_MAILBOXES: &str = ".vanished-mailboxes";
@@ -27,6 +28,9 @@ pub struct AccountArchive {
     state: Option<State>,
     /// Directory name → mailbox, of those that are there or were given a name in this run.
     mailboxes: BTreeMap<String, MailboxMeta>,
+    /// The same by what tells mailboxes apart, and by what tells directories apart where case does not.
+    by_wire: HashMap<Vec<u8>, String>,
+    folded: HashSet<String>,
 }
 
 /// Creates the archive's root, 0700, with its parents.
@@ -101,12 +105,27 @@ impl AccountArchive {
                 mailboxes.insert(name, meta);
             }
         }
-        Ok(Self {
+        let mut archive = Self {
             dir,
             _lock: lock,
             state,
-            mailboxes,
-        })
+            mailboxes: BTreeMap::new(),
+            by_wire: HashMap::new(),
+            folded: HashSet::new(),
+        };
+        for (directory, meta) in mailboxes {
+            archive.note(directory, meta);
+        }
+        Ok(archive)
+    }
+
+    /// Where two directories claim one mailbox, the first in order has it.
+    fn note(&mut self, directory: String, meta: MailboxMeta) {
+        self.by_wire
+            .entry(wire_key(&meta.wire))
+            .or_insert_with(|| directory.clone());
+        self.folded.insert(directory.to_lowercase());
+        self.mailboxes.insert(directory, meta);
     }
 
     /// The account's directory.
@@ -131,13 +150,7 @@ impl AccountArchive {
     /// The directory of the mailbox with this name on the wire.
     #[must_use]
     pub fn directory_of(&self, wire: &[u8]) -> Option<&str> {
-        let same = |meta: &MailboxMeta| {
-            meta.wire == wire
-                || meta.wire.eq_ignore_ascii_case(b"INBOX") && wire.eq_ignore_ascii_case(b"INBOX")
-        };
-        self.mailboxes()
-            .find(|(_, meta)| same(meta))
-            .map(|(directory, _)| directory)
+        self.by_wire.get(&wire_key(wire)).map(String::as_str)
     }
 
     /// The directory for a mailbox: its own where it has one, else a new name that no other mailbox has,
@@ -152,17 +165,14 @@ impl AccountArchive {
         } else {
             plain
         };
-        self.mailboxes.insert(directory.clone(), meta);
+        self.note(directory.clone(), meta);
         directory
     }
 
     fn is_taken(&self, directory: &str) -> bool {
         let folded = directory.to_lowercase();
         RESERVED.contains(&folded.as_str())
-            || self
-                .mailboxes
-                .keys()
-                .any(|key| key.to_lowercase() == folded)
+            || self.folded.contains(&folded)
             || fs::symlink_metadata(self.dir.join(directory)).is_ok_and(|there| !there.is_dir())
     }
 
@@ -198,7 +208,7 @@ impl AccountArchive {
         if written.as_ref() != Some(&meta) {
             meta.save(&path)?;
         }
-        self.mailboxes.insert(directory.to_owned(), meta);
+        self.note(directory.to_owned(), meta);
         let mailbox = MailboxDir::new(path);
         mailbox.clean_spills()?;
         Ok(mailbox)
@@ -218,7 +228,16 @@ impl AccountArchive {
                 .with_context(|| format!("move {} to {}", from.display(), to.display()))?,
             _ => {}
         }
-        self.mailboxes.remove(directory);
+        self.folded.remove(&directory.to_lowercase());
+        if let Some(meta) = self.mailboxes.remove(directory) {
+            let key = wire_key(&meta.wire);
+            let mut others = self.mailboxes.iter();
+            let other = others.find(|(_, other)| wire_key(&other.wire) == key);
+            match other {
+                Some((other, _)) => self.by_wire.insert(key, other.clone()),
+                None => self.by_wire.remove(&key),
+            };
+        }
         Ok(to)
     }
 
@@ -230,6 +249,14 @@ impl AccountArchive {
             _ => bail!("\"{directory}\" is no directory name of a mailbox"),
         }
     }
+}
+
+/// INBOX is one mailbox however it is written (RFC 9051 section 5.1).
+fn wire_key(wire: &[u8]) -> Vec<u8> {
+    if is_inbox(wire) {
+        return b"INBOX".to_vec();
+    }
+    wire.to_vec()
 }
 
 #[cfg(test)]

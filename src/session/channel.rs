@@ -10,6 +10,8 @@ use super::reader::{BodySink, NoBody, Reader, Response};
 use super::response::{self, Condition, Line, Status};
 use super::retry::{self, Kind, Result, SessionError};
 
+/// Most responses before a command ends: more messages than a mailbox has.
+const MAX_UNTAGGED: u64 = 10_000_000;
 /// Untagged responses in a row that nobody understands before the server is given up.
 const MAX_GARBAGE: u32 = 1000;
 
@@ -50,6 +52,8 @@ pub struct Channel {
     /// Set when LOGOUT was sent: then BYE is the proper answer.
     pub leaving: bool,
     garbage: u32,
+    /// Responses since a command ended.
+    untagged: u64,
 }
 
 /// A command in the making; the tag and the end of line are added when it is sent.
@@ -121,6 +125,7 @@ impl Channel {
             last_status: None,
             leaving: false,
             garbage: 0,
+            untagged: 0,
         }
     }
 
@@ -156,8 +161,17 @@ impl Channel {
     /// Those of reading; the server's reason when it says BYE.
     pub fn receive(&mut self, response: &mut Response, sink: &mut dyn BodySink) -> Result<()> {
         self.reader.read_response(response, sink)?;
+        self.untagged += 1;
+        if self.untagged > MAX_UNTAGGED {
+            let text = format!(
+                "the server has sent {MAX_UNTAGGED} responses and ends no command; the last was {}",
+                response.shown()
+            );
+            return Err(SessionError::new(Kind::Refused, text));
+        }
         match response::classify(response) {
             Line::Tagged(_, status) => {
+                self.untagged = 0;
                 self.note_capabilities(&status);
                 self.last_status = Some(status);
             }

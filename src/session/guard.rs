@@ -13,7 +13,10 @@ use tracing::debug;
 use super::channel::Channel;
 use super::reader::{NoBody, Response};
 use super::response::{self, Condition, Line, Status};
-use super::retry::SessionError;
+use super::retry::{Kind, SessionError};
+
+/// Most that the server may say to a command of the crate, in bytes: greetings, logins and goodbyes are short.
+const MAX_ANSWER: usize = 4 * 1024 * 1024;
 
 /// The crate's side of a shared [`Channel`].
 pub struct Guard {
@@ -22,6 +25,8 @@ pub struct Guard {
     ready: io::Cursor<Vec<u8>>,
     unsent: Vec<u8>,
     greeted: bool,
+    /// Bytes received since the crate sent a command; it keeps them all until the end of the command.
+    heard: usize,
 }
 
 impl Guard {
@@ -34,15 +39,24 @@ impl Guard {
             ready: io::Cursor::default(),
             unsent: Vec::new(),
             greeted: false,
+            heard: 0,
         }
     }
 
     /// Waits for the next response that the crate can have.
     fn refill(&mut self) -> Result<(), SessionError> {
         loop {
+            if self.heard > MAX_ANSWER {
+                let text = format!(
+                    "the server goes on and on and does not answer; it last said {}",
+                    self.response.shown()
+                );
+                return Err(SessionError::new(Kind::Refused, text));
+            }
             self.channel
                 .borrow_mut()
                 .receive(&mut self.response, &mut NoBody)?;
+            self.heard += self.response.bytes.len();
             // The crate does not parse the greeting; whether it is one is for us to say.
             if !std::mem::replace(&mut self.greeted, true) {
                 self.ready = io::Cursor::new(self.response.bytes.clone());
@@ -111,6 +125,7 @@ impl Write for Guard {
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.heard = 0;
         let unsent = std::mem::take(&mut self.unsent);
         if unsent.is_empty() {
             return Ok(());

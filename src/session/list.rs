@@ -9,6 +9,8 @@ use super::reader::{NoBody, Response};
 use super::response::{self, Condition, Listed, MailboxStatus, Status};
 use super::retry::{self, Kind, Result, SessionError};
 
+/// Most mailboxes that one account may have.
+const MAX_MAILBOXES: usize = 100_000;
 /// STATUS commands sent ahead where the server has no LIST-STATUS.
 const STATUS_WINDOW: usize = 32;
 
@@ -141,7 +143,15 @@ fn extended_list(channel: &Channel, items: &str) -> Option<Command> {
 fn drain(lane: &mut Lane<'_, Step>, heard: &mut Heard, leave: usize) -> Result<()> {
     while lane.outstanding() > leave {
         match lane.next(&mut NoBody)? {
-            Answer::Untagged(step, response) => heard.take(*step, response),
+            Answer::Untagged(step, response) => {
+                heard.take(*step, response);
+                if heard.listed.len().max(heard.subscribed.len()) + heard.unreadable.len()
+                    > MAX_MAILBOXES
+                {
+                    let text = format!("the server lists more than {MAX_MAILBOXES} mailboxes");
+                    return Err(SessionError::new(Kind::Refused, text));
+                }
+            }
             Answer::Done(Step::List, status) if status.condition != Condition::Ok => {
                 heard.refusal = Some(status);
             }

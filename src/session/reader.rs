@@ -4,13 +4,14 @@
 //! arrive; all else is small and bounded. It knows no meaning beyond where a response ends.
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use super::retry::{Kind, Result, SessionError};
 use super::wire::Wire;
 
 /// Longest line without its literals, in bytes.
 const MAX_LINE: usize = 64 * 1024;
-/// The same for the responses that list a whole account or mailbox.
+/// The same for the responses that list a whole mailbox.
 const MAX_LISTING: usize = 64 * 1024 * 1024;
 /// Largest literal that is taken at its word, in bytes.
 const MAX_LITERAL: u64 = 2 * 1024 * 1024 * 1024;
@@ -20,6 +21,9 @@ const MAX_INLINE: u64 = 256 * 1024;
 const MAX_RESPONSE: usize = 1024 * 1024;
 /// Read size; several TLS records (16 KiB) or a good part of a socket buffer.
 const BUFFER: usize = 256 * 1024;
+
+/// A response whose bytes trickle in below this rate, in bytes a second, is given up after four time-outs.
+const SLOWEST: u64 = 1024;
 
 /// What a message body is written to while it arrives.
 pub trait BodySink {
@@ -92,6 +96,9 @@ pub struct Reader {
     buffer: Box<[u8]>,
     start: usize,
     end: usize,
+    /// How long the bytes of this response were waited for, behind the first, and how many came.
+    waited: Duration,
+    received: u64,
 }
 
 impl Reader {
@@ -103,6 +110,8 @@ impl Reader {
             buffer: vec![0; BUFFER].into_boxed_slice(),
             start: 0,
             end: 0,
+            waited: Duration::ZERO,
+            received: 0,
         }
     }
 
@@ -131,6 +140,7 @@ impl Reader {
         sink: &mut dyn BodySink,
     ) -> Result<()> {
         response.clear();
+        (self.waited, self.received) = (Duration::ZERO, (self.end - self.start) as u64);
         loop {
             let from = response.bytes.len();
             self.read_line(response)?;
@@ -207,7 +217,21 @@ impl Reader {
     /// Reads more; everything read before has been used.
     fn fill(&mut self) -> Result<()> {
         (self.start, self.end) = (0, 0);
+        let (is_first, began) = (self.received == 0, Instant::now());
         self.end = self.wire.read(&mut self.buffer)?;
+        self.received += self.end as u64;
+        if !is_first {
+            self.waited += began.elapsed();
+        }
+        let allowed = 4 * self.wire.timeout() + Duration::from_secs(self.received / SLOWEST);
+        if self.waited > allowed {
+            let text = format!(
+                "the server sends less than {SLOWEST} bytes a second: {} bytes in {} s",
+                self.received,
+                self.waited.as_secs()
+            );
+            return Err(SessionError::new(Kind::Transient, text));
+        }
         Ok(())
     }
 }
@@ -218,15 +242,9 @@ fn local(error: &io::Error) -> SessionError {
 
 /// How many bytes of this response may be held.
 fn limit(bytes: &[u8]) -> usize {
-    const LISTINGS: [&[u8]; 7] = [
-        b"* LIST ",
-        b"* LSUB ",
-        b"* SEARCH",
-        b"* ESEARCH",
-        b"* CAPABILITY",
-        b"* STATUS ",
-        b"* VANISHED",
-    ];
+    const LISTINGS: [&[u8]; 3] = [b"* SEARCH", b"* ESEARCH", b"* VANISHED"];
+    // These name one thing each, but with attributes; what is made of a line takes many times its size.
+    const RICH: [&[u8]; 4] = [b"* LIST ", b"* LSUB ", b"* CAPABILITY", b"* STATUS "];
     let is_listing = |start: &&[u8]| {
         bytes
             .get(..start.len())
@@ -234,7 +252,7 @@ fn limit(bytes: &[u8]) -> usize {
     };
     if LISTINGS.iter().any(is_listing) {
         MAX_LISTING
-    } else if bytes.contains(&b'\n') {
+    } else if RICH.iter().any(is_listing) || bytes.contains(&b'\n') {
         MAX_RESPONSE
     } else {
         MAX_LINE

@@ -117,6 +117,12 @@ impl Wire {
         Ok(())
     }
 
+    /// Longest wait for the server.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Says how the connection ends: in good order, or, as from the beginning, at once.
     ///
     /// At once means that what was written and has not gone out yet is thrown away, also when the process is killed:

@@ -5,6 +5,7 @@
 
 mod crash;
 mod cut;
+mod hostile;
 
 use crate::kit::reader::{HeldMailbox, HeldMessage};
 
