@@ -45,6 +45,11 @@ fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
     files
 }
 
+/// Is this the long form, `tests/run --long`?
+fn is_long() -> bool {
+    std::env::var_os("E2E_LONG").is_some_and(|value| value == "1")
+}
+
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
@@ -60,7 +65,8 @@ fn fuzz(target: &str, words: &[&str], run: impl Fn(&[u8])) {
     let random = number("FUZZ_SEED")
         .unwrap_or_else(|| now.map_or(0, |now| now.as_nanos().try_into().unwrap_or(0)));
     eprintln!("to repeat: FUZZ_SEED={random}");
-    let time = Duration::from_secs(number("FUZZ_SECONDS").unwrap_or(4));
+    let time =
+        Duration::from_secs(number("FUZZ_SECONDS").unwrap_or(if is_long() { 60 } else { 3 }));
     let seeds: Vec<Vec<u8>> = seeds.into_iter().map(|(_, bytes)| bytes).collect();
     let mut mutator = Mutator::new(Random::new(random), seeds, words);
     let (start, mut count) = (Instant::now(), 0_u64);

@@ -30,7 +30,7 @@ fn replies() {
             return;
         };
         let _ = reply.verdict();
-        let _ = reply.names(|name| address::is_local(name));
+        let _ = reply.names(address::is_local);
         let _ = reply.details();
         let shown = reply.unclear().to_string();
         assert!(shown.len() < 4096, "{} bytes are shown", shown.len());

@@ -86,8 +86,11 @@ pub fn interpret(response: &Response) {
     let _ = retry::suggested_backoff(&text);
 }
 
+/// A response: its bytes, where bodies were taken out of it, and how many.
+type Cut = (Vec<u8>, Vec<usize>, usize);
+
 /// The responses and the error at the end.
-fn read_all(pieces: &[&[u8]]) -> (Vec<(Vec<u8>, Vec<usize>, usize)>, Bodies, String) {
+fn read_all(pieces: &[&[u8]]) -> (Vec<Cut>, Bodies, String) {
     with_wire(pieces, |wire| {
         let mut reader = Reader::new(wire);
         let mut bodies = Bodies::default();

@@ -149,6 +149,7 @@ impl Reply {
     }
 
     /// The error of an answer that was not expected.
+    #[must_use]
     pub fn unclear(&self) -> PanelError {
         let message = match self {
             Self::Page(page) => {
