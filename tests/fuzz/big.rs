@@ -91,9 +91,13 @@ fn responses() {
         bounded(what, 3 * BIG + (48 << 20), || {
             with_wire(&[&input], |wire| {
                 let mut reader = Reader::new(wire);
-                let mut response = Response::default();
+                let (mut response, mut last) = (Response::default(), Vec::new());
                 while reader.read_response(&mut response, &mut NoBody).is_ok() {
-                    interpret(&response);
+                    // One that is repeated millions of times means the same each time.
+                    if response.bytes != last {
+                        interpret(&response);
+                        last.clone_from(&response.bytes);
+                    }
                 }
                 interpret(&response);
             });

@@ -6,7 +6,7 @@ use imapsync_bulk_migrator::secret::Secret;
 use imapsync_bulk_migrator::session::connect::{self, Login};
 use imapsync_bulk_migrator::session::list;
 use imapsync_bulk_migrator::session::reader::{BodySink, Reader, Response};
-use imapsync_bulk_migrator::session::response;
+use imapsync_bulk_migrator::session::response::{self, Line};
 use imapsync_bulk_migrator::session::retry;
 use imapsync_bulk_migrator::stop::Stop;
 
@@ -81,7 +81,11 @@ pub fn interpret(response: &Response) {
     let _ = response::parse_quota(response);
     let _ = response::parse_namespace(response);
     let text = String::from_utf8_lossy(&response.bytes);
-    let _ = response::flag_words(&text);
+    if let Line::Untagged(status) = response::classify(response)
+        && let Some(flags) = status.code_argument("PERMANENTFLAGS")
+    {
+        let _ = response::flag_words(flags);
+    }
     let _ = retry::classify(None, &text, retry::Kind::Refused);
     let _ = retry::suggested_backoff(&text);
 }

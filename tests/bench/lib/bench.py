@@ -4,6 +4,7 @@ Knows neither what is seeded nor which parts there are: that is each benchmark's
 """
 
 import argparse
+import json
 import os
 import pathlib
 import shutil
@@ -53,6 +54,15 @@ class Bench:
     def new_place(self):
         """A new empty directory. It stays to the end: ext4 creates files slower for minutes after many were removed."""
         return pathlib.Path(tempfile.mkdtemp(prefix="place", dir=self.directory))
+
+    def config(self, place, logins, port):
+        """Writes a configuration, `logins` by account; returns the options that name it."""
+        server = {"host": "localhost", "port": port, "ssl": True, "ca_file": str(self.server.ca_file)}
+        accounts = [{"email": a, "login": b, "password": dovecot.PASSWORD} for a, b in logins.items()]
+        config = place / "pass.config.json"
+        config.write_text(json.dumps({"server": server, "accounts": accounts}))
+        config.chmod(0o600)
+        return ["--config", config, "--log-dir", place / "logs", "-q"]
 
     def once(self, client, target, place=None):
         """One checked run; into an empty directory unless it gets a place."""

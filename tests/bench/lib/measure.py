@@ -15,13 +15,18 @@ POLL = 0.02  # seconds between two looks at a running process
 
 @dataclasses.dataclass
 class Cost:
-    """Seconds and bytes; `sync` is what it took afterwards to bring everything to disk."""
+    """Seconds and bytes; `sync` is what it took afterwards to bring everything to disk.
+
+    `threads` and `files` (open descriptors) are the most that were seen, every `POLL` seconds.
+    """
 
     wall: float
     cpu: float
     peak: int
     sync: float
     flights: int = 0
+    threads: int = 0
+    files: int = 0
 
 
 class Failed(Exception):
@@ -41,7 +46,7 @@ def run(command, log, env=None):
             env=os.environ | (env or {}),
         )
         try:
-            peak, usage = _watch(process)
+            peak, usage, threads, files = _watch(process)
         except BaseException:  # interrupted: leave nothing running behind
             process.kill()
             process.wait()
@@ -53,11 +58,11 @@ def run(command, log, env=None):
     if process.returncode:
         text = pathlib.Path(log).read_text(errors="replace")
         raise Failed(f"{command[0]} ended with {process.returncode}:\n{text[-3000:]}")
-    return Cost(wall, usage.ru_utime + usage.ru_stime, peak, sync)
+    return Cost(wall, usage.ru_utime + usage.ru_stime, peak, sync, 0, threads, files)
 
 
 def _watch(process):
-    """Waits for the end; returns the peak memory in bytes and the resource usage.
+    """Waits for the end; returns the peak memory in bytes, the resource usage, and the most threads and open files.
 
     ru_maxrss alone would be wrong for a small program (at exec the kernel
     carries over the peak of the process that called it, which is this one) and
@@ -65,10 +70,13 @@ def _watch(process):
     of the processes' own high-water marks counts, as seen every `POLL` seconds.
     """
     seen, wait, alone = 0, 0.001, True
+    threads = files = 0
     while True:
         family = _family(process.pid)
         alone = alone and len(family) == 1
         seen = max(seen, sum(map(_high_water, family)))
+        threads = max(threads, sum(_entries(member, "task") for member in family))
+        files = max(files, sum(_entries(member, "fd") for member in family))
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         if pid:
             break
@@ -77,7 +85,7 @@ def _watch(process):
     process.returncode = os.waitstatus_to_exitcode(status)
     reported = usage.ru_maxrss * 1024
     exact = alone and reported > _high_water(os.getpid())
-    return (reported if exact else seen), usage
+    return (reported if exact else seen), usage, threads, files
 
 
 def _family(pid):
@@ -87,6 +95,13 @@ def _family(pid):
     except OSError:
         children = []
     return [pid, *(member for child in children for member in _family(int(child)))]
+
+
+def _entries(pid, kind):
+    try:
+        return len(os.listdir(f"/proc/{pid}/{kind}"))
+    except OSError:
+        return 0
 
 
 def _high_water(pid):
