@@ -1,6 +1,7 @@
 //! Runs one closure per account on the rayon pool, stops at the first failure or goes on, collects the outcomes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
@@ -33,21 +34,22 @@ pub fn run(
         .iter()
         .map(|account| Mutex::new(AccountReport::new(&account.email)))
         .collect();
-    pool.in_place_scope_fifo(|scope| {
-        for (account, slot) in accounts.iter().zip(&reports) {
-            let work = &work;
-            scope.spawn_fifo(move |_| {
-                if stop.requested() {
-                    return;
-                }
-                let _span = info_span!("account", account = account.email).entered();
-                let report = guarded(account, work);
-                if report.status.is_trouble() && !ignore_errors {
-                    stop.request();
-                }
-                log(&report);
-                *slot.lock().unwrap_or_else(PoisonError::into_inner) = report;
-            });
+    let next = AtomicUsize::new(0);
+    // One loop a thread, and no job an account: a job that waits for another pool would begin further jobs meanwhile,
+    // one account inside the other.
+    pool.broadcast(|_| {
+        while !stop.requested() {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let (Some(account), Some(slot)) = (accounts.get(index), reports.get(index)) else {
+                break;
+            };
+            let _span = info_span!("account", account = account.email).entered();
+            let report = guarded(account, &work);
+            if report.status.is_trouble() && !ignore_errors {
+                stop.request();
+            }
+            log(&report);
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = report;
         }
     });
     Ok(reports
@@ -126,6 +128,22 @@ mod tests {
             statuses,
             [begun.as_slice(), &[Status::NotStarted; 3]].concat()
         );
+    }
+
+    #[test]
+    fn an_account_that_waits_for_another_pool_is_not_left_for_the_next_one() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+        let pool = pool.expect("a thread");
+        let (at_work, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let stop = Stop::new();
+        run(&accounts(40), 2, false, &stop, |account| {
+            most.fetch_max(1 + at_work.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
+            pool.install(|| std::thread::sleep(std::time::Duration::from_millis(1)));
+            at_work.fetch_sub(1, Ordering::SeqCst);
+            ended(account, Status::Complete)
+        })
+        .expect("threads");
+        assert!(most.into_inner() <= 2, "accounts at a time");
     }
 
     #[test]
