@@ -219,7 +219,7 @@ impl Audit<'_> {
         }
         progress.mailbox(&meta.name);
         self.check_others(&path, Some(&meta.name), &entries)?;
-        let files = pairs(&entries);
+        let files = pairs(entries);
         let mut mailbox = Mailbox {
             directory: directory.to_owned(),
             meta,
@@ -460,22 +460,17 @@ struct Files {
     sidecars: Vec<String>,
 }
 
-fn pairs(entries: &[Entry]) -> BTreeMap<u32, Files> {
+fn pairs(entries: Vec<Entry>) -> BTreeMap<u32, Files> {
     let mut files: BTreeMap<u32, Files> = BTreeMap::new();
     for entry in entries {
-        match entry.kind {
-            Kind::Message(uid) => files
-                .entry(uid)
-                .or_default()
-                .messages
-                .push(entry.name.clone()),
-            Kind::Sidecar(uid) => files
-                .entry(uid)
-                .or_default()
-                .sidecars
-                .push(entry.name.clone()),
-            _ => {}
-        }
+        let names = match entry.kind {
+            Kind::Message(uid) => &mut files.entry(uid).or_default().messages,
+            Kind::Sidecar(uid) => &mut files.entry(uid).or_default().sidecars,
+            _ => continue,
+        };
+        // Nearly always the only one, and there may be a million of them.
+        names.reserve_exact(1);
+        names.push(entry.name);
     }
     files
 }
