@@ -6,16 +6,13 @@
 mod crash;
 mod cut;
 mod hostile;
+mod scale;
 
+use crate::kit::is_long;
 use crate::kit::reader::{HeldMailbox, HeldMessage};
 
 /// The user of a default Dovecot and of the fake server.
 const ANNA: &str = "anna@example.com";
-
-/// Is this the long form, `tests/run --long`?
-fn is_long() -> bool {
-    std::env::var_os("E2E_LONG").is_some_and(|value| value == "1")
-}
 
 /// The one in the short form, the other in the long one.
 fn effort<T>(short: T, long: T) -> T {

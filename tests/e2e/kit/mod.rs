@@ -75,6 +75,11 @@ impl Endpoint {
     }
 }
 
+/// Is this the long form, `tests/run --long`?
+pub fn is_long() -> bool {
+    std::env::var_os("E2E_LONG").is_some_and(|value| value == "1")
+}
+
 /// How long anything may take before a test gives up on it; generous, as machines that run tests are busy.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::archive::Archive;
 use super::tempdir::{TempDir, tree};
-use super::{Endpoint, Security};
+use super::{Endpoint, Security, is_long};
 
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_imapsync-bulk-migrator");
@@ -29,7 +29,9 @@ pub const EXPORT: [&str; 4] = [
 pub const IMPORT: [&str; 3] = ["--mode", "import", "--no-connectivity-test"];
 
 /// A run that takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(300);
+fn limit() -> Duration {
+    Duration::from_secs(if is_long() { 3000 } else { 300 })
+}
 
 /// A working directory and the command lines run in it. The directory stays when the test fails.
 pub struct Program {
@@ -183,6 +185,31 @@ pub fn server_json(server: &Endpoint) -> Value {
     value
 }
 
+/// What a process had at most, as often as somebody looked.
+#[derive(Debug, Default)]
+pub struct Usage {
+    /// Memory that was resident, in bytes; the kernel keeps the peak.
+    pub memory: u64,
+    /// Threads.
+    pub threads: usize,
+    /// Open files, sockets among them.
+    pub files: usize,
+}
+
+impl Usage {
+    fn look(&mut self, process: u32) {
+        let count =
+            |what: &str| fs::read_dir(format!("/proc/{process}/{what}")).map_or(0, Iterator::count);
+        self.threads = self.threads.max(count("task"));
+        self.files = self.files.max(count("fd"));
+        let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes =
+            peak.and_then(|text| text.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+        self.memory = self.memory.max(kilobytes.unwrap_or(0) * 1024);
+    }
+}
+
 /// A run that has not been waited for; killed when dropped.
 pub struct Running {
     child: Child,
@@ -200,12 +227,22 @@ impl Running {
             if let Some(status) = self.child.try_wait().expect("wait for the program") {
                 return self.output(status);
             }
-            if start.elapsed() > LIMIT {
+            if start.elapsed() > limit() {
                 let status = self.kill();
                 panic!("the program hangs\n{}", self.output(status).describe());
             }
             std::thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// Waits for the end, and says what the process had at most on the way.
+    pub fn watch(mut self) -> (Output, Usage) {
+        let mut usage = Usage::default();
+        while self.is_running() {
+            usage.look(self.id());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        (self.wait(), usage)
     }
 
     /// `kill -9`, and the end of it.

@@ -1,0 +1,120 @@
+//! Very many accounts, and one very large mailbox: everything arrives, and what it costs in memory, threads and open
+//! files does not grow with the accounts. Speed is measured by `tests/bench/scale`.
+
+use serde_json::json;
+
+use super::{assert_same, contents, effort};
+use crate::kit::Endpoint;
+use crate::kit::archive::assert_archive_equals_server;
+use crate::kit::dovecot::{Dovecot, DovecotOptions};
+use crate::kit::mail::{Mail, realistic};
+use crate::kit::program::{EXPORT, IMPORT, Output, Program, Usage, server_json};
+use crate::kit::reader::{HeldMailbox, Reader};
+
+/// Accounts at a time.
+const WORKERS: usize = 16;
+
+/// A server whose accounts these are, all with the same password.
+fn server(users: &[String]) -> Dovecot {
+    let accounts = users.iter().map(|user| (user.clone(), "secret".to_owned()));
+    Dovecot::start(DovecotOptions {
+        accounts: accounts.collect(),
+        ..DovecotOptions::default()
+    })
+}
+
+/// A configuration for the old server and one for the new one.
+fn program(old: &Endpoint, new: &Endpoint, users: &[String]) -> Program {
+    let program = Program::new();
+    for (name, endpoint) in [("export", old), ("import", new)] {
+        let accounts: Vec<_> = users
+            .iter()
+            .map(|user| json!({"email": user, "password": "secret"}))
+            .collect();
+        let config = json!({"server": server_json(endpoint), "accounts": accounts});
+        program.file(&format!("{name}.pass.config.json"), &config.to_string());
+    }
+    program
+}
+
+/// All modes in turn, each with what it had at most.
+fn round_trip(program: &Program) -> Vec<(&'static str, Output, Usage)> {
+    let workers = ["--max-workers".to_owned(), WORKERS.to_string()];
+    let modes: [(&str, &[&str]); 7] = [
+        ("test", &["--mode", "test", "--imapsync", "never"]),
+        ("export", &EXPORT[..3]),
+        ("export again", &EXPORT),
+        ("audit", &["--mode", "audit"]),
+        ("import", &IMPORT),
+        ("import again", &IMPORT),
+        (
+            "validate",
+            &["--mode", "validate", "--deep", "--no-connectivity-test"],
+        ),
+    ];
+    let run = |(mode, words): (&'static str, &[&str])| {
+        let words = words.iter().copied();
+        let words = words.chain(workers.iter().map(String::as_str));
+        let (output, usage) = program.spawn(words).watch();
+        output.code(0);
+        eprintln!("{mode}: {usage:?}");
+        (mode, output, usage)
+    };
+    modes.map(run).into()
+}
+
+fn held(endpoint: &Endpoint, user: &str) -> Vec<HeldMailbox> {
+    Reader::new(endpoint, user, "secret").mailboxes()
+}
+
+#[test]
+fn thousands_of_accounts_need_no_more_than_a_few() {
+    let users: Vec<String> = (0..effort(150, 2000))
+        .map(|number| format!("user{number}@example.com"))
+        .collect();
+    let (old, new) = (server(&users), server(&users));
+    for (number, user) in users.iter().enumerate() {
+        let mails = realistic(number as u64, number % 4);
+        old.seed(user, "INBOX", &mails);
+    }
+    let program = program(&old.plain(), &new.plain(), &users);
+    for (mode, output, usage) in round_trip(&program) {
+        // A worker has its own thread, one that writes or reads beside it, a connection and a few files.
+        assert!(usage.threads <= 2 * WORKERS + 4, "{mode}: {usage:?}");
+        assert!(usage.files <= 6 * WORKERS + 16, "{mode}: {usage:?}");
+        assert!(usage.memory < 64 << 20, "{mode}: {usage:?}");
+        assert!(!output.stderr.contains("WARN"), "{}", output.describe());
+    }
+    for user in users.iter().step_by(effort(15, 20)) {
+        let truth = held(&old.plain(), user);
+        assert_archive_equals_server(&program.archive(user), &truth);
+        assert_same(&contents(&held(&new.plain(), user)), &contents(&truth));
+    }
+}
+
+#[test]
+fn a_very_large_mailbox_costs_no_more_a_message() {
+    let user = "anna@example.com".to_owned();
+    let users = [user.clone()];
+    let (old, new) = (server(&users), server(&users));
+    let count: u64 = effort(6_000, 500_000);
+    let mails: Vec<Mail> = (0..count)
+        .map(|number| {
+            let text = format!(
+                "Message-ID: <{number}@example.com>\r\nFrom: anna@example.com\r\nSubject: {number}\r\n\r\n{number}\r\n"
+            );
+            Mail::new(number.to_string(), text).at(1_000_000_000 + number)
+        })
+        .collect();
+    old.seed(&user, "INBOX", &mails);
+    drop(mails);
+    let program = program(&old.plain(), &new.plain(), &users);
+    for (mode, _, usage) in round_trip(&program) {
+        // What is listed or compared is in memory, some hundred bytes a message; bodies never are.
+        let most = (48 << 20) + 600 * count;
+        assert!(usage.memory < most, "{mode}: {usage:?}");
+    }
+    let truth = held(&old.plain(), &user);
+    assert_archive_equals_server(&program.archive(&user), &truth);
+    assert_same(&contents(&held(&new.plain(), &user)), &contents(&truth));
+}
