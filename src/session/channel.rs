@@ -172,6 +172,7 @@ impl Channel {
         match response::classify(response) {
             Line::Tagged(_, status) => {
                 self.untagged = 0;
+                self.reader.command_ended();
                 self.note_capabilities(&status);
                 self.last_status = Some(status);
             }

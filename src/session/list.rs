@@ -11,6 +11,8 @@ use super::retry::{self, Kind, Result, SessionError};
 
 /// Most mailboxes that one account may have.
 const MAX_MAILBOXES: usize = 100_000;
+/// Most that a server may say about all of them, in bytes.
+const MAX_ANSWER: usize = 64 * 1024 * 1024;
 /// STATUS commands sent ahead where the server has no LIST-STATUS.
 const STATUS_WINDOW: usize = 32;
 
@@ -52,6 +54,7 @@ struct Heard {
     status: HashMap<Vec<u8>, MailboxStatus>,
     unreadable: Vec<String>,
     refusal: Option<Status>,
+    bytes: usize,
 }
 
 /// Lists the account. `wanted` tells which mailboxes to ask the STATUS of, where that costs a command each.
@@ -145,10 +148,8 @@ fn drain(lane: &mut Lane<'_, Step>, heard: &mut Heard, leave: usize) -> Result<(
         match lane.next(&mut NoBody)? {
             Answer::Untagged(step, response) => {
                 heard.take(*step, response);
-                if heard.listed.len().max(heard.subscribed.len()) + heard.unreadable.len()
-                    > MAX_MAILBOXES
-                {
-                    let text = format!("the server lists more than {MAX_MAILBOXES} mailboxes");
+                if let Some(most) = heard.excess() {
+                    let text = format!("the server lists more than {most}");
                     return Err(SessionError::new(Kind::Refused, text));
                 }
             }
@@ -165,7 +166,23 @@ fn drain(lane: &mut Lane<'_, Step>, heard: &mut Heard, leave: usize) -> Result<(
 }
 
 impl Heard {
+    /// What was said too much of.
+    fn excess(&self) -> Option<String> {
+        let heard = [
+            self.listed.len(),
+            self.subscribed.len(),
+            self.extended.len(),
+            self.status.len(),
+        ];
+        let most = heard.into_iter().max().unwrap_or(0);
+        if most + self.unreadable.len() > MAX_MAILBOXES {
+            return Some(format!("{MAX_MAILBOXES} mailboxes"));
+        }
+        (self.bytes > MAX_ANSWER).then(|| format!("{} MB of mailboxes", MAX_ANSWER >> 20))
+    }
+
     fn take(&mut self, step: Step, response: &Response) {
+        self.bytes += response.bytes.len();
         match step {
             Step::List => match response::parse_list(response, "LIST") {
                 Some(Ok(listed)) => self.listed.push(listed),

@@ -22,8 +22,13 @@ const MAX_RESPONSE: usize = 1024 * 1024;
 /// Read size; several TLS records (16 KiB) or a good part of a socket buffer.
 const BUFFER: usize = 256 * 1024;
 
-/// A response whose bytes trickle in below this rate, in bytes a second, is given up after four time-outs.
+/// What trickles in below this rate, in bytes a second, is given up: a response after [`PATIENCE`], a command after
+/// [`COMMAND_PATIENCE`], both in time-outs.
 const SLOWEST: u64 = 1024;
+/// Of one response; its beginning is waited for by the wire.
+const PATIENCE: u32 = 4;
+/// Of one command. A server that is at work for long says so now and then ("* OK Still here").
+const COMMAND_PATIENCE: u32 = 10;
 
 /// What a message body is written to while it arrives.
 pub trait BodySink {
@@ -96,9 +101,29 @@ pub struct Reader {
     buffer: Box<[u8]>,
     start: usize,
     end: usize,
-    /// How long the bytes of this response were waited for, behind the first, and how many came.
+    /// Of this response, the wait for its first bytes left out.
+    response: Pace,
+    /// Since a command ended.
+    command: Pace,
+}
+
+/// How long bytes were waited for, and how many came.
+#[derive(Default)]
+struct Pace {
     waited: Duration,
     received: u64,
+}
+
+impl Pace {
+    fn add(&mut self, waited: Duration, received: usize) {
+        self.waited += waited;
+        self.received += received as u64;
+    }
+
+    /// Is that slower than [`SLOWEST`], `patience` put aside?
+    fn is_too_slow(&self, patience: Duration) -> bool {
+        self.waited > patience + Duration::from_secs(self.received / SLOWEST)
+    }
 }
 
 impl Reader {
@@ -110,9 +135,14 @@ impl Reader {
             buffer: vec![0; BUFFER].into_boxed_slice(),
             start: 0,
             end: 0,
-            waited: Duration::ZERO,
-            received: 0,
+            response: Pace::default(),
+            command: Pace::default(),
         }
+    }
+
+    /// A command has ended: the next one has its own time.
+    pub fn command_ended(&mut self) {
+        self.command = Pace::default();
     }
 
     /// The connection, to write to.
@@ -140,7 +170,8 @@ impl Reader {
         sink: &mut dyn BodySink,
     ) -> Result<()> {
         response.clear();
-        (self.waited, self.received) = (Duration::ZERO, (self.end - self.start) as u64);
+        self.response = Pace::default();
+        self.response.add(Duration::ZERO, self.end - self.start);
         loop {
             let from = response.bytes.len();
             self.read_line(response)?;
@@ -217,22 +248,26 @@ impl Reader {
     /// Reads more; everything read before has been used.
     fn fill(&mut self) -> Result<()> {
         (self.start, self.end) = (0, 0);
-        let (is_first, began) = (self.received == 0, Instant::now());
+        let (is_first, began) = (self.response.received == 0, Instant::now());
         self.end = self.wire.read(&mut self.buffer)?;
-        self.received += self.end as u64;
-        if !is_first {
-            self.waited += began.elapsed();
-        }
-        let allowed = 4 * self.wire.timeout() + Duration::from_secs(self.received / SLOWEST);
-        if self.waited > allowed {
-            let text = format!(
-                "the server sends less than {SLOWEST} bytes a second: {} bytes in {} s",
-                self.received,
-                self.waited.as_secs()
-            );
-            return Err(SessionError::new(Kind::Transient, text));
-        }
-        Ok(())
+        let waited = began.elapsed();
+        self.command.add(waited, self.end);
+        let waited = if is_first { Duration::ZERO } else { waited };
+        self.response.add(waited, self.end);
+        let timeout = self.wire.timeout();
+        let (pace, doing) = if self.response.is_too_slow(PATIENCE * timeout) {
+            (&self.response, "sends")
+        } else if self.command.is_too_slow(COMMAND_PATIENCE * timeout) {
+            (&self.command, "ends no command and sends")
+        } else {
+            return Ok(());
+        };
+        let text = format!(
+            "the server {doing} less than {SLOWEST} bytes a second: {} bytes in {} s",
+            pace.received,
+            pace.waited.as_secs()
+        );
+        Err(SessionError::new(Kind::Transient, text))
     }
 }
 

@@ -196,8 +196,13 @@ pub fn parse_list(response: &Response, name: &str) -> Option<Parsed<Listed>> {
     data(response, name.as_bytes()).map(list_line)
 }
 
+/// Most attributes of a mailbox that are kept; a dozen are known (RFC 5258, RFC 6154).
+const MAX_ATTRIBUTES: usize = 32;
+
 fn list_line(mut scanner: Scanner<'_>) -> Parsed<Listed> {
-    let attributes = scanner.words_in_parentheses()?;
+    let mut attributes = scanner.words_in_parentheses()?;
+    attributes.truncate(MAX_ATTRIBUTES);
+    attributes.shrink_to_fit();
     let delimiter = match scanner.value()? {
         Value::Nil => None,
         other => {

@@ -38,7 +38,12 @@ pub struct Holding {
     pub messages: Vec<Message>,
     /// All flags that occur, in lower case: few, however many messages there are.
     flags: Vec<String>,
+    /// How many flags all messages have together.
+    flags_held: usize,
 }
+
+/// Most different flags in a mailbox, and most of one mailbox's messages together.
+const MAX_FLAGS: (usize, usize) = (2000, 64_000_000);
 
 impl Holding {
     fn number_of(&mut self, flag: &str) -> Option<u16> {
@@ -121,7 +126,7 @@ pub fn read(
         match lane.next(&mut NoBody)? {
             Answer::Untagged(Step::Open, response) => selected.take(response),
             Answer::Untagged(Step::Fetch(_), response) => match response::parse_fetch(response) {
-                Some(Ok(data)) => note(&mut holding, data),
+                Some(Ok(data)) => note(&mut holding, data)?,
                 Some(Err(reason)) => {
                     debug!(line = response.shown(), reason, "an inventory line is odd");
                 }
@@ -154,9 +159,9 @@ pub fn read(
     }
 }
 
-fn note(holding: &mut Holding, data: response::FetchData) {
+fn note(holding: &mut Holding, data: response::FetchData) -> Result<()> {
     let (Some(uid), Some(header)) = (data.uid, data.header) else {
-        return;
+        return Ok(());
     };
     let time = data.internaldate.flatten();
     let time = time.as_deref().and_then(message::timestamp);
@@ -167,6 +172,17 @@ fn note(holding: &mut Holding, data: response::FetchData) {
         .filter_map(|flag| holding.number_of(flag))
         .collect();
     flags.sort_unstable();
+    flags.dedup();
+    flags.shrink_to_fit();
+    holding.flags_held += flags.len();
+    if holding.flags.len() > MAX_FLAGS.0 || holding.flags_held > MAX_FLAGS.1 {
+        let text = format!(
+            "the target names more flags than a mailbox can have: {} different ones, {} in all",
+            holding.flags.len(),
+            holding.flags_held
+        );
+        return Err(SessionError::new(Kind::Refused, text).into());
+    }
     holding.messages.push(Message {
         identity: Identity::of(&header, data.size.unwrap_or(0), time),
         uid,
@@ -174,6 +190,7 @@ fn note(holding: &mut Holding, data: response::FetchData) {
         time,
         flags,
     });
+    Ok(())
 }
 
 /// PERMANENTFLAGS of a mailbox: only SELECT tells them, EXAMINE says that nothing can be changed.

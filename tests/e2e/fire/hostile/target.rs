@@ -1,0 +1,67 @@
+//! Servers that want to harm the modes that compare with an archive or fill a mailbox, and commands that never end.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::{Client, EXPORT, Heard, IMPORT, assert_contained_in, converse, effort, one_message};
+use crate::kit::parallel::in_parallel;
+
+const VALIDATE: [&str; 3] = ["--mode", "validate", "--no-connectivity-test"];
+
+/// Answers like a server with one message, but commands that begin with `command` as `evil` does.
+fn but(client: &mut Client, login: &Heard, command: &str, evil: impl Fn(&mut Client)) {
+    converse(client, login, |client, heard| {
+        if heard.words.starts_with(command) {
+            evil(client);
+            return false;
+        }
+        let data = one_message(&heard.words);
+        client.say(format!("{data}{} OK\r\n", heard.tag))
+    });
+}
+
+/// Each line is whole and says nothing new.
+#[test]
+fn commands_that_are_answered_without_end() {
+    const FETCHED: &str = "* 1 FETCH (UID 1)\r\n";
+    const STILL_HERE: &str = "* OK Still here\r\n";
+    let cases: [(&[&str], &str, &'static str); 6] = [
+        (&IMPORT, "APPEND", STILL_HERE),
+        (&["--mode", "audit"], "UID FETCH", FETCHED),
+        (&EXPORT, "LIST", STILL_HERE),
+        (&IMPORT, "EXAMINE", "* 1 EXISTS\r\n"),
+        (&VALIDATE, "EXAMINE", "* 1 EXISTS\r\n"),
+        (&VALIDATE, "UID FETCH", FETCHED),
+    ];
+    let cases = &cases[..effort(2, cases.len())];
+    in_parallel(cases, cases.len(), |(mode, command, line)| {
+        let (command, line) = ((*command).to_owned(), *line);
+        assert_contained_in(mode, "ends no command", move |client, login| {
+            but(client, login, &command, |client| {
+                while client.say(line) {
+                    sleep(Duration::from_millis(300));
+                }
+            });
+        });
+    });
+}
+
+#[test]
+fn messages_with_flags_without_measure() {
+    let words = "more flags than a mailbox can have";
+    assert_contained_in(&VALIDATE, words, |client, login| {
+        but(client, login, "UID FETCH", |client| {
+            for message in 1.. {
+                let flags: Vec<String> = (0..400).map(|n| format!("f{message}-{n}")).collect();
+                let flags = flags.join(" ");
+                let said = client.say(format!(
+                    "* {message} FETCH (UID {message} FLAGS ({flags}) RFC822.SIZE 1 \
+                     BODY[HEADER.FIELDS (DATE)] {{0}}\r\n)\r\n"
+                ));
+                if !said {
+                    break;
+                }
+            }
+        });
+    });
+}
