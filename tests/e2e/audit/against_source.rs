@@ -1,6 +1,7 @@
 //! The archive against the server that it comes from.
 
 use super::{assert_codes, findings};
+use crate::kit::PASSWORD;
 use crate::kit::archive::Archive;
 use crate::kit::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::mail::Mail;
@@ -14,7 +15,7 @@ struct Scene {
 
 impl Scene {
     fn reader(&self) -> Reader {
-        Reader::new(&self.dovecot.imaps(), super::ANNA, "secret")
+        Reader::new(&self.dovecot.imaps(), super::ANNA, PASSWORD)
     }
 
     fn archive(&self) -> Archive {
@@ -52,7 +53,7 @@ fn an_archive_that_agrees_has_no_finding() {
     let scene = exported();
     scene.audit(0, &[]);
     let out = scene.program.run(["--mode", "audit", "-q"]);
-    out.code(0).hides("secret");
+    out.code(0).hides(PASSWORD);
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod against_source;
 mod alone;
 mod content;
 
+use crate::kit::PASSWORD;
 use serde_json::json;
 
 use crate::kit::findings::{assert_codes, codes, findings};
@@ -17,7 +18,7 @@ const ANNA: &str = "anna@example.com";
 fn unreachable(program: &Program) {
     program.config_json(&json!({
         "server": {"host": "127.0.0.1", "port": 1, "ssl": true, "starttls": false},
-        "accounts": [{"email": ANNA, "password": "secret"}],
+        "accounts": [{"email": ANNA, "password": PASSWORD}],
     }));
 }
 

@@ -1,5 +1,6 @@
 //! Every step of a connection is told; a failure names its step, the server's words and the likely cause.
 
+use crate::kit::PASSWORD;
 use std::net::TcpListener;
 
 use serde_json::Value;
@@ -27,7 +28,7 @@ fn steps(account: &Value) -> Vec<&str> {
 #[track_caller]
 fn fails(program: &Program, step: &str, says: &[&str]) -> Output {
     let output = test(program, &[]);
-    output.code(1).says(ANNA).hides("secret");
+    output.code(1).says(ANNA).hides(PASSWORD);
     let account = &report(program)["accounts"][0];
     assert_eq!(account["tested"]["failed_step"], step, "{account:#}");
     let error = account["error"].as_str().expect("an error");
@@ -43,7 +44,7 @@ fn every_step_is_timed_and_tls_is_described() {
     let dovecot = Dovecot::start(DovecotOptions {
         extra_config: storage_quota("1M"),
         special_use: true,
-        ..DovecotOptions::of(&[(ANNA, "secret"), ("ben@example.com", "secret")])
+        ..DovecotOptions::of(&[(ANNA, PASSWORD), ("ben@example.com", PASSWORD)])
     });
     for (endpoint, order) in [
         (
@@ -63,7 +64,7 @@ fn every_step_is_timed_and_tls_is_described() {
         program.config(&endpoint, &dovecot.accounts());
         let output = test(&program, &["-v"]);
         output.code(0).says("test complete: 2 accounts");
-        output.hides("secret");
+        output.hides(PASSWORD);
         for account in report(&program)["accounts"].as_array().expect("accounts") {
             let made = steps(account);
             assert_eq!(made[..order.len()], *order);
@@ -94,7 +95,7 @@ fn a_name_that_does_not_resolve_is_told() {
         host: "no-such-host.invalid".to_owned(),
         ..Endpoint::plain(143)
     };
-    program.config(&server, &[(ANNA, "secret")]);
+    program.config(&server, &[(ANNA, PASSWORD)]);
     fails(&program, "resolve", &["no-such-host.invalid", "resolve: "]);
 }
 
@@ -104,7 +105,7 @@ fn a_closed_port_is_told() {
     let port = listener.local_addr().expect("an address").port();
     drop(listener);
     let program = Program::new();
-    program.config(&Endpoint::plain(port), &[(ANNA, "secret")]);
+    program.config(&Endpoint::plain(port), &[(ANNA, PASSWORD)]);
     let port = port.to_string();
     fails(
         &program,
@@ -165,7 +166,7 @@ fn a_server_that_says_nothing_is_told() {
         let _ = std::io::Read::read(&mut &stream, &mut [0]);
     });
     let program = Program::new();
-    program.config(&Endpoint::plain(silent.port), &[(ANNA, "secret")]);
+    program.config(&Endpoint::plain(silent.port), &[(ANNA, PASSWORD)]);
     let output = test(&program, &["--imap-timeout", "1"]);
     output
         .code(1)
@@ -219,7 +220,7 @@ fn a_connection_limit_is_told() {
     });
     // The one connection is ours.
     let held = std::process::Command::new("python3")
-        .args(["-c", HOLD, &dovecot.imap_port.to_string(), ANNA, "secret"])
+        .args(["-c", HOLD, &dovecot.imap_port.to_string(), ANNA, PASSWORD])
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())
         .spawn();
@@ -262,7 +263,7 @@ fn a_list_that_fails_is_told() {
 #[test]
 fn five_refused_logins_are_enough_for_a_host() {
     let users: Vec<String> = (0..20).map(|n| format!("user{n}@example.com")).collect();
-    let accounts: Vec<(&str, &str)> = users.iter().map(|user| (&user[..], "secret")).collect();
+    let accounts: Vec<(&str, &str)> = users.iter().map(|user| (&user[..], PASSWORD)).collect();
     for workers in ["1", "16"] {
         let server = FakeServer::options()
             .accounts(&[("other", "right")])
@@ -272,14 +273,14 @@ fn five_refused_logins_are_enough_for_a_host() {
         test(&program, &["--max-workers", workers])
             .code(1)
             .says("not tried: 5 accounts before it were refused")
-            .hides("secret");
+            .hides(PASSWORD);
         assert_eq!(server.commands_named("LOGIN").len(), 5);
         assert_eq!(server.connections(), 5);
     }
 
     // One that is accepted shows that the host does not block us.
     let server = FakeServer::options()
-        .accounts(&[("user3@example.com", "secret")])
+        .accounts(&[("user3@example.com", PASSWORD)])
         .start();
     let program = Program::new();
     program.config(&server.endpoint(), &accounts);
@@ -290,7 +291,7 @@ fn five_refused_logins_are_enough_for_a_host() {
 #[test]
 fn a_host_that_five_accounts_do_not_reach_is_given_up() {
     let users: Vec<String> = (0..12).map(|n| format!("user{n}@example.com")).collect();
-    let accounts: Vec<(&str, &str)> = users.iter().map(|user| (&user[..], "secret")).collect();
+    let accounts: Vec<(&str, &str)> = users.iter().map(|user| (&user[..], PASSWORD)).collect();
     let dovecot = Dovecot::start(DovecotOptions {
         certificate: Shown::WrongName,
         ..DovecotOptions::default()

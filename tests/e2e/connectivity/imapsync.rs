@@ -66,7 +66,7 @@ fn it_is_called_once_per_endpoint_without_any_password() {
         let seen = imapsync.seen();
         assert!(seen.contains("--justconnect"), "{seen}");
         assert!(
-            !seen.contains("secret") && !seen.contains(PASSWORD),
+            !seen.contains(crate::kit::PASSWORD) && !seen.contains(PASSWORD),
             "{seen}"
         );
         let log = log(&program);

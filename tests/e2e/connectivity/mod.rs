@@ -5,6 +5,7 @@ mod imapsync;
 mod precheck;
 mod preflight;
 
+use crate::kit::PASSWORD;
 use std::fs;
 use std::path::Path;
 
@@ -18,7 +19,7 @@ const ANNA: &str = "anna@example.com";
 /// A program with a config for this server and anna.
 fn program_for(server: &FakeServer) -> Program {
     let program = Program::new();
-    program.config(&server.endpoint(), &[(ANNA, "secret")]);
+    program.config(&server.endpoint(), &[(ANNA, PASSWORD)]);
     program
 }
 

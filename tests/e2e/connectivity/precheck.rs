@@ -1,5 +1,6 @@
 //! The same test before an export, an import and a validation.
 
+use crate::kit::PASSWORD;
 use serde_json::json;
 
 use super::{ANNA, report};
@@ -22,13 +23,13 @@ fn run(program: &Program, mode: &str, arguments: &[&str]) -> Output {
         "report.json",
     ];
     let output = program.run(fixed.iter().chain(arguments));
-    output.hides("secret");
+    output.hides(PASSWORD);
     output
 }
 
 /// Anna can log in, ben cannot.
 fn dovecot() -> Dovecot {
-    let dovecot = Dovecot::start(DovecotOptions::of(&[(ANNA, "secret"), (BEN, "another")]));
+    let dovecot = Dovecot::start(DovecotOptions::of(&[(ANNA, PASSWORD), (BEN, "another")]));
     dovecot.seed(ANNA, "INBOX", &realistic(300, 4));
     dovecot
 }
@@ -48,7 +49,7 @@ fn accounts(program: &Program) -> Vec<(String, String)> {
 fn an_account_that_fails_the_test_keeps_an_export_from_beginning() {
     let dovecot = dovecot();
     let program = Program::new();
-    program.config(&dovecot.imaps(), &[(ANNA, "secret"), (BEN, "secret")]);
+    program.config(&dovecot.imaps(), &[(ANNA, PASSWORD), (BEN, PASSWORD)]);
     let output = run(&program, "export", &[]);
     output
         .code(3)
@@ -91,10 +92,10 @@ fn import_and_validate_are_kept_from_beginning_too() {
     std::fs::create_dir(program.path("exported").join(BEN)).expect("create");
     let config = json!({
         "server": server_json(&dovecot.imaps()),
-        "accounts": [{"email": ANNA, "password": "secret"}, {"email": BEN, "password": "secret"}],
+        "accounts": [{"email": ANNA, "password": PASSWORD}, {"email": BEN, "password": PASSWORD}],
     });
     program.file("import.pass.config.json", &config.to_string());
-    let reader = Reader::new(&dovecot.imaps(), ANNA, "secret");
+    let reader = Reader::new(&dovecot.imaps(), ANNA, PASSWORD);
     for mode in ["import", "validate"] {
         run(&program, mode, &[])
             .code(3)
@@ -116,11 +117,11 @@ fn import_and_validate_are_kept_from_beginning_too() {
 #[test]
 fn all_accounts_are_tested_before_the_first_one_is_begun() {
     let server = FakeServer::options()
-        .accounts(&[(ANNA, "secret"), (BEN, "secret")])
+        .accounts(&[(ANNA, PASSWORD), (BEN, PASSWORD)])
         .mailbox(FakeMailbox::new("INBOX").mails(&realistic(301, 2)))
         .start();
     let program = Program::new();
-    program.config(&server.endpoint(), &[(ANNA, "secret"), (BEN, "secret")]);
+    program.config(&server.endpoint(), &[(ANNA, PASSWORD), (BEN, PASSWORD)]);
     run(
         &program,
         "export",
@@ -152,7 +153,7 @@ fn a_missing_archive_is_told_before_any_connection() {
     let program = Program::new();
     let config = json!({
         "server": server_json(&server.endpoint()),
-        "accounts": [{"email": ANNA, "password": "secret"}],
+        "accounts": [{"email": ANNA, "password": PASSWORD}],
     });
     program.file("import.pass.config.json", &config.to_string());
     for mode in ["import", "validate"] {

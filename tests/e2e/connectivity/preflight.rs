@@ -1,5 +1,6 @@
 //! With an archive in hand, the test says what the target will not take.
 
+use crate::kit::PASSWORD;
 use serde_json::{Value, json};
 
 use super::{ANNA, names, report, test};
@@ -23,7 +24,7 @@ fn program(target: &Endpoint) -> (Program, Handmade) {
         .complete();
     let config = json!({
         "server": server_json(target),
-        "accounts": [{"email": ANNA, "password": "secret"}],
+        "accounts": [{"email": ANNA, "password": PASSWORD}],
     });
     program.file("import.pass.config.json", &config.to_string());
     (program, archive)
@@ -69,7 +70,7 @@ fn a_target_that_takes_all_gives_no_warning() {
     assert_eq!(found["largest"], sizes[1]);
     assert_eq!(account["warnings"], json!([]));
     // The target is as it was.
-    let there = Reader::new(&dovecot.imaps(), ANNA, "secret").mailboxes();
+    let there = Reader::new(&dovecot.imaps(), ANNA, PASSWORD).mailboxes();
     assert_eq!(there.len(), 1);
 }
 

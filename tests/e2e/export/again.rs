@@ -1,5 +1,6 @@
 //! The second run and all later ones: only what is new is fetched, and nothing that was there is lost.
 
+use crate::kit::PASSWORD;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ fn changes_on_the_server_are_followed_and_nothing_is_deleted() {
     dovecot.seed(ANNA, "INBOX", &realistic(20, 30));
     dovecot.seed(ANNA, "Old name", &realistic(21, 5));
     dovecot.seed(ANNA, "To be deleted", &realistic(22, 4));
-    let reader = Reader::new(&dovecot.plain(), ANNA, "secret");
+    let reader = Reader::new(&dovecot.plain(), ANNA, PASSWORD);
     let program = Program::new();
     program.config(&dovecot.imaps(), &dovecot.accounts());
     let export = || {
@@ -82,7 +83,7 @@ fn changes_on_the_server_are_followed_and_nothing_is_deleted() {
 fn a_changed_uidvalidity_keeps_the_old_mail_and_fetches_all_anew() {
     let dovecot = Dovecot::simple();
     dovecot.seed(ANNA, "Box", &realistic(23, 6));
-    let reader = Reader::new(&dovecot.plain(), ANNA, "secret");
+    let reader = Reader::new(&dovecot.plain(), ANNA, PASSWORD);
     let program = Program::new();
     program.config(&dovecot.imaps(), &dovecot.accounts());
     program.export(&[]).code(0);
@@ -208,7 +209,7 @@ fn mail_that_arrives_between_listing_and_reading_costs_nothing() {
 fn mail_that_arrives_all_the_time_disturbs_no_run() {
     let dovecot = Dovecot::simple();
     dovecot.seed(ANNA, "INBOX", &realistic(26, 400));
-    let reader = Reader::new(&dovecot.plain(), ANNA, "secret");
+    let reader = Reader::new(&dovecot.plain(), ANNA, PASSWORD);
     let done = AtomicBool::new(false);
     let program = Program::new();
     program.config(&dovecot.imaps(), &dovecot.accounts());
@@ -233,7 +234,7 @@ fn mail_that_arrives_all_the_time_disturbs_no_run() {
 fn a_damaged_archive_is_mended_from_the_server() {
     let dovecot = Dovecot::simple();
     dovecot.seed(ANNA, "INBOX", &realistic(27, 8));
-    let reader = Reader::new(&dovecot.plain(), ANNA, "secret");
+    let reader = Reader::new(&dovecot.plain(), ANNA, PASSWORD);
     let program = Program::new();
     program.config(&dovecot.imaps(), &dovecot.accounts());
     program.export(&[]).code(0);

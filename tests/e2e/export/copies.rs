@@ -1,6 +1,7 @@
 //! Everything that a server holds is in the archive, byte for byte, and the server is as it was.
 
 use super::ANNA;
+use crate::kit::PASSWORD;
 use crate::kit::archive::assert_archive_equals_server;
 use crate::kit::cyrus::Cyrus;
 use crate::kit::dovecot::{Dovecot, DovecotOptions, Layout};
@@ -29,7 +30,7 @@ fn hostile_mail_comes_from_dovecot_byte_for_byte_and_leaves_it_as_it_was() {
         special_use: true,
         ..DovecotOptions::default()
     });
-    let reader = Reader::new(&dovecot.imaps(), ANNA, "secret");
+    let reader = Reader::new(&dovecot.imaps(), ANNA, PASSWORD);
     reader.append("INBOX", &flagged_hostile());
     for name in NAMES {
         reader.create(name);
@@ -43,7 +44,7 @@ fn hostile_mail_comes_from_dovecot_byte_for_byte_and_leaves_it_as_it_was() {
 
     let program = Program::new();
     program.config(&dovecot.imaps(), &dovecot.accounts());
-    program.export(&[]).code(0).says("complete").hides("secret");
+    program.export(&[]).code(0).says("complete").hides(PASSWORD);
     let after = reader.mailboxes();
     assert_unchanged(&before, &after);
     assert_archive_equals_server(&program.archive(ANNA), &after);
@@ -63,7 +64,7 @@ fn maildirs_with_bare_line_feeds_zero_bytes_and_levels_by_dots_come_whole() {
     });
     dovecot.seed(ANNA, "INBOX", &hostile());
     dovecot.seed(ANNA, "INBOX.Größe.2024.a", &realistic(9, 40));
-    let reader = Reader::new(&dovecot.plain(), ANNA, "secret");
+    let reader = Reader::new(&dovecot.plain(), ANNA, PASSWORD);
     let before = reader.mailboxes();
     let program = Program::new();
     program.config(&dovecot.starttls(), &dovecot.accounts());
@@ -106,7 +107,7 @@ fn subscriptions_attributes_and_names_are_in_the_archive() {
         special_use: true,
         ..DovecotOptions::default()
     });
-    let reader = Reader::new(&dovecot.plain(), ANNA, "secret");
+    let reader = Reader::new(&dovecot.plain(), ANNA, PASSWORD);
     reader.create("Grüße");
     let program = Program::new();
     program.config(&dovecot.imaps(), &dovecot.accounts());

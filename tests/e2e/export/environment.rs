@@ -1,5 +1,6 @@
 //! The machine around a run: command line, configuration, disks, files that others may read.
 
+use crate::kit::PASSWORD;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
@@ -177,7 +178,7 @@ fn a_full_disk_is_told_and_the_archive_stays_whole() {
         })
         .collect();
     dovecot.seed(ANNA, "INBOX", &mails);
-    let reader = Reader::new(&dovecot.plain(), ANNA, "secret");
+    let reader = Reader::new(&dovecot.plain(), ANNA, PASSWORD);
     let program = Program::new();
     program.config(&dovecot.imaps(), &dovecot.accounts());
     let disk = SmallDisk::new(&program.path("exported"), 2);

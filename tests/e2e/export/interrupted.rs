@@ -1,5 +1,6 @@
 //! Kills, drops, silence, signals: the next run, or the next connection, completes the work.
 
+use crate::kit::PASSWORD;
 use std::fs;
 use std::path::Path;
 
@@ -35,7 +36,7 @@ fn ten_kills_lose_nothing_and_double_nothing() {
     for number in 0..6 {
         dovecot.seed(ANNA, &format!("Box {number}"), &realistic(31 + number, 100));
     }
-    let reader = Reader::new(&dovecot.plain(), ANNA, "secret");
+    let reader = Reader::new(&dovecot.plain(), ANNA, PASSWORD);
     let before = reader.mailboxes();
     let program = Program::new();
     program.config(&dovecot.imaps(), &dovecot.accounts());

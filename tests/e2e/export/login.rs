@@ -1,5 +1,6 @@
 //! How the program connects and logs in: TLS in every form, passwords of every kind, errors that help.
 
+use crate::kit::PASSWORD;
 use std::fs;
 
 use serde_json::{Value, json};
@@ -106,7 +107,7 @@ fn login_disabled_means_authenticate_plain() {
         .code(1)
         .says("LOGIN")
         .says("starttls")
-        .hides("secret");
+        .hides(PASSWORD);
     assert_eq!(server.commands_named("LOGIN"), [""; 0]);
 }
 
@@ -119,7 +120,7 @@ fn a_wrong_password_is_told_in_the_servers_words_and_tried_once() {
         .code(1)
         .says(ANNA)
         .says("wrong user or password")
-        .hides("secret");
+        .hides(PASSWORD);
     assert_eq!(server.connections(), 1);
 
     let dovecot = Dovecot::simple();
@@ -162,7 +163,7 @@ fn certificates_that_prove_nothing_are_refused() {
             let program = Program::new();
             program.config(&endpoint, &dovecot.accounts());
             let output = program.export(&[]);
-            output.code(1).hides("secret");
+            output.code(1).hides(PASSWORD);
             let said = output.stdout.to_lowercase();
             assert!(
                 said.contains(word) || said.contains("certificate"),
@@ -175,7 +176,7 @@ fn certificates_that_prove_nothing_are_refused() {
         server["insecure_tls"] = json!(true);
         let program = Program::new();
         program.config_json(&json!({
-            "server": server, "accounts": [{"email": ANNA, "password": "secret"}],
+            "server": server, "accounts": [{"email": ANNA, "password": PASSWORD}],
         }));
         program
             .export(&[])
@@ -210,7 +211,7 @@ fn starttls_is_refused_where_it_is_not_offered_and_never_skipped() {
     let mut endpoint = server.endpoint();
     endpoint.security = Security::StartTls;
     let program = Program::new();
-    program.config(&endpoint, &[(ANNA, "secret")]);
+    program.config(&endpoint, &[(ANNA, PASSWORD)]);
     program.export(&[]).code(1).says("does not offer STARTTLS");
     assert_eq!(server.commands_named("LOGIN"), [""; 0]);
 
@@ -220,7 +221,7 @@ fn starttls_is_refused_where_it_is_not_offered_and_never_skipped() {
         .send("{tag} NO TLS is broken today\r\n");
     let server = ScriptServer::start(vec![script]);
     let program = Program::new();
-    program.config(&server.endpoint(Security::StartTls), &[(ANNA, "secret")]);
+    program.config(&server.endpoint(Security::StartTls), &[(ANNA, PASSWORD)]);
     program.export(&[]).code(1).says("TLS is broken today");
 }
 
@@ -237,7 +238,7 @@ fn what_is_sent_in_plain_text_behind_starttls_is_not_believed() {
         .send("{tag} NO [AUTHENTICATIONFAILED] enough seen\r\n");
     let server = ScriptServer::start(vec![script]);
     let program = Program::new();
-    program.config(&server.endpoint(Security::StartTls), &[(ANNA, "secret")]);
+    program.config(&server.endpoint(Security::StartTls), &[(ANNA, PASSWORD)]);
     program.export(&[]).code(1).says("enough seen");
 }
 
@@ -250,7 +251,7 @@ fn peers_that_are_no_imap_servers_are_named() {
     ] {
         let server = ScriptServer::start(vec![Script::new().send(greeting)]);
         let program = Program::new();
-        program.config(&server.endpoint(Security::Plain), &[(ANNA, "secret")]);
+        program.config(&server.endpoint(Security::Plain), &[(ANNA, PASSWORD)]);
         program.export(&["--imap-timeout", "2"]).code(1).says(said);
     }
 }
@@ -260,11 +261,11 @@ fn a_host_that_is_not_there_is_named() {
     let program = Program::new();
     program.config_json(&json!({
         "server": {"host": "no-such-host.invalid", "port": 993, "ssl": true, "starttls": false},
-        "accounts": [{"email": ANNA, "password": "secret"}],
+        "accounts": [{"email": ANNA, "password": PASSWORD}],
     }));
     program
         .export(&["--imap-timeout", "2"])
         .code(1)
         .says("no-such-host.invalid")
-        .hides("secret");
+        .hides(PASSWORD);
 }

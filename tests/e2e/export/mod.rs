@@ -8,6 +8,7 @@ mod interrupted;
 mod login;
 mod odd_servers;
 
+use crate::kit::PASSWORD;
 use serde_json::Value;
 
 use crate::kit::fake::FakeServer;
@@ -19,7 +20,7 @@ const ANNA: &str = "anna@example.com";
 /// A program whose one account is Anna on the fake server.
 fn program_for(server: &FakeServer) -> Program {
     let program = Program::new();
-    program.config(&server.endpoint(), &[(ANNA, "secret")]);
+    program.config(&server.endpoint(), &[(ANNA, PASSWORD)]);
     program
 }
 

@@ -1,5 +1,6 @@
 //! Servers that speak their own IMAP: each odd line costs its own message at most, and is told.
 
+use crate::kit::PASSWORD;
 use std::fs;
 use std::path::Path;
 
@@ -366,7 +367,7 @@ fn names_that_want_out_of_the_archive_stay_in_it() {
     let server = options.start();
     let program = crate::kit::program::Program::new();
     let email = "../../evil/..@example.com";
-    program.config(&server.endpoint(), &[(email, "secret")]);
+    program.config(&server.endpoint(), &[(email, PASSWORD)]);
     program.export(&["--report", "report.json"]).code(0);
     assert_eq!(total(&program, "new"), 17, "{}", server.transcript());
     let below = |dir: &Path| -> Vec<String> {

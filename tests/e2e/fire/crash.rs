@@ -1,5 +1,6 @@
 //! Killed or without power at random moments: what was reported is there, and the next run completes the rest.
 
+use crate::kit::PASSWORD;
 use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -25,9 +26,9 @@ const USERS: [&str; 4] = [
 
 /// Mail for four accounts, and `targets` empty ones.
 fn server(targets: usize) -> Dovecot {
-    let mut options = DovecotOptions::of(&USERS.map(|user| (user, "secret")));
+    let mut options = DovecotOptions::of(&USERS.map(|user| (user, PASSWORD)));
     for number in 0..targets {
-        options.accounts.push((target(number), "secret".to_owned()));
+        options.accounts.push((target(number), PASSWORD.to_owned()));
     }
     let dovecot = Dovecot::start(options);
     for (user, seed) in USERS.iter().zip(200..) {
@@ -42,7 +43,7 @@ fn target(number: usize) -> String {
 }
 
 fn held(dovecot: &Dovecot, user: &str) -> Vec<HeldMailbox> {
-    Reader::new(&dovecot.plain(), user, "secret").mailboxes()
+    Reader::new(&dovecot.plain(), user, PASSWORD).mailboxes()
 }
 
 fn truth(dovecot: &Dovecot) -> Vec<(&'static str, Vec<HeldMailbox>)> {
@@ -51,7 +52,7 @@ fn truth(dovecot: &Dovecot) -> Vec<(&'static str, Vec<HeldMailbox>)> {
 
 fn exporter(dovecot: &Dovecot) -> Program {
     let program = Program::new();
-    program.config(&dovecot.plain(), &USERS.map(|user| (user, "secret")));
+    program.config(&dovecot.plain(), &USERS.map(|user| (user, PASSWORD)));
     program
 }
 
@@ -60,7 +61,7 @@ fn importer(dovecot: &Dovecot, login: &str) -> Program {
     let program = Program::new();
     let config = json!({
         "server": server_json(&dovecot.plain()),
-        "accounts": [{"email": ANNA, "login": login, "password": "secret"}],
+        "accounts": [{"email": ANNA, "login": login, "password": PASSWORD}],
     });
     program.file("import.pass.config.json", &config.to_string());
     program

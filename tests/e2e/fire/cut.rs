@@ -2,6 +2,7 @@
 //!
 //! Garbled bytes go through TLS: plain text has nothing that could tell a wrong byte inside a message.
 
+use crate::kit::PASSWORD;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -47,7 +48,7 @@ fn server(targets: usize) -> Dovecot {
         ..DovecotOptions::default()
     };
     for number in 0..targets {
-        options.accounts.push((target(number), "secret".to_owned()));
+        options.accounts.push((target(number), PASSWORD.to_owned()));
     }
     let dovecot = Dovecot::start(options);
     let quirks = quirks();
@@ -73,7 +74,7 @@ fn program_at(endpoint: &Endpoint, name: &str, login: &str) -> Program {
     let program = Program::new();
     let config = json!({
         "server": server_json(endpoint),
-        "accounts": [{"email": ANNA, "login": login, "password": "secret"}],
+        "accounts": [{"email": ANNA, "login": login, "password": PASSWORD}],
     });
     program.file(name, &config.to_string());
     program
@@ -161,7 +162,7 @@ fn between(bytes: &[u8], from: &[u8], to: &[u8]) -> std::ops::Range<usize> {
 
 /// Damages an export at each of these places.
 fn export_damaged(dovecot: &Dovecot, endpoint: &Endpoint, places: &[Damage]) {
-    let truth = Reader::new(&dovecot.plain(), ANNA, "secret").mailboxes();
+    let truth = Reader::new(&dovecot.plain(), ANNA, PASSWORD).mailboxes();
     let done = AtomicUsize::new(0);
     in_parallel(places, THREADS, |damage| {
         let proxy = Proxy::start(endpoint, Some(*damage));
@@ -170,13 +171,13 @@ fn export_damaged(dovecot: &Dovecot, endpoint: &Endpoint, places: &[Damage]) {
         assert_archive_equals_server(&program.archive(ANNA), &truth);
     });
     assert_done(places, &done);
-    let after = Reader::new(&dovecot.plain(), ANNA, "secret").mailboxes();
+    let after = Reader::new(&dovecot.plain(), ANNA, PASSWORD).mailboxes();
     crate::kit::reader::assert_unchanged(&truth, &after);
 }
 
 /// Damages an import at each of these places, each into a fresh account.
 fn import_damaged(dovecot: &Dovecot, endpoint: &Endpoint, places: &[Damage]) {
-    let truth = contents(&Reader::new(&dovecot.plain(), ANNA, "secret").mailboxes());
+    let truth = contents(&Reader::new(&dovecot.plain(), ANNA, PASSWORD).mailboxes());
     let archive = exporter(&dovecot.plain());
     export(&archive).code(0);
     let done = AtomicUsize::new(0);
@@ -186,7 +187,7 @@ fn import_damaged(dovecot: &Dovecot, endpoint: &Endpoint, places: &[Damage]) {
         let login = target(*number);
         let program = importer(&proxy.endpoint(), &login, &archive);
         until_complete(&program, &proxy, &done, import);
-        let held = Reader::new(&dovecot.plain(), &login, "secret").mailboxes();
+        let held = Reader::new(&dovecot.plain(), &login, PASSWORD).mailboxes();
         let held = contents(&held);
         assert_same(&held, &truth);
     });

@@ -1,6 +1,7 @@
 //! Very many accounts, and one very large mailbox: everything arrives, and what it costs in memory, threads and open
 //! files does not grow with the accounts. Speed is measured by `tests/bench/scale`.
 
+use crate::kit::PASSWORD;
 use serde_json::json;
 
 use super::{assert_same, contents, effort};
@@ -16,7 +17,7 @@ const WORKERS: usize = 16;
 
 /// A server whose accounts these are, all with the same password.
 fn server(users: &[String]) -> Dovecot {
-    let accounts = users.iter().map(|user| (user.clone(), "secret".to_owned()));
+    let accounts = users.iter().map(|user| (user.clone(), PASSWORD.to_owned()));
     Dovecot::start(DovecotOptions {
         accounts: accounts.collect(),
         ..DovecotOptions::default()
@@ -29,7 +30,7 @@ fn program(old: &Endpoint, new: &Endpoint, users: &[String]) -> Program {
     for (name, endpoint) in [("export", old), ("import", new)] {
         let accounts: Vec<_> = users
             .iter()
-            .map(|user| json!({"email": user, "password": "secret"}))
+            .map(|user| json!({"email": user, "password": PASSWORD}))
             .collect();
         let config = json!({"server": server_json(endpoint), "accounts": accounts});
         program.file(&format!("{name}.pass.config.json"), &config.to_string());
@@ -64,7 +65,7 @@ fn round_trip(program: &Program) -> Vec<(&'static str, Output, Usage)> {
 }
 
 fn held(endpoint: &Endpoint, user: &str) -> Vec<HeldMailbox> {
-    Reader::new(endpoint, user, "secret").mailboxes()
+    Reader::new(endpoint, user, PASSWORD).mailboxes()
 }
 
 #[test]

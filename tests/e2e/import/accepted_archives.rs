@@ -1,5 +1,6 @@
 //! Which archives are taken: the original tool's, incomplete ones when told so; and which configurations.
 
+use crate::kit::PASSWORD;
 use std::fs;
 
 use serde_json::{Value, json};
@@ -69,7 +70,7 @@ fn an_account_that_the_archive_does_not_have_is_an_error_that_names_the_director
     Handmade::new(&program)
         .mailbox("INBOX", &[Mail::simple("x")])
         .complete();
-    let accounts = [("ben@example.org", "secret")];
+    let accounts = [("ben@example.org", PASSWORD)];
     aim_with(&program, &server.endpoint(), &accounts, &Value::Null);
     import(&program, &[])
         .code(1)
@@ -161,7 +162,7 @@ fn a_host_that_was_not_filled_in_is_an_error_before_anything_begins() {
         config["server"] = crate::kit::program::server_json(&b.imaps());
     });
     import(&program, &[]).code(0);
-    let held = Reader::new(&b.plain(), ANNA, "secret").mailbox("INBOX");
+    let held = Reader::new(&b.plain(), ANNA, PASSWORD).mailbox("INBOX");
     let archived = program.archive(ANNA).mailbox("INBOX");
     assert_same("INBOX", &of_held(&held), &of_archived(&archived));
 }

@@ -1,5 +1,6 @@
 //! The second import and all later ones append nothing, whatever the target offers and whatever became of the journal.
 
+use crate::kit::PASSWORD;
 use std::fs;
 
 use super::{
@@ -28,7 +29,7 @@ fn nothing_is_appended_twice_with_the_journal_and_without() {
         totals(&program, ["mailboxes", "new", "unchanged", "failed"]),
         [2, 250, 0, 0]
     );
-    let on_b = Reader::new(&dovecot.plain(), ANNA, "secret");
+    let on_b = Reader::new(&dovecot.plain(), ANNA, PASSWORD);
     let held = on_b.mailboxes();
 
     import(&program, &[]).code(0);
@@ -137,7 +138,7 @@ fn a_mailbox_that_was_made_anew_is_filled_again() {
     Handmade::new(&program).mailbox("Box", &mails).complete();
     aim(&program, &dovecot.imaps());
     import(&program, &[]).code(0);
-    let on_b = Reader::new(&dovecot.plain(), ANNA, "secret");
+    let on_b = Reader::new(&dovecot.plain(), ANNA, PASSWORD);
     let old = on_b.mailbox("Box").uidvalidity;
     on_b.delete("Box");
     on_b.create("Box");

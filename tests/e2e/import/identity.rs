@@ -1,5 +1,6 @@
 //! What is one message and what is two: twins, shared Message-IDs, none at all, no header at all.
 
+use crate::kit::PASSWORD;
 use std::fs;
 
 use super::{
@@ -45,7 +46,7 @@ fn awkward_mail_arrives_as_often_as_it_is_there() {
     let program = Program::new();
     Handmade::new(&program).mailbox("INBOX", &mails).complete();
     aim(&program, &dovecot.imaps());
-    let on_b = Reader::new(&dovecot.plain(), ANNA, "secret");
+    let on_b = Reader::new(&dovecot.plain(), ANNA, PASSWORD);
     let expected = of_mails(&mails);
     import(&program, &[]).code(0);
     assert_same("first run", &of_held(&on_b.mailbox("INBOX")), &expected);

@@ -1,5 +1,6 @@
 //! Kills, drops and torn answers: afterwards the target holds what the archive holds, nothing lost and nothing twice.
 
+use crate::kit::PASSWORD;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
@@ -53,7 +54,7 @@ fn ten_kills_lose_nothing_and_double_nothing() {
     archive.complete();
     let dovecot = Dovecot::simple();
     aim(&program, &dovecot.imaps());
-    let on_b = Reader::new(&dovecot.plain(), ANNA, "secret");
+    let on_b = Reader::new(&dovecot.plain(), ANNA, PASSWORD);
     let home = dovecot.home(ANNA);
     let mut random = Random::new(8);
     let mut kills = 0;

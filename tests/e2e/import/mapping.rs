@@ -1,5 +1,6 @@
 //! Which mailbox goes where: by use, by name, by the configuration; and what a dry run tells of it.
 
+use crate::kit::PASSWORD;
 use std::collections::BTreeSet;
 
 use serde_json::json;
@@ -102,7 +103,7 @@ fn the_configuration_wins_over_everything() {
         .complete();
     let map =
         json!({"folder_map": {"Sent": "Archive/Sent of old", "Alt/2019": "Ä", "Größe": "Drafts"}});
-    aim_with(&program, &server.endpoint(), &[(ANNA, "secret")], &map);
+    aim_with(&program, &server.endpoint(), &[(ANNA, PASSWORD)], &map);
     import(&program, &[]).code(0);
     let mapped = targets(&program);
     assert_eq!(mapped["Sent"], "Archive/Sent of old");
@@ -122,7 +123,7 @@ fn a_dry_run_tells_the_plan_and_changes_nothing() {
         special_use: true,
         ..DovecotOptions::default()
     });
-    let on_b = Reader::new(&b.plain(), ANNA, "secret");
+    let on_b = Reader::new(&b.plain(), ANNA, PASSWORD);
     let mails = realistic(110, 12);
     on_b.append("INBOX", &mails[..5]);
     let before = on_b.mailboxes();
@@ -135,7 +136,7 @@ fn a_dry_run_tells_the_plan_and_changes_nothing() {
         .mailbox("Mapped", &realistic(114, 1))
         .complete();
     let map = json!({"folder_map": {"Mapped": "INBOX.Elsewhere"}});
-    aim_with(&program, &b.imaps(), &[(ANNA, "secret")], &map);
+    aim_with(&program, &b.imaps(), &[(ANNA, PASSWORD)], &map);
     let files = tree(&archive.dir);
     let output = import(&program, &["--dry-run"]);
     output.code(0);

@@ -11,6 +11,7 @@ mod refusals;
 mod round_trip;
 mod strict_target;
 
+use crate::kit::PASSWORD;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
@@ -49,7 +50,7 @@ fn aim_with(program: &Program, target: &Endpoint, accounts: &[(&str, &str)], mor
 
 /// Writes `import.pass.config.json`: Anna on this server.
 fn aim(program: &Program, target: &Endpoint) {
-    aim_with(program, target, &[(ANNA, "secret")], &Value::Null);
+    aim_with(program, target, &[(ANNA, PASSWORD)], &Value::Null);
 }
 
 /// `--mode import` with these arguments and a report, to the end.
@@ -208,7 +209,7 @@ fn assert_same(what: &str, there: &[Print], expected: &[Print]) {
 
 /// Anna on the fake server, through imaplib.
 fn reader(server: &FakeServer) -> Reader {
-    Reader::new(&server.endpoint(), ANNA, "secret")
+    Reader::new(&server.endpoint(), ANNA, PASSWORD)
 }
 
 /// A mailbox of the fake server holds these mails and nothing else.

@@ -2,6 +2,7 @@
 
 use super::{ANNA, assert_same};
 use super::{MODERN, aim, assert_holds, entry, import, of_held, of_mails, reader, targets, totals};
+use crate::kit::PASSWORD;
 use crate::kit::dovecot::{Dovecot, DovecotOptions, Layout};
 use crate::kit::fake::{FakeMailbox, FakeOptions, FakeServer};
 use crate::kit::handmade::Handmade;
@@ -183,7 +184,7 @@ fn maildirs_that_cannot_have_dots_or_slashes_in_names_get_all_mail() {
     aim(&program, &dovecot.imaps());
     import(&program, &[]).code(0);
     let mapped = targets(&program);
-    let on_b = Reader::new(&dovecot.plain(), ANNA, "secret");
+    let on_b = Reader::new(&dovecot.plain(), ANNA, PASSWORD);
     for (name, seed) in names.iter().zip(130_u64..) {
         let held = on_b.mailbox(&mapped[*name]);
         assert_same(name, &of_held(&held), &of_mails(&realistic(seed, 3)));

@@ -1,5 +1,6 @@
 //! What the target does not take: said, recorded, and no reason to lose anything else.
 
+use crate::kit::PASSWORD;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{
@@ -178,7 +179,7 @@ fn an_account_over_its_quota_stops_and_goes_on_when_it_has_more() {
         .code(1)
         .says(ANNA)
         .says("quota");
-    let on_b = Reader::new(&dovecot.plain(), ANNA, "secret");
+    let on_b = Reader::new(&dovecot.plain(), ANNA, PASSWORD);
     assert!(on_b.mailbox("INBOX").messages.len() < 120);
     assert_eq!(
         failed(&program),
@@ -219,10 +220,10 @@ fn over_quota_is_not_tried_message_by_message() {
 #[test]
 fn one_account_that_fails_leaves_the_others_alone() {
     let mails = realistic(94, 10);
-    let server = inbox(MODERN).accounts(&[(ANNA, "secret")]).start();
+    let server = inbox(MODERN).accounts(&[(ANNA, PASSWORD)]).start();
     let program = Program::new();
     Handmade::new(&program).mailbox("INBOX", &mails).complete();
-    let accounts = [("missing@example.com", "x"), (ANNA, "secret")];
+    let accounts = [("missing@example.com", "x"), (ANNA, PASSWORD)];
     super::aim_with(
         &program,
         &server.endpoint(),

@@ -1,5 +1,6 @@
 //! From one real server to the archive and on to another: bytes, flags, keywords, dates, tree, subscriptions.
 
+use crate::kit::PASSWORD;
 use std::collections::BTreeMap;
 
 use super::{ANNA, aim, aim_with, assert_same, date, import, of_held, targets, totals};
@@ -53,7 +54,7 @@ fn from_slashes_to_dots_below_a_prefix() {
         special_use: true,
         ..DovecotOptions::default()
     });
-    let on_a = Reader::new(&a.imaps(), ANNA, "secret");
+    let on_a = Reader::new(&a.imaps(), ANNA, PASSWORD);
     on_a.append("INBOX", &flagged_hostile());
     on_a.append("Sent", &realistic(51, 5));
     for name in [
@@ -99,8 +100,8 @@ fn from_slashes_to_dots_below_a_prefix() {
     import(&program, &[])
         .code(0)
         .says("complete")
-        .hides("secret");
-    let on_b = Reader::new(&b.imaps(), ANNA, "secret");
+        .hides(PASSWORD);
+    let on_b = Reader::new(&b.imaps(), ANNA, PASSWORD);
     let target = on_b.mailboxes();
     let mapped = targets(&program);
     assert_arrived(&source, &target, &mapped);
@@ -148,7 +149,7 @@ fn from_dots_below_a_prefix_to_slashes() {
     ] {
         a.seed(ANNA, name, &realistic(seed, 40));
     }
-    let on_a = Reader::new(&a.plain(), ANNA, "secret");
+    let on_a = Reader::new(&a.plain(), ANNA, PASSWORD);
     on_a.store("INBOX", "1:9", "+FLAGS", "$Later \\Flagged");
     on_a.subscribe("INBOX.Archiv");
     let source = on_a.mailboxes();
@@ -161,7 +162,7 @@ fn from_dots_below_a_prefix_to_slashes() {
     import(&program, &[]).code(0);
     let mapped = targets(&program);
     assert_eq!(mapped["INBOX.Größe.2024.a"], "Größe/2024/a");
-    let on_b = Reader::new(&b.plain(), ANNA, "secret");
+    let on_b = Reader::new(&b.plain(), ANNA, PASSWORD);
     assert_arrived(&source, &on_b.mailboxes(), &mapped);
 }
 

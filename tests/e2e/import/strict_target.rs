@@ -3,6 +3,7 @@
 use super::{
     ANNA, MODERN, aim, assert_holds, assert_same, entry, failed, import, of_held, of_mails, totals,
 };
+use crate::kit::PASSWORD;
 use crate::kit::cyrus::Cyrus;
 use crate::kit::fake::{FakeMailbox, FakeServer};
 use crate::kit::handmade::Handmade;
@@ -15,10 +16,10 @@ const CAROL: &str = "carol@example.com";
 
 #[test]
 fn what_cyrus_refuses_is_reported_and_the_others_arrive() {
-    let cyrus = Cyrus::start(&[(ANNA, "secret"), (CAROL, "secret")]);
+    let cyrus = Cyrus::start(&[(ANNA, PASSWORD), (CAROL, PASSWORD)]);
     let mails = [flagged_hostile(), realistic(100, 20)].concat();
     // What a plain client gets in, one by one, is what an import must get in.
-    let carol = Reader::new(&cyrus.plain(), CAROL, "secret");
+    let carol = Reader::new(&cyrus.plain(), CAROL, PASSWORD);
     let outcomes = carol.try_append("INBOX", &mails);
     let refused: Vec<u64> = outcomes
         .iter()
@@ -34,7 +35,7 @@ fn what_cyrus_refuses_is_reported_and_the_others_arrive() {
         .code(1)
         .says("NUL")
         .says("bare newlines");
-    let anna = Reader::new(&cyrus.plain(), ANNA, "secret");
+    let anna = Reader::new(&cyrus.plain(), ANNA, PASSWORD);
     let held = of_held(&anna.mailbox("INBOX"));
     assert_same("INBOX", &held, &of_held(&carol.mailbox("INBOX")));
     let uids: Vec<u64> = failed(&program).into_iter().map(|(_, uid)| uid).collect();
@@ -94,7 +95,7 @@ fn broken() -> Vec<Mail> {
 
 #[test]
 fn cyrus_takes_what_was_mended() {
-    let cyrus = Cyrus::start(&[(ANNA, "secret")]);
+    let cyrus = Cyrus::start(&[(ANNA, PASSWORD)]);
     let mails = broken();
     let program = Program::new();
     let archive = Handmade::new(&program).mailbox("INBOX", &mails).complete();
@@ -106,7 +107,7 @@ fn cyrus_takes_what_was_mended() {
     )
     .code(0);
     let expected: Vec<Mail> = mails.iter().map(mended).collect();
-    let anna = Reader::new(&cyrus.plain(), ANNA, "secret");
+    let anna = Reader::new(&cyrus.plain(), ANNA, PASSWORD);
     assert_same(
         "INBOX",
         &of_held(&anna.mailbox("INBOX")),

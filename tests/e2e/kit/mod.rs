@@ -28,6 +28,9 @@ pub mod wire;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+/// The password of all accounts for which it does not matter; a word that nothing else holds.
+pub const PASSWORD: &str = "hush-7Qz-not-to-be-seen";
+
 /// Where a client connects to, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {

@@ -1,16 +1,19 @@
 //! Runs the real binary in a directory of its own and keeps what a failure message needs.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::archive::Archive;
+use super::codec::base64;
 use super::tempdir::{TempDir, tree};
 use super::{Endpoint, Security, is_long};
 
@@ -34,11 +37,21 @@ fn limit() -> Duration {
 }
 
 /// A working directory and the command lines run in it. The directory stays when the test fails.
+///
+/// When it is dropped, no file that the program wrote, its streams among them, may hold a password that the test wrote
+/// into a configuration or put into the environment.
 pub struct Program {
     dir: TempDir,
     runs: AtomicU32,
     environment: Vec<(String, String)>,
+    /// Passwords, plain and as AUTHENTICATE PLAIN sends them.
+    secrets: Mutex<BTreeSet<String>>,
+    /// What the test wrote itself.
+    written: Mutex<BTreeSet<PathBuf>>,
 }
+
+/// Shorter passwords occur by chance.
+const SHORTEST_SECRET: usize = 6;
 
 impl Program {
     /// An empty working directory.
@@ -47,6 +60,8 @@ impl Program {
             dir: TempDir::new().kept_on_panic(),
             runs: AtomicU32::new(0),
             environment: Vec::new(),
+            secrets: Mutex::default(),
+            written: Mutex::default(),
         };
         let work = program.dir.join("work");
         fs::create_dir(&work).expect("create the working directory");
@@ -66,6 +81,9 @@ impl Program {
 
     /// Sets an environment variable for all runs from now on. Runs see no others than PATH, HOME, LANG and TERM.
     pub fn env(mut self, name: &str, value: &str) -> Self {
+        if name.contains("PASSWORD") {
+            self.keep_secret(value);
+        }
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
@@ -95,7 +113,24 @@ impl Program {
             .open(self.path(name));
         file.and_then(|mut file| file.write_all(text.as_bytes()))
             .unwrap_or_else(|error| panic!("write {name}: {error}"));
+        let mut written = self.written.lock().expect("no panic inside");
+        written.insert(self.path(name));
+        let config: Value = serde_json::from_str(text).unwrap_or_default();
+        for account in config["accounts"].as_array().into_iter().flatten() {
+            let login = account["login"].as_str().or(account["email"].as_str());
+            if let (Some(login), Some(password)) = (login, account["password"].as_str()) {
+                self.keep_secret(password);
+                self.keep_secret(&base64(format!("\0{login}\0{password}").as_bytes()));
+            }
+        }
         self
+    }
+
+    fn keep_secret(&self, secret: &str) {
+        if secret.len() >= SHORTEST_SECRET {
+            let mut secrets = self.secrets.lock().expect("no panic inside");
+            secrets.insert(secret.to_owned());
+        }
     }
 
     /// Runs to the end.
@@ -168,6 +203,21 @@ impl Program {
     /// One account's part of the default output directory.
     pub fn archive(&self, user: &str) -> Archive {
         Archive::find(&self.path("exported"), user)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let secrets = self.secrets.get_mut().expect("no panic inside");
+        let written = self.written.get_mut().expect("no panic inside");
+        let texts: Vec<&[u8]> = secrets.iter().map(String::as_bytes).collect();
+        let mut places = Vec::new();
+        find_texts(self.dir.path(), &texts, &mut places);
+        places.retain(|place| !written.contains(place));
+        assert!(places.is_empty(), "a password is in {places:?}");
     }
 }
 
@@ -373,7 +423,7 @@ impl Output {
         if streams.iter().any(|text| text.contains(secret)) {
             places.push("the streams".into());
         }
-        find_text(&self.dir, secret.as_bytes(), &mut places);
+        find_texts(&self.dir, &[secret.as_bytes()], &mut places);
         assert!(
             places.is_empty(),
             "the secret is in {places:?}\n{}",
@@ -396,15 +446,20 @@ impl Output {
     }
 }
 
-fn find_text(dir: &Path, text: &[u8], places: &mut Vec<PathBuf>) {
+/// Files below a directory, configurations apart, that hold one of these texts.
+fn find_texts(dir: &Path, texts: &[&[u8]], places: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let path = entry.path();
         let name = entry.file_name();
-        if path.is_dir() {
-            find_text(&path, text, places);
-        } else if !name.to_string_lossy().ends_with(".pass.config.json") {
+        let kind = entry.file_type();
+        if kind.as_ref().is_ok_and(std::fs::FileType::is_dir) {
+            find_texts(&path, texts, places);
+        } else if kind.is_ok_and(|kind| kind.is_file())
+            && !name.to_string_lossy().ends_with(".pass.config.json")
+        {
             let bytes = fs::read(&path).unwrap_or_default();
-            if bytes.windows(text.len()).any(|window| window == text) {
+            let holds = |text: &&[u8]| memchr::memmem::find(&bytes, text).is_some();
+            if texts.iter().any(holds) {
                 places.push(path);
             }
         }

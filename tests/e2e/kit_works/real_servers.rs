@@ -1,6 +1,7 @@
 //! Dovecot, Cyrus and the reader agree with each other.
 
 use super::ANNA;
+use crate::kit::PASSWORD;
 use crate::kit::cyrus::Cyrus;
 use crate::kit::dovecot::{Dovecot, DovecotOptions, Layout};
 use crate::kit::mail::{Mail, hostile, realistic};
@@ -13,7 +14,7 @@ fn dovecot_shows_what_was_seeded_into_its_files() {
     let mails = realistic(1, 300);
     dovecot.seed(ANNA, "INBOX", &mails[..250]);
     dovecot.seed(ANNA, "Entwürfe & mehr/v1.0", &mails[250..]);
-    let reader = Reader::new(&dovecot.imaps(), ANNA, "secret").with_bodies(u32::MAX);
+    let reader = Reader::new(&dovecot.imaps(), ANNA, PASSWORD).with_bodies(u32::MAX);
     let held = reader.mailboxes();
     let names: Vec<&str> = held.iter().map(|mailbox| mailbox.name.as_str()).collect();
     assert!(names.contains(&"Entwürfe & mehr/v1.0"), "{names:?}");
@@ -59,7 +60,7 @@ fn wrong_certificates_are_wrong() {
             certificate: shown,
             ..DovecotOptions::default()
         });
-        let refusal = Reader::new(&dovecot.imaps(), ANNA, "secret").refusal();
+        let refusal = Reader::new(&dovecot.imaps(), ANNA, PASSWORD).refusal();
         assert!(
             refusal.as_ref().is_some_and(|text| text.contains(word)),
             "{refusal:?}"
@@ -77,7 +78,7 @@ fn dovecot_keeps_mail_over_a_restart_with_other_options() {
         ..DovecotOptions::default()
     });
     dovecot.seed(ANNA, "INBOX.Work.2024", &realistic(2, 3));
-    let reader = Reader::new(&dovecot.plain(), ANNA, "secret");
+    let reader = Reader::new(&dovecot.plain(), ANNA, PASSWORD);
     let before = reader.mailbox("INBOX.Work.2024");
     assert_eq!(
         (before.messages.len(), before.delimiter.as_deref()),
@@ -108,7 +109,7 @@ fn changes_by_the_reader_are_seen_by_the_reader() {
         layout: Layout::Sdbox,
         ..DovecotOptions::default()
     });
-    let reader = Reader::new(&dovecot.plain(), ANNA, "secret");
+    let reader = Reader::new(&dovecot.plain(), ANNA, PASSWORD);
     reader.create("Weiß \"x\" \\ &");
     reader.subscribe("Weiß \"x\" \\ &");
     let mails = ["one", "two", "three"].map(|name| Mail::simple(name).at(1_600_000_000));
@@ -144,7 +145,7 @@ fn hostile_mail_reaches_real_servers() {
         ..DovecotOptions::default()
     });
     let cyrus = Cyrus::start(&[("bob@example.com", "p w\"\\ä")]);
-    let by_dovecot = Reader::new(&dovecot.imaps(), ANNA, "secret").with_bodies(u32::MAX);
+    let by_dovecot = Reader::new(&dovecot.imaps(), ANNA, PASSWORD).with_bodies(u32::MAX);
     let by_cyrus = Reader::new(&cyrus.plain(), "bob@example.com", "p w\"\\ä");
     let refused = |reader: &Reader| -> Vec<String> {
         let outcomes = reader.try_append("INBOX", &mails).into_iter().zip(&mails);

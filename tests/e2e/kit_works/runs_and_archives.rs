@@ -1,5 +1,6 @@
 //! Runs of the binary, comparisons of archives, generated mail.
 
+use crate::kit::PASSWORD;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -63,7 +64,7 @@ fn an_archive_is_held_against_the_server() {
     let dovecot = Dovecot::simple();
     dovecot.seed(ANNA, "INBOX", &realistic(4, 4));
     dovecot.seed(ANNA, "Sent", &realistic(5, 2));
-    let reader = Reader::new(&dovecot.plain(), ANNA, "secret").with_bodies(u32::MAX);
+    let reader = Reader::new(&dovecot.plain(), ANNA, PASSWORD).with_bodies(u32::MAX);
     let held = reader.mailboxes();
     let program = Program::new();
     write_archive(&program.path("exported/anna%40example.com"), &held);

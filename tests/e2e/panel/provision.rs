@@ -162,7 +162,7 @@ fn four_at_a_time_and_each_once() {
     let emails: Vec<String> = (0..30).map(|n| format!("user{n}@example.com")).collect();
     let accounts: Vec<(&str, &str)> = emails
         .iter()
-        .map(|email| (email.as_str(), "secret"))
+        .map(|email| (email.as_str(), PASSWORD))
         .collect();
     aim(&program, &target, &accounts);
     let output = import(

@@ -1,5 +1,6 @@
 //! Each difference provoked on the target, and nothing else reported.
 
+use crate::kit::PASSWORD;
 use std::fs;
 
 use super::{Scene, imported, mails};
@@ -16,7 +17,7 @@ fn a_target_that_has_it_all_is_proved_and_left_as_it_was() {
     output
         .says("validate complete: 1 account")
         .says("Of 7 messages in the archive, 7 were found on the target")
-        .hides("secret");
+        .hides(PASSWORD);
     crate::kit::reader::assert_unchanged(&before, &scene.reader().mailboxes());
     let compared = scene.compared("compared");
     assert_eq!(
@@ -118,7 +119,7 @@ fn twins_are_counted() {
         .complete();
     let config = serde_json::json!({
         "server": server_json(&dovecot.imaps()),
-        "accounts": [{"email": super::ANNA, "password": "secret"}],
+        "accounts": [{"email": super::ANNA, "password": PASSWORD}],
     });
     program.file("import.pass.config.json", &config.to_string());
     program.run(IMPORT).code(0);

@@ -4,6 +4,7 @@ mod deep;
 mod differences;
 mod resync;
 
+use crate::kit::PASSWORD;
 use serde_json::{Value, json};
 
 use crate::kit::dovecot::{Dovecot, DovecotOptions};
@@ -48,7 +49,7 @@ fn imported() -> Scene {
         .complete();
     let config = json!({
         "server": server_json(&dovecot.imaps()),
-        "accounts": [{"email": ANNA, "password": "secret"}],
+        "accounts": [{"email": ANNA, "password": PASSWORD}],
     });
     program.file("import.pass.config.json", &config.to_string());
     program.run(IMPORT).code(0);
@@ -61,7 +62,7 @@ fn imported() -> Scene {
 
 impl Scene {
     fn reader(&self) -> Reader {
-        Reader::new(&self.dovecot.imaps(), ANNA, "secret")
+        Reader::new(&self.dovecot.imaps(), ANNA, PASSWORD)
     }
 
     fn run(&self, arguments: &[&str]) -> Output {

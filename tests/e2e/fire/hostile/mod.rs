@@ -5,6 +5,7 @@ mod source;
 mod target;
 mod tls;
 
+use crate::kit::PASSWORD;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
@@ -133,7 +134,7 @@ fn converse(
 
 /// Both accounts, Eve first, in little memory.
 fn run_beside(listener: &Listener, program: &Program, words: &[&str]) -> Output {
-    let accounts = [EVE, ANNA].map(|user| json!({"email": user, "password": "secret"}));
+    let accounts = [EVE, ANNA].map(|user| json!({"email": user, "password": PASSWORD}));
     let server = server_json(&Endpoint::plain(listener.port));
     let config = json!({"server": server, "accounts": accounts});
     for name in ["export", "import"] {
@@ -153,7 +154,7 @@ fn run_beside(listener: &Listener, program: &Program, words: &[&str]) -> Output 
 
 /// A server that holds a little mail of both.
 fn dovecot() -> Dovecot {
-    let dovecot = Dovecot::start(DovecotOptions::of(&[(ANNA, "secret"), (EVE, "secret")]));
+    let dovecot = Dovecot::start(DovecotOptions::of(&[(ANNA, PASSWORD), (EVE, PASSWORD)]));
     dovecot.seed(ANNA, "INBOX", &realistic(300, 5));
     dovecot.seed(EVE, "INBOX", &realistic(301, 5));
     dovecot
@@ -169,7 +170,7 @@ fn assert_contained_by(words: &str, output: &Output) {
 #[track_caller]
 fn assert_contained(words: &str, evil: impl Fn(&mut Client, &Heard) + Send + Sync + 'static) {
     let dovecot = dovecot();
-    let truth = Reader::new(&dovecot.plain(), ANNA, "secret").mailboxes();
+    let truth = Reader::new(&dovecot.plain(), ANNA, PASSWORD).mailboxes();
     let listener = beside(&dovecot, evil);
     let program = Program::new();
     let output = run_beside(&listener, &program, &EXPORT);
@@ -186,7 +187,7 @@ fn assert_contained_in(
 ) {
     let dovecot = dovecot();
     let program = Program::new();
-    program.config(&dovecot.plain(), &[(ANNA, "secret"), (EVE, "secret")]);
+    program.config(&dovecot.plain(), &[(ANNA, PASSWORD), (EVE, PASSWORD)]);
     program.export(&[]).code(0);
     let listener = beside(&dovecot, evil);
     let output = run_beside(&listener, &program, mode);

@@ -1,5 +1,6 @@
 //! Old servers that want to harm an export.
 
+use crate::kit::PASSWORD;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -145,7 +146,7 @@ fn the_largest_numbers_are_numbers() {
         }
     });
     let program = Program::new();
-    program.config(&Endpoint::plain(listener.port), &[(ANNA, "secret")]);
+    program.config(&Endpoint::plain(listener.port), &[(ANNA, PASSWORD)]);
     for _ in 0..2 {
         program.export(&[]).code(0);
         let inbox = program.archive(ANNA).mailbox("INBOX");

@@ -1,5 +1,6 @@
 //! Whoever is on the other side of TLS, or before it.
 
+use crate::kit::PASSWORD;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
@@ -50,7 +51,7 @@ fn words_injected_before_tls_are_forgotten() {
         security: Security::StartTls,
         ca_file: Some(certificates.ca_file.clone()),
     };
-    program.config(&endpoint, &[(ANNA, "secret")]);
+    program.config(&endpoint, &[(ANNA, PASSWORD)]);
     program
         .export(&[])
         .code(1)
@@ -85,7 +86,7 @@ fn a_tls_peer_that_renegotiates_is_no_trouble() {
         security: Security::Tls,
         ca_file: Some(certificates.ca_file.clone()),
     };
-    program.config(&endpoint, &[(ANNA, "secret")]);
+    program.config(&endpoint, &[(ANNA, PASSWORD)]);
     let running = program.spawn_export(&["--imap-timeout", "10"]);
     let mut stdin = server.stdin.take().expect("a pipe");
     wait_until("the handshake is over", || said().contains("CIPHER is"));
@@ -143,7 +144,7 @@ fn a_tls_peer_that_goes_without_close_notify() {
         security: Security::Tls,
         ca_file: Some(certificates.ca_file.clone()),
     };
-    program.config(&endpoint, &[(ANNA, "secret")]);
+    program.config(&endpoint, &[(ANNA, PASSWORD)]);
     program.export(&[]).code(0).warns("connection");
     let inbox = program.archive(ANNA).mailbox("INBOX");
     assert_eq!(inbox.messages[&1].bytes, b"Subject: only\r\n\r\none\r\n");

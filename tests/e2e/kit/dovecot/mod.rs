@@ -4,6 +4,7 @@ mod config;
 
 pub use config::storage_quota;
 
+use crate::kit::PASSWORD;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
@@ -59,7 +60,7 @@ pub struct DovecotOptions {
 impl Default for DovecotOptions {
     fn default() -> Self {
         Self {
-            accounts: vec![("anna@example.com".to_owned(), "secret".to_owned())],
+            accounts: vec![("anna@example.com".to_owned(), PASSWORD.to_owned())],
             master: None,
             separator: '/',
             prefix: "",
@@ -128,7 +129,7 @@ impl Dovecot {
         panic!("no free ports for dovecot");
     }
 
-    /// One with the default options: anna@example.com, password `secret`.
+    /// One with the default options: anna@example.com, [`PASSWORD`].
     pub fn simple() -> Self {
         Self::start(DovecotOptions::default())
     }
