@@ -38,6 +38,45 @@ fn the_sample_config_is_a_valid_one() {
     }
 }
 
+/// Where a test or a module of tests of this crate is.
+fn source_of(name: &str) -> Option<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e");
+    let path = root.join(name.replace("::", "/"));
+    let text = |path: &Path| {
+        let alone = fs::read_to_string(path.with_extension("rs"));
+        alone.or_else(|_| fs::read_to_string(path.join("mod.rs")))
+    };
+    if let Ok(text) = text(&path) {
+        return Some(text);
+    }
+    let (module, function) = name.rsplit_once("::")?;
+    let text = text(&root.join(module.replace("::", "/"))).ok()?;
+    text.contains(&format!("#[test]\nfn {function}()"))
+        .then_some(text)
+}
+
+#[test]
+fn the_promises_in_the_readme_name_tests_that_there_are() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).expect("the README");
+    let (_, rest) = readme.split_once("\n## Promises").expect("the section");
+    let (table, _) = rest.split_once("\n## ").expect("its end");
+    let rows = table.lines().filter(|line| line.starts_with("| "));
+    let tests: Vec<&str> = rows
+        .filter_map(|row| row.split('|').nth(2))
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    assert!(tests.len() > 20, "{tests:?}");
+    for test in tests {
+        let is_there = if test.contains('/') {
+            root.join(test).is_file()
+        } else {
+            source_of(test).is_some()
+        };
+        assert!(is_there, "the README names {test}, which is not there");
+    }
+}
+
 #[test]
 fn the_demo_works_and_leaves_nothing_behind() {
     let output = Command::new(example("demo"))
