@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::Endpoint;
 use super::codec::{hex, unhex};
 use super::mail::Mail;
+use super::{Endpoint, python};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/kit/imap_reader.py");
 
@@ -248,12 +248,12 @@ impl Reader {
 
 /// The job goes through the pipe: a password has no business among arguments.
 fn run_script(job: &Value) -> Value {
-    let mut child = Command::new("python3")
+    let mut child = Command::new(python::interpreter())
         .arg(SCRIPT)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .expect("python3 is missing: apt-get install python3");
+        .expect("start python3");
     let mut pipe = child.stdin.take().expect("a pipe");
     pipe.write_all(job.to_string().as_bytes())
         .expect("hand over the job");
