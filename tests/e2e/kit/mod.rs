@@ -18,6 +18,7 @@ pub mod parallel;
 pub mod port;
 pub mod program;
 pub mod proxy;
+pub mod pymap;
 pub mod python;
 pub mod reader;
 pub mod script;

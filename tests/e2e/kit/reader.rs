@@ -92,6 +92,43 @@ fn body<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<
     Ok(Option::<String>::deserialize(deserializer)?.map(|text| unhex(&text)))
 }
 
+/// A mailbox for [`Reader::fill`].
+#[derive(Debug, Clone)]
+pub struct Filling {
+    /// Its name.
+    pub mailbox: String,
+    /// Subscribe to it.
+    pub subscribed: bool,
+    /// What to append.
+    pub mails: Vec<Mail>,
+}
+
+/// The UID of a message that was appended, where the server says it; or what the server says against it.
+pub type Appended = Result<Option<u32>, String>;
+
+#[derive(Deserialize)]
+struct Outcome {
+    uid: Option<u32>,
+    refused: Option<String>,
+}
+
+impl Outcome {
+    fn told(self) -> Appended {
+        self.refused.map_or(Ok(self.uid), Err)
+    }
+}
+
+fn messages_json(mails: &[Mail]) -> Vec<Value> {
+    let message = |mail: &Mail| {
+        json!({
+            "bytes": hex(&mail.bytes),
+            "flags": mail.flags,
+            "internaldate": mail.internaldate(),
+        })
+    };
+    mails.iter().map(message).collect()
+}
+
 /// A login; each call is a connection of its own.
 #[derive(Debug, Clone)]
 pub struct Reader {
@@ -148,28 +185,29 @@ impl Reader {
     }
 
     /// Appends; for each message its UID, or what the server says against it.
-    pub fn try_append(&self, mailbox: &str, mails: &[Mail]) -> Vec<Result<Option<u32>, String>> {
-        #[derive(Deserialize)]
-        struct Outcome {
-            uid: Option<u32>,
-            refused: Option<String>,
-        }
-        let messages: Vec<Value> = mails
+    pub fn try_append(&self, mailbox: &str, mails: &[Mail]) -> Vec<Appended> {
+        let outcomes: Vec<Outcome> = self
+            .ask(&json!({"do": "append", "mailbox": mailbox, "messages": messages_json(mails)}));
+        outcomes.into_iter().map(Outcome::told).collect()
+    }
+
+    /// Makes what is missing of these mailboxes, subscribes to them and appends, all on one connection.
+    pub fn fill(&self, mailboxes: &[Filling]) -> Vec<Vec<Appended>> {
+        let mailboxes: Vec<Value> = mailboxes
             .iter()
-            .map(|mail| {
+            .map(|filling| {
                 json!({
-                    "bytes": hex(&mail.bytes),
-                    "flags": mail.flags,
-                    "internaldate": mail.internaldate(),
+                    "mailbox": filling.mailbox,
+                    "subscribed": filling.subscribed,
+                    "messages": messages_json(&filling.mails),
                 })
             })
             .collect();
-        let outcomes: Vec<Outcome> =
-            self.ask(&json!({"do": "append", "mailbox": mailbox, "messages": messages}));
-        outcomes
+        let outcomes: Vec<Vec<Outcome>> = self.ask(&json!({"do": "fill", "mailboxes": mailboxes}));
+        let told = outcomes
             .into_iter()
-            .map(|outcome| outcome.refused.map_or(Ok(outcome.uid), Err))
-            .collect()
+            .map(|mailbox| mailbox.into_iter().map(Outcome::told).collect());
+        told.collect()
     }
 
     /// STORE: `how` is `+FLAGS`, `-FLAGS` or `FLAGS`, `uids` a set such as `1:3,7`.

@@ -1,11 +1,12 @@
-//! Dovecot, Cyrus and the reader agree with each other.
+//! Dovecot, Cyrus, pymap and the reader agree with each other.
 
 use super::ANNA;
 use crate::kit::PASSWORD;
 use crate::kit::cyrus::Cyrus;
 use crate::kit::dovecot::{Dovecot, DovecotOptions, Layout};
 use crate::kit::mail::{Mail, hostile, realistic};
-use crate::kit::reader::{Reader, assert_unchanged};
+use crate::kit::pymap::Pymap;
+use crate::kit::reader::{Filling, Reader, assert_unchanged};
 use crate::kit::tls::Shown;
 
 #[test]
@@ -190,6 +191,31 @@ fn hostile_mail_reaches_real_servers() {
         .map(|held| held.name)
         .collect();
     assert_eq!(names, ["INBOX", "INBOX.Sent", "INBOX.Trash"]);
+}
+
+#[test]
+fn pymap_keeps_bytes_flags_and_dates() {
+    let pymap = Pymap::start(ANNA, "secret");
+    let reader = Reader::new(&pymap.starttls(), ANNA, "secret").with_bodies(u32::MAX);
+    let mails = realistic(3, 20);
+    let fillings = ["INBOX", "Entwürfe & mehr/v1.0"].map(|name| Filling {
+        mailbox: name.to_owned(),
+        subscribed: true,
+        mails: mails.clone(),
+    });
+    let uids = (101..121).map(|uid| Ok(Some(uid))).collect::<Vec<_>>();
+    assert_eq!(reader.fill(&fillings), [uids.clone(), uids]);
+    for name in fillings.map(|filling| filling.mailbox) {
+        let held = reader.mailbox(&name);
+        assert!(held.subscribed && held.messages.len() == mails.len());
+        for (held, mail) in held.messages.iter().zip(&mails) {
+            assert_eq!(held.body.as_deref(), Some(&mail.bytes[..]), "{}", mail.name);
+            assert_eq!(held.internaldate, mail.internaldate());
+            assert_eq!(held.flags.join(" "), sorted(&mail.flags));
+        }
+    }
+    let wrong = Reader::new(&pymap.starttls(), ANNA, "wrong").refusal();
+    assert!(wrong.is_some());
 }
 
 /// A flag list in the order of the reader.
