@@ -194,7 +194,10 @@ impl Heard {
                 None => {}
             },
             Step::Subscribed => {
-                if let Some(Ok(listed)) = response::parse_list(response, "LSUB") {
+                // \Noselect here means that only names below it are subscribed (RFC 3501 section 6.3.9).
+                if let Some(Ok(listed)) = response::parse_list(response, "LSUB")
+                    && !listed.has("\\Noselect")
+                {
                     self.subscribed.push(key(&listed.name));
                 }
             }
@@ -251,5 +254,38 @@ fn key(name: &[u8]) -> Vec<u8> {
         b"INBOX".to_vec()
     } else {
         name.to_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response(line: &str) -> Response {
+        Response {
+            bytes: format!("{line}\r\n").into_bytes(),
+            ..Response::default()
+        }
+    }
+
+    #[test]
+    fn a_name_above_one_that_is_subscribed_is_not() {
+        let mut heard = Heard::default();
+        for name in ["Parent", "Parent/Child", "Other"] {
+            let line = format!(r#"* LIST () "/" {name}"#);
+            heard.take(Step::List, &response(&line));
+        }
+        let lines = [
+            r#"* LSUB (\Noselect \HasChildren) "/" Parent"#,
+            r#"* LSUB () "/" Parent/Child"#,
+        ];
+        for line in lines {
+            heard.take(Step::Subscribed, &response(line));
+        }
+        let subscribed: Vec<bool> = assemble(&mut heard)
+            .iter()
+            .map(|mailbox| mailbox.subscribed)
+            .collect();
+        assert_eq!(subscribed, [false, true, false]);
     }
 }

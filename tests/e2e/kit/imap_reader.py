@@ -152,7 +152,8 @@ def messages(client, limit):
 
 
 def mailboxes(client, action):
-    subscribed = {name for name, _, _ in listed(client, "LSUB")}
+    # With \Noselect it is not the name that is subscribed, but one below it.
+    subscribed = {name for name, _, attributes in listed(client, "LSUB") if "\\Noselect" not in attributes}
     result = []
     for wire, delimiter, attributes in listed(client, "LIST"):
         name = utf7_decode(wire)
