@@ -1,7 +1,8 @@
 //! What imports have done on which target: `import.journal.jsonl`, one JSON object a line.
 //!
-//! `pending` is durable before a message is sent, `done` is written after the target has it. A message that is
-//! pending and not done may or may not be there: the next run looks before it sends it again.
+//! `pending` is durable before a message is sent, `done` is written after the target has it, `settled` when it is sure
+//! that nothing is under way any more: the target has refused the message, or it was not sent after all. A message that
+//! is pending and neither may or may not be there: the next run looks before it sends it again.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -66,6 +67,14 @@ enum Line {
         to_uidvalidity: u32,
         #[serde(default)]
         to_uid: Option<u32>,
+    },
+    Settled {
+        target: String,
+        mailbox: String,
+        uidvalidity: u32,
+        uids: UidSet,
+        to: String,
+        to_uidvalidity: u32,
     },
 }
 
@@ -200,6 +209,17 @@ impl Journal {
                 let known = self.entry(mailbox, uidvalidity, to, to_uidvalidity);
                 known.finish(uid, to_uid);
             }
+            Line::Settled {
+                target,
+                mailbox,
+                uidvalidity,
+                uids,
+                to,
+                to_uidvalidity,
+            } if target == self.target => {
+                let known = self.entry(mailbox, uidvalidity, to, to_uidvalidity);
+                known.pending.remove_all(&uids);
+            }
             _ => {}
         }
     }
@@ -283,6 +303,24 @@ impl Journal {
         })?;
         let known = self.known.entry(route.clone()).or_default();
         known.finish(done.uid, done.to_uid);
+        Ok(())
+    }
+
+    /// Notes that these messages are no longer about to arrive, and not there; durable after [`Journal::commit`].
+    ///
+    /// # Errors
+    /// Never in practice; those of serde.
+    pub fn settled(&mut self, route: &Route, uids: &UidSet) -> Result<()> {
+        self.write(&Line::Settled {
+            target: self.target.clone(),
+            mailbox: route.directory.clone(),
+            uidvalidity: route.uidvalidity,
+            uids: uids.clone(),
+            to: route.to.clone(),
+            to_uidvalidity: route.to_uidvalidity,
+        })?;
+        let known = self.known.entry(route.clone()).or_default();
+        known.pending.remove_all(uids);
         Ok(())
     }
 
@@ -370,6 +408,22 @@ mod tests {
             ..route()
         };
         assert_eq!(open(993).known(&anew), Known::default());
+    }
+
+    #[test]
+    fn what_is_settled_is_under_way_only_when_it_is_sent_again() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let open = || Journal::open(dir.path(), "b.example", 993, "anna", false).expect("opened");
+        let mut journal = open();
+        journal.pending(&route(), &set("1:5")).expect("noted");
+        journal.settled(&route(), &set("2,4")).expect("noted");
+        assert_eq!(journal.known(&route()).pending, set("1,3,5"));
+        journal.commit().expect("written");
+        let mut journal = open();
+        assert_eq!(journal.known(&route()).pending, set("1,3,5"));
+        journal.pending(&route(), &set("2")).expect("noted");
+        journal.commit().expect("written");
+        assert_eq!(open().known(&route()).pending, set("1:3,5"));
     }
 
     #[test]

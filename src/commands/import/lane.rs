@@ -105,6 +105,9 @@ impl<'a> Import<'a> {
         {
             self.hear_out(&mut lane);
         }
+        for (number, items) in std::mem::take(&mut self.again) {
+            self.note_settled(number, &items)?;
+        }
         // What was answered is worth knowing, whatever happened.
         self.journal.commit()?;
         outcome
@@ -118,11 +121,17 @@ impl<'a> Import<'a> {
                 Ok(Answer::Done(step, status)) => (step, status),
                 Err(_) => return,
             };
-            let ok = status.condition == Condition::Ok;
-            if let Step::Append(number, items) = step
-                && ok
-                && self.taken(number, items, &status, lane).is_err()
-            {
+            let Step::Append(number, items) = step else {
+                continue;
+            };
+            let noted = if status.condition == Condition::Ok {
+                self.taken(number, items, &status, lane)
+            } else if matches!(meaning(&status), Meaning::Wait(_)) {
+                Ok(())
+            } else {
+                self.note_settled(number, &items)
+            };
+            if noted.is_err() {
                 return;
             }
         }
@@ -182,25 +191,50 @@ impl<'a> Import<'a> {
     }
 
     fn note_pending(&mut self, number: usize, batch: &[Item]) -> Result<()> {
-        let mut uids = UidSet::new();
-        for item in batch {
-            uids.insert(item.ready.uid);
-        }
-        self.journal.pending(&self.jobs[number].route(), &uids)?;
+        let route = self.jobs[number].route();
+        self.journal.pending(&route, &uids_of(batch))?;
         self.journal.commit()
+    }
+
+    /// These were refused, which is an answer, or not sent: the next run has nothing to wait for.
+    fn note_settled(&mut self, number: usize, items: &[Item]) -> Result<()> {
+        let route = self.jobs[number].route();
+        self.journal.settled(&route, &uids_of(items))
     }
 
     /// Sends a batch, in one command where the server can, waiting while too much is unanswered.
     fn send(&mut self, lane: &mut Lane<'_, Step>, number: usize, batch: Vec<Item>) -> Result<()> {
-        if self.ways.multi {
-            return self.send_command(lane, number, batch);
-        }
-        for item in batch {
-            if self.stop.requested() {
-                // The others are pending: the next run looks for them before it sends them.
-                break;
+        let mut parts: VecDeque<Vec<Item>> = if self.ways.multi {
+            VecDeque::from([batch])
+        } else {
+            batch.into_iter().map(|item| vec![item]).collect()
+        };
+        let mut outcome = Ok(());
+        while outcome.is_ok()
+            && !self.stop.requested()
+            && let Some(items) = parts.pop_front()
+        {
+            outcome = self.make_room(lane, &items);
+            if outcome.is_ok() {
+                outcome = self.send_command(lane, number, items);
+            } else {
+                parts.push_front(items);
             }
-            self.send_command(lane, number, vec![item])?;
+        }
+        for unsent in parts {
+            self.note_settled(number, &unsent)?;
+        }
+        outcome
+    }
+
+    /// Takes answers until these messages may be sent, too.
+    fn make_room(&mut self, lane: &mut Lane<'_, Step>, items: &[Item]) -> Result<()> {
+        let asks = items.iter().any(|item| self.ways.must_ask(item.ready.size));
+        let bytes = bytes_of(items);
+        while lane.outstanding() > 0
+            && (asks || lane.outstanding() >= WINDOW || self.unanswered + bytes > WINDOW_BYTES)
+        {
+            self.receive(lane)?;
         }
         Ok(())
     }
@@ -211,14 +245,7 @@ impl<'a> Import<'a> {
         number: usize,
         mut items: Vec<Item>,
     ) -> Result<()> {
-        let asks = items.iter().any(|item| self.ways.must_ask(item.ready.size));
-        let bytes: u64 = items.iter().map(|item| item.ready.size).sum();
-        while lane.outstanding() > 0
-            && (asks || lane.outstanding() >= WINDOW || self.unanswered + bytes > WINDOW_BYTES)
-        {
-            self.receive(lane)?;
-        }
-        self.unanswered += bytes;
+        self.unanswered += bytes_of(&items);
         // The step travels with the command, but the bodies are needed to send it.
         let sizes_and_flags: Vec<(String, Option<String>)> = items
             .iter()
@@ -269,6 +296,10 @@ impl<'a> Import<'a> {
 
     fn send_again(&mut self, lane: &mut Lane<'_, Step>) -> Result<()> {
         while let Some((number, items)) = self.again.pop_front() {
+            if let Err(error) = self.make_room(lane, &items) {
+                self.again.push_front((number, items));
+                return Err(error);
+            }
             self.send_command(lane, number, items)?;
         }
         Ok(())
@@ -312,8 +343,7 @@ impl<'a> Import<'a> {
         status: &Status,
         lane: &mut Lane<'_, Step>,
     ) -> Result<()> {
-        let bytes: u64 = items.iter().map(|item| item.ready.size).sum();
-        self.unanswered = self.unanswered.saturating_sub(bytes);
+        self.unanswered = self.unanswered.saturating_sub(bytes_of(&items));
         if status.condition == Condition::Ok {
             return self.taken(number, items, status, lane);
         }
@@ -324,6 +354,7 @@ impl<'a> Import<'a> {
                 return Err(SessionError::new(kind, text).into());
             }
             Meaning::Quota => {
+                self.note_settled(number, &items)?;
                 let job = &self.jobs[number];
                 return Err(anyhow!(
                     "{}: the account on the target is full: {said}; give it more quota and run the import again",
@@ -331,6 +362,7 @@ impl<'a> Import<'a> {
                 ));
             }
             Meaning::Mailbox => {
+                self.note_settled(number, &items)?;
                 let job = &mut self.jobs[number];
                 let text = format!("{}: the target takes no messages here: {said}", job.name);
                 job.todo.clear();
@@ -367,6 +399,7 @@ impl<'a> Import<'a> {
             return Ok(());
         }
         let (uid, size) = (item.ready.uid, item.ready.size);
+        self.note_settled(number, &[item])?;
         self.refuse(number, uid, Some(size), said)
     }
 
@@ -450,4 +483,12 @@ impl<'a> Import<'a> {
         }
         Err(anyhow!(text))
     }
+}
+
+fn uids_of(items: &[Item]) -> UidSet {
+    items.iter().map(|item| item.ready.uid).collect()
+}
+
+fn bytes_of(items: &[Item]) -> u64 {
+    items.iter().map(|item| item.ready.size).sum()
 }

@@ -76,7 +76,15 @@ fn a_refused_message_stops_the_account_unless_errors_are_ignored() {
             "{said}"
         );
 
-        import(&program, &["--ignore-errors"]).code(1);
+        let again = import(&program, &["--ignore-errors"]);
+        again.code(1);
+        assert!(
+            !again
+                .stderr
+                .contains("waiting until the target has settled"),
+            "a refusal is an answer\n{}",
+            again.describe()
+        );
         assert_holds(&server, "INBOX", &without(&mails, &[12]));
         assert_eq!(
             failed(&program),
