@@ -1,4 +1,4 @@
-//! Under fire: faults by the hundred, at chosen places or at random, and what must hold afterwards.
+//! Under fire: faults by the hundred, at chosen places or at random, servers of all kinds, and what must hold afterwards.
 //!
 //! `tests/run` goes through a part of them that differs from place to place but not from run to run;
 //! `tests/run --long` goes through all. Nothing but the number differs.
@@ -6,6 +6,7 @@
 mod crash;
 mod cut;
 mod hostile;
+mod pairs;
 mod scale;
 
 use crate::kit::is_long;

@@ -1,0 +1,513 @@
+//! The whole round trip, from each kind of server to each: Dovecot, Cyrus and pymap share no code and few opinions.
+//!
+//! What a server cannot keep is in `limits.rs`, with what the program must say of it. All else must arrive.
+
+mod limits;
+mod server;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use self::limits::{Limits, Report};
+use self::server::{Kind, PASSWORD, Server};
+use super::{ANNA, Print, assert_same, contents, effort};
+use crate::kit::archive::assert_archive_equals_server;
+use crate::kit::codec::hex;
+use crate::kit::findings::findings;
+use crate::kit::mail::{flagged_hostile, realistic};
+use crate::kit::program::{EXPORT, Output, Program, server_json};
+use crate::kit::reader::{Filling, HeldMailbox, HeldMessage, Reader, assert_unchanged};
+
+/// What an audit says of such mail in any archive that holds it.
+const AUDITED: [(&str, &str); 7] = [
+    ("only an empty line", "warning not-mail"),
+    ("one byte", "warning not-mail"),
+    ("no headers at all", "warning not-mail"),
+    ("body without headers and empty line", "warning not-mail"),
+    ("tagged answers", "warning raw-imap"),
+    ("untagged answers", "warning raw-imap"),
+    ("Message-ID with 8-bit and quotes", "note sparse-header"),
+];
+
+/// The connections are tested first, but without imapsync, which may not be installed.
+const TESTED: [&str; 2] = ["--imapsync", "never"];
+
+fn levels(path: &[&str]) -> Vec<String> {
+    path.iter().map(|level| (*level).to_owned()).collect()
+}
+
+/// Mail as an account may hold it: odd names, a tree, copies, an empty mailbox, one that nobody subscribed to.
+fn account(kind: Kind) -> Vec<Filling> {
+    // The largest is left to the long form: it takes as long as all the others.
+    let mut hostile = flagged_hostile();
+    hostile.retain(|mail| mail.bytes.len() < effort(1_000_000, usize::MAX));
+    let mut sent = realistic(301, 4);
+    sent.push(sent[0].clone());
+    let mut tree = vec![
+        (levels(&["INBOX"]), false, hostile),
+        (levels(&["Sent"]), true, sent),
+        (
+            levels(&["Entwürfe & mehr", "2024", "März"]),
+            true,
+            realistic(302, 6),
+        ),
+        (levels(&["日本語"]), true, realistic(303, 2)),
+        (levels(&["Parent"]), false, realistic(304, 1)),
+        (levels(&["Parent", "Child"]), true, realistic(304, 2)),
+        (levels(&["empty"]), true, Vec::new()),
+    ];
+    // Names that one of the servers refuses; where it is the source they cannot be.
+    for (seed, (odd, _)) in (305..).zip(Limits::of(Kind::Cyrus).names) {
+        if Limits::of(kind).names.is_empty() {
+            tree.push((levels(&[odd]), false, realistic(seed, 1)));
+        }
+    }
+    let fillings = tree.into_iter().map(|(levels, subscribed, mails)| Filling {
+        mailbox: kind.name(&levels),
+        subscribed,
+        mails,
+    });
+    fillings.collect()
+}
+
+/// A source with mail on it.
+struct Source {
+    kind: Kind,
+    _server: Server,
+    reader: Reader,
+    /// All that it holds; the bodies apart.
+    held: Vec<HeldMailbox>,
+    bodies: HashMap<(String, u32), Vec<u8>>,
+    /// What the kit calls a message, by mailbox and UID.
+    names: HashMap<(String, u32), String>,
+}
+
+impl Source {
+    fn start(kind: Kind, program: &Program) -> Self {
+        let server = Server::start(kind);
+        program.config(&server.endpoint, &[(ANNA, PASSWORD)]);
+        let reader = server.reader();
+        let account = account(kind);
+        let mut names = HashMap::new();
+        for (filling, outcomes) in account.iter().zip(reader.fill(&account)) {
+            for (mail, outcome) in filling.mails.iter().zip(outcomes) {
+                match outcome {
+                    Ok(uid) => {
+                        let uid = uid.expect("APPENDUID");
+                        names.insert((filling.mailbox.clone(), uid), mail.name.clone());
+                    }
+                    Err(words) => assert!(
+                        Limits::of(kind).refuses(&mail.name, &words),
+                        "{}: {words}",
+                        mail.name
+                    ),
+                }
+            }
+        }
+        let mut held = reader.clone().with_bodies(u32::MAX).mailboxes();
+        let mut bodies = HashMap::new();
+        for mailbox in &mut held {
+            for message in &mut mailbox.messages {
+                let body = message.body.take().expect("a body");
+                bodies.insert((mailbox.name.clone(), message.uid), body);
+            }
+        }
+        let source = Self {
+            kind,
+            _server: server,
+            reader,
+            held,
+            bodies,
+            names,
+        };
+        source.assert_telling();
+        source
+    }
+
+    fn name(&self, mailbox: &HeldMailbox, message: &HeldMessage) -> &str {
+        &self.names[&(mailbox.name.clone(), message.uid)]
+    }
+
+    fn messages(&self) -> impl Iterator<Item = (&HeldMailbox, &HeldMessage)> {
+        self.held
+            .iter()
+            .flat_map(|mailbox| mailbox.messages.iter().map(move |held| (mailbox, held)))
+    }
+
+    /// Every kind of flag and date is there, else the rest would mean nothing.
+    fn assert_telling(&self) {
+        assert_eq!(self.messages().count(), self.names.len());
+        let has = |flag: &str| {
+            self.messages()
+                .any(|(_, held)| held.flags.iter().any(|held| held == flag))
+        };
+        for flag in ["\\Seen", "\\Deleted", "$Forwarded", "keyword-with.dots"] {
+            assert!(has(flag), "no message has {flag}");
+        }
+        let leap_day = |(_, held): (_, &HeldMessage)| held.internaldate.contains("29-Feb-2000");
+        assert!(self.messages().any(leap_day));
+    }
+
+    /// What the target is to hold, by the names of its kind.
+    fn expected_on(&self, target: Kind) -> Vec<(String, Print)> {
+        let limits = Limits::of(target);
+        let mut expected = Vec::new();
+        for (mailbox, held) in self.messages() {
+            let name = self.name(mailbox, held);
+            let report = limits.report(name, self.kind);
+            if matches!(report, Some(Report::Refused(_))) {
+                continue;
+            }
+            let body = &self.bodies[&(mailbox.name.clone(), held.uid)];
+            let stored = (limits.stores)(body);
+            assert_eq!(
+                stored != *body,
+                report.is_some(),
+                "{name}: the table of {target:?} contradicts itself"
+            );
+            let mut flags = held.flags.clone();
+            flags.retain(|flag| limits.keeps_keywords || flag.starts_with('\\'));
+            let print = (hex(&Sha256::digest(&stored)), flags, date(held));
+            expected.push((self.name_on(target, mailbox), print));
+        }
+        expected.sort();
+        expected
+    }
+
+    fn name_on(&self, target: Kind, mailbox: &HeldMailbox) -> String {
+        let refused: BTreeMap<&str, &str> = Limits::of(target).names.iter().copied().collect();
+        let levels = self.kind.levels(&mailbox.name).into_iter();
+        let levels: Vec<String> = levels
+            .map(|level| {
+                refused
+                    .get(level.as_str())
+                    .map_or(level.clone(), |other| (*other).to_owned())
+            })
+            .collect();
+        target.name(&levels)
+    }
+
+    /// UID and report of each message in INBOX that the target does not keep as it is.
+    fn reports(&self, target: Kind) -> BTreeMap<u64, Report> {
+        let limits = Limits::of(target);
+        let reports = self.messages().filter_map(|(mailbox, held)| {
+            let report = limits.report(self.name(mailbox, held), self.kind)?;
+            assert_eq!(mailbox.name, "INBOX");
+            Some((u64::from(held.uid), report))
+        });
+        reports.collect()
+    }
+
+    /// UID of each message that the target refuses, and its words.
+    fn refused(&self, target: Kind) -> BTreeMap<u64, &'static str> {
+        let reports = self.reports(target).into_iter();
+        let refused = reports.filter_map(|(uid, report)| match report {
+            Report::Refused(words) => Some((uid, words)),
+            Report::Found(..) => None,
+        });
+        refused.collect()
+    }
+}
+
+/// INTERNALDATE; a day of one digit is written with a blank or with a zero before it.
+fn date(held: &HeldMessage) -> String {
+    held.internaldate
+        .replacen(' ', "0", usize::from(held.internaldate.starts_with(' ')))
+}
+
+/// Runs a mode with a report, to the end.
+fn run(program: &Program, words: &[&str]) -> Output {
+    program.run(words.iter().chain(&["--report", "report.json"]))
+}
+
+/// The same, the connections being tested first.
+fn run_tested(program: &Program, words: &[&str]) -> Output {
+    let words: Vec<&str> = words.iter().chain(&TESTED).copied().collect();
+    run(program, &words)
+}
+
+fn report(program: &Program) -> Value {
+    let text = std::fs::read_to_string(program.path("report.json")).expect("a report");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+#[track_caller]
+fn assert_totals(program: &Program, expected: &[(&str, usize)]) {
+    let totals = &report(program)["totals"];
+    for (name, expected) in expected {
+        assert_eq!(totals[name], *expected, "{name} of {totals:#}");
+    }
+}
+
+/// UID with severity and code of each finding of the last run; all are about INBOX.
+fn found(program: &Program) -> BTreeSet<(u64, String)> {
+    let found = findings(program);
+    let found = found.iter().map(|finding| {
+        assert_eq!(finding["mailbox"], "INBOX", "{finding}");
+        let word = |key: &str| finding[key].as_str().expect("text").to_owned();
+        let uid = finding["uid"].as_u64().expect("a UID");
+        (uid, format!("{} {}", word("severity"), word("code")))
+    });
+    found.collect()
+}
+
+fn exported_and_audited(source: &Source, program: &Program) {
+    run_tested(program, &["--mode", "test"]).code(0);
+    let count = source.names.len();
+    run_tested(program, &["--mode", "export"])
+        .code(0)
+        .says("export complete")
+        .hides(PASSWORD);
+    assert_totals(program, &[("new", count), ("failed", 0)]);
+    let archive = program.archive(ANNA);
+    assert_archive_equals_server(&archive, &source.held);
+    assert_eq!(archive.failed(), [Value::Null; 0]);
+
+    run(program, &["--mode", "audit"]).code(1);
+    let audited: BTreeMap<&str, &str> = AUDITED.into_iter().collect();
+    let expected: BTreeSet<(u64, String)> = source
+        .messages()
+        .filter_map(|(mailbox, held)| {
+            let code = audited.get(source.name(mailbox, held))?;
+            Some((u64::from(held.uid), (*code).to_owned()))
+        })
+        .collect();
+    assert_eq!(found(program), expected);
+}
+
+/// The first import: what was refused is recorded, what was lost on the way is told.
+fn imported(source: &Source, target: Kind, program: &Program) {
+    let refused = source.refused(target);
+    let taken = source.names.len() - refused.len();
+    run_tested(
+        program,
+        &[
+            "--mode",
+            "test",
+            "--config",
+            "import.pass.config.json",
+            "--input-dir",
+            "exported",
+        ],
+    )
+    .code(0);
+    import(program, &TESTED, &refused);
+    assert_totals(program, &[("new", taken), ("failed", refused.len())]);
+    assert_failed(program, &refused);
+    let limits = Limits::of(target);
+    let with_keywords = source.messages().filter(|(_, held)| {
+        let mut flags = held.flags.iter();
+        flags.any(|flag| !flag.starts_with('\\'))
+    });
+    let lost = with_keywords.count();
+    let report = report(program);
+    let mailboxes = report["accounts"][0]["mailboxes"].as_array();
+    for mailbox in mailboxes.expect("mailboxes") {
+        let name = mailbox["mailbox"].as_str().expect("a name");
+        let note = mailbox["note"].as_str().unwrap_or_default();
+        if name == "INBOX" && !limits.keeps_keywords {
+            assert_eq!(
+                note,
+                format!("{lost} messages without flags that the target does not keep")
+            );
+        } else if limits.names.iter().any(|(refused, _)| *refused == name) {
+            assert!(note.contains("the target refuses the name"), "{mailbox}");
+        } else {
+            assert_eq!(note, "", "{mailbox}");
+        }
+    }
+}
+
+/// An import with these arguments; `--ignore-errors` only where something is refused: without, nothing may be.
+fn import(program: &Program, arguments: &[&str], refused: &BTreeMap<u64, &str>) {
+    let mut words = vec!["--mode", "import"];
+    words.extend(arguments);
+    if refused.is_empty() {
+        run(program, &words).code(0).says("import complete");
+        return;
+    }
+    words.push("--ignore-errors");
+    let output = run(program, &words);
+    output.code(1).says("import NOT complete");
+    for words in refused.values() {
+        output.says(words);
+    }
+}
+
+fn assert_failed(program: &Program, refused: &BTreeMap<u64, &str>) {
+    let failed = program.archive(ANNA).failed();
+    let failed: BTreeMap<u64, &str> = failed
+        .iter()
+        .map(|line| {
+            assert_eq!(
+                (&line["mailbox"], &line["during"]),
+                (&json!("INBOX"), &json!("import"))
+            );
+            let uid = line["uid"].as_u64().expect("a UID");
+            (uid, line["server"].as_str().expect("words"))
+        })
+        .collect();
+    assert_eq!(
+        failed.keys().collect::<Vec<_>>(),
+        refused.keys().collect::<Vec<_>>()
+    );
+    for (uid, words) in refused {
+        assert_eq!(failed[uid], format!("NO {words}"));
+    }
+}
+
+/// The target holds what it is to hold, and has the source's tree and subscriptions besides its own.
+fn assert_arrived(source: &Source, target: Kind, before: &[HeldMailbox], held: &[HeldMailbox]) {
+    let mut there = held.to_vec();
+    for message in there.iter_mut().flat_map(|held| &mut held.messages) {
+        message.internaldate = date(message);
+    }
+    assert_same(&contents(&there), &source.expected_on(target));
+    for from in source.held.iter().filter(|mailbox| mailbox.selectable) {
+        let name = source.name_on(target, from);
+        let to = held.iter().find(|to| to.name == name && to.selectable);
+        let to = to.unwrap_or_else(|| panic!("{name} (from {}) is not on the target", from.name));
+        let was_subscribed = before.iter().any(|to| to.name == name && to.subscribed);
+        assert_eq!(
+            to.subscribed,
+            from.subscribed || was_subscribed,
+            "subscription of {name}"
+        );
+    }
+}
+
+fn validated(source: &Source, target: Kind, program: &Program) {
+    let reports = source.reports(target);
+    let expected: BTreeSet<(u64, String)> = reports
+        .iter()
+        .map(|(uid, report)| {
+            let code = match report {
+                Report::Refused(_) => "error missing",
+                Report::Found(code, _) => code,
+            };
+            (*uid, code.to_owned())
+        })
+        .collect();
+    let is_clean = expected.iter().all(|(_, code)| code.starts_with("note "));
+    let words = ["--mode", "validate", "--deep", "--no-connectivity-test"];
+    run(program, &words).code(i32::from(!is_clean));
+    assert_eq!(found(program), expected, "{:#?}", findings(program));
+    for finding in findings(program) {
+        let uid = finding["uid"].as_u64().expect("a UID");
+        if let Report::Found(_, words) = reports[&uid] {
+            let text = finding["text"].as_str().expect("text");
+            assert!(text.ends_with(words), "{text}");
+        }
+    }
+    let compared = &report(program)["accounts"][0]["compared"];
+    let count = |key: &str| usize::try_from(compared[key].as_u64().expect("a number"));
+    let there = source.expected_on(target).len();
+    assert_eq!(count("matched"), Ok(there));
+    assert_eq!(count("read_back"), Ok(there));
+    let changed = reports
+        .values()
+        .filter(|report| matches!(report, Report::Found(..)));
+    assert_eq!(count("identical"), Ok(there - changed.count()));
+}
+
+/// Import and export once more: there is nothing left to do, so nothing is done.
+fn again(source: &Source, target: Kind, program: &Program) {
+    let refused = source.refused(target);
+    import(program, &["--no-connectivity-test"], &refused);
+    assert_totals(program, &[("new", 0), ("failed", refused.len())]);
+    assert_failed(program, &refused);
+    let archived = messages_in(program);
+    run(program, &EXPORT).code(0);
+    assert_totals(
+        program,
+        &[
+            ("new", 0),
+            ("unchanged", source.names.len()),
+            ("flags_changed", 0),
+            ("vanished", 0),
+            ("failed", 0),
+        ],
+    );
+    assert_eq!(messages_in(program), archived, "a file was written anew");
+    assert_archive_equals_server(&program.archive(ANNA), &source.held);
+}
+
+/// Each message file and sidecar of the archive, and which file of the file system it is.
+fn messages_in(program: &Program) -> BTreeMap<PathBuf, u64> {
+    let mailboxes = program.archive(ANNA).mailboxes().into_values();
+    let files = mailboxes.flat_map(|mailbox| {
+        let entries = std::fs::read_dir(mailbox.dir).expect("a mailbox's directory");
+        entries.flatten().filter(|entry| entry.path().is_file())
+    });
+    let inode = |entry: std::fs::DirEntry| (entry.path(), entry.metadata().expect("a file").ino());
+    files.map(inode).collect()
+}
+
+fn round_trip(from: Kind, to: Kind) {
+    let program = Program::new();
+    let source = Source::start(from, &program);
+    exported_and_audited(&source, &program);
+    let server = Server::start(to);
+    let config = json!({
+        "server": server_json(&server.endpoint),
+        "accounts": [{"email": ANNA, "password": PASSWORD}],
+    });
+    program.file("import.pass.config.json", &config.to_string());
+    let before = server.reader().mailboxes();
+    imported(&source, to, &program);
+    let held = server.reader().mailboxes();
+    assert_arrived(&source, to, &before, &held);
+    validated(&source, to, &program);
+    again(&source, to, &program);
+    assert_unchanged(&held, &server.reader().mailboxes());
+    assert_unchanged(&source.held, &source.reader.mailboxes());
+}
+
+#[test]
+fn from_dovecot_to_dovecot() {
+    round_trip(Kind::Dovecot, Kind::Dovecot);
+}
+
+#[test]
+fn from_dovecot_to_cyrus() {
+    round_trip(Kind::Dovecot, Kind::Cyrus);
+}
+
+#[test]
+fn from_dovecot_to_pymap() {
+    round_trip(Kind::Dovecot, Kind::Pymap);
+}
+
+#[test]
+fn from_cyrus_to_dovecot() {
+    round_trip(Kind::Cyrus, Kind::Dovecot);
+}
+
+#[test]
+fn from_cyrus_to_cyrus() {
+    round_trip(Kind::Cyrus, Kind::Cyrus);
+}
+
+#[test]
+fn from_cyrus_to_pymap() {
+    round_trip(Kind::Cyrus, Kind::Pymap);
+}
+
+#[test]
+fn from_pymap_to_dovecot() {
+    round_trip(Kind::Pymap, Kind::Dovecot);
+}
+
+#[test]
+fn from_pymap_to_cyrus() {
+    round_trip(Kind::Pymap, Kind::Cyrus);
+}
+
+#[test]
+fn from_pymap_to_pymap() {
+    round_trip(Kind::Pymap, Kind::Pymap);
+}
