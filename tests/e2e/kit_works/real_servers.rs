@@ -195,8 +195,8 @@ fn hostile_mail_reaches_real_servers() {
 
 #[test]
 fn pymap_keeps_bytes_flags_and_dates() {
-    let pymap = Pymap::start(ANNA, "secret");
-    let reader = Reader::new(&pymap.starttls(), ANNA, "secret").with_bodies(u32::MAX);
+    let pymap = Pymap::start(ANNA, PASSWORD);
+    let reader = Reader::new(&pymap.starttls(), ANNA, PASSWORD).with_bodies(u32::MAX);
     let mails = realistic(3, 20);
     let fillings = ["INBOX", "Entwürfe & mehr/v1.0"].map(|name| Filling {
         mailbox: name.to_owned(),
