@@ -48,6 +48,39 @@ pub fn open_in_steps(
     stop: &Stop,
     steps: &mut Steps,
 ) -> Result<Session> {
+    let mut refused = false;
+    loop {
+        peer.places.turn(refused, stop)?;
+        *steps = Steps::default();
+        let error = match attempt(peer, login, stop, steps) {
+            Ok(session) => return Ok(session),
+            Err(error) => error,
+        };
+        if !has_no_place(peer, &error, steps) {
+            return Err(error);
+        }
+        refused = true;
+        warn!(
+            error = %error,
+            "the server takes no further connection while others of this run are open; waiting until one of them has \
+             ended (fewer --max-workers avoid that)"
+        );
+    }
+}
+
+/// True when it is our own other connections that leave no room for this one.
+fn has_no_place(peer: &Peer, error: &SessionError, steps: &Steps) -> bool {
+    match error.kind {
+        Kind::Busy => peer.places.any_counted(),
+        // Some servers close without a word, or do not even accept, when they are full.
+        Kind::Transient => {
+            steps.current().is_some_and(|step| step < Step::Login) && peer.places.any_open()
+        }
+        _ => false,
+    }
+}
+
+fn attempt(peer: &Peer, login: &Login<'_>, stop: &Stop, steps: &mut Steps) -> Result<Session> {
     let server = &peer.server;
     let wire = Wire::connect(peer, stop, steps)?;
     steps.begin(Step::Greeting);
@@ -68,7 +101,11 @@ pub fn open_in_steps(
     let imap = authenticate(&channel, client, login, &before)
         .map_err(|error| error.hiding(login.password))
         .map_err(|error| error.context(format!("login as {}", login.user)))?;
-    let mut session = Session { channel, imap };
+    let mut session = Session {
+        channel,
+        imap,
+        _place: peer.places.take(),
+    };
     steps.begin(Step::Capabilities);
     session.after_login(before)?;
     steps.end();

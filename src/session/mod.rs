@@ -6,6 +6,7 @@ pub mod connect;
 pub mod fetch;
 pub mod guard;
 pub mod list;
+pub mod places;
 pub mod reader;
 pub mod response;
 pub mod retry;
@@ -20,12 +21,15 @@ use tracing::debug;
 
 use channel::{Capabilities, Channel, Command};
 use guard::Guard;
+use places::Place;
 use retry::{Kind, Result};
 
 /// A logged-in connection.
 pub struct Session {
     channel: Rc<RefCell<Channel>>,
     imap: imap::Session<Guard>,
+    // Free when the connection is closed, so it goes last.
+    _place: Place,
 }
 
 impl Session {

@@ -5,11 +5,13 @@
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use native_tls::{Certificate, HandshakeError, TlsConnector, TlsStream};
 use tracing::debug;
 
+use super::places::Places;
 use super::retry::{Kind, Result, SessionError};
 use super::steps::{Step, Steps};
 use super::tls::{self, Tap};
@@ -28,12 +30,16 @@ enum Stream {
     Closed,
 }
 
-/// A server as connections are made to it: where it is, what it must prove, how long it may take.
+/// A server as connections are made to it: where it is, what it must prove, how long it may take. Clones share what is
+/// known of its limits.
+#[derive(Clone)]
 pub struct Peer {
     /// Host, port and protection.
     pub server: Server,
     /// Bounds connecting and every wait for the server.
     pub timeout: Duration,
+    /// The places that it has for us.
+    pub places: Arc<Places>,
     /// Made once: reading the system's certificates costs more than a handshake.
     tls: Option<TlsConnector>,
 }
@@ -51,6 +57,7 @@ impl Peer {
         Ok(Self {
             server: server.clone(),
             timeout,
+            places: Arc::default(),
             tls,
         })
     }

@@ -33,17 +33,16 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
         dry_run: true,
         ..settings.clone()
     };
-    let run = |settings| -> Result<Run<'_>> {
-        Ok(Run {
-            settings,
-            provision: None,
-            peer: Peer::new(&settings.config.server, settings.timeout)?,
-            stop,
-        })
+    let peer = Peer::new(&settings.config.server, settings.timeout)?;
+    let run = |settings| Run {
+        settings,
+        provision: None,
+        peer: peer.clone(),
+        stop,
     };
     let validation = Validation {
-        looking: run(&looking)?,
-        mending: run(settings)?,
+        looking: run(&looking),
+        mending: run(settings),
         progress,
     };
     report.accounts = super::each_account(settings, stop, progress, |account, progress| {
