@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
-use tracing::{error, info_span};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use tracing::{error, info_span, warn};
 
 use crate::config::Account;
+use crate::limits::NO_THREAD;
 use crate::report::{AccountReport, Status};
 use crate::stop::Stop;
 
@@ -17,7 +19,7 @@ use crate::stop::Stop;
 /// not begun are reported as such. A panic is the failure of its account.
 ///
 /// # Errors
-/// Threads that cannot be started.
+/// Not one thread can be started.
 pub fn run(
     accounts: &[Account],
     workers: usize,
@@ -25,11 +27,7 @@ pub fn run(
     stop: &Stop,
     work: impl Fn(&Account) -> AccountReport + Sync,
 ) -> Result<Vec<AccountReport>> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(workers.min(accounts.len()).max(1))
-        .thread_name(|index| format!("account-{index}"))
-        .build()
-        .context("start the worker threads; try fewer with --max-workers")?;
+    let pool = threads(workers.min(accounts.len()).max(1))?;
     let reports: Vec<Mutex<AccountReport>> = accounts
         .iter()
         .map(|account| Mutex::new(AccountReport::new(&account.email)))
@@ -56,6 +54,24 @@ pub fn run(
         .into_iter()
         .map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner))
         .collect())
+}
+
+/// So many threads, or fewer where the system does not give more.
+fn threads(mut count: usize) -> Result<ThreadPool> {
+    loop {
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(count)
+            .thread_name(|index| format!("account-{index}"))
+            .build();
+        match pool {
+            Ok(pool) => return Ok(pool),
+            Err(error) if count == 1 => return Err(error).context(NO_THREAD),
+            Err(error) => {
+                count /= 2;
+                warn!("only {count} accounts at a time: {NO_THREAD}: {error}");
+            }
+        }
+    }
 }
 
 fn guarded(account: &Account, work: &impl Fn(&Account) -> AccountReport) -> AccountReport {

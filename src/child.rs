@@ -70,8 +70,15 @@ pub fn run(
         .process_group(0)
         .spawn()
         .map_err(Failure::System)?;
-    let stdout = Collector::new(child.stdout.take(), limit);
-    let stderr = Collector::new(child.stderr.take(), limit);
+    let collectors = Collector::new(child.stdout.take(), limit)
+        .and_then(|stdout| Ok((stdout, Collector::new(child.stderr.take(), limit)?)));
+    let (stdout, stderr) = match collectors {
+        Ok(collectors) => collectors,
+        Err(error) => {
+            end(&mut child);
+            return Err(Failure::System(error));
+        }
+    };
     let flooded = || stdout.is_full() || stderr.is_full();
     let began = Instant::now();
     let status = loop {
@@ -121,11 +128,11 @@ struct Collector {
 }
 
 impl Collector {
-    fn new(stream: Option<impl Read + Send + 'static>, limit: usize) -> Self {
+    fn new(stream: Option<impl Read + Send + 'static>, limit: usize) -> io::Result<Self> {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let full = Arc::new(AtomicBool::new(false));
         let (into, flag) = (Arc::clone(&bytes), Arc::clone(&full));
-        let thread = std::thread::spawn(move || {
+        let thread = std::thread::Builder::new().spawn(move || {
             let Some(mut stream) = stream else { return };
             let mut buffer = [0; 4096];
             // What was said before an error is what there is.
@@ -137,12 +144,12 @@ impl Collector {
                 }
                 into.extend_from_slice(&buffer[..count]);
             }
-        });
-        Self {
+        })?;
+        Ok(Self {
             bytes,
             full,
             thread,
-        }
+        })
     }
 
     fn is_full(&self) -> bool {

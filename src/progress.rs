@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
-use tracing::info;
+use tracing::{info, warn};
 
 /// Time between log lines.
 const LINE_EVERY: Duration = Duration::from_secs(30);
@@ -72,8 +72,11 @@ impl Progress {
         let shared = Arc::clone(&self.shared);
         let bar = self.bars.as_ref().map(|bars| bars.add(line_bar()));
         let thread_over = Arc::clone(&over);
-        let thread = std::thread::spawn(move || tell(&shared, bar.as_ref(), &thread_over));
-        *self.lock() = Some(Ticker { over, thread });
+        let builder = std::thread::Builder::new().name("progress".to_owned());
+        match builder.spawn(move || tell(&shared, bar.as_ref(), &thread_over)) {
+            Ok(thread) => *self.lock() = Some(Ticker { over, thread }),
+            Err(error) => warn!("no progress is shown, as no thread can be started: {error}"),
+        }
     }
 
     /// Ends telling and clears the bars.

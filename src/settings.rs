@@ -12,6 +12,7 @@ pub use flags::refuse_foreign_flags;
 use crate::cli::{Args, Mode, UseImapsync};
 use crate::config::{self, Config};
 use crate::filter::Filter;
+use crate::limits;
 use crate::panel::access::Access;
 
 /// Fewest workers by default: accounts wait for servers more than for processors.
@@ -174,6 +175,19 @@ impl Settings {
             dry_run: args.dry_run,
             quiet: args.quiet,
         })
+    }
+
+    /// No more workers than there are accounts, and than the limit of open files allows; a warning about the latter.
+    ///
+    /// # Errors
+    /// The limit is too low for any.
+    pub fn fit_to_limits(&mut self) -> Result<Option<String>> {
+        let wanted = self.workers.min(self.config.accounts.len());
+        let (allowed, warning) = limits::workers_with_files(wanted)?;
+        if allowed < wanted {
+            self.workers = allowed;
+        }
+        Ok(warning)
     }
 }
 

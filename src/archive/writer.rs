@@ -10,6 +10,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use super::incoming::Incoming;
 use super::mailbox::MailboxDir;
 use super::sidecar::Sidecar;
+use crate::limits::NO_THREAD;
 
 /// Bytes of bodies that may wait; one message may always.
 const MAX_WAITING: u64 = 4 * 1024 * 1024;
@@ -85,7 +86,7 @@ impl Writer {
                 let shared = Arc::clone(&shared);
                 move || shared.work()
             })
-            .context("start the writer")?;
+            .context(NO_THREAD)?;
         Ok(Self {
             shared,
             thread: Some(thread),
