@@ -1,10 +1,12 @@
 //! Where log lines go: to stderr beside the progress bars, and to a file for each run.
+//!
+//! A file that cannot be written any more does not end the run, and is told on stderr and in the report.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use indicatif::MultiProgress;
@@ -41,7 +43,7 @@ impl Verbosity {
     }
 }
 
-/// Starts logging: to stderr, and to a new file in `dir` unless it is `None`. Returns the file's path.
+/// Starts logging: to stderr, and to a new file in `dir` unless it is `None`. Returns the file.
 ///
 /// # Errors
 /// A directory or file that cannot be created.
@@ -50,7 +52,7 @@ pub fn start(
     dir: Option<&Path>,
     mode: &str,
     bars: Option<&MultiProgress>,
-) -> Result<Option<PathBuf>> {
+) -> Result<Option<LogFile>> {
     let terminal_filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
         Ok(directives) if !directives.is_empty() => EnvFilter::new(directives),
         _ => filter(verbosity.level()),
@@ -61,23 +63,20 @@ pub fn start(
         .with_writer(Terminal(bars.cloned()))
         .with_filter(terminal_filter);
     let file = dir.map(|dir| create(dir, mode)).transpose()?;
-    let (path, to_file) = match file {
-        Some((path, file)) => {
-            let layer = tracing_subscriber::fmt::layer()
-                .with_target(false)
-                .with_ansi(false)
-                .with_writer(Mutex::new(file))
-                .with_filter(filter(verbosity.level().max(LevelFilter::DEBUG)));
-            (Some(path), Some(layer))
-        }
-        None => (None, None),
-    };
+    let file = file.map(|(path, file)| LogFile::new(path, file, Terminal(bars.cloned())));
+    let to_file = file.clone().map(|file| {
+        tracing_subscriber::fmt::layer()
+            .with_target(false)
+            .with_ansi(false)
+            .with_writer(file)
+            .with_filter(filter(verbosity.level().max(LevelFilter::DEBUG)))
+    });
     tracing_subscriber::registry()
         .with(to_terminal)
         .with(to_file)
         .try_init()
         .context("start logging")?;
-    Ok(path)
+    Ok(file)
 }
 
 fn filter(level: LevelFilter) -> EnvFilter {
@@ -115,12 +114,125 @@ fn create(dir: &Path, mode: &str) -> Result<(PathBuf, File)> {
             Ok(file) => return Ok((path, file)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => {
-                return Err(error)
-                    .with_context(|| format!("create the log file {}", path.display()));
+                return Err(crate::disk::advised(error)).with_context(|| {
+                    format!(
+                        "create the log file {}; name another directory with --log-dir",
+                        path.display()
+                    )
+                });
             }
         }
     }
     bail!("no free name for a log file in {}", dir.display())
+}
+
+/// The log file of a run; clones are the same file.
+#[derive(Clone)]
+pub struct LogFile {
+    path: Arc<Path>,
+    state: Arc<Mutex<FileState>>,
+}
+
+struct FileState {
+    file: File,
+    terminal: Terminal,
+    /// Lines that could not be written.
+    lost: u64,
+    /// Those of them that the file does not tell of yet.
+    untold: u64,
+    /// Why the last one could not be written.
+    reason: String,
+}
+
+impl LogFile {
+    fn new(path: PathBuf, file: File, terminal: Terminal) -> Self {
+        Self {
+            path: path.into(),
+            state: Arc::new(Mutex::new(FileState {
+                file,
+                terminal,
+                lost: 0,
+                untold: 0,
+                reason: String::new(),
+            })),
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is wrong with it, for the report.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        let state = self.lock();
+        let shown = self.path.display();
+        if state.lost > 0 {
+            let (lost, reason) = (state.lost, &state.reason);
+            return Some(format!(
+                "{lost} lines are missing in the log file {shown}: {reason}"
+            ));
+        }
+        let ours = state.file.metadata().map(|file| (file.dev(), file.ino()));
+        let there = std::fs::metadata(&*self.path).map(|file| (file.dev(), file.ino()));
+        match (ours, there) {
+            (Ok(ours), Ok(there)) if ours == there => None,
+            _ => Some(format!(
+                "the log file {shown} was removed while the run was at work"
+            )),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, FileState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl FileState {
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.untold > 0 {
+            // The last line that was begun may be torn.
+            let told = format!("\n… {} lines are missing: {}\n", self.untold, self.reason);
+            self.file.write_all(told.as_bytes())?;
+            self.untold = 0;
+        }
+        self.file.write_all(line)
+    }
+}
+
+/// Takes a line; one that cannot be written is counted, and the first of them is told on stderr.
+impl Write for &LogFile {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut state = self.lock();
+        if let Err(error) = state.write(line) {
+            state.lost += 1;
+            state.untold += 1;
+            state.reason = error.to_string();
+            if state.lost == 1 {
+                let told = format!(
+                    "warning: the log file {} cannot be written any more, the run goes on: {error}\n",
+                    self.path.display()
+                );
+                // Where stderr is gone too, the report still says it.
+                let _ = state.terminal.make_writer().write_all(told.as_bytes());
+            }
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for LogFile {
+    type Writer = &'a Self;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        self
+    }
 }
 
 /// stderr, without tearing the bars.

@@ -1,19 +1,18 @@
 //! Parses, starts logging, dispatches, prints, and turns the outcome into an exit code.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
 use imapsync_bulk_migrator::cli::{Args, Mode};
 use imapsync_bulk_migrator::commands::{self, index, index::Outcome};
-use imapsync_bulk_migrator::logging::{self, Verbosity};
+use imapsync_bulk_migrator::limits;
+use imapsync_bulk_migrator::logging::{self, LogFile, Verbosity};
 use imapsync_bulk_migrator::progress::Progress;
 use imapsync_bulk_migrator::report::Report;
 use imapsync_bulk_migrator::settings::{self, Settings};
 use imapsync_bulk_migrator::stop::Stop;
-use rustix::process::{Resource, Rlimit, setrlimit};
 use tracing::{debug, error, warn};
 
 /// Wrong usage or configuration, or an environment that does not allow the run.
@@ -22,7 +21,7 @@ const UNUSABLE: u8 = 2;
 const STOPPED: u8 = 130;
 
 fn main() -> ExitCode {
-    no_core_dump();
+    limits::no_core_dump();
     match run(&Args::parse()) {
         Ok(code) => code,
         Err(error) => {
@@ -32,27 +31,19 @@ fn main() -> ExitCode {
     }
 }
 
-/// A core dump would hold passwords and mail.
-fn no_core_dump() {
-    let none = Rlimit {
-        current: Some(0),
-        maximum: Some(0),
-    };
-    // Lowering a limit is always allowed; where there is no such limit, there is nothing to lower.
-    let _ = setrlimit(Resource::Core, none);
-}
-
 fn run(args: &Args) -> Result<ExitCode> {
     if args.mode == Mode::Index {
         return index(args);
     }
-    let settings = Settings::new(args)?;
+    let mut settings = Settings::new(args)?;
+    let warning = settings.fit_to_limits()?;
     let progress = Progress::new(args.quiet);
     let log = start_log(args, &progress)?;
+    settings.config.warnings.extend(warning);
     for warning in &settings.config.warnings {
         warn!("{warning}");
     }
-    debug!(log = ?log, version = env!("CARGO_PKG_VERSION"), workers = settings.workers, "begin");
+    debug!(log = ?log.as_ref().map(LogFile::path), version = env!("CARGO_PKG_VERSION"), workers = settings.workers, "begin");
     let stop = Stop::new();
     stop.on_signals()?;
     let outcome = commands::run(&settings, &stop, &progress);
@@ -65,11 +56,11 @@ fn run(args: &Args) -> Result<ExitCode> {
             return Ok(ExitCode::from(UNUSABLE));
         }
     };
+    report
+        .warnings
+        .extend(log.as_ref().and_then(LogFile::trouble));
     report.close(&stop);
-    tell(args, &report)?;
-    Ok(ExitCode::from(
-        u8::try_from(report.exit_code).unwrap_or(UNUSABLE),
-    ))
+    Ok(ExitCode::from(tell(args, &report)))
 }
 
 /// `--mode index` has no accounts, so no report on them.
@@ -99,7 +90,7 @@ fn index(args: &Args) -> Result<ExitCode> {
     }
 }
 
-fn start_log(args: &Args, progress: &Progress) -> Result<Option<PathBuf>> {
+fn start_log(args: &Args, progress: &Progress) -> Result<Option<LogFile>> {
     let dir = (!args.dry_run).then_some(args.log_dir.as_path());
     logging::start(verbosity(args), dir, args.mode.as_str(), progress.bars())
 }
@@ -113,12 +104,21 @@ fn verbosity(args: &Args) -> Verbosity {
     }
 }
 
-/// The report, on stdout and in its file.
-fn tell(args: &Args, report: &Report) -> Result<()> {
-    if let Some(path) = &args.report {
-        report.write_json(path)?;
+/// The report, on stdout and in its file; returns the exit code. The one does not wait for the other: a file that
+/// cannot be written must not hide how the run went.
+fn tell(args: &Args, report: &Report) -> u8 {
+    let written = args.report.as_ref().map(|path| report.write_json(path));
+    let printed = print(&report.to_string());
+    let mut code = u8::try_from(report.exit_code).unwrap_or(UNUSABLE);
+    for outcome in written.into_iter().chain([printed]) {
+        if let Err(error) = outcome {
+            error!("{error:#}");
+            if code == 0 {
+                code = UNUSABLE;
+            }
+        }
     }
-    print(&report.to_string())
+    code
 }
 
 fn print(text: &str) -> Result<()> {

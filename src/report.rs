@@ -8,12 +8,14 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
+use tracing::error;
 
 pub use compared::Compared;
 pub use provisioned::{ProvisionReport, ProvisionState, Provisioned};
 pub use tested::{Preflight, StepReport, Tested};
 
 use crate::archive::failed::FailedMessage;
+use crate::disk::advised;
 use crate::finding::{Finding, Tally};
 use crate::settings::Settings;
 use crate::stop::{SIGNAL_EXIT, Stop};
@@ -29,6 +31,9 @@ const SHOWN: usize = 20;
 
 /// Exit code of a run that did not begin, as the test before it failed.
 const PRECHECK_FAILED: i32 = 3;
+
+/// Exit code of a run that the environment does not allow, or whose results it does not take.
+const UNUSABLE: i32 = 2;
 
 /// How an account ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -259,6 +264,9 @@ pub struct Report {
     pub accounts: Vec<AccountReport>,
     /// What concerns all of them.
     pub warnings: Vec<String>,
+    /// What went wrong beside the accounts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<String>,
     #[serde(skip)]
     began: Instant,
 }
@@ -285,6 +293,7 @@ impl Report {
             ended_with_panel: false,
             accounts: Vec::new(),
             warnings: settings.config.warnings.clone(),
+            errors: Vec::new(),
             began: Instant::now(),
         }
     }
@@ -300,6 +309,15 @@ impl Report {
         if self.precheck_failed && self.exit_code == 1 {
             self.exit_code = PRECHECK_FAILED;
         }
+        if self.exit_code == 0 && !self.errors.is_empty() {
+            self.exit_code = UNUSABLE;
+        }
+    }
+
+    /// Something went wrong beside the accounts.
+    pub fn add_error(&mut self, error: &anyhow::Error) {
+        error!("{error:#}");
+        self.errors.push(format!("{error:#}"));
     }
 
     /// Writes the report for machines, 0600, as a whole or not at all.
@@ -321,7 +339,13 @@ impl Report {
             file.write_all(&bytes)?;
             std::fs::rename(&temporary, path)
         };
-        write().with_context(|| format!("write the report {}", path.display()))
+        write()
+            .map_err(|error| {
+                // Half a report is worth nothing and takes room.
+                let _ = std::fs::remove_file(&temporary);
+                advised(error)
+            })
+            .with_context(|| format!("write the report {}", path.display()))
     }
 }
 

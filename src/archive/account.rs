@@ -12,6 +12,7 @@ use super::lock::Lock;
 use super::mailbox::{MailboxDir, MailboxMeta, check_directory};
 use super::path::{digest, encode_name};
 use super::state::{self, State};
+use crate::disk::advised;
 use crate::session::list::is_inbox;
 
 /// Where directories of mailboxes go that the source no longer has.
@@ -42,7 +43,9 @@ pub fn create_root(root: &Path) -> Result<()> {
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
     {
-        fs::create_dir_all(parent).with_context(|| format!("create {}", parent.display()))?;
+        fs::create_dir_all(parent)
+            .map_err(advised)
+            .with_context(|| format!("create {}", parent.display()))?;
     }
     // The root itself may be a symlink: where the archive lies is the administrator's to say.
     if !root.is_dir() {
@@ -224,7 +227,7 @@ impl AccountArchive {
         file::make_dir(&parent)?;
         let to = parent.join(file::free_stem(&parent, directory, &[""])?);
         match fs::rename(&from, &to) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error)
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(advised(error))
                 .with_context(|| format!("move {} to {}", from.display(), to.display()))?,
             _ => {}
         }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use rustix::fs::OFlags;
 
+use crate::disk::advised;
+
 /// Creates a new file, 0600; one that is there already is an error.
 pub fn create_new(path: &Path) -> io::Result<File> {
     OpenOptions::new()
@@ -16,6 +18,7 @@ pub fn create_new(path: &Path) -> io::Result<File> {
         .mode(0o600)
         .custom_flags(no_follow())
         .open(path)
+        .map_err(advised)
 }
 
 /// Creates a file or empties the one that is there, 0600.
@@ -27,6 +30,22 @@ pub fn create_or_empty(path: &Path) -> io::Result<File> {
         .mode(0o600)
         .custom_flags(no_follow())
         .open(path)
+        .map_err(advised)
+}
+
+/// Writes a new file, 0600, as a whole or not at all; one that is there already is an error.
+pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = create_new(path)?;
+    write_or_remove(&mut file, path, bytes)
+}
+
+/// Writes all bytes; a file that does not take them is removed: half of one is in the way, and takes room.
+pub fn write_or_remove(file: &mut File, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    file.write_all(bytes).map_err(|error| {
+        // Where it cannot be removed either, the error says why.
+        let _ = fs::remove_file(path);
+        advised(error)
+    })
 }
 
 /// Opens for reading, unless it is a symlink.
@@ -72,7 +91,7 @@ pub fn make_dir(path: &Path) -> Result<()> {
             }
             Ok(())
         }
-        Err(error) => Err(error).with_context(|| format!("create directory {shown}")),
+        Err(error) => Err(advised(error)).with_context(|| format!("create directory {shown}")),
     }
 }
 
@@ -80,8 +99,8 @@ pub fn make_dir(path: &Path) -> Result<()> {
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let temporary = temporary_beside(path);
     let result = create_or_empty(&temporary)
-        .and_then(|mut file| file.write_all(bytes))
-        .and_then(|()| fs::rename(&temporary, path));
+        .and_then(|mut file| write_or_remove(&mut file, &temporary, bytes))
+        .and_then(|()| fs::rename(&temporary, path).map_err(advised));
     result.with_context(|| format!("write {}", path.display()))
 }
 
@@ -90,7 +109,7 @@ pub fn replace_durably(path: &Path, bytes: &[u8]) -> Result<()> {
     let temporary = temporary_beside(path);
     let write = || -> io::Result<()> {
         let mut file = create_or_empty(&temporary)?;
-        file.write_all(bytes)?;
+        write_or_remove(&mut file, &temporary, bytes)?;
         file.sync_all()?;
         fs::rename(&temporary, path)?;
         match path.parent() {
@@ -98,7 +117,9 @@ pub fn replace_durably(path: &Path, bytes: &[u8]) -> Result<()> {
             None => Ok(()),
         }
     };
-    write().with_context(|| format!("write {}", path.display()))
+    write()
+        .map_err(advised)
+        .with_context(|| format!("write {}", path.display()))
 }
 
 fn temporary_beside(path: &Path) -> PathBuf {

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::file;
 use super::path::hex;
+use crate::disk::advised;
 
 /// Bodies up to so many bytes are held in memory and written at once.
 const IN_MEMORY: usize = 1024 * 1024;
@@ -75,10 +76,11 @@ impl Incoming {
 
     /// Puts the body under its name, replacing what is there.
     pub(super) fn place(&mut self, path: &Path) -> io::Result<()> {
-        match self.spill.take() {
-            Some((from, _)) => fs::rename(from, path),
-            None => file::create_or_empty(path)?.write_all(&self.memory),
+        if let Some((from, _)) = self.spill.take() {
+            return fs::rename(from, path).map_err(advised);
         }
+        let mut file = file::create_or_empty(path)?;
+        file::write_or_remove(&mut file, path, &self.memory)
     }
 
     fn begin_spill(&mut self) -> io::Result<()> {
@@ -86,10 +88,12 @@ impl Incoming {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("{SPILL_PREFIX}{}-{number}", std::process::id());
         let path = self.dir.join(name);
-        let mut file = file::create_new(&path).map_err(|error| {
-            io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-        })?;
-        let written = file.write_all(&self.memory);
+        let named = |error: io::Error| {
+            let error = advised(error);
+            io::Error::new(error.kind(), format!("write {}: {error}", path.display()))
+        };
+        let mut file = file::create_new(&path).map_err(named)?;
+        let written = file.write_all(&self.memory).map_err(named);
         self.spill = Some((path, file));
         written?;
         self.memory.truncate(HEAD);
@@ -113,6 +117,7 @@ impl Write for Incoming {
         let mut kept = bytes;
         if let Some((path, file)) = &mut self.spill {
             file.write_all(bytes).map_err(|error| {
+                let error = advised(error);
                 io::Error::new(error.kind(), format!("write {}: {error}", path.display()))
             })?;
             let room = HEAD.saturating_sub(self.memory.len());

@@ -5,16 +5,17 @@
 //! is pending and neither may or may not be there: the next run looks before it sends it again.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use super::file::no_follow;
 use super::uidset::UidSet;
+use crate::disk::advised;
 
 /// Name of the file in the account's directory.
 pub const FILE: &str = "import.journal.jsonl";
@@ -125,7 +126,7 @@ impl Journal {
         let file = match options.open(&path) {
             Ok(file) => Some(file),
             Err(error) if read_only && error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error).with_context(|| format!("open {shown}")),
+            Err(error) => return Err(advised(error)).with_context(|| format!("open {shown}")),
         };
         let mut journal = Self {
             path,
@@ -338,9 +339,26 @@ impl Journal {
         let Some(file) = self.file.as_mut().filter(|_| !self.unwritten.is_empty()) else {
             return Ok(());
         };
-        file.write_all(&self.unwritten)
+        let whole = file.metadata().map(|there| there.len());
+        if let Err(error) = file
+            .write_all(&self.unwritten)
             .and_then(|()| file.sync_data())
-            .with_context(|| format!("write {}", self.path.display()))?;
+        {
+            // A later try must not go on behind half a line. What cannot be cut off now is a damaged line then.
+            let _ = whole.and_then(|whole| file.set_len(whole));
+            return Err(advised(error)).with_context(|| format!("write {}", self.path.display()));
+        }
+        // What is written to a file without a name is lost.
+        let is_ours = |there: Metadata| -> io::Result<bool> {
+            let ours = file.metadata()?;
+            Ok((ours.dev(), ours.ino()) == (there.dev(), there.ino()))
+        };
+        if !fs::metadata(&self.path).and_then(is_ours).unwrap_or(false) {
+            bail!(
+                "{} was removed while the run was at work; what it said is looked for on the target next time",
+                self.path.display()
+            );
+        }
         self.unwritten.clear();
         Ok(())
     }

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use fs2::FileExt;
 
 use super::file::no_follow;
+use crate::disk::advised;
 
 /// Holds the lock while it lives.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ impl Lock {
             .mode(0o600)
             .custom_flags(no_follow())
             .open(&path)
+            .map_err(advised)
             .with_context(|| format!("open {shown}"))?;
         if let Err(error) = file.try_lock_exclusive() {
             return Err(refusal(&error, &mut file, dir, account));
@@ -45,6 +47,7 @@ impl Lock {
         file.set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{holder}"))
+            .map_err(advised)
             .with_context(|| format!("write {shown}"))?;
         Ok(Self { _file: file })
     }

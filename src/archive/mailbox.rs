@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tracing::warn;
 
 use super::file;
 use super::incoming::{Incoming, SPILL_PREFIX};
 use super::path::hex;
 use super::sidecar::Sidecar;
 use super::state::WireName;
+use crate::disk::{advised, is_about_us};
 
 /// Name of the file that says which mailbox a directory holds.
 pub const META_FILE: &str = ".mailbox.json";
@@ -238,10 +240,11 @@ impl MailboxDir {
         serde_json::from_slice(&bytes).with_context(|| format!("{shown} is no sidecar"))
     }
 
-    /// True when the message file has the size and sha256 that its sidecar says. A broken sidecar vouches for nothing.
+    /// True when the message file has the size and sha256 that its sidecar says. A broken sidecar vouches for nothing, and
+    /// what cannot be read is not there.
     ///
     /// # Errors
-    /// Those of the file system, a missing file excepted.
+    /// Those of this process and its limits.
     pub fn verify(&self, uid: u32) -> Result<bool> {
         let Ok(sidecar) = self.read_sidecar(uid) else {
             return Ok(false);
@@ -249,7 +252,14 @@ impl MailboxDir {
         let (Some(size), Some(sha256)) = (sidecar.size, sidecar.sha256) else {
             return Ok(false);
         };
-        Ok(sidecar.uid == uid && self.digest(uid)? == Some((size, sha256)))
+        match self.digest(uid) {
+            Ok(digest) => Ok(sidecar.uid == uid && digest == Some((size, sha256))),
+            Err(error) if is_about_us(error.as_ref()) => Err(error),
+            Err(error) => {
+                warn!(uid, "{error:#}");
+                Ok(false)
+            }
+        }
     }
 
     /// Size and sha256 of a message file; `None` where there is none.
@@ -307,9 +317,7 @@ impl MailboxDir {
             .with_context(|| format!("write {}", message.display()))?;
         let path = self.canonical(sidecar.uid, "json");
         let json = sidecar.to_json().context("write the sidecar as JSON")?;
-        file::create_new(&path)
-            .and_then(|mut file| file.write_all(&json))
-            .with_context(|| format!("write {}", path.display()))?;
+        file::write_new(&path, &json).with_context(|| format!("write {}", path.display()))?;
         Ok(sidecar)
     }
 
@@ -380,7 +388,7 @@ impl MailboxDir {
         ] {
             match fs::rename(&from, &to) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(error)
+                    return Err(advised(error))
                         .with_context(|| format!("move {} to {}", from.display(), to.display()));
                 }
                 _ => {}

@@ -1,5 +1,7 @@
-use super::*;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+
+use super::*;
 
 fn sidecar(uid: u32) -> Sidecar {
     Sidecar {

@@ -9,6 +9,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow};
 
+use crate::disk::advised;
+
 /// Syncs the file system of one archive.
 pub struct Syncer {
     dir: File,
@@ -66,7 +68,9 @@ impl Syncer {
                 rounds = self.lock();
                 rounds.ended = round;
                 if let Err(error) = result {
-                    rounds.failed.push((round, error.to_string().into()));
+                    rounds
+                        .failed
+                        .push((round, advised(error).to_string().into()));
                 }
                 self.ended.notify_all();
             } else {

@@ -8,6 +8,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::disk::advised;
+
 /// Writes `json`; a file that is there already stays unless `replace`, false then.
 ///
 /// # Errors
@@ -38,5 +40,7 @@ pub fn write(path: &Path, json: &Value, replace: bool) -> Result<bool> {
     let outcome = write();
     // After a rename there is none; after a link and after a failure it is in the way.
     let _ = fs::remove_file(&temporary);
-    outcome.with_context(|| format!("write {}", path.display()))
+    outcome
+        .map_err(advised)
+        .with_context(|| format!("write {}", path.display()))
 }

@@ -42,6 +42,9 @@ impl fmt::Display for Report {
                 writeln!(f, "\nFAILED  {}: {error}", account.account)?;
             }
         }
+        for error in &self.errors {
+            writeln!(f, "\nFAILED  {error}")?;
+        }
         self.write_last_line(f)
     }
 }

@@ -8,6 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 
+use crate::disk::advised;
+
 /// The list in the making; it gets its name when it is whole.
 pub struct Manifest {
     path: PathBuf,
@@ -15,6 +17,8 @@ pub struct Manifest {
     /// The archive's root as it was typed, so that `sha256sum -c` finds the files from the same directory.
     root: PathBuf,
     file: Mutex<BufWriter<File>>,
+    /// Why it will not become whole.
+    failure: Mutex<Option<std::io::Error>>,
 }
 
 impl Manifest {
@@ -31,43 +35,53 @@ impl Manifest {
             .truncate(true)
             .mode(0o600)
             .open(&temporary)
+            .map_err(advised)
             .with_context(|| format!("write the manifest {}", path.display()))?;
         Ok(Self {
             path: path.to_path_buf(),
             temporary,
             root: root.to_path_buf(),
             file: Mutex::new(BufWriter::new(file)),
+            failure: Mutex::default(),
         })
     }
 
-    /// Adds digests with their paths below the root.
-    ///
-    /// # Errors
-    /// Those of the file system.
-    pub fn add(&self, digests: &[(String, String)]) -> Result<()> {
+    /// Adds digests with their paths below the root. What goes wrong says nothing of the archive: it is told at the end.
+    pub fn add(&self, digests: &[(String, String)]) {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         for (digest, path) in digests {
             let path = self.root.join(path);
-            file.write_all(line(digest, &path.to_string_lossy()).as_bytes())
-                .with_context(|| format!("write the manifest {}", self.path.display()))?;
+            let line = line(digest, &path.to_string_lossy());
+            if failure.is_none() {
+                *failure = file.write_all(line.as_bytes()).err();
+            }
         }
-        Ok(())
     }
 
     /// Gives the list its name.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// Those of the file system, also of adding to it.
     pub fn finish(self) -> Result<()> {
-        let file = self
-            .file
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
-        file.into_inner()
-            .map_err(std::io::IntoInnerError::into_error)
-            .and_then(|file| file.sync_all())
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure
+            .take()
+            .map_or(Ok(()), Err)
+            .and_then(|()| file.flush())
+            .and_then(|()| file.get_ref().sync_all())
             .and_then(|()| std::fs::rename(&self.temporary, &self.path))
+            .map_err(advised)
             .with_context(|| format!("write the manifest {}", self.path.display()))
+    }
+}
+
+/// A list that did not get its name lacks something.
+impl Drop for Manifest {
+    fn drop(&mut self) {
+        // After the rename there is none.
+        let _ = std::fs::remove_file(&self.temporary);
     }
 }
 

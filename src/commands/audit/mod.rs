@@ -15,6 +15,7 @@ use crate::archive::account::AccountArchive;
 use crate::archive::lock::Lock;
 use crate::config::Account;
 use crate::finding::Tally;
+use crate::limits::NO_THREAD;
 use crate::progress::{AccountProgress, Progress};
 use crate::report::{AccountReport, AuditReport, Report, Status};
 use crate::session::retry::is_stopped;
@@ -38,7 +39,7 @@ struct Run<'a> {
 /// Audits every account; an error means that the run could not begin.
 ///
 /// # Errors
-/// An archive that is not there, filters that match nothing, a manifest that cannot be written.
+/// An archive that is not there, filters that match nothing, a manifest that cannot be begun.
 pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Report> {
     let mut report = Report::new(settings);
     super::check_archive(settings)?;
@@ -53,7 +54,9 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
         }
         report
     })?;
-    run.finish(stop)?;
+    if let Err(error) = run.finish(stop) {
+        report.add_error(&error);
+    }
     Ok(report)
 }
 
@@ -128,7 +131,7 @@ impl<'a> Run<'a> {
             .num_threads(settings.workers)
             .thread_name(|index| format!("message-{index}"))
             .build()
-            .context("start the worker threads; try fewer with --max-workers")?;
+            .context(NO_THREAD)?;
         let path = settings.manifest.as_deref();
         let manifest = path
             .map(|path| Manifest::create(path, &settings.archive_dir))
@@ -205,7 +208,7 @@ impl<'a> Run<'a> {
         };
         let mut local = local::audit(&task, progress)?;
         if let Some(manifest) = &self.manifest {
-            manifest.add(&local.digests)?;
+            manifest.add(&local.digests);
         }
         let compared = match &self.peer {
             Some(peer) => source::compare(

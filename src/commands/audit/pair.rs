@@ -1,6 +1,6 @@
 //! One message of the archive: its file, its sidecar, and whether the two are what they say.
 
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read as _, Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -10,6 +10,7 @@ use crate::archive::listing;
 use crate::archive::mailbox::open_regular;
 use crate::archive::path::hex;
 use crate::archive::sidecar::Sidecar;
+use crate::disk;
 use crate::finding::Severity::{self, Error, Note, Warning};
 use crate::message::{Inspector, Oddity};
 
@@ -43,19 +44,39 @@ pub struct Checked {
 /// Checks a pair.
 ///
 /// # Errors
-/// Those of the file system other than a missing file: they say nothing about the archive.
+/// Those of this process and its limits: they say nothing about the archive.
 pub fn check(message: &Path, sidecar: &Path, uid: u32, expected: &Expected<'_>) -> Result<Checked> {
     let mut checked = Checked::default();
-    let known = read_sidecar(sidecar, uid, expected, &mut checked);
-    let mut file = match open_regular(message) {
-        Ok(file) => file,
+    let known = read_sidecar(sidecar, uid, expected, &mut checked)?;
+    let read = match read_message(message, &mut checked) {
+        Ok(read) => read,
+        Err(error) if disk::is_about_us(error.as_ref()) => return Err(error),
         Err(error) => {
-            let text = format!("cannot be opened: {error:#}");
+            let text = format!("cannot be read: {error:#}; {REPLACE}");
             checked.flaws.push((Error, "unreadable-message", text));
             return Ok(checked);
         }
     };
-    let shown = || format!("read {}", message.display());
+    let flaws = &mut checked.flaws;
+    let proven = compare(known.as_ref(), checked.bytes, &read.sha256, flaws);
+    checked.unproven = known.as_ref().is_some_and(|known| known.sha256.is_none());
+    checked.sha256 = known.and_then(|known| known.sha256).unwrap_or(read.sha256);
+    let oddities = read.oddities.into_iter();
+    checked
+        .flaws
+        .extend(oddities.map(|oddity| flaw(oddity, proven)));
+    Ok(checked)
+}
+
+/// What a message file is found to be.
+struct Read {
+    sha256: String,
+    oddities: Vec<Oddity>,
+}
+
+fn read_message(path: &Path, checked: &mut Checked) -> Result<Read> {
+    let mut file = open_regular(path)?;
+    let shown = || format!("read {}", path.display());
     let there = file.metadata().with_context(shown)?;
     flag_open_mode(listing::others(&there), &mut checked.flaws);
     let mut digest = Sha256::new();
@@ -64,7 +85,7 @@ pub fn check(message: &Path, sidecar: &Path, uid: u32, expected: &Expected<'_>) 
     loop {
         let count = match file.read(&mut buffer) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            other => other.with_context(shown)?,
+            other => other.map_err(disk::advised).with_context(shown)?,
         };
         if count == 0 {
             break;
@@ -73,23 +94,19 @@ pub fn check(message: &Path, sidecar: &Path, uid: u32, expected: &Expected<'_>) 
         inspector.feed(&buffer[..count]);
         checked.bytes += count as u64;
     }
-    let sha256 = hex(&digest.finalize());
-    let proven = compare(known.as_ref(), checked.bytes, &sha256, &mut checked.flaws);
-    checked.unproven = known.as_ref().is_some_and(|known| known.sha256.is_none());
-    checked.sha256 = known.and_then(|known| known.sha256).unwrap_or(sha256);
-    if checked.bytes == 0 {
-        return Ok(checked);
+    let mut oddities = Vec::new();
+    if checked.bytes > 0 {
+        oddities = inspector
+            .finish(|| {
+                file.seek(SeekFrom::Start(0))?;
+                Ok(BufReader::new(&file))
+            })
+            .with_context(shown)?;
     }
-    let oddities = inspector
-        .finish(|| {
-            file.seek(SeekFrom::Start(0))?;
-            Ok(BufReader::new(&file))
-        })
-        .with_context(shown)?;
-    checked
-        .flaws
-        .extend(oddities.into_iter().map(|oddity| flaw(oddity, proven)));
-    Ok(checked)
+    Ok(Read {
+        sha256: hex(&digest.finalize()),
+        oddities,
+    })
 }
 
 fn read_sidecar(
@@ -97,7 +114,7 @@ fn read_sidecar(
     uid: u32,
     expected: &Expected<'_>,
     checked: &mut Checked,
-) -> Option<Sidecar> {
+) -> Result<Option<Sidecar>> {
     let flaws = &mut checked.flaws;
     let mut bytes = Vec::new();
     let read = open_regular(path).and_then(|mut file| {
@@ -107,16 +124,19 @@ fn read_sidecar(
         Ok(())
     });
     if let Err(error) = read {
+        if disk::is_about_us(error.as_ref()) {
+            return Err(error);
+        }
         let text = format!("its sidecar cannot be read: {error:#}");
         flaws.push((Error, "unreadable-sidecar", text));
-        return None;
+        return Ok(None);
     }
     let sidecar: Sidecar = match serde_json::from_slice(&bytes) {
         Ok(sidecar) => sidecar,
         Err(error) => {
             let text = format!("its sidecar is damaged: {error}");
             flaws.push((Error, "unreadable-sidecar", text));
-            return None;
+            return Ok(None);
         }
     };
     if sidecar.uid != uid {
@@ -137,7 +157,7 @@ fn read_sidecar(
         );
         flaws.push((Error, "sidecar-mismatch", text));
     }
-    Some(sidecar)
+    Ok(Some(sidecar))
 }
 
 /// What mends a damaged message.

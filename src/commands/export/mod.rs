@@ -8,7 +8,7 @@ mod store;
 use std::sync::Arc;
 
 use anyhow::Result;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::archive::account::create_root;
 use crate::archive::sync::Syncer;
@@ -42,14 +42,25 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
     report.accounts = super::each_account(settings, stop, progress, |account, progress| {
         account::export(&run, account, progress)
     })?;
-    if !settings.dry_run
-        && let Some(path) = template::write(&settings.config)?
-    {
-        info!(path = %path.display(), "import template written; fill in its host before the import");
-    }
     progress.finish();
-    if settings.audit && !settings.dry_run {
-        super::audit::after_export(settings, stop, progress, &mut report)?;
+    if settings.dry_run {
+        return Ok(report);
+    }
+    match template::write(&settings.config) {
+        Ok(Some(path)) => {
+            info!(path = %path.display(), "import template written; fill in its host before the import");
+        }
+        Ok(None) => {}
+        // The archive does not need it, and where the configuration lies may well be no place to write to.
+        Err(error) => {
+            warn!("{error:#}");
+            report.warnings.push(format!("{error:#}"));
+        }
+    }
+    if settings.audit
+        && let Err(error) = super::audit::after_export(settings, stop, progress, &mut report)
+    {
+        report.add_error(&error.context("audit after the export"));
     }
     Ok(report)
 }

@@ -21,6 +21,7 @@ use crate::archive::state::{MailboxState, State, WireName};
 use crate::archive::sync::Syncer;
 use crate::archive::uidset::UidSet;
 use crate::archive::writer::Writer;
+use crate::limits::NO_THREAD;
 use crate::message;
 use crate::session::fetch::Message;
 use crate::session::reader::BodySink;
@@ -283,14 +284,16 @@ impl Store {
         self.checkpoint.bytes = 0;
         self.checkpoint.since = Instant::now();
         self.dirty = false;
-        self.checkpoint.running = Some(std::thread::spawn(move || {
+        let builder = std::thread::Builder::new().name("checkpoint".to_owned());
+        let thread = builder.spawn(move || {
             if written.wait().is_err() {
                 // Whoever hands over the next message is told why.
                 return Ok(());
             }
             syncer.sync()?;
             state.save(&dir)
-        }));
+        });
+        self.checkpoint.running = Some(thread.context(NO_THREAD)?);
         Ok(())
     }
 
@@ -341,18 +344,36 @@ impl Store {
         let mut state = self.state.clone();
         state.finished = Some(crate::clock::utc_now());
         self.fill(&mut state, jobs);
+        let lost = jobs.iter().find(|job| self.is_lost(job));
         // A filtered run says nothing about the mailboxes that it left alone.
-        let untouched = &state.mailboxes[jobs.len()..];
-        state.complete = complete && untouched.iter().all(|mailbox| mailbox.complete);
-        debug!(complete, "write the state");
-        state.save(self.archive.dir())
+        let rest_is_complete = || {
+            let worked_on = jobs.iter().filter(|job| !self.is_lost(job)).count();
+            let mut untouched = state.mailboxes[worked_on..].iter();
+            untouched.all(|mailbox| mailbox.complete)
+        };
+        state.complete = complete && lost.is_none() && rest_is_complete();
+        debug!(complete = state.complete, "write the state");
+        state.save(self.archive.dir())?;
+        if let Some(lost) = lost {
+            bail!(
+                "{} was removed while the export was at work; run it again",
+                self.archive.dir().join(&lost.directory).display()
+            );
+        }
+        Ok(())
+    }
+
+    /// True when somebody removed the directory of a mailbox that was read.
+    fn is_lost(&self, job: &Job) -> bool {
+        job.is_complete() && self.archive.uidvalidity_of(&job.directory).is_none()
     }
 
     /// The mailboxes of this run, then those that it was not to touch.
     fn fill(&self, state: &mut State, jobs: &[Job]) {
         let before = self.archive.state().map(|state| state.mailboxes.as_slice());
         let before = before.unwrap_or_default();
-        state.mailboxes = jobs.iter().map(|job| mailbox_state(job, before)).collect();
+        let there = jobs.iter().filter(|job| !self.is_lost(job));
+        state.mailboxes = there.map(|job| mailbox_state(job, before)).collect();
         let worked_on: std::collections::HashSet<&str> =
             jobs.iter().map(|job| job.directory.as_str()).collect();
         let untouched = before.iter().filter(|old| {

@@ -429,7 +429,10 @@ impl<'a> Importing<'a> {
             && let Err(error) = failed::write(archive.dir(), During::Import, &failures)
         {
             report.status = Status::Failed;
-            report.error = Some(format!("{error:#}"));
+            report.error = Some(match report.error.take() {
+                Some(first) => format!("{first}; then: {error:#}"),
+                None => format!("{error:#}"),
+            });
         }
         report
     }

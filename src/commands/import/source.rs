@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::repair::{Mending, Repairer};
 use crate::archive::mailbox::MailboxDir;
+use crate::disk;
 use crate::message::{self, DateSource, Identity};
 use crate::settings::Repairs;
 
@@ -51,6 +52,7 @@ impl Ready {
         let damaged = |text: String| Ok(Err(Damaged(text)));
         let sidecar = match dir.read_sidecar(uid) {
             Ok(sidecar) => sidecar,
+            Err(error) if disk::is_about_us(error.as_ref()) => return Err(error),
             Err(error) => return damaged(format!("{error:#}")),
         };
         if sidecar.uid != uid {
@@ -58,10 +60,15 @@ impl Ready {
         }
         let mut file = match dir.open_message(uid) {
             Ok(file) => file,
+            Err(error) if disk::is_about_us(error.as_ref()) => return Err(error),
             Err(error) => return damaged(format!("{error:#}")),
         };
         let read = || format!("read {}", dir.message_path(uid).display());
-        let mut seen = Seen::of(&mut file, repairs).with_context(read)?;
+        let mut seen = match Seen::of(&mut file, repairs) {
+            Ok(seen) => seen,
+            Err(error) if disk::is_about_us(&error) => return Err(error).with_context(read),
+            Err(error) => return damaged(format!("{}: {}", read(), disk::advised(error))),
+        };
         if sidecar.size.is_some_and(|size| size != seen.length) {
             let expected = sidecar.size.unwrap_or(0);
             let text = format!("has {} bytes, its sidecar says {expected}", seen.length);
@@ -184,17 +191,23 @@ pub struct Described {
 /// # Errors
 /// Those of the file system.
 pub fn describe(dir: &MailboxDir, uid: u32) -> Result<Option<Described>> {
-    let Ok(sidecar) = dir.read_sidecar(uid) else {
-        return Ok(None);
-    };
-    let Ok(file) = dir.open_message(uid) else {
-        return Ok(None);
+    let opened = dir
+        .read_sidecar(uid)
+        .and_then(|sidecar| Ok((sidecar, dir.open_message(uid)?)));
+    let (sidecar, file) = match opened {
+        Ok(opened) => opened,
+        Err(error) if disk::is_about_us(error.as_ref()) => return Err(error),
+        Err(_) => return Ok(None),
     };
     let size = file.metadata().map_or(0, |there| there.len());
     let mut head = Vec::new();
-    file.take(HEAD as u64)
-        .read_to_end(&mut head)
-        .with_context(|| format!("read {}", dir.message_path(uid).display()))?;
+    match file.take(HEAD as u64).read_to_end(&mut head) {
+        Ok(_) => {}
+        Err(error) if disk::is_about_us(&error) => {
+            return Err(error).with_context(|| format!("read {}", dir.message_path(uid).display()));
+        }
+        Err(_) => return Ok(None),
+    }
     let (date, _) = message::internaldate_for(&sidecar.internaldate, &head);
     let time = date.as_deref().and_then(message::timestamp);
     Ok(Some(Described {
