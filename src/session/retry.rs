@@ -183,7 +183,7 @@ pub struct Backoff {
 impl Backoff {
     /// Tries in a row without progress, the first included.
     const TRIES: u32 = 5;
-    /// The same while the server only says that there are too many connections.
+    /// The same while the server only says that there are too many connections, and none of them is ours.
     const BUSY_TRIES: u32 = 10;
     const LONGEST: Duration = Duration::from_secs(60);
 
