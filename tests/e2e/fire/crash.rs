@@ -1,84 +1,19 @@
 //! Killed or without power at random moments: what was reported is there, and the next run completes the rest.
 
-use crate::kit::PASSWORD;
 use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-
-use super::{ANNA, assert_same, contents, effort};
-use crate::kit::archive::{Archive, assert_archive_equals_server};
+use super::scene::{
+    USERS, assert_all_there, assert_on_target, assert_state_is_true, copy_tree, export, exporter,
+    held, import, importer, server, target, truth,
+};
+use super::{ANNA, effort};
+use crate::kit::archive::assert_archive_equals_server;
 use crate::kit::disk::{MOUNTS, PowerDisk};
-use crate::kit::dovecot::{Dovecot, DovecotOptions};
-use crate::kit::mail::{Random, realistic};
+use crate::kit::mail::Random;
 use crate::kit::parallel::in_parallel;
-use crate::kit::program::{EXPORT, IMPORT, Output, Program, server_json};
-use crate::kit::reader::{HeldMailbox, Reader};
-
-/// Accounts of the source.
-const USERS: [&str; 4] = [
-    "anna@example.com",
-    "ben@example.com",
-    "cleo@example.com",
-    "dan@example.com",
-];
-
-/// Mail for four accounts, and `targets` empty ones.
-fn server(targets: usize) -> Dovecot {
-    let mut options = DovecotOptions::of(&USERS.map(|user| (user, PASSWORD)));
-    for number in 0..targets {
-        options.accounts.push((target(number), PASSWORD.to_owned()));
-    }
-    let dovecot = Dovecot::start(options);
-    for (user, seed) in USERS.iter().zip(200..) {
-        dovecot.seed(user, "INBOX", &realistic(seed, 60));
-        dovecot.seed(user, "Sent", &realistic(seed + 50, 40));
-    }
-    dovecot
-}
-
-fn target(number: usize) -> String {
-    format!("target{number}@example.com")
-}
-
-fn held(dovecot: &Dovecot, user: &str) -> Vec<HeldMailbox> {
-    Reader::new(&dovecot.plain(), user, PASSWORD).mailboxes()
-}
-
-fn truth(dovecot: &Dovecot) -> Vec<(&'static str, Vec<HeldMailbox>)> {
-    USERS.map(|user| (user, held(dovecot, user))).to_vec()
-}
-
-fn exporter(dovecot: &Dovecot) -> Program {
-    let program = Program::new();
-    program.config(&dovecot.plain(), &USERS.map(|user| (user, PASSWORD)));
-    program
-}
-
-/// Imports Anna's mail as another login.
-fn importer(dovecot: &Dovecot, login: &str) -> Program {
-    let program = Program::new();
-    let config = json!({
-        "server": server_json(&dovecot.plain()),
-        "accounts": [{"email": ANNA, "login": login, "password": PASSWORD}],
-    });
-    program.file("import.pass.config.json", &config.to_string());
-    program
-}
-
-fn export(program: &Program) -> Output {
-    program.run(EXPORT.iter().chain(&["--min-free-gb", "0"]))
-}
-
-fn import(program: &Program) -> Output {
-    // What was under way at the kill has settled after so many seconds.
-    program.run(
-        IMPORT
-            .iter()
-            .chain(&["--min-free-gb", "0", "--imap-timeout", "3"]),
-    )
-}
+use crate::kit::program::{EXPORT, IMPORT, Program};
 
 /// How long a run takes that nobody disturbs, in microseconds.
 fn duration(run: impl FnOnce()) -> u64 {
@@ -92,56 +27,6 @@ fn moments(count: usize, duration: u64, seed: u64) -> Vec<(usize, Duration)> {
     let mut random = Random::new(seed);
     let moments = (0..count).map(|_| Duration::from_micros(random.between(0, duration * 11 / 10)));
     moments.enumerate().collect()
-}
-
-#[track_caller]
-fn assert_all_there(program: &Program, truth: &[(&str, Vec<HeldMailbox>)]) {
-    for (user, held) in truth {
-        assert_archive_equals_server(&program.archive(user), held);
-    }
-}
-
-#[track_caller]
-fn assert_on_target(dovecot: &Dovecot, login: &str, truth: &[HeldMailbox]) {
-    assert_same(&contents(&held(dovecot, login)), &contents(truth));
-}
-
-/// What the state file says is durable has its bytes, whatever else is missing.
-#[track_caller]
-fn assert_state_is_true(archive: &Archive, held: &[HeldMailbox]) {
-    if !archive.dir.join("export-state.json").exists() {
-        return;
-    }
-    let state = archive.state();
-    let mailboxes = archive.mailboxes();
-    for entry in state["mailboxes"].as_array().expect("mailboxes") {
-        let name = entry["name"].as_str().expect("a name");
-        let truth = held.iter().find(|mailbox| mailbox.name == name);
-        let truth = truth.expect("a mailbox of the server");
-        for uid in uids(&entry["uids"]) {
-            let message = mailboxes
-                .get(name)
-                .and_then(|mailbox| mailbox.messages.get(&uid));
-            let message =
-                message.unwrap_or_else(|| panic!("{name}: UID {uid} is durable and gone"));
-            let expected = truth.messages.iter().find(|held| held.uid == uid);
-            let expected = expected.and_then(|held| held.sha256.clone());
-            assert_eq!(Some(message.sha256()), expected, "{name}: UID {uid}");
-        }
-    }
-}
-
-/// A set of UIDs as `1:4,7`.
-fn uids(set: &Value) -> Vec<u32> {
-    let number = |text: &str| text.parse::<u32>().expect("a UID");
-    let parts = set.as_str().unwrap_or_default().split(',');
-    parts
-        .filter(|part| !part.is_empty())
-        .flat_map(|part| match part.split_once(':') {
-            Some((from, to)) => number(from)..=number(to),
-            None => number(part)..=number(part),
-        })
-        .collect()
 }
 
 #[test]
@@ -196,20 +81,6 @@ fn an_import_killed_at_random_moments_is_completed() {
         import(&program).code(0);
         assert_on_target(&dovecot, &target(*number), &truth);
     });
-}
-
-/// Copies Anna's archive.
-fn copy_tree(from: &Program, to: &Program) {
-    let target = to.path("exported");
-    if !target.exists() {
-        fs::create_dir(&target).expect("create the archive");
-    }
-    let status = std::process::Command::new("cp")
-        .arg("-a")
-        .arg(from.path("exported").join(ANNA))
-        .arg(&target)
-        .status();
-    assert!(status.is_ok_and(|status| status.success()), "cp fails");
 }
 
 fn power_disk(program: &Program, number: usize) -> PowerDisk {

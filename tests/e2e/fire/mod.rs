@@ -5,9 +5,12 @@
 
 mod crash;
 mod cut;
+mod disk;
 mod hostile;
+mod limits;
 mod pairs;
 mod scale;
+mod scene;
 
 use crate::kit::is_long;
 use crate::kit::reader::{HeldMailbox, HeldMessage};

@@ -11,10 +11,25 @@ pub struct SmallDisk(PathBuf);
 impl SmallDisk {
     /// Creates the directory `path` and mounts on it.
     pub fn new(path: &Path, megabytes: u32) -> Self {
+        Self::with(path, &format!("size={megabytes}m"))
+    }
+
+    /// The same with other options, for example `size=40k` or `nr_inodes=20`.
+    pub fn with(path: &Path, options: &str) -> Self {
         fs::create_dir(path).expect("create the mount point");
-        let size = format!("size={megabytes}m,mode=700");
-        mount(&["-t", "tmpfs", "-o", &size, "small"], path);
+        let options = format!("{options},mode=700");
+        mount(&["-t", "tmpfs", "-o", &options, "small"], path);
         Self(path.to_path_buf())
+    }
+
+    /// As much room as anybody wants, space and inodes.
+    pub fn grow(&self) {
+        self.remount("size=64m,nr_inodes=100000");
+    }
+
+    /// No further page for anybody.
+    pub fn fill(&self) {
+        fill(&self.0);
     }
 
     /// With other options, for example `ro` or `size=50m`.
@@ -26,6 +41,14 @@ impl SmallDisk {
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         unmount(&self.0);
+    }
+}
+
+/// Writes a file beside the others until nothing more goes in.
+pub fn fill(dir: &Path) {
+    let mut filler = File::create(dir.join("filler")).expect("create the filler");
+    for size in [1 << 20, 4096, 1] {
+        while filler.write_all(&vec![0; size]).is_ok() {}
     }
 }
 
@@ -92,8 +115,31 @@ impl PowerDisk {
 
     /// Mounts again what the image holds.
     pub fn restart(&mut self) {
+        self.unplug();
         unmount(&self.path);
         self.power_on();
+    }
+
+    /// What the kernel does with a disk that has an error (`errors=remount-ro`): nothing is written any more, by anybody.
+    pub fn becomes_read_only(&self) {
+        let mounts = fs::read_to_string("/proc/mounts").expect("read the mounts");
+        let path = self.path.display().to_string();
+        let device = mounts.lines().find_map(|line| {
+            let mut words = line.split(' ');
+            let device = words.next().expect("a device");
+            (words.next() == Some(&path)).then(|| device.replace("/dev/", ""))
+        });
+        let device = device.expect("it is mounted");
+        let trigger = format!("/sys/fs/ext4/{device}/trigger_fs_error");
+        fs::write(trigger, "for a test").expect("make an error in the file system");
+    }
+
+    /// The blocks from the first one of this file on are bad: whatever of them is not in memory gives EIO.
+    pub fn goes_bad_from(&self, file: &Path) {
+        let (block, size) = first_block(file);
+        let image = File::options().write(true).open(&self.image);
+        let image = image.expect("open the image");
+        image.set_len(block * size).expect("cut the image");
     }
 
     fn power_on(&mut self) {
@@ -111,14 +157,41 @@ impl PowerDisk {
     }
 }
 
-impl Drop for PowerDisk {
-    fn drop(&mut self) {
+impl PowerDisk {
+    fn unplug(&mut self) {
         if let Some(mut plug) = self.plug.take() {
             drop(plug.stdin.take());
             let _ = plug.wait();
         }
+    }
+}
+
+impl Drop for PowerDisk {
+    fn drop(&mut self) {
+        self.unplug();
         unmount(&self.path);
     }
+}
+
+/// Where a file begins on its file system, and the size of a block there.
+pub fn first_block(file: &Path) -> (u64, u64) {
+    let output = Command::new("filefrag")
+        .args(["-s", "-v"])
+        .arg(file)
+        .output();
+    let output = output.expect("filefrag is missing: apt-get install e2fsprogs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let number = |text: &str| text.trim().parse::<u64>().ok();
+    // "File size of F is 5000 (5 blocks of 1024 bytes)", then "0:  0..  4:  8450..  8454:  5:  last,eof".
+    let size = text
+        .split(" of ")
+        .find_map(|part| number(part.split(' ').next()?));
+    let extent = text
+        .lines()
+        .find(|line| line.trim_start().starts_with("0:"));
+    let block = extent.and_then(|line| number(line.split(':').nth(2)?.split("..").next()?));
+    let found = block.zip(size);
+    found.unwrap_or_else(|| panic!("{}: filefrag says {text}", file.display()))
 }
 
 fn line(plug: &mut Child) -> String {

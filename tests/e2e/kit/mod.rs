@@ -6,6 +6,7 @@ pub mod archive;
 pub mod codec;
 pub mod cyrus;
 pub mod disk;
+pub mod doorman;
 pub mod dovecot;
 pub mod fake;
 pub mod findings;
