@@ -341,7 +341,8 @@ fn accounts_that_share_a_login_share_its_connections() {
         max_userip_connections: 2,
         ..DovecotOptions::default()
     });
-    dovecot.seed(ANNA, "INBOX", &realistic(7, 30));
+    // Enough for the accounts to be at work at the same time.
+    dovecot.seed(ANNA, "INBOX", &realistic(7, 400));
     let program = Program::new();
     let names: Vec<String> = (0..10).map(|n| format!("copy{n}@example.com")).collect();
     let accounts: Vec<Value> = names

@@ -248,14 +248,20 @@ pub struct Usage {
 
 impl Usage {
     fn look(&mut self, process: u32) {
-        let count =
-            |what: &str| fs::read_dir(format!("/proc/{process}/{what}")).map_or(0, Iterator::count);
-        self.threads = self.threads.max(count("task"));
+        let count = |what: &str| {
+            let entries = fs::read_dir(format!("/proc/{process}/{what}"));
+            entries.map_or(0, Iterator::count)
+        };
+        let threads = count("task");
+        if threads < 2 {
+            // It may not have got so far as to close what it inherited from us.
+            return;
+        }
+        self.threads = self.threads.max(threads);
         self.files = self.files.max(count("fd"));
         let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kilobytes =
-            peak.and_then(|text| text.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+        let kilobytes = peak.and_then(|text| text.trim().strip_suffix(" kB")?.parse::<u64>().ok());
         self.memory = self.memory.max(kilobytes.unwrap_or(0) * 1024);
     }
 }
