@@ -4,9 +4,9 @@ mod against_source;
 mod alone;
 mod content;
 
-use crate::kit::PASSWORD;
 use serde_json::json;
 
+use crate::kit::PASSWORD;
 use crate::kit::findings::{assert_codes, codes, findings};
 use crate::kit::handmade::Handmade;
 use crate::kit::mail::Mail;

@@ -1,11 +1,11 @@
 //! Every step of a connection is told; a failure names its step, the server's words and the likely cause.
 
-use crate::kit::PASSWORD;
 use std::net::TcpListener;
 
 use serde_json::Value;
 
 use super::{ANNA, log, names, program_for, report, test};
+use crate::kit::PASSWORD;
 use crate::kit::dovecot::{Dovecot, DovecotOptions, storage_quota};
 use crate::kit::fake::{FakeMailbox, FakeServer, Reply};
 use crate::kit::listener::Listener;

@@ -5,12 +5,12 @@ mod imapsync;
 mod precheck;
 mod preflight;
 
-use crate::kit::PASSWORD;
 use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
+use crate::kit::PASSWORD;
 use crate::kit::fake::FakeServer;
 use crate::kit::program::{Output, Program};
 

@@ -1,9 +1,9 @@
 //! The same test before an export, an import and a validation.
 
-use crate::kit::PASSWORD;
 use serde_json::json;
 
 use super::{ANNA, report};
+use crate::kit::PASSWORD;
 use crate::kit::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::fake::{FakeMailbox, FakeServer};
 use crate::kit::handmade::Handmade;

@@ -1,9 +1,9 @@
 //! With an archive in hand, the test says what the target will not take.
 
-use crate::kit::PASSWORD;
 use serde_json::{Value, json};
 
 use super::{ANNA, names, report, test};
+use crate::kit::PASSWORD;
 use crate::kit::dovecot::{Dovecot, DovecotOptions, storage_quota};
 use crate::kit::fake::{FakeMailbox, FakeServer};
 use crate::kit::handmade::Handmade;

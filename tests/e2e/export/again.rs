@@ -1,6 +1,5 @@
 //! The second run and all later ones: only what is new is fetched, and nothing that was there is lost.
 
-use crate::kit::PASSWORD;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{ANNA, program_for, total};
+use crate::kit::PASSWORD;
 use crate::kit::archive::{ArchivedMailbox, assert_archive_equals_server};
 use crate::kit::dovecot::Dovecot;
 use crate::kit::fake::{FakeMailbox, FakeServer, Reply};

@@ -1,6 +1,5 @@
 //! The machine around a run: command line, configuration, disks, files that others may read.
 
-use crate::kit::PASSWORD;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
@@ -8,6 +7,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::{ANNA, program_for, total};
+use crate::kit::PASSWORD;
 use crate::kit::archive::assert_archive_equals_server;
 use crate::kit::disk::SmallDisk;
 use crate::kit::dovecot::Dovecot;

@@ -1,10 +1,10 @@
 //! Kills, drops, silence, signals: the next run, or the next connection, completes the work.
 
-use crate::kit::PASSWORD;
 use std::fs;
 use std::path::Path;
 
 use super::{ANNA, program_for, report, total};
+use crate::kit::PASSWORD;
 use crate::kit::archive::{ArchivedMailbox, assert_archive_equals_server};
 use crate::kit::dovecot::Dovecot;
 use crate::kit::fake::{Behaviour, FakeMailbox, FakeServer, Reply};

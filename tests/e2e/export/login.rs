@@ -1,11 +1,11 @@
 //! How the program connects and logs in: TLS in every form, passwords of every kind, errors that help.
 
-use crate::kit::PASSWORD;
 use std::fs;
 
 use serde_json::{Value, json};
 
 use super::ANNA;
+use crate::kit::PASSWORD;
 use crate::kit::Security;
 use crate::kit::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::fake::{FakeMailbox, FakeServer, Reply};

@@ -8,9 +8,9 @@ mod interrupted;
 mod login;
 mod odd_servers;
 
-use crate::kit::PASSWORD;
 use serde_json::Value;
 
+use crate::kit::PASSWORD;
 use crate::kit::fake::FakeServer;
 use crate::kit::program::Program;
 

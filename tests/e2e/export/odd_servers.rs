@@ -1,10 +1,10 @@
 //! Servers that speak their own IMAP: each odd line costs its own message at most, and is told.
 
-use crate::kit::PASSWORD;
 use std::fs;
 use std::path::Path;
 
 use super::{ANNA, program_for, report, total};
+use crate::kit::PASSWORD;
 use crate::kit::fake::{Behaviour, FakeMailbox, FakeMessage, FakeServer, Reply};
 use crate::kit::mail::{Mail, realistic};
 

@@ -2,13 +2,13 @@
 //!
 //! Garbled bytes go through TLS: plain text has nothing that could tell a wrong byte inside a message.
 
-use crate::kit::PASSWORD;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 
 use super::{ANNA, assert_same, contents, effort};
+use crate::kit::PASSWORD;
 use crate::kit::archive::assert_archive_equals_server;
 use crate::kit::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::mail::{Mail, hostile, realistic};

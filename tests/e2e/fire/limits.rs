@@ -1,6 +1,5 @@
 //! Little of everything: open files, memory, stack, processes, and connections that a server allows.
 
-use crate::kit::PASSWORD;
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::chown;
@@ -14,6 +13,7 @@ use super::scene::{
 };
 use super::{ANNA, assert_same, contents, effort};
 use crate::kit::Endpoint;
+use crate::kit::PASSWORD;
 use crate::kit::archive::assert_archive_equals_server;
 use crate::kit::doorman::Doorman;
 use crate::kit::dovecot::{Dovecot, DovecotOptions};

@@ -1,11 +1,11 @@
 //! Very many accounts, and one very large mailbox: everything arrives, and what it costs in memory, threads and open
 //! files does not grow with the accounts. Speed is measured by `tests/bench/scale`.
 
-use crate::kit::PASSWORD;
 use serde_json::json;
 
 use super::{assert_same, contents, effort};
 use crate::kit::Endpoint;
+use crate::kit::PASSWORD;
 use crate::kit::archive::assert_archive_equals_server;
 use crate::kit::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::mail::{Mail, realistic};

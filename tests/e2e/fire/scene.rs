@@ -1,11 +1,11 @@
 //! Where the tests of crashes, disks and limits take place: four accounts full of mail, and empty ones to import into.
 
-use crate::kit::PASSWORD;
 use std::fs;
 
 use serde_json::{Value, json};
 
 use super::{ANNA, assert_same, contents};
+use crate::kit::PASSWORD;
 use crate::kit::archive::{Archive, assert_archive_equals_server};
 use crate::kit::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::mail::realistic;

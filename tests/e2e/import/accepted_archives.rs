@@ -1,6 +1,5 @@
 //! Which archives are taken: the original tool's, incomplete ones when told so; and which configurations.
 
-use crate::kit::PASSWORD;
 use std::fs;
 
 use serde_json::{Value, json};
@@ -9,6 +8,7 @@ use super::{
     ANNA, MODERN, aim, aim_with, assert_holds, assert_same, date, import, of_archived, of_held,
     reader, report, totals,
 };
+use crate::kit::PASSWORD;
 use crate::kit::dovecot::Dovecot;
 use crate::kit::fake::{FakeMailbox, FakeOptions, FakeServer};
 use crate::kit::handmade::{Handmade, write};

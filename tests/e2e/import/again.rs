@@ -1,12 +1,12 @@
 //! The second import and all later ones append nothing, whatever the target offers and whatever became of the journal.
 
-use crate::kit::PASSWORD;
 use std::fs;
 
 use super::{
     ANNA, MODERN, aim, assert_holds, assert_same, import, journal, of_held, of_mails, program_for,
     reader, totals,
 };
+use crate::kit::PASSWORD;
 use crate::kit::dovecot::Dovecot;
 use crate::kit::fake::{FakeMailbox, FakeServer};
 use crate::kit::handmade::Handmade;

@@ -1,12 +1,12 @@
 //! What is one message and what is two: twins, shared Message-IDs, none at all, no header at all.
 
-use crate::kit::PASSWORD;
 use std::fs;
 
 use super::{
     ANNA, MODERN, aim, assert_holds, assert_same, import, journal, of_held, of_mails, program_for,
     totals,
 };
+use crate::kit::PASSWORD;
 use crate::kit::dovecot::{Dovecot, DovecotOptions, Layout};
 use crate::kit::fake::{FakeMailbox, FakeServer};
 use crate::kit::handmade::Handmade;

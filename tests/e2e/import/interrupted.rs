@@ -1,6 +1,5 @@
 //! Kills, drops and torn answers: afterwards the target holds what the archive holds, nothing lost and nothing twice.
 
-use crate::kit::PASSWORD;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
@@ -9,6 +8,7 @@ use super::{
     ANNA, MODERN, aim, assert_holds, assert_same, journal, of_held, of_mails, program_for, reader,
     totals,
 };
+use crate::kit::PASSWORD;
 use crate::kit::dovecot::Dovecot;
 use crate::kit::fake::{Cut, FakeMailbox, FakeOptions, FakeServer, Reply};
 use crate::kit::handmade::Handmade;

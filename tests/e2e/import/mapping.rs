@@ -1,11 +1,11 @@
 //! Which mailbox goes where: by use, by name, by the configuration; and what a dry run tells of it.
 
-use crate::kit::PASSWORD;
 use std::collections::BTreeSet;
 
 use serde_json::json;
 
 use super::{ANNA, MODERN, aim, aim_with, assert_holds, entry, import, targets, totals};
+use crate::kit::PASSWORD;
 use crate::kit::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::fake::{FakeMailbox, FakeServer};
 use crate::kit::handmade::Handmade;

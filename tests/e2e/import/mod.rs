@@ -11,13 +11,13 @@ mod refusals;
 mod round_trip;
 mod strict_target;
 
-use crate::kit::PASSWORD;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::kit::Endpoint;
+use crate::kit::PASSWORD;
 use crate::kit::archive::ArchivedMailbox;
 use crate::kit::codec::hex;
 use crate::kit::fake::FakeServer;

@@ -1,12 +1,12 @@
 //! What the target does not take: said, recorded, and no reason to lose anything else.
 
-use crate::kit::PASSWORD;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{
     ANNA, MODERN, aim, assert_holds, assert_same, failed, import, of_held, of_mails, program_for,
     report, totals,
 };
+use crate::kit::PASSWORD;
 use crate::kit::dovecot::{Dovecot, DovecotOptions, storage_quota};
 use crate::kit::fake::{FakeMailbox, FakeOptions, FakeServer};
 use crate::kit::handmade::Handmade;

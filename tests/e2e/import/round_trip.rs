@@ -1,9 +1,9 @@
 //! From one real server to the archive and on to another: bytes, flags, keywords, dates, tree, subscriptions.
 
-use crate::kit::PASSWORD;
 use std::collections::BTreeMap;
 
 use super::{ANNA, aim, aim_with, assert_same, date, import, of_held, targets, totals};
+use crate::kit::PASSWORD;
 use crate::kit::cyrus::Cyrus;
 use crate::kit::dovecot::{Dovecot, DovecotOptions, Layout};
 use crate::kit::mail::{flagged_hostile, realistic};

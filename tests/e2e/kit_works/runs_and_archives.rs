@@ -1,6 +1,5 @@
 //! Runs of the binary, comparisons of archives, generated mail.
 
-use crate::kit::PASSWORD;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,6 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::ANNA;
+use crate::kit::PASSWORD;
 use crate::kit::archive::{Archive, assert_archive_equals_server};
 use crate::kit::codec::hex;
 use crate::kit::dovecot::Dovecot;

@@ -1,10 +1,10 @@
 //! The configuration that the panel makes.
 
-use crate::kit::PASSWORD;
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
+use crate::kit::PASSWORD;
 use crate::kit::dovecot::Dovecot;
 use crate::kit::mail::realistic;
 use crate::kit::panel::{Panel, SECRET, STYLES, USER};

@@ -1,9 +1,9 @@
 //! Each difference provoked on the target, and nothing else reported.
 
-use crate::kit::PASSWORD;
 use std::fs;
 
 use super::{Scene, imported, mails};
+use crate::kit::PASSWORD;
 use crate::kit::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::findings::findings;
 use crate::kit::mail::Mail;

@@ -4,9 +4,9 @@ mod deep;
 mod differences;
 mod resync;
 
-use crate::kit::PASSWORD;
 use serde_json::{Value, json};
 
+use crate::kit::PASSWORD;
 use crate::kit::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::findings::assert_codes;
 use crate::kit::handmade::Handmade;

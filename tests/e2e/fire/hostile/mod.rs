@@ -5,7 +5,6 @@ mod source;
 mod target;
 mod tls;
 
-use crate::kit::PASSWORD;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
@@ -14,6 +13,7 @@ use serde_json::json;
 
 use super::{ANNA, effort};
 use crate::kit::Endpoint;
+use crate::kit::PASSWORD;
 use crate::kit::archive::assert_archive_equals_server;
 use crate::kit::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::listener::Listener;

@@ -1,12 +1,12 @@
 //! Old servers that want to harm an export.
 
-use crate::kit::PASSWORD;
 use std::thread::sleep;
 use std::time::Duration;
 
 use super::super::ANNA;
 use super::{Client, EVE, HELLO, Heard, assert_contained, converse, one_message, run_beside};
 use crate::kit::Endpoint;
+use crate::kit::PASSWORD;
 use crate::kit::listener::Listener;
 use crate::kit::program::{EXPORT, Program};
 

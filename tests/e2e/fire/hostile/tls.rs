@@ -1,11 +1,11 @@
 //! Whoever is on the other side of TLS, or before it.
 
-use crate::kit::PASSWORD;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
 use super::super::ANNA;
 use super::{Client, one_message};
+use crate::kit::PASSWORD;
 use crate::kit::listener::Listener;
 use crate::kit::port;
 use crate::kit::program::Program;

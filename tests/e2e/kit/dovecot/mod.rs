@@ -4,7 +4,6 @@ mod config;
 
 pub use config::storage_quota;
 
-use crate::kit::PASSWORD;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
@@ -19,6 +18,7 @@ use super::supervise::Supervised;
 use super::tempdir::TempDir;
 use super::tls::{Certificates, Shown};
 use super::{Endpoint, PATIENCE, Security, port};
+use crate::kit::PASSWORD;
 
 /// How mail is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
