@@ -134,14 +134,6 @@ impl PowerDisk {
         fs::write(trigger, "for a test").expect("make an error in the file system");
     }
 
-    /// The blocks from the first one of this file on are bad: whatever of them is not in memory gives EIO.
-    pub fn goes_bad_from(&self, file: &Path) {
-        let (block, size) = first_block(file);
-        let image = File::options().write(true).open(&self.image);
-        let image = image.expect("open the image");
-        image.set_len(block * size).expect("cut the image");
-    }
-
     fn power_on(&mut self) {
         let image = self.image.display().to_string();
         mount(&["-t", "ext4", "-o", self.options, &image], &self.path);
@@ -173,25 +165,22 @@ impl Drop for PowerDisk {
     }
 }
 
-/// Where a file begins on its file system, and the size of a block there.
-pub fn first_block(file: &Path) -> (u64, u64) {
-    let output = Command::new("filefrag")
-        .args(["-s", "-v"])
-        .arg(file)
-        .output();
-    let output = output.expect("filefrag is missing: apt-get install e2fsprogs");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let number = |text: &str| text.trim().parse::<u64>().ok();
-    // "File size of F is 5000 (5 blocks of 1024 bytes)", then "0:  0..  4:  8450..  8454:  5:  last,eof".
-    let size = text
-        .split(" of ")
-        .find_map(|part| number(part.split(' ').next()?));
-    let extent = text
-        .lines()
-        .find(|line| line.trim_start().starts_with("0:"));
-    let block = extent.and_then(|line| number(line.split(':').nth(2)?.split("..").next()?));
-    let found = block.zip(size);
-    found.unwrap_or_else(|| panic!("{}: filefrag says {text}", file.display()))
+/// A file whose bytes the disk does not give any more (EIO), until dropped.
+pub struct FailingFile(PathBuf);
+
+impl FailingFile {
+    /// Puts the memory of this process in its place: a regular file that opens, and whose beginning cannot be read.
+    pub fn new(path: &Path) -> Self {
+        let memory = format!("/proc/{}/mem", std::process::id());
+        mount(&["--bind", &memory], path);
+        Self(path.to_path_buf())
+    }
+}
+
+impl Drop for FailingFile {
+    fn drop(&mut self) {
+        unmount(&self.0);
+    }
 }
 
 fn line(plug: &mut Child) -> String {

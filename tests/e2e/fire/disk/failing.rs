@@ -12,7 +12,7 @@ use super::super::scene::{
 };
 use super::{FAILING, READ_ONLY, aim, assert_told, empty, meddler};
 use crate::kit::PASSWORD;
-use crate::kit::disk::{MOUNTS, PowerDisk, SmallDisk, first_block};
+use crate::kit::disk::{FailingFile, MOUNTS, PowerDisk, SmallDisk};
 use crate::kit::fake::{FakeMailbox, FakeServer};
 use crate::kit::findings::findings;
 use crate::kit::handmade::Handmade;
@@ -150,32 +150,10 @@ fn audit_and_validate_tell_a_disk_that_is_gone() {
 
 #[test]
 fn bad_blocks_under_a_message_are_found_and_what_they_hold_is_not_imported() {
-    let mut mails = realistic(51, 60);
-    // Larger than what the kernel reads at once.
-    mails[0].bytes.extend_from_slice(&vec![b'x'; 50_000]);
+    let mails = realistic(51, 60);
     let program = Program::new();
-    let path = program.path("exported");
-    let mut disk = PowerDisk::new(&program.path("disk.img"), &path, MOUNTS[0]);
     let archive = Handmade::new(&program).mailbox("INBOX", &mails).complete();
-    disk.restart();
-    let message = archive.file("INBOX", 1, "eml");
-    let dir = archive.mailbox_dir("INBOX");
-    let files = fs::read_dir(&dir).expect("list").flatten();
-    let others = files.map(|entry| entry.path());
-    let others = others.chain([program.archive(ANNA).dir.join("export-state.json")]);
-    let behind = others.map(|path| first_block(&path).0).max();
-    // Written again and again, until it lies behind everything else.
-    let copies = (0..).map(|number| path.join(format!("copy{number}")));
-    let copy = copies.into_iter().find(|copy| {
-        fs::copy(&message, copy).expect("copy a message");
-        Some(first_block(copy).0) > behind
-    });
-    fs::rename(copy.expect("one of them"), &message).expect("put it in its place");
-    disk.restart();
-    let cut = first_block(&message).0;
-    assert!(Some(cut) > behind);
-    disk.goes_bad_from(&message);
-
+    let _failing = FailingFile::new(&archive.file("INBOX", 1, "eml"));
     let server = FakeServer::options()
         .mailbox(FakeMailbox::new("INBOX"))
         .start();
@@ -190,7 +168,6 @@ fn bad_blocks_under_a_message_are_found_and_what_they_hold_is_not_imported() {
         .collect();
     assert_eq!(found, [1]);
 
-    // One import only, and the bad message is its first: what is written to the image lets it grow again.
     let arguments = [
         "--min-free-gb",
         "0",
