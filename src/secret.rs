@@ -1,8 +1,9 @@
-//! A string that never shows: not in Debug output, not in logs, not in errors.
+//! A string that never shows: not in Debug output, not in logs, not in errors; and JSON that holds such strings.
 
 use std::fmt;
 
-use zeroize::Zeroizing;
+use serde_json::Value;
+use zeroize::{Zeroize, Zeroizing};
 
 /// A password or token; wiped from memory when dropped. Read it with [`Secret::expose`], where it is sent and nowhere else.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,9 +40,48 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// JSON that holds secrets: does not show, and its strings are wiped from memory when it is dropped.
+#[derive(Clone)]
+pub struct SecretJson(Value);
+
+impl SecretJson {
+    /// Takes the JSON in.
+    #[must_use]
+    pub fn new(json: Value) -> Self {
+        Self(json)
+    }
+
+    /// The JSON itself.
+    #[must_use]
+    pub fn expose(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl Drop for SecretJson {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+fn wipe(json: &mut Value) {
+    match json {
+        Value::String(text) => text.zeroize(),
+        Value::Array(values) => values.iter_mut().for_each(wipe),
+        Value::Object(fields) => fields.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+impl fmt::Debug for SecretJson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Secret;
+    use super::{Secret, SecretJson, wipe};
 
     #[test]
     fn it_does_not_show() {
@@ -49,5 +89,13 @@ mod tests {
         assert_eq!(format!("{secret:?}"), "[secret]");
         assert_eq!(secret.expose(), "hunter2");
         assert_eq!(secret.hide_in("is hunter2 right?"), "is [secret] right?");
+    }
+    #[test]
+    fn json_does_not_show_and_is_wiped() {
+        let mut json = serde_json::json!({"accounts": [{"password": "hunter2", "port": 1}]});
+        assert_eq!(format!("{:?}", SecretJson::new(json.clone())), "[secret]");
+        wipe(&mut json);
+        let wiped = serde_json::json!({"accounts": [{"password": "", "port": 1}]});
+        assert_eq!(json, wiped);
     }
 }

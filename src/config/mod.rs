@@ -11,11 +11,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use read::Reader;
 use source::Source;
 
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretJson};
 
 /// When TLS begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +102,7 @@ pub struct Config {
     /// What is allowed but worth knowing.
     pub warnings: Vec<String>,
     /// The `accounts` list as written, for the import template.
-    pub accounts_as_written: Vec<Value>,
+    pub accounts_as_written: SecretJson,
 }
 
 /// Reads and checks a configuration.
@@ -113,17 +114,19 @@ pub fn load(path: &Path) -> Result<Config> {
     let bytes = std::fs::read(path).with_context(|| {
         format!("read the configuration {shown}; name another one with --config")
     })?;
+    let bytes = Zeroizing::new(bytes);
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let json: Value = serde_json::from_slice(text).map_err(|error| {
         anyhow::anyhow!("{shown} is not valid JSON: {}", without_content(&error))
     })?;
+    let json = SecretJson::new(json);
     let mut reader = Reader::new(path);
     reader.check_mode(path, "the configuration");
-    let server = reader.server(&json);
-    let accounts = reader.accounts(&json);
-    let folder_map = reader.folder_map(&json);
+    let server = reader.server(json.expose());
+    let accounts = reader.accounts(json.expose());
+    let folder_map = reader.folder_map(json.expose());
     reader.unknown_keys(
-        &json,
+        json.expose(),
         "",
         &["server", "accounts", "folder_map", "source_server"],
     );
@@ -135,14 +138,13 @@ pub fn load(path: &Path) -> Result<Config> {
         let all = [problems, warnings].concat();
         bail!("{shown} has {count} {noun}:\n  {}", all.join("\n  "));
     }
-    let as_written = json["accounts"].as_array().cloned().unwrap_or_default();
     Ok(Config {
         path: path.to_path_buf(),
         server,
         accounts,
         folder_map,
         warnings,
-        accounts_as_written: as_written,
+        accounts_as_written: SecretJson::new(json.expose()["accounts"].clone()),
     })
 }
 

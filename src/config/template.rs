@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::{Config, write};
+use crate::secret::SecretJson;
 
 /// Name of the template, beside the configuration it is made from.
 pub const FILE: &str = "import.pass.config.json";
@@ -22,10 +23,11 @@ pub fn write(config: &Config) -> Result<Option<PathBuf>> {
     if fs::symlink_metadata(&path).is_ok() {
         return Ok(None);
     }
-    let template = json!({
+    let mut template = json!({
         "server": {"host": HOST, "port": 993, "ssl": true, "starttls": false},
-        "accounts": config.accounts_as_written,
     });
+    template["accounts"] = config.accounts_as_written.expose().clone();
+    let template = SecretJson::new(template);
     let written = write::write(&path, &template, false).context("the import template")?;
     Ok(written.then_some(path))
 }

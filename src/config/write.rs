@@ -6,16 +6,18 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use zeroize::Zeroizing;
 
 use crate::disk::advised;
+use crate::secret::SecretJson;
 
 /// Writes `json`; a file that is there already stays unless `replace`, false then.
 ///
 /// # Errors
 /// Those of the file system.
-pub fn write(path: &Path, json: &Value, replace: bool) -> Result<bool> {
-    let mut bytes = serde_json::to_vec_pretty(json).context("write JSON")?;
+pub fn write(path: &Path, json: &SecretJson, replace: bool) -> Result<bool> {
+    let bytes = serde_json::to_vec_pretty(json.expose()).context("write JSON")?;
+    let mut bytes = Zeroizing::new(bytes);
     bytes.push(b'\n');
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));

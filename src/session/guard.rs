@@ -9,6 +9,7 @@ use std::io::{self, Read, Write};
 use std::rc::Rc;
 
 use tracing::debug;
+use zeroize::Zeroizing;
 
 use super::channel::Channel;
 use super::reader::{NoBody, Response};
@@ -126,7 +127,8 @@ impl Write for Guard {
 
     fn flush(&mut self) -> io::Result<()> {
         self.heard = 0;
-        let unsent = std::mem::take(&mut self.unsent);
+        // A login, perhaps.
+        let unsent = Zeroizing::new(std::mem::take(&mut self.unsent));
         if unsent.is_empty() {
             return Ok(());
         }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use serde_json::json;
+use serde_json::{Value, json};
 use tracing::warn;
 
 use choose::Choice;
@@ -23,7 +23,7 @@ use crate::panel::access::{self, Access};
 use crate::panel::address::domain_to_ascii;
 use crate::panel::directadmin::DirectAdmin;
 use crate::panel::{Names, Panel};
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretJson};
 use crate::stop::Stop;
 
 /// What is to be written, checked before anything is asked.
@@ -140,15 +140,16 @@ pub fn run(plan: &Plan, stop: &Stop) -> Result<Outcome> {
         None => json!({"email": account.email, "password": password}),
     });
     let accounts = accounts.collect();
-    let config = json!({
+    let mut config = json!({
         "server": {
             "host": plan.host,
             "port": plan.port,
             "ssl": plan.tls == TlsMode::Implicit,
             "starttls": plan.tls == TlsMode::StartTls,
         },
-        "accounts": serde_json::Value::Array(accounts),
     });
+    config["accounts"] = Value::Array(accounts);
+    let config = SecretJson::new(config);
     if !write::write(&plan.out, &config, plan.overwrite)? {
         check_out(&plan.out, false)?;
     }
