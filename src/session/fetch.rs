@@ -65,7 +65,7 @@ pub fn uids(set: &str) -> Command {
 
 /// Messages that a server should be asked for at a time where it has to read them. A default Dovecot (2.3, with 256 MB
 /// for a process) runs out of memory over the header fields of 500,000.
-const AT_ONCE: u64 = 5_000;
+const AT_ONCE: u64 = 20_000;
 /// Most portions; they are sent ahead of their answers.
 const MAX_PORTIONS: u64 = 500;
 
@@ -264,11 +264,11 @@ mod tests {
             ((1, 0, 500_000), "1:*"),
             ((1, 11, 10), "1:*"),
             ((1, 1, 0), "1:*"),
-            ((7, 3, 10_000), "7:*"),
-            ((1, 5_001, 5_000), "1:*"),
-            ((1, 10_002, 10_001), "1:3334 3335:6668 6669:*"),
-            ((1, u32::MAX, 5_001), "1:2147483647 2147483648:*"),
-            ((u32::MAX - 1, u32::MAX, 9_999), "4294967294:*"),
+            ((7, 3, 40_000), "7:*"),
+            ((1, 20_001, 20_000), "1:*"),
+            ((1, 50_001, 50_000), "1:16667 16668:33334 33335:*"),
+            ((1, u32::MAX, 20_001), "1:2147483647 2147483648:*"),
+            ((u32::MAX - 1, u32::MAX, 99_999), "4294967294:*"),
         ];
         for ((from, uidnext, messages), expected) in cases {
             let sets = portions(from, uidnext, messages).join(" ");
