@@ -63,33 +63,6 @@ pub fn uids(set: &str) -> Command {
     Command::new(format!("UID FETCH {set} (UID FLAGS)"))
 }
 
-/// Messages that a server should be asked for at a time where it has to read them. A default Dovecot (2.3, with 256 MB
-/// for a process) runs out of memory over the header fields of 500,000.
-const AT_ONCE: u64 = 20_000;
-/// Most portions; they are sent ahead of their answers.
-const MAX_PORTIONS: u64 = 500;
-
-/// UID sets that together are `from:*`, as one command each, for a mailbox that holds so many messages below `uidnext`
-/// (0: not known). UIDs that are spread evenly make even portions.
-///
-/// The last one names a message below it where there is none in it (RFC 3501 section 6.4.8).
-#[must_use]
-pub fn portions(from: u32, uidnext: u32, messages: u64) -> Vec<String> {
-    let count = messages.div_ceil(AT_ONCE).clamp(1, MAX_PORTIONS);
-    let span = u64::from(uidnext.saturating_sub(from)).div_ceil(count);
-    let span = u32::try_from(span).unwrap_or(u32::MAX);
-    let mut sets = Vec::new();
-    let mut start = from;
-    if span > 0 {
-        while uidnext - start > span {
-            sets.push(format!("{start}:{}", start + span - 1));
-            start += span;
-        }
-    }
-    sets.push(format!("{start}:*"));
-    sets
-}
-
 #[derive(Default)]
 struct Partial {
     data: FetchData,
@@ -257,26 +230,6 @@ mod tests {
     }
 
     const DATE: &str = "INTERNALDATE \"17-Jul-1996 02:44:25 -0700\"";
-
-    #[test]
-    fn portions_are_the_whole() {
-        let cases = [
-            ((1, 0, 500_000), "1:*"),
-            ((1, 11, 10), "1:*"),
-            ((1, 1, 0), "1:*"),
-            ((7, 3, 40_000), "7:*"),
-            ((1, 20_001, 20_000), "1:*"),
-            ((1, 50_001, 50_000), "1:16667 16668:33334 33335:*"),
-            ((1, u32::MAX, 20_001), "1:2147483647 2147483648:*"),
-            ((u32::MAX - 1, u32::MAX, 99_999), "4294967294:*"),
-        ];
-        for ((from, uidnext, messages), expected) in cases {
-            let sets = portions(from, uidnext, messages).join(" ");
-            assert_eq!(sets, expected, "{from} {uidnext} {messages}");
-        }
-        // However few UIDs there are for what the server counts.
-        assert_eq!(portions(1, 4, u64::MAX), ["1:1", "2:2", "3:*"]);
-    }
 
     #[test]
     fn attributes_come_in_any_order_and_case() {

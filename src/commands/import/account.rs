@@ -390,7 +390,6 @@ impl<'a> Importing<'a> {
                 .and_then(|there| there.status.clone())
                 .unwrap_or_default();
             job.to_messages = status.messages;
-            job.to_uidnext = status.uidnext.unwrap_or(0);
             job.to_uidvalidity = status.uidvalidity.unwrap_or(0);
             job.known = if there.is_some() {
                 Self::known(self.only.as_ref(), job, journal)

@@ -60,7 +60,7 @@ pub fn learn_uids(channel: &mut Channel, job: &mut Job, journal: &mut Journal) -
     if new.is_empty() || job.to_uidnext == 0 {
         return Ok(());
     }
-    let mut there = match Inventory::read(channel, job, job.to_uidnext, &known.to_uids) {
+    let mut there = match Inventory::read(channel, &job.wire, job.to_uidnext, &known.to_uids) {
         Ok(there) => there,
         Err(error) if error.kind == Kind::Refused => {
             warn!(mailbox = job.name, %error, "the UIDs on the target are not known");
@@ -104,7 +104,7 @@ pub fn find_missing(
         job.todo = missing.into();
         return Ok(());
     }
-    let mut there = Inventory::read(channel, job, 1, &job.known.to_uids)?;
+    let mut there = Inventory::read(channel, &job.wire, 1, &job.known.to_uids)?;
     // Without UIDPLUS nobody knows which messages there are ours: as many as we appended of each identity.
     for uid in job.known.blind.iter() {
         if let Some(identity) = source::identity(&job.dir, uid)? {

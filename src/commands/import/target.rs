@@ -9,7 +9,6 @@ use crate::archive::uidset::UidSet;
 use crate::mapping;
 use crate::message::{self, IDENTITY_FIELDS, Identity};
 use crate::session::channel::{Answer, Channel, Command, Lane, Order};
-use crate::session::fetch;
 use crate::session::reader::NoBody;
 use crate::session::response::{self, Condition, Line};
 use crate::session::retry::{self, Kind, Result, SessionError};
@@ -232,21 +231,18 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Reads that of a job's mailbox from a UID on, streaming: 20 bytes a message stay. Messages with the UIDs `but` are
-    /// left out.
+    /// Reads it from a UID on, streaming: 20 bytes a message stay. Messages with the UIDs `but` are left out.
     ///
     /// # Errors
     /// Those of the connection; [`Kind::Refused`] with the server's words.
-    pub fn read(channel: &mut Channel, job: &Job, from: u32, but: &UidSet) -> Result<Self> {
-        let open = Command::new("EXAMINE").mailbox(&job.wire, &channel.capabilities)?;
+    pub fn read(channel: &mut Channel, wire: &[u8], from: u32, but: &UidSet) -> Result<Self> {
+        let open = Command::new("EXAMINE").mailbox(wire, &channel.capabilities)?;
+        let fetch = Command::new(format!(
+            "UID FETCH {from}:* (UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS ({IDENTITY_FIELDS})])"
+        ));
         let mut lane = Lane::new(channel);
         lane.send(&open, false, Order::Strict)?;
-        for set in fetch::portions(from, job.to_uidnext, job.to_messages.unwrap_or(0)) {
-            let fetch = Command::new(format!(
-                "UID FETCH {set} (UID RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS ({IDENTITY_FIELDS})])"
-            ));
-            lane.send(&fetch, true, Order::Strict)?;
-        }
+        lane.send(&fetch, true, Order::Strict)?;
         let mut found = Vec::new();
         let mut unreadable = 0_u64;
         while lane.outstanding() > 0 {

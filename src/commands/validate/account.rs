@@ -125,8 +125,7 @@ impl Comparing<'_> {
                 compared.insert(number, counts);
             }
         }
-        let firsts: Vec<&Job> = there.iter().map(|group| &jobs[group[0]]).collect();
-        target::read(&mut session.channel(), &firsts, |at, holding| {
+        target::read(&mut session.channel(), &names, |at, holding| {
             let group = there[at];
             let found = self.mailbox(jobs, group, &holding, &mut compared, &mut doubtful, at)?;
             pairs.push(found);

@@ -5,11 +5,9 @@ use std::collections::VecDeque;
 use anyhow::Result;
 use tracing::debug;
 
-use crate::commands::import::job::Job;
 use crate::commands::import::target::Selected;
 use crate::message::{self, IDENTITY_FIELDS, Identity};
 use crate::session::channel::{Answer, Channel, Command, Lane, Order};
-use crate::session::fetch;
 use crate::session::reader::NoBody;
 use crate::session::response::{self, Condition};
 use crate::session::retry::{self, Kind, SessionError};
@@ -90,37 +88,26 @@ impl Holding {
 #[derive(Clone, Copy)]
 enum Step {
     Open,
-    Fetch,
-    /// What is left of this mailbox.
-    Last(usize),
+    Fetch(usize),
 }
 
-/// Reads the mailboxes of these jobs and hands each over when it is known whole.
+/// Reads the mailboxes with these names and hands each over when it is known whole.
 ///
 /// # Errors
 /// Those of the connection and of `take`; a mailbox that the server lists and does not open.
 pub fn read(
     channel: &mut Channel,
-    jobs: &[&Job],
+    names: &[Vec<u8>],
     mut take: impl FnMut(usize, Holding) -> Result<()>,
 ) -> Result<()> {
+    let fetch = Command::new(format!(
+        "UID FETCH 1:* (UID FLAGS RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS ({IDENTITY_FIELDS})])"
+    ));
     let mut queue = VecDeque::new();
-    for (number, job) in jobs.iter().enumerate() {
-        let open = Command::new("EXAMINE").mailbox(&job.wire, &channel.capabilities)?;
+    for (number, name) in names.iter().enumerate() {
+        let open = Command::new("EXAMINE").mailbox(name, &channel.capabilities)?;
         queue.push_back((open, Step::Open));
-        let sets = fetch::portions(1, job.to_uidnext, job.to_messages.unwrap_or(0));
-        let last = sets.len();
-        for (set, portion) in sets.iter().zip(1..) {
-            let fetch = Command::new(format!(
-                "UID FETCH {set} (UID FLAGS RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS ({IDENTITY_FIELDS})])"
-            ));
-            let step = if portion == last {
-                Step::Last(number)
-            } else {
-                Step::Fetch
-            };
-            queue.push_back((fetch, step));
-        }
+        queue.push_back((fetch.clone(), Step::Fetch(number)));
     }
     let mut lane: Lane<'_, Step> = Lane::new(channel);
     let mut selected = Selected::default();
@@ -138,32 +125,28 @@ pub fn read(
         }
         match lane.next(&mut NoBody)? {
             Answer::Untagged(Step::Open, response) => selected.take(response),
-            Answer::Untagged(Step::Fetch | Step::Last(_), response) => {
-                match response::parse_fetch(response) {
-                    Some(Ok(data)) => note(&mut holding, data)?,
-                    Some(Err(reason)) => {
-                        debug!(line = response.shown(), reason, "an inventory line is odd");
-                    }
-                    None => {}
+            Answer::Untagged(Step::Fetch(_), response) => match response::parse_fetch(response) {
+                Some(Ok(data)) => note(&mut holding, data)?,
+                Some(Err(reason)) => {
+                    debug!(line = response.shown(), reason, "an inventory line is odd");
                 }
-            }
+                None => {}
+            },
             Answer::Done(Step::Open, status) => {
                 refused = (status.condition != Condition::Ok).then_some(status);
             }
-            Answer::Done(step @ (Step::Fetch | Step::Last(_)), status) => {
-                // A FETCH of nothing may be refused.
-                if status.condition != Condition::Ok && selected.exists > 0 {
-                    refused.get_or_insert(status);
-                }
-                let Step::Last(number) = step else { continue };
+            Answer::Done(Step::Fetch(number), status) => {
                 let opened = std::mem::take(&mut selected);
                 let mut whole = std::mem::take(&mut holding);
                 whole.uidvalidity = opened.uidvalidity;
-                whole.messages.sort_by_key(|message| message.uid);
-                whole.messages.dedup_by_key(|message| message.uid);
-                if let Some(status) = refused.take() {
+                let refused = refused.take();
+                // A FETCH of nothing may be refused.
+                let trouble = refused.or_else(|| {
+                    (status.condition != Condition::Ok && opened.exists > 0).then_some(status)
+                });
+                if let Some(status) = trouble {
                     let kind = retry::classify(status.code.as_deref(), &status.text, Kind::Refused);
-                    let name = crate::mailbox::display_name(&jobs[number].wire);
+                    let name = crate::mailbox::display_name(&names[number]);
                     let text = format!(
                         "the target does not say what \"{name}\" holds: {}",
                         status.said()
