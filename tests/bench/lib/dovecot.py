@@ -29,6 +29,7 @@ auth_mechanisms = plain login
 mail_location = maildir:~/Maildir:LAYOUT=fs
 mail_fsync = {fsync}
 first_valid_uid = 1
+default_vsz_limit = 2G
 mail_max_userip_connections = 100
 {identity}
 passdb {{
