@@ -46,17 +46,21 @@ pub struct Done {
     pub to_uid: Option<u32>,
 }
 
+/// Messages of one mailbox and where they go.
+#[derive(Serialize, Deserialize)]
+struct Batch {
+    target: String,
+    mailbox: String,
+    uidvalidity: u32,
+    uids: UidSet,
+    to: String,
+    to_uidvalidity: u32,
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 enum Line {
-    Pending {
-        target: String,
-        mailbox: String,
-        uidvalidity: u32,
-        uids: UidSet,
-        to: String,
-        to_uidvalidity: u32,
-    },
+    Pending(Batch),
     Done {
         target: String,
         mailbox: String,
@@ -69,14 +73,7 @@ enum Line {
         #[serde(default)]
         to_uid: Option<u32>,
     },
-    Settled {
-        target: String,
-        mailbox: String,
-        uidvalidity: u32,
-        uids: UidSet,
-        to: String,
-        to_uidvalidity: u32,
-    },
+    Settled(Batch),
 }
 
 /// What is known of one route.
@@ -186,15 +183,8 @@ impl Journal {
 
     fn note(&mut self, line: Line) {
         match line {
-            Line::Pending {
-                target,
-                mailbox,
-                uidvalidity,
-                uids,
-                to,
-                to_uidvalidity,
-            } if target == self.target => {
-                let known = self.entry(mailbox, uidvalidity, to, to_uidvalidity);
+            Line::Pending(batch) if batch.target == self.target => {
+                let (known, uids) = self.entry_of(batch);
                 known.pending.insert_all(&uids);
             }
             Line::Done {
@@ -210,18 +200,32 @@ impl Journal {
                 let known = self.entry(mailbox, uidvalidity, to, to_uidvalidity);
                 known.finish(uid, to_uid);
             }
-            Line::Settled {
-                target,
-                mailbox,
-                uidvalidity,
-                uids,
-                to,
-                to_uidvalidity,
-            } if target == self.target => {
-                let known = self.entry(mailbox, uidvalidity, to, to_uidvalidity);
+            Line::Settled(batch) if batch.target == self.target => {
+                let (known, uids) = self.entry_of(batch);
                 known.pending.remove_all(&uids);
             }
             _ => {}
+        }
+    }
+
+    fn entry_of(&mut self, batch: Batch) -> (&mut Known, UidSet) {
+        let known = self.entry(
+            batch.mailbox,
+            batch.uidvalidity,
+            batch.to,
+            batch.to_uidvalidity,
+        );
+        (known, batch.uids)
+    }
+
+    fn batch(&self, route: &Route, uids: &UidSet) -> Batch {
+        Batch {
+            target: self.target.clone(),
+            mailbox: route.directory.clone(),
+            uidvalidity: route.uidvalidity,
+            uids: uids.clone(),
+            to: route.to.clone(),
+            to_uidvalidity: route.to_uidvalidity,
         }
     }
 
@@ -274,14 +278,7 @@ impl Journal {
     /// # Errors
     /// Never in practice; those of serde.
     pub fn pending(&mut self, route: &Route, uids: &UidSet) -> Result<()> {
-        self.write(&Line::Pending {
-            target: self.target.clone(),
-            mailbox: route.directory.clone(),
-            uidvalidity: route.uidvalidity,
-            uids: uids.clone(),
-            to: route.to.clone(),
-            to_uidvalidity: route.to_uidvalidity,
-        })?;
+        self.write(&Line::Pending(self.batch(route, uids)))?;
         let known = self.known.entry(route.clone()).or_default();
         known.pending.insert_all(uids);
         Ok(())
@@ -312,14 +309,7 @@ impl Journal {
     /// # Errors
     /// Never in practice; those of serde.
     pub fn settled(&mut self, route: &Route, uids: &UidSet) -> Result<()> {
-        self.write(&Line::Settled {
-            target: self.target.clone(),
-            mailbox: route.directory.clone(),
-            uidvalidity: route.uidvalidity,
-            uids: uids.clone(),
-            to: route.to.clone(),
-            to_uidvalidity: route.to_uidvalidity,
-        })?;
+        self.write(&Line::Settled(self.batch(route, uids)))?;
         let known = self.known.entry(route.clone()).or_default();
         known.pending.remove_all(uids);
         Ok(())
