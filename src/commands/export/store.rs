@@ -348,7 +348,7 @@ impl Store {
         // A filtered run says nothing about the mailboxes that it left alone.
         let rest_is_complete = || {
             let worked_on = jobs.iter().filter(|job| !self.is_lost(job)).count();
-            let mut untouched = state.mailboxes[worked_on..].iter();
+            let mut untouched = state.mailboxes.iter().skip(worked_on);
             untouched.all(|mailbox| mailbox.complete)
         };
         state.complete = complete && lost.is_none() && rest_is_complete();
