@@ -5,9 +5,9 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::kit::dovecot::Dovecot;
 use crate::kit::mail::realistic;
-use crate::kit::program::{BINARY, Program};
+use crate::kit::run::program::{BINARY, Program};
+use crate::kit::servers::dovecot::Dovecot;
 
 const ANNA: &str = "anna@example.com";
 

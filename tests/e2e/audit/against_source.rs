@@ -2,11 +2,11 @@
 
 use super::{assert_codes, findings};
 use crate::kit::PASSWORD;
-use crate::kit::archive::Archive;
-use crate::kit::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::mail::Mail;
-use crate::kit::program::Program;
-use crate::kit::reader::Reader;
+use crate::kit::run::archive::Archive;
+use crate::kit::run::program::Program;
+use crate::kit::run::reader::Reader;
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
 
 struct Scene {
     dovecot: Dovecot,
@@ -81,7 +81,7 @@ fn a_swap_that_leaves_the_count_is_seen() {
     }
     scene.reader().expunge("INBOX", "2");
     let state = scene.archive().dir.join("export-state.json");
-    crate::kit::handmade::Handmade::edit(&state, |state| {
+    crate::kit::run::handmade::Handmade::edit(&state, |state| {
         for mailbox in state["mailboxes"].as_array_mut().expect("a list") {
             if mailbox["name"] == "INBOX" {
                 mailbox["uids"] = serde_json::json!("2:3");

@@ -8,10 +8,10 @@ use std::process::Command;
 use serde_json::json;
 
 use super::{ANNA, archive, assert_codes, audit, findings};
-use crate::kit::handmade::{Handmade, write};
 use crate::kit::mail::Mail;
-use crate::kit::program::Program;
-use crate::kit::tempdir::tree;
+use crate::kit::run::handmade::{Handmade, write};
+use crate::kit::run::program::Program;
+use crate::kit::run::tempdir::tree;
 
 #[test]
 fn a_clean_archive_has_no_finding_and_is_left_alone() {

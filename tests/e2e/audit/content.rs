@@ -1,10 +1,10 @@
 //! What messages hold: damage is found in every form, and tricky but legitimate mail is left in peace.
 
 use super::{assert_codes, audit, unreachable};
-use crate::kit::handmade::Handmade;
 use crate::kit::mail::corpus::{damaged, drafts, legitimate};
 use crate::kit::mail::{Mail, hostile};
-use crate::kit::program::Program;
+use crate::kit::run::handmade::Handmade;
+use crate::kit::run::program::Program;
 
 #[test]
 fn odd_messages_are_told_by_degree() {

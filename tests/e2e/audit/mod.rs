@@ -7,10 +7,10 @@ mod content;
 use serde_json::json;
 
 use crate::kit::PASSWORD;
-use crate::kit::findings::{assert_codes, codes, findings};
-use crate::kit::handmade::Handmade;
 use crate::kit::mail::Mail;
-use crate::kit::program::{Output, Program};
+use crate::kit::run::findings::{assert_codes, codes, findings};
+use crate::kit::run::handmade::Handmade;
+use crate::kit::run::program::{Output, Program};
 
 const ANNA: &str = "anna@example.com";
 

@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use super::{ANNA, log, names, program_for, report, test};
 use crate::kit::PASSWORD;
-use crate::kit::dovecot::{Dovecot, DovecotOptions, storage_quota};
-use crate::kit::fake::{FakeMailbox, FakeServer, Reply};
-use crate::kit::listener::Listener;
-use crate::kit::program::{Output, Program};
-use crate::kit::tls::Shown;
+use crate::kit::run::program::{Output, Program};
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions, storage_quota};
+use crate::kit::servers::fake::{FakeMailbox, FakeServer, Reply};
+use crate::kit::servers::listener::Listener;
+use crate::kit::servers::tls::Shown;
 use crate::kit::{Endpoint, Security};
 
 fn steps(account: &Value) -> Vec<&str> {

@@ -6,10 +6,10 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{ANNA, log, program_for, report};
-use crate::kit::dovecot::Dovecot;
-use crate::kit::fake::{FakeMailbox, FakeServer};
-use crate::kit::imapsync::Imapsync;
-use crate::kit::program::{Output, Program, server_json};
+use crate::kit::run::imapsync::Imapsync;
+use crate::kit::run::program::{Output, Program, server_json};
+use crate::kit::servers::dovecot::Dovecot;
+use crate::kit::servers::fake::{FakeMailbox, FakeServer};
 use crate::kit::wait_until;
 
 const PASSWORD: &str = "never told to anybody";

@@ -11,8 +11,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::kit::PASSWORD;
-use crate::kit::fake::FakeServer;
-use crate::kit::program::{Output, Program};
+use crate::kit::run::program::{Output, Program};
+use crate::kit::servers::fake::FakeServer;
 
 const ANNA: &str = "anna@example.com";
 

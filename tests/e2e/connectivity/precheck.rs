@@ -4,12 +4,12 @@ use serde_json::json;
 
 use super::{ANNA, report};
 use crate::kit::PASSWORD;
-use crate::kit::dovecot::{Dovecot, DovecotOptions};
-use crate::kit::fake::{FakeMailbox, FakeServer};
-use crate::kit::handmade::Handmade;
 use crate::kit::mail::{Mail, realistic};
-use crate::kit::program::{Output, Program, server_json};
-use crate::kit::reader::Reader;
+use crate::kit::run::handmade::Handmade;
+use crate::kit::run::program::{Output, Program, server_json};
+use crate::kit::run::reader::Reader;
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
+use crate::kit::servers::fake::{FakeMailbox, FakeServer};
 
 const BEN: &str = "ben@example.com";
 

@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::{ANNA, names, report, test};
 use crate::kit::PASSWORD;
-use crate::kit::dovecot::{Dovecot, DovecotOptions, storage_quota};
-use crate::kit::fake::{FakeMailbox, FakeServer};
-use crate::kit::handmade::Handmade;
 use crate::kit::mail::Mail;
-use crate::kit::program::{Output, Program, server_json};
-use crate::kit::{Endpoint, reader::Reader};
+use crate::kit::run::handmade::Handmade;
+use crate::kit::run::program::{Output, Program, server_json};
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions, storage_quota};
+use crate::kit::servers::fake::{FakeMailbox, FakeServer};
+use crate::kit::{Endpoint, run::reader::Reader};
 
 /// An archive of three mailboxes and a config for the target.
 fn program(target: &Endpoint) -> (Program, Handmade) {

@@ -3,12 +3,12 @@
 use std::fs;
 
 use super::{ANNA, report, total};
-use crate::kit::archive::assert_archive_equals_server;
-use crate::kit::dovecot::{Dovecot, DovecotOptions};
-use crate::kit::fake::{Behaviour, FakeMailbox, FakeServer, Reply};
 use crate::kit::mail::realistic;
-use crate::kit::program::Program;
-use crate::kit::reader::Reader;
+use crate::kit::run::archive::assert_archive_equals_server;
+use crate::kit::run::program::Program;
+use crate::kit::run::reader::Reader;
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
+use crate::kit::servers::fake::{Behaviour, FakeMailbox, FakeServer, Reply};
 use crate::kit::wait_until;
 
 const MANY: [(&str, &str); 8] = [

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use super::{ANNA, program_for, total};
 use crate::kit::PASSWORD;
-use crate::kit::archive::{ArchivedMailbox, assert_archive_equals_server};
-use crate::kit::dovecot::Dovecot;
-use crate::kit::fake::{FakeMailbox, FakeServer, Reply};
 use crate::kit::mail::{Mail, realistic};
-use crate::kit::program::Program;
-use crate::kit::reader::Reader;
+use crate::kit::run::archive::{ArchivedMailbox, assert_archive_equals_server};
+use crate::kit::run::program::Program;
+use crate::kit::run::reader::Reader;
+use crate::kit::servers::dovecot::Dovecot;
+use crate::kit::servers::fake::{FakeMailbox, FakeServer, Reply};
 
 const MODERN: &str = "IMAP4rev1 LITERAL+ ID NAMESPACE UIDPLUS CONDSTORE LIST-EXTENDED LIST-STATUS";
 

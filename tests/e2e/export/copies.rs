@@ -2,12 +2,12 @@
 
 use super::ANNA;
 use crate::kit::PASSWORD;
-use crate::kit::archive::assert_archive_equals_server;
-use crate::kit::cyrus::Cyrus;
-use crate::kit::dovecot::{Dovecot, DovecotOptions, Layout};
 use crate::kit::mail::{Mail, flagged_hostile, hostile, realistic};
-use crate::kit::program::Program;
-use crate::kit::reader::{Reader, assert_unchanged};
+use crate::kit::run::archive::assert_archive_equals_server;
+use crate::kit::run::program::Program;
+use crate::kit::run::reader::{Reader, assert_unchanged};
+use crate::kit::servers::cyrus::Cyrus;
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions, Layout};
 
 const NAMES: [&str; 11] = [
     "Sent Items",

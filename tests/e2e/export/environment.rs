@@ -8,13 +8,13 @@ use serde_json::json;
 
 use super::{ANNA, program_for, total};
 use crate::kit::PASSWORD;
-use crate::kit::archive::assert_archive_equals_server;
-use crate::kit::disk::SmallDisk;
-use crate::kit::dovecot::Dovecot;
-use crate::kit::fake::{Behaviour, FakeMailbox, FakeMessage, FakeServer};
 use crate::kit::mail::realistic;
-use crate::kit::program::{EXPORT, Program};
-use crate::kit::reader::Reader;
+use crate::kit::run::archive::assert_archive_equals_server;
+use crate::kit::run::disk::SmallDisk;
+use crate::kit::run::program::{EXPORT, Program};
+use crate::kit::run::reader::Reader;
+use crate::kit::servers::dovecot::Dovecot;
+use crate::kit::servers::fake::{Behaviour, FakeMailbox, FakeMessage, FakeServer};
 use crate::kit::wait_until;
 
 #[test]
@@ -137,7 +137,7 @@ fn files_are_the_owners_alone_whatever_the_umask() {
 fn the_log_names_account_and_mailbox() {
     let server = FakeServer::options()
         .mailbox(FakeMailbox::new("INBOX").message(FakeMessage::new(1, "Subject: x\r\n\r\n")))
-        .on_fetch(1, crate::kit::fake::Behaviour::Nil)
+        .on_fetch(1, crate::kit::servers::fake::Behaviour::Nil)
         .start();
     let program = program_for(&server);
     program.export(&["-q"]).code(1);

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use super::{ANNA, program_for, report, total};
 use crate::kit::PASSWORD;
-use crate::kit::archive::{ArchivedMailbox, assert_archive_equals_server};
-use crate::kit::dovecot::Dovecot;
-use crate::kit::fake::{Behaviour, FakeMailbox, FakeServer, Reply};
 use crate::kit::mail::{Mail, Random, realistic};
-use crate::kit::program::Program;
-use crate::kit::reader::{Reader, assert_unchanged};
+use crate::kit::run::archive::{ArchivedMailbox, assert_archive_equals_server};
+use crate::kit::run::program::Program;
+use crate::kit::run::reader::{Reader, assert_unchanged};
+use crate::kit::servers::dovecot::Dovecot;
+use crate::kit::servers::fake::{Behaviour, FakeMailbox, FakeServer, Reply};
 use crate::kit::wait_until;
 
 /// Number of message files below a directory.

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::ANNA;
 use crate::kit::PASSWORD;
 use crate::kit::Security;
-use crate::kit::dovecot::{Dovecot, DovecotOptions};
-use crate::kit::fake::{FakeMailbox, FakeServer, Reply};
 use crate::kit::mail::realistic;
-use crate::kit::program::{Program, server_json};
-use crate::kit::script::{Script, ScriptServer};
-use crate::kit::tls::Shown;
+use crate::kit::run::program::{Program, server_json};
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
+use crate::kit::servers::fake::{FakeMailbox, FakeServer, Reply};
+use crate::kit::servers::script::{Script, ScriptServer};
+use crate::kit::servers::tls::Shown;
 
 #[test]
 fn odd_passwords_log_in_by_any_protection() {

@@ -11,8 +11,8 @@ mod odd_servers;
 use serde_json::Value;
 
 use crate::kit::PASSWORD;
-use crate::kit::fake::FakeServer;
-use crate::kit::program::Program;
+use crate::kit::run::program::Program;
+use crate::kit::servers::fake::FakeServer;
 
 /// The user of a default Dovecot and of the fake server.
 const ANNA: &str = "anna@example.com";

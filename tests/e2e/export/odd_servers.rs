@@ -5,11 +5,11 @@ use std::path::Path;
 
 use super::{ANNA, program_for, report, total};
 use crate::kit::PASSWORD;
-use crate::kit::fake::{Behaviour, FakeMailbox, FakeMessage, FakeServer, Reply};
 use crate::kit::mail::{Mail, realistic};
+use crate::kit::servers::fake::{Behaviour, FakeMailbox, FakeMessage, FakeServer, Reply};
 
 /// UIDs that the archive's INBOX holds.
-fn archived_uids(program: &crate::kit::program::Program) -> Vec<u32> {
+fn archived_uids(program: &crate::kit::run::program::Program) -> Vec<u32> {
     let inbox = program.archive(ANNA).mailbox("INBOX");
     inbox.messages.keys().copied().collect()
 }
@@ -365,7 +365,7 @@ fn names_that_want_out_of_the_archive_stay_in_it() {
     let long = "0123456789".repeat(1000);
     options = options.mailbox(FakeMailbox::new(&long).mails(&realistic(69, 1)));
     let server = options.start();
-    let program = crate::kit::program::Program::new();
+    let program = crate::kit::run::program::Program::new();
     let email = "../../evil/..@example.com";
     program.config(&server.endpoint(), &[(email, PASSWORD)]);
     program.export(&["--report", "report.json"]).code(0);

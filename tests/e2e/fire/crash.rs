@@ -9,11 +9,11 @@ use super::scene::{
     held, import, importer, server, target, truth,
 };
 use super::{ANNA, effort};
-use crate::kit::archive::assert_archive_equals_server;
-use crate::kit::disk::{MOUNTS, PowerDisk};
 use crate::kit::mail::Random;
-use crate::kit::parallel::in_parallel;
-use crate::kit::program::{EXPORT, IMPORT, Program};
+use crate::kit::run::archive::assert_archive_equals_server;
+use crate::kit::run::disk::{MOUNTS, PowerDisk};
+use crate::kit::run::parallel::in_parallel;
+use crate::kit::run::program::{EXPORT, IMPORT, Program};
 
 /// How long a run takes that nobody disturbs, in microseconds.
 fn duration(run: impl FnOnce()) -> u64 {

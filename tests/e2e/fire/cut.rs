@@ -9,13 +9,13 @@ use serde_json::json;
 
 use super::{ANNA, assert_same, contents, effort};
 use crate::kit::PASSWORD;
-use crate::kit::archive::assert_archive_equals_server;
-use crate::kit::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::mail::{Mail, hostile, realistic};
-use crate::kit::parallel::in_parallel;
-use crate::kit::program::{EXPORT, IMPORT, Output, Program, server_json};
-use crate::kit::proxy::{Damage, Fault, Proxy, Way};
-use crate::kit::reader::Reader;
+use crate::kit::run::archive::assert_archive_equals_server;
+use crate::kit::run::parallel::in_parallel;
+use crate::kit::run::program::{EXPORT, IMPORT, Output, Program, server_json};
+use crate::kit::run::reader::Reader;
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
+use crate::kit::servers::proxy::{Damage, Fault, Proxy, Way};
 use crate::kit::{Endpoint, Security};
 
 /// Runs after the one that was damaged.
@@ -193,7 +193,7 @@ fn export_damaged(dovecot: &Dovecot, endpoint: &Endpoint, places: &[Damage]) {
     });
     assert_done(places, &done);
     let after = Reader::new(&dovecot.plain(), ANNA, PASSWORD).mailboxes();
-    crate::kit::reader::assert_unchanged(&truth, &after);
+    crate::kit::run::reader::assert_unchanged(&truth, &after);
 }
 
 /// Damages an import at each of these places, each into a fresh account.

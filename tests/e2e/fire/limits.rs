@@ -14,13 +14,13 @@ use super::scene::{
 use super::{ANNA, assert_same, contents, effort};
 use crate::kit::Endpoint;
 use crate::kit::PASSWORD;
-use crate::kit::archive::assert_archive_equals_server;
-use crate::kit::doorman::Doorman;
-use crate::kit::dovecot::{Dovecot, DovecotOptions};
-use crate::kit::handmade::Handmade;
 use crate::kit::mail::{Mail, realistic};
-use crate::kit::program::{BINARY, EXPORT, IMPORT, Output, Program, server_json};
-use crate::kit::reader::{HeldMailbox, Reader};
+use crate::kit::run::archive::assert_archive_equals_server;
+use crate::kit::run::handmade::Handmade;
+use crate::kit::run::program::{BINARY, EXPORT, IMPORT, Output, Program, server_json};
+use crate::kit::run::reader::{HeldMailbox, Reader};
+use crate::kit::servers::doorman::Doorman;
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
 
 /// Accounts of a crowd.
 const CROWD: usize = 60;

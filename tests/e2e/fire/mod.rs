@@ -13,7 +13,7 @@ mod scale;
 mod scene;
 
 use crate::kit::is_long;
-use crate::kit::reader::{HeldMailbox, HeldMessage};
+use crate::kit::run::reader::{HeldMailbox, HeldMessage};
 
 /// The user of a default Dovecot and of the fake server.
 const ANNA: &str = "anna@example.com";

@@ -15,12 +15,12 @@ use sha2::{Digest, Sha256};
 use self::limits::{Limits, Report};
 use self::server::{Kind, PASSWORD, Server};
 use super::{ANNA, Print, assert_same, contents, effort};
-use crate::kit::archive::assert_archive_equals_server;
-use crate::kit::codec::hex;
-use crate::kit::findings::findings;
 use crate::kit::mail::{flagged_hostile, realistic};
-use crate::kit::program::{EXPORT, Output, Program, server_json};
-use crate::kit::reader::{Filling, HeldMailbox, HeldMessage, Reader, assert_unchanged};
+use crate::kit::run::archive::assert_archive_equals_server;
+use crate::kit::run::findings::findings;
+use crate::kit::run::program::{EXPORT, Output, Program, server_json};
+use crate::kit::run::reader::{Filling, HeldMailbox, HeldMessage, Reader, assert_unchanged};
+use crate::kit::servers::codec::hex;
 
 /// What an audit says of such mail in any archive that holds it.
 const AUDITED: [(&str, &str); 7] = [

@@ -6,11 +6,11 @@ use serde_json::json;
 use super::{assert_same, contents, effort};
 use crate::kit::Endpoint;
 use crate::kit::PASSWORD;
-use crate::kit::archive::assert_archive_equals_server;
-use crate::kit::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::mail::{Mail, realistic};
-use crate::kit::program::{EXPORT, IMPORT, Output, Program, Usage, server_json};
-use crate::kit::reader::{HeldMailbox, Reader};
+use crate::kit::run::archive::assert_archive_equals_server;
+use crate::kit::run::program::{EXPORT, IMPORT, Output, Program, Usage, server_json};
+use crate::kit::run::reader::{HeldMailbox, Reader};
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
 
 /// Accounts at a time.
 const WORKERS: usize = 16;

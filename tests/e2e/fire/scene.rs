@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use super::{ANNA, assert_same, contents};
 use crate::kit::PASSWORD;
-use crate::kit::archive::{Archive, assert_archive_equals_server};
-use crate::kit::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::mail::realistic;
-use crate::kit::program::{EXPORT, IMPORT, Output, Program, server_json};
-use crate::kit::reader::{HeldMailbox, Reader};
+use crate::kit::run::archive::{Archive, assert_archive_equals_server};
+use crate::kit::run::program::{EXPORT, IMPORT, Output, Program, server_json};
+use crate::kit::run::reader::{HeldMailbox, Reader};
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
 
 /// Accounts of the source.
 pub const USERS: [&str; 4] = [

@@ -9,12 +9,12 @@ use super::{
     reader, report, totals,
 };
 use crate::kit::PASSWORD;
-use crate::kit::dovecot::Dovecot;
-use crate::kit::fake::{FakeMailbox, FakeOptions, FakeServer};
-use crate::kit::handmade::{Handmade, write};
 use crate::kit::mail::{Mail, realistic};
-use crate::kit::program::Program;
-use crate::kit::reader::Reader;
+use crate::kit::run::handmade::{Handmade, write};
+use crate::kit::run::program::Program;
+use crate::kit::run::reader::Reader;
+use crate::kit::servers::dovecot::Dovecot;
+use crate::kit::servers::fake::{FakeMailbox, FakeOptions, FakeServer};
 
 fn inbox() -> FakeOptions {
     let options = FakeServer::options().capabilities(MODERN);
@@ -159,7 +159,7 @@ fn a_host_that_was_not_filled_in_is_an_error_before_anything_begins() {
         .warns("server.host");
     let b = Dovecot::simple();
     Handmade::edit(&program.path("import.pass.config.json"), |config| {
-        config["server"] = crate::kit::program::server_json(&b.imaps());
+        config["server"] = crate::kit::run::program::server_json(&b.imaps());
     });
     import(&program, &[]).code(0);
     let held = Reader::new(&b.plain(), ANNA, PASSWORD).mailbox("INBOX");

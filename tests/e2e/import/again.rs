@@ -7,12 +7,12 @@ use super::{
     reader, totals,
 };
 use crate::kit::PASSWORD;
-use crate::kit::dovecot::Dovecot;
-use crate::kit::fake::{FakeMailbox, FakeServer};
-use crate::kit::handmade::Handmade;
 use crate::kit::mail::{Mail, realistic};
-use crate::kit::program::Program;
-use crate::kit::reader::{Reader, assert_unchanged};
+use crate::kit::run::handmade::Handmade;
+use crate::kit::run::program::Program;
+use crate::kit::run::reader::{Reader, assert_unchanged};
+use crate::kit::servers::dovecot::Dovecot;
+use crate::kit::servers::fake::{FakeMailbox, FakeServer};
 
 #[test]
 fn nothing_is_appended_twice_with_the_journal_and_without() {

@@ -6,10 +6,10 @@ use std::os::unix::fs::symlink;
 use serde_json::json;
 
 use super::{MODERN, aim, assert_holds, failed, import, reader, totals};
-use crate::kit::fake::{FakeMailbox, FakeOptions, FakeServer};
-use crate::kit::handmade::{Handmade, write};
 use crate::kit::mail::{Mail, realistic};
-use crate::kit::program::Program;
+use crate::kit::run::handmade::{Handmade, write};
+use crate::kit::run::program::Program;
+use crate::kit::servers::fake::{FakeMailbox, FakeOptions, FakeServer};
 
 const SECRET: &str = "Subject: outside\r\n\r\na file that is none of the archive's business\r\n";
 

@@ -7,12 +7,12 @@ use super::{
     totals,
 };
 use crate::kit::PASSWORD;
-use crate::kit::dovecot::{Dovecot, DovecotOptions, Layout};
-use crate::kit::fake::{FakeMailbox, FakeServer};
-use crate::kit::handmade::Handmade;
 use crate::kit::mail::Mail;
-use crate::kit::program::Program;
-use crate::kit::reader::Reader;
+use crate::kit::run::handmade::Handmade;
+use crate::kit::run::program::Program;
+use crate::kit::run::reader::Reader;
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions, Layout};
+use crate::kit::servers::fake::{FakeMailbox, FakeServer};
 
 /// Pairs and triples that only bytes, or only numbers, tell apart.
 fn awkward() -> Vec<Mail> {

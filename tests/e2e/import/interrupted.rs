@@ -9,13 +9,13 @@ use super::{
     totals,
 };
 use crate::kit::PASSWORD;
-use crate::kit::dovecot::Dovecot;
-use crate::kit::fake::{Cut, FakeMailbox, FakeOptions, FakeServer, Reply};
-use crate::kit::handmade::Handmade;
 use crate::kit::mail::{Mail, Random, realistic};
-use crate::kit::parallel::in_parallel;
-use crate::kit::program::{IMPORT, Output, Program};
-use crate::kit::reader::Reader;
+use crate::kit::run::handmade::Handmade;
+use crate::kit::run::parallel::in_parallel;
+use crate::kit::run::program::{IMPORT, Output, Program};
+use crate::kit::run::reader::Reader;
+use crate::kit::servers::dovecot::Dovecot;
+use crate::kit::servers::fake::{Cut, FakeMailbox, FakeOptions, FakeServer, Reply};
 use crate::kit::wait_until;
 
 /// What was under way when a connection ended has settled after so long on these servers.

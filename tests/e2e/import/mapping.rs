@@ -6,13 +6,13 @@ use serde_json::json;
 
 use super::{ANNA, MODERN, aim, aim_with, assert_holds, entry, import, targets, totals};
 use crate::kit::PASSWORD;
-use crate::kit::dovecot::{Dovecot, DovecotOptions};
-use crate::kit::fake::{FakeMailbox, FakeServer};
-use crate::kit::handmade::Handmade;
 use crate::kit::mail::{Mail, realistic};
-use crate::kit::program::Program;
-use crate::kit::reader::{Reader, assert_unchanged};
-use crate::kit::tempdir::tree;
+use crate::kit::run::handmade::Handmade;
+use crate::kit::run::program::Program;
+use crate::kit::run::reader::{Reader, assert_unchanged};
+use crate::kit::run::tempdir::tree;
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
+use crate::kit::servers::fake::{FakeMailbox, FakeServer};
 
 /// A target whose special mailboxes have names of their own.
 fn outlook() -> FakeServer {

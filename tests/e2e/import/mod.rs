@@ -18,12 +18,12 @@ use sha2::{Digest, Sha256};
 
 use crate::kit::Endpoint;
 use crate::kit::PASSWORD;
-use crate::kit::archive::ArchivedMailbox;
-use crate::kit::codec::hex;
-use crate::kit::fake::FakeServer;
 use crate::kit::mail::Mail;
-use crate::kit::program::{IMPORT, Output, Program, server_json};
-use crate::kit::reader::{HeldMailbox, HeldMessage, Reader};
+use crate::kit::run::archive::ArchivedMailbox;
+use crate::kit::run::program::{IMPORT, Output, Program, server_json};
+use crate::kit::run::reader::{HeldMailbox, HeldMessage, Reader};
+use crate::kit::servers::codec::hex;
+use crate::kit::servers::fake::FakeServer;
 
 /// The user of a default Dovecot and of the fake server.
 const ANNA: &str = "anna@example.com";
@@ -222,7 +222,7 @@ fn assert_holds(server: &FakeServer, mailbox: &str, mails: &[Mail]) {
 /// A program with an archive of Anna's and a target: what most tests begin with.
 fn program_for(server: &FakeServer, mailbox: &str, mails: &[Mail]) -> Program {
     let program = Program::new();
-    crate::kit::handmade::Handmade::new(&program)
+    crate::kit::run::handmade::Handmade::new(&program)
         .mailbox(mailbox, mails)
         .complete();
     aim(&program, &server.endpoint());

@@ -3,12 +3,12 @@
 use super::{ANNA, assert_same};
 use super::{MODERN, aim, assert_holds, entry, import, of_held, of_mails, reader, targets, totals};
 use crate::kit::PASSWORD;
-use crate::kit::dovecot::{Dovecot, DovecotOptions, Layout};
-use crate::kit::fake::{FakeMailbox, FakeOptions, FakeServer};
-use crate::kit::handmade::Handmade;
 use crate::kit::mail::{Mail, realistic};
-use crate::kit::program::Program;
-use crate::kit::reader::Reader;
+use crate::kit::run::handmade::Handmade;
+use crate::kit::run::program::Program;
+use crate::kit::run::reader::Reader;
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions, Layout};
+use crate::kit::servers::fake::{FakeMailbox, FakeOptions, FakeServer};
 
 fn with_inbox(capabilities: &str) -> FakeOptions {
     let options = FakeServer::options().capabilities(capabilities);

@@ -7,12 +7,12 @@ use super::{
     report, totals,
 };
 use crate::kit::PASSWORD;
-use crate::kit::dovecot::{Dovecot, DovecotOptions, storage_quota};
-use crate::kit::fake::{FakeMailbox, FakeOptions, FakeServer};
-use crate::kit::handmade::Handmade;
 use crate::kit::mail::{Mail, realistic};
-use crate::kit::program::Program;
-use crate::kit::reader::Reader;
+use crate::kit::run::handmade::Handmade;
+use crate::kit::run::program::Program;
+use crate::kit::run::reader::Reader;
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions, storage_quota};
+use crate::kit::servers::fake::{FakeMailbox, FakeOptions, FakeServer};
 
 fn inbox(capabilities: &str) -> FakeOptions {
     let options = FakeServer::options().capabilities(capabilities);

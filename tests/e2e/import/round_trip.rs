@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{ANNA, aim, aim_with, assert_same, date, import, of_held, targets, totals};
 use crate::kit::PASSWORD;
-use crate::kit::cyrus::Cyrus;
-use crate::kit::dovecot::{Dovecot, DovecotOptions, Layout};
 use crate::kit::mail::{flagged_hostile, realistic};
-use crate::kit::program::Program;
-use crate::kit::reader::{HeldMailbox, Reader, assert_unchanged};
+use crate::kit::run::program::Program;
+use crate::kit::run::reader::{HeldMailbox, Reader, assert_unchanged};
+use crate::kit::servers::cyrus::Cyrus;
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions, Layout};
 
 /// What the target must hold, by the mapping that the report tells.
 #[track_caller]

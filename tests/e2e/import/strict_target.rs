@@ -4,13 +4,13 @@ use super::{
     ANNA, MODERN, aim, assert_holds, assert_same, entry, failed, import, of_held, of_mails, totals,
 };
 use crate::kit::PASSWORD;
-use crate::kit::cyrus::Cyrus;
-use crate::kit::fake::{FakeMailbox, FakeServer};
-use crate::kit::handmade::Handmade;
 use crate::kit::mail::{Mail, flagged_hostile, realistic};
-use crate::kit::program::Program;
-use crate::kit::reader::Reader;
-use crate::kit::tempdir::tree;
+use crate::kit::run::handmade::Handmade;
+use crate::kit::run::program::Program;
+use crate::kit::run::reader::Reader;
+use crate::kit::run::tempdir::tree;
+use crate::kit::servers::cyrus::Cyrus;
+use crate::kit::servers::fake::{FakeMailbox, FakeServer};
 
 const CAROL: &str = "carol@example.com";
 

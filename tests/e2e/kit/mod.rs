@@ -2,31 +2,9 @@
 //!
 //! It refuses to know the product's code: what it says about archives and servers would prove nothing otherwise.
 
-pub mod archive;
-pub mod codec;
-pub mod cyrus;
-pub mod disk;
-pub mod doorman;
-pub mod dovecot;
-pub mod fake;
-pub mod findings;
-pub mod handmade;
-pub mod imapsync;
-pub mod listener;
 pub mod mail;
-pub mod panel;
-pub mod parallel;
-pub mod port;
-pub mod program;
-pub mod proxy;
-pub mod pymap;
-pub mod python;
-pub mod reader;
-pub mod script;
-pub mod supervise;
-pub mod tempdir;
-pub mod tls;
-pub mod wire;
+pub mod run;
+pub mod servers;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -5,10 +5,10 @@ use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use crate::kit::Security;
-use crate::kit::fake::{Behaviour, FakeMailbox, FakeMessage, FakeServer, Reply};
 use crate::kit::mail::{Mail, realistic};
-use crate::kit::reader::Reader;
-use crate::kit::script::{Script, ScriptServer};
+use crate::kit::run::reader::Reader;
+use crate::kit::servers::fake::{Behaviour, FakeMailbox, FakeMessage, FakeServer, Reply};
+use crate::kit::servers::script::{Script, ScriptServer};
 
 #[test]
 fn the_fake_server_is_a_server_for_imaplib() {

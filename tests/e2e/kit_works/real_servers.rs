@@ -2,12 +2,12 @@
 
 use super::ANNA;
 use crate::kit::PASSWORD;
-use crate::kit::cyrus::Cyrus;
-use crate::kit::dovecot::{Dovecot, DovecotOptions, Layout};
 use crate::kit::mail::{Mail, hostile, realistic};
-use crate::kit::pymap::Pymap;
-use crate::kit::reader::{Filling, Reader, assert_unchanged};
-use crate::kit::tls::Shown;
+use crate::kit::run::reader::{Filling, Reader, assert_unchanged};
+use crate::kit::servers::cyrus::Cyrus;
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions, Layout};
+use crate::kit::servers::pymap::Pymap;
+use crate::kit::servers::tls::Shown;
 
 #[test]
 fn dovecot_shows_what_was_seeded_into_its_files() {

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 
 use super::ANNA;
 use crate::kit::PASSWORD;
-use crate::kit::archive::{Archive, assert_archive_equals_server};
-use crate::kit::codec::hex;
-use crate::kit::dovecot::Dovecot;
 use crate::kit::mail::{Mail, hostile, realistic};
-use crate::kit::program::{EXPORT, Program, server_json};
-use crate::kit::reader::{HeldMailbox, Reader};
-use crate::kit::script::{Script, ScriptServer};
+use crate::kit::run::archive::{Archive, assert_archive_equals_server};
+use crate::kit::run::program::{EXPORT, Program, server_json};
+use crate::kit::run::reader::{HeldMailbox, Reader};
+use crate::kit::servers::codec::hex;
+use crate::kit::servers::dovecot::Dovecot;
+use crate::kit::servers::script::{Script, ScriptServer};
 use crate::kit::{Security, wait_until};
 
 /// An archive as the format's description has it, made from what the reader says.

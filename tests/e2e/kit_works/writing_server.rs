@@ -5,9 +5,9 @@ use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use super::ANNA;
-use crate::kit::fake::{Cut, FakeMailbox, FakeOptions, FakeServer};
 use crate::kit::mail::{Mail, hostile};
-use crate::kit::reader::Reader;
+use crate::kit::run::reader::Reader;
+use crate::kit::servers::fake::{Cut, FakeMailbox, FakeOptions, FakeServer};
 
 const LOGIN: &str = "a LOGIN x y\r\n";
 

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{ANNA, PASSWORD, aim, import, provisioned, world};
-use crate::kit::panel::{Panel, USER};
-use crate::kit::program::Program;
-use crate::kit::tls::Shown;
+use crate::kit::run::program::Program;
+use crate::kit::servers::panel::{Panel, USER};
+use crate::kit::servers::tls::Shown;
 
 #[test]
 fn a_refused_login_is_one_call() {

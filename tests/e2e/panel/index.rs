@@ -5,10 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::{Value, json};
 
 use crate::kit::PASSWORD;
-use crate::kit::dovecot::Dovecot;
 use crate::kit::mail::realistic;
-use crate::kit::panel::{Panel, SECRET, STYLES, USER};
-use crate::kit::program::{Output, Program};
+use crate::kit::run::program::{Output, Program};
+use crate::kit::servers::dovecot::Dovecot;
+use crate::kit::servers::panel::{Panel, SECRET, STYLES, USER};
 
 /// `--mode index` with these arguments, to the end; no secret may show.
 pub(super) fn index(program: &Program, panel: &Panel, arguments: &[&str]) -> Output {

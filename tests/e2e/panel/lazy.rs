@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{ANNA, PASSWORD, aim, import, world};
-use crate::kit::reader::Reader;
+use crate::kit::run::reader::Reader;
 
 #[test]
 fn a_mailbox_that_is_gone_by_the_import_is_created_then() {

@@ -8,11 +8,11 @@ mod terminal;
 
 use serde_json::{Value, json};
 
-use crate::kit::dovecot::{Dovecot, DovecotOptions};
-use crate::kit::handmade::Handmade;
 use crate::kit::mail::realistic;
-use crate::kit::panel::{Panel, SECRET};
-use crate::kit::program::{Output, Program, server_json};
+use crate::kit::run::handmade::Handmade;
+use crate::kit::run::program::{Output, Program, server_json};
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
+use crate::kit::servers::panel::{Panel, SECRET};
 
 /// The account of hand-made archives.
 const ANNA: &str = "anna@example.com";

@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::{ANNA, PASSWORD, aim, import, provisioned, world};
-use crate::kit::panel::{SECRET, STYLES, USER};
-use crate::kit::program::Program;
-use crate::kit::reader::Reader;
+use crate::kit::run::program::Program;
+use crate::kit::run::reader::Reader;
+use crate::kit::servers::panel::{SECRET, STYLES, USER};
 
 #[test]
 fn a_missing_mailbox_is_created_and_filled() {

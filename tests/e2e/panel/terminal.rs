@@ -5,15 +5,15 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::index::written;
-use crate::kit::panel::Panel;
-use crate::kit::program::{BINARY, Program};
+use crate::kit::run::program::{BINARY, Program};
+use crate::kit::servers::panel::Panel;
 
 /// Runs `--mode index` in a pseudo-terminal; each step waits for a text and sends keys. Exit code and all that was shown.
 fn choose(program: &Program, panel: &Panel, steps: &Value) -> (Option<i32>, String) {
     let output = Command::new("python3")
         .arg(concat!(
             env!("CARGO_MANIFEST_DIR"),
-            "/tests/e2e/kit/terminal.py"
+            "/tests/e2e/kit/run/terminal.py"
         ))
         .arg(steps.to_string())
         .args([BINARY, "--mode", "index", "--imap-host", "mail.example.com"])

@@ -1,8 +1,8 @@
 //! Bodies read back and compared.
 
 use super::{imported, mails};
-use crate::kit::findings::findings;
 use crate::kit::mail::hostile;
+use crate::kit::run::findings::findings;
 
 fn text(number: usize) -> String {
     String::from_utf8(mails()[number].bytes.clone()).expect("text")

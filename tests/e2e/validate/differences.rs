@@ -4,10 +4,10 @@ use std::fs;
 
 use super::{Scene, imported, mails};
 use crate::kit::PASSWORD;
-use crate::kit::dovecot::{Dovecot, DovecotOptions};
-use crate::kit::findings::findings;
 use crate::kit::mail::Mail;
-use crate::kit::program::{IMPORT, Program, server_json};
+use crate::kit::run::findings::findings;
+use crate::kit::run::program::{IMPORT, Program, server_json};
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
 
 #[test]
 fn a_target_that_has_it_all_is_proved_and_left_as_it_was() {
@@ -18,7 +18,7 @@ fn a_target_that_has_it_all_is_proved_and_left_as_it_was() {
         .says("validate complete: 1 account")
         .says("Of 7 messages in the archive, 7 were found on the target")
         .hides(PASSWORD);
-    crate::kit::reader::assert_unchanged(&before, &scene.reader().mailboxes());
+    crate::kit::run::reader::assert_unchanged(&before, &scene.reader().mailboxes());
     let compared = scene.compared("compared");
     assert_eq!(
         (&compared["archive"], &compared["matched"]),
@@ -114,7 +114,7 @@ fn twins_are_counted() {
         Mail::simple("twin"),
         Mail::simple("twin"),
     ];
-    let archive = crate::kit::handmade::Handmade::new(&program)
+    let archive = crate::kit::run::handmade::Handmade::new(&program)
         .mailbox("INBOX", &twins)
         .complete();
     let config = serde_json::json!({

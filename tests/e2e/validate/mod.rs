@@ -7,12 +7,12 @@ mod resync;
 use serde_json::{Value, json};
 
 use crate::kit::PASSWORD;
-use crate::kit::dovecot::{Dovecot, DovecotOptions};
-use crate::kit::findings::assert_codes;
-use crate::kit::handmade::Handmade;
 use crate::kit::mail::Mail;
-use crate::kit::program::{IMPORT, Output, Program, server_json};
-use crate::kit::reader::Reader;
+use crate::kit::run::findings::assert_codes;
+use crate::kit::run::handmade::Handmade;
+use crate::kit::run::program::{IMPORT, Output, Program, server_json};
+use crate::kit::run::reader::Reader;
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
 
 const ANNA: &str = "anna@example.com";
 

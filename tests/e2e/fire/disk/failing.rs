@@ -12,12 +12,12 @@ use super::super::scene::{
 };
 use super::{FAILING, READ_ONLY, aim, assert_told, empty, meddler};
 use crate::kit::PASSWORD;
-use crate::kit::disk::{FailingFile, MOUNTS, PowerDisk, SmallDisk};
-use crate::kit::fake::{FakeMailbox, FakeServer};
-use crate::kit::findings::findings;
-use crate::kit::handmade::Handmade;
 use crate::kit::mail::realistic;
-use crate::kit::program::{IMPORT, Program};
+use crate::kit::run::disk::{FailingFile, MOUNTS, PowerDisk, SmallDisk};
+use crate::kit::run::findings::findings;
+use crate::kit::run::handmade::Handmade;
+use crate::kit::run::program::{IMPORT, Program};
+use crate::kit::servers::fake::{FakeMailbox, FakeServer};
 
 #[test]
 fn a_configuration_whose_directory_is_read_only_keeps_no_export_from_its_end() {

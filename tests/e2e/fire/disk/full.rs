@@ -16,13 +16,13 @@ use super::{
     index, names, once, taken,
 };
 use crate::kit::PASSWORD;
-use crate::kit::disk::{MOUNTS, PowerDisk, SmallDisk, fill};
-use crate::kit::fake::{FakeMailbox, FakeServer};
-use crate::kit::handmade::Handmade;
 use crate::kit::mail::{Mail, Random};
-use crate::kit::panel::Panel;
-use crate::kit::parallel::in_parallel;
-use crate::kit::program::{IMPORT, Program, server_json};
+use crate::kit::run::disk::{MOUNTS, PowerDisk, SmallDisk, fill};
+use crate::kit::run::handmade::Handmade;
+use crate::kit::run::parallel::in_parallel;
+use crate::kit::run::program::{IMPORT, Program, server_json};
+use crate::kit::servers::fake::{FakeMailbox, FakeServer};
+use crate::kit::servers::panel::Panel;
 
 #[test]
 fn an_export_onto_a_disk_that_fills_up_keeps_what_it_has_and_is_completed() {

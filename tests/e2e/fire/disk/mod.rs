@@ -13,12 +13,12 @@ use serde_json::json;
 
 use super::ANNA;
 use super::scene::{USERS, assert_state_is_true};
-use crate::kit::fake::{FakeMailbox, FakeOptions, FakeServer, Reply};
 use crate::kit::mail::realistic;
-use crate::kit::panel::Panel;
-use crate::kit::program::{Output, Program, server_json};
-use crate::kit::reader::HeldMailbox;
-use crate::kit::wire::Received;
+use crate::kit::run::program::{Output, Program, server_json};
+use crate::kit::run::reader::HeldMailbox;
+use crate::kit::servers::fake::{FakeMailbox, FakeOptions, FakeServer, Reply};
+use crate::kit::servers::panel::Panel;
+use crate::kit::servers::wire::Received;
 use crate::kit::{PASSWORD, wait_until};
 
 const FULL: &str = "No space left on device";

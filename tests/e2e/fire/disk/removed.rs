@@ -6,9 +6,9 @@ use std::process::Command;
 use super::super::ANNA;
 use super::{aim, assert_told, empty, meddler, remove};
 use crate::kit::PASSWORD;
-use crate::kit::handmade::Handmade;
 use crate::kit::mail::realistic;
-use crate::kit::program::{IMPORT, Program};
+use crate::kit::run::handmade::Handmade;
+use crate::kit::run::program::{IMPORT, Program};
 
 #[test]
 fn directories_that_are_removed_under_an_export_are_told_and_come_back() {

@@ -14,12 +14,12 @@ use serde_json::json;
 use super::{ANNA, effort};
 use crate::kit::Endpoint;
 use crate::kit::PASSWORD;
-use crate::kit::archive::assert_archive_equals_server;
-use crate::kit::dovecot::{Dovecot, DovecotOptions};
-use crate::kit::listener::Listener;
 use crate::kit::mail::realistic;
-use crate::kit::program::{EXPORT, IMPORT, Output, Program, server_json};
-use crate::kit::reader::Reader;
+use crate::kit::run::archive::assert_archive_equals_server;
+use crate::kit::run::program::{EXPORT, IMPORT, Output, Program, server_json};
+use crate::kit::run::reader::Reader;
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
+use crate::kit::servers::listener::Listener;
 
 /// The account whose server is hostile.
 const EVE: &str = "eve@example.com";

@@ -7,8 +7,8 @@ use super::super::ANNA;
 use super::{Client, EVE, HELLO, Heard, assert_contained, converse, one_message, run_beside};
 use crate::kit::Endpoint;
 use crate::kit::PASSWORD;
-use crate::kit::listener::Listener;
-use crate::kit::program::{EXPORT, Program};
+use crate::kit::run::program::{EXPORT, Program};
+use crate::kit::servers::listener::Listener;
 
 #[test]
 fn a_login_that_is_answered_without_end() {

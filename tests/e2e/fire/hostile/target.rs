@@ -4,7 +4,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::{Client, EXPORT, Heard, IMPORT, assert_contained_in, converse, effort, one_message};
-use crate::kit::parallel::in_parallel;
+use crate::kit::run::parallel::in_parallel;
 
 const VALIDATE: [&str; 3] = ["--mode", "validate", "--no-connectivity-test"];
 

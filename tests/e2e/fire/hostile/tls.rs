@@ -6,16 +6,16 @@ use std::process::{Command, Stdio};
 use super::super::ANNA;
 use super::{Client, one_message};
 use crate::kit::PASSWORD;
-use crate::kit::listener::Listener;
-use crate::kit::port;
-use crate::kit::program::Program;
-use crate::kit::tls::{Certificates, Shown};
+use crate::kit::run::program::Program;
+use crate::kit::servers::listener::Listener;
+use crate::kit::servers::port;
+use crate::kit::servers::tls::{Certificates, Shown};
 use crate::kit::{Endpoint, Security, wait_until};
 
 /// What is put behind the answer to STARTTLS, in plain text, by whoever sits in between, is not believed.
 #[test]
 fn words_injected_before_tls_are_forgotten() {
-    let dir = crate::kit::tempdir::TempDir::new();
+    let dir = crate::kit::run::tempdir::TempDir::new();
     let certificates = Certificates::make(dir.path(), Shown::Good);
     let acceptor = certificates.acceptor();
     let listener = Listener::start(move |_, stream| {
@@ -62,7 +62,7 @@ fn words_injected_before_tls_are_forgotten() {
 /// OpenSSL's own server, which begins a new handshake in the middle of the conversation (TLS 1.2).
 #[test]
 fn a_tls_peer_that_renegotiates_is_no_trouble() {
-    let dir = crate::kit::tempdir::TempDir::new();
+    let dir = crate::kit::run::tempdir::TempDir::new();
     let certificates = Certificates::make(dir.path(), Shown::Good);
     let port = port::free();
     let log = std::fs::File::create(dir.join("log")).expect("create a log");
@@ -111,7 +111,7 @@ fn a_tls_peer_that_renegotiates_is_no_trouble() {
 /// a message, which is a lost connection.
 #[test]
 fn a_tls_peer_that_goes_without_close_notify() {
-    let dir = crate::kit::tempdir::TempDir::new();
+    let dir = crate::kit::run::tempdir::TempDir::new();
     let certificates = Certificates::make(dir.path(), Shown::Good);
     let acceptor = certificates.acceptor();
     let listener = Listener::start(move |number, stream| {

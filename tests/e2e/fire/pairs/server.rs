@@ -4,10 +4,10 @@ use std::any::Any;
 
 use super::super::ANNA;
 use crate::kit::Endpoint;
-use crate::kit::cyrus::Cyrus;
-use crate::kit::dovecot::{Dovecot, DovecotOptions};
-use crate::kit::pymap::Pymap;
-use crate::kit::reader::Reader;
+use crate::kit::run::reader::Reader;
+use crate::kit::servers::cyrus::Cyrus;
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
+use crate::kit::servers::pymap::Pymap;
 
 pub const PASSWORD: &str = "secret";
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Mail, Random};
-use crate::kit::codec::base64;
+use crate::kit::servers::codec::base64;
 
 const PEOPLE: [&str; 6] = [
     "Anna Arens <anna@example.com>",

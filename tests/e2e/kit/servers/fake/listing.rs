@@ -2,7 +2,7 @@
 
 use super::answer::{Session, ok, tagged};
 use super::mailbox::FakeMailbox;
-use crate::kit::wire::Received;
+use crate::kit::servers::wire::Received;
 
 impl Session<'_> {
     /// LIST, with the STATUS of RFC 5819 when it is asked for.

@@ -11,8 +11,9 @@ use fs2::FileExt;
 
 use super::dovecot::is_root;
 use super::supervise::Supervised;
-use super::tempdir::TempDir;
-use super::{Endpoint, PATIENCE, port};
+use crate::kit::run::tempdir::TempDir;
+use crate::kit::servers::port;
+use crate::kit::{Endpoint, PATIENCE};
 
 const MASTER: &str = "/usr/lib/cyrus/bin/master";
 

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::{LazyLock, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::mail::Random;
+use crate::kit::mail::Random;
 
 /// Below the range that the kernel gives to outgoing connections, so a server that is stopped finds its port again.
 const RANGE: std::ops::Range<u64> = 15_000..32_000;

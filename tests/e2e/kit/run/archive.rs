@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::codec::hex;
 use super::reader::{HeldMailbox, HeldMessage};
 use super::tempdir::tree;
+use crate::kit::servers::codec::hex;
 
 /// One account's directory.
 #[derive(Debug, Clone)]

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::dovecot::Dovecot;
-use super::supervise::Supervised;
-use super::tempdir::TempDir;
-use super::tls::{Certificates, Shown};
-use super::wait_until;
+use crate::kit::run::tempdir::TempDir;
+use crate::kit::servers::dovecot::Dovecot;
+use crate::kit::servers::supervise::Supervised;
+use crate::kit::servers::tls::{Certificates, Shown};
+use crate::kit::wait_until;
 
 /// The user that every panel of a test has, and the password.
 pub const USER: &str = "bob";
@@ -76,7 +76,7 @@ impl Panel {
         fs::write(path("control.json"), control.to_string()).expect("write");
         let script = concat!(
             env!("CARGO_MANIFEST_DIR"),
-            "/tests/e2e/kit/panel/standin.py"
+            "/tests/e2e/kit/servers/panel/standin.py"
         );
         let place = dir.path().display().to_string();
         let mut command = vec!["python3", script, &place];

@@ -22,10 +22,10 @@ pub use fetch::Behaviour;
 pub use mailbox::{FakeMailbox, FakeMessage};
 pub use options::FakeOptions;
 
-use super::listener::Listener;
-use super::tempdir::TempDir;
-use super::wire::{Received, Wire};
-use super::{Endpoint, Security};
+use crate::kit::run::tempdir::TempDir;
+use crate::kit::servers::listener::Listener;
+use crate::kit::servers::wire::{Received, Wire};
+use crate::kit::{Endpoint, Security};
 use answer::{Answer, Session};
 use cut::CutRule;
 use fetch::Rule;

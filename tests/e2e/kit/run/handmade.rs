@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::codec::{hex, utf7};
-use super::mail::Mail;
 use super::program::Program;
+use crate::kit::mail::Mail;
+use crate::kit::servers::codec::{hex, utf7};
 
 /// Whose archive it is.
 const ANNA: &str = "anna@example.com";

@@ -6,9 +6,9 @@ use super::fetch::{Request, contains};
 use super::mailbox::FakeMailbox;
 use super::{Reply, Shared};
 use crate::kit::Security;
-use crate::kit::codec::unbase64;
-use crate::kit::script::fill_in;
-use crate::kit::wire::Received;
+use crate::kit::servers::codec::unbase64;
+use crate::kit::servers::script::fill_in;
+use crate::kit::servers::wire::Received;
 
 /// What to send, and what becomes of the connection.
 pub enum Answer {

@@ -12,13 +12,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::codec::{hex, utf7};
-use super::mail::Mail;
-use super::supervise::Supervised;
-use super::tempdir::TempDir;
-use super::tls::{Certificates, Shown};
-use super::{Endpoint, PATIENCE, Security, port};
 use crate::kit::PASSWORD;
+use crate::kit::mail::Mail;
+use crate::kit::run::tempdir::TempDir;
+use crate::kit::servers::codec::{hex, utf7};
+use crate::kit::servers::port;
+use crate::kit::servers::supervise::Supervised;
+use crate::kit::servers::tls::{Certificates, Shown};
+use crate::kit::{Endpoint, PATIENCE, Security};
 
 /// How mail is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -158,7 +159,7 @@ impl Dovecot {
         Endpoint::plain(self.imap_port)
     }
 
-    /// Users and passwords, as [`super::program::Program::config`] wants them.
+    /// Users and passwords, as [`crate::kit::run::program::Program::config`] wants them.
     pub fn accounts(&self) -> Vec<(&str, &str)> {
         self.options
             .accounts

@@ -1,6 +1,6 @@
 //! Takes an APPEND apart, strictly (RFC 3501, 3502, 7888). Stores nothing.
 
-use crate::kit::wire::{Received, counted, list, quoted};
+use crate::kit::servers::wire::{Received, counted, list, quoted};
 
 /// One message of an APPEND, before it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]

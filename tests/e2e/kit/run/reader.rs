@@ -8,11 +8,15 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::codec::{hex, unhex};
-use super::mail::Mail;
-use super::{Endpoint, python};
+use crate::kit::Endpoint;
+use crate::kit::mail::Mail;
+use crate::kit::run::python;
+use crate::kit::servers::codec::{hex, unhex};
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/kit/imap_reader.py");
+const SCRIPT: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/e2e/kit/run/imap_reader.py"
+);
 
 /// One mailbox as the server shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -10,9 +10,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::supervise::Supervised;
-use super::tempdir::TempDir;
 use super::tls::{Certificates, Shown};
-use super::{Endpoint, PATIENCE, Security, port, python};
+use crate::kit::run::python;
+use crate::kit::run::tempdir::TempDir;
+use crate::kit::servers::port;
+use crate::kit::{Endpoint, PATIENCE, Security};
 
 /// What `tests/run` was to install; a copy lies beside what it has installed.
 const REQUIREMENTS: &str = include_str!("pymap/requirements.txt");

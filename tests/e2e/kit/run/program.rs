@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::archive::Archive;
-use super::codec::base64;
 use super::tempdir::{TempDir, tree};
-use super::{Endpoint, Security, is_long};
+use crate::kit::servers::codec::base64;
+use crate::kit::{Endpoint, Security, is_long};
 
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_imapsync-bulk-migrator");

@@ -3,12 +3,12 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Endpoint;
 use super::listener::Listener;
-use super::tempdir::TempDir;
 use super::tls::{Certificates, Shown};
 use super::wire::{Received, Wire};
-use super::{Security, wait_until};
+use crate::kit::Endpoint;
+use crate::kit::run::tempdir::TempDir;
+use crate::kit::{Security, wait_until};
 
 type Matcher = Box<dyn Fn(&Received) -> bool + Send + Sync>;
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::Endpoint;
 use super::listener::Listener;
+use crate::kit::Endpoint;
 
 /// Nobody is held for longer: a program that takes longer hangs.
 const LONGEST_HOLD: Duration = Duration::from_secs(280);

@@ -9,7 +9,7 @@ use super::cut::{Cut, CutRule};
 use super::fetch::contains;
 use super::mailbox::FakeMailbox;
 use crate::kit::mail::Mail;
-use crate::kit::wire::{Announced, Received, Verdict};
+use crate::kit::servers::wire::{Announced, Received, Verdict};
 
 /// RFC 7888: a non-synchronising literal under LITERAL- is no longer.
 const LITERAL_MINUS: usize = 4096;

@@ -11,10 +11,10 @@ use super::mailbox::FakeMailbox;
 use super::write::TOO_BIG;
 use super::{FakeServer, Hook, Reply, Shared, State, serve};
 use crate::kit::Security;
-use crate::kit::listener::Listener;
-use crate::kit::tempdir::TempDir;
-use crate::kit::tls::{Certificates, Shown};
-use crate::kit::wire::{Received, Wire};
+use crate::kit::run::tempdir::TempDir;
+use crate::kit::servers::listener::Listener;
+use crate::kit::servers::tls::{Certificates, Shown};
+use crate::kit::servers::wire::{Received, Wire};
 
 type Objection = Box<dyn Fn(&Appended) -> Option<String> + Send + Sync>;
 type CreateObjection = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;

@@ -1,0 +1,12 @@
+//! A run of the program: where it works, what it wrote, and what the servers hold afterwards.
+
+pub mod archive;
+pub mod disk;
+pub mod findings;
+pub mod handmade;
+pub mod imapsync;
+pub mod parallel;
+pub mod program;
+pub mod python;
+pub mod reader;
+pub mod tempdir;

@@ -1,0 +1,16 @@
+//! Servers: real ones, scripted ones, and what stands between one and its client.
+
+pub mod codec;
+pub mod cyrus;
+pub mod doorman;
+pub mod dovecot;
+pub mod fake;
+pub mod listener;
+pub mod panel;
+pub mod port;
+pub mod proxy;
+pub mod pymap;
+pub mod script;
+pub mod supervise;
+pub mod tls;
+pub mod wire;
