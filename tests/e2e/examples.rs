@@ -56,11 +56,10 @@ fn source_of(name: &str) -> Option<String> {
 }
 
 #[test]
-fn the_promises_in_the_readme_name_tests_that_there_are() {
+fn the_promises_name_tests_that_there_are() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = fs::read_to_string(root.join("README.md")).expect("the README");
-    let (_, rest) = readme.split_once("\n## Promises").expect("the section");
-    let (table, _) = rest.split_once("\n## ").expect("its end");
+    let promises = fs::read_to_string(root.join("tests/README.md")).expect("the promises");
+    let (_, table) = promises.split_once("\n## Promises").expect("the section");
     let rows = table.lines().filter(|line| line.starts_with("| "));
     let tests: Vec<&str> = rows
         .filter_map(|row| row.split('|').nth(2))
@@ -73,7 +72,7 @@ fn the_promises_in_the_readme_name_tests_that_there_are() {
         } else {
             source_of(test).is_some()
         };
-        assert!(is_there, "the README names {test}, which is not there");
+        assert!(is_there, "tests/README.md names {test}, which is not there");
     }
 }
 
