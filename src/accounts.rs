@@ -4,13 +4,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tracing::{error, info_span, warn};
 
 use crate::config::Account;
 use crate::limits::NO_THREAD;
+use crate::progress::{AccountProgress, Progress};
 use crate::report::{AccountReport, Status};
+use crate::settings::Settings;
 use crate::stop::Stop;
 
 /// Works on the accounts in their order, `workers` at a time.
@@ -54,6 +56,34 @@ pub fn run(
         .into_iter()
         .map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner))
         .collect())
+}
+
+/// Runs `work` for every account, with its progress.
+///
+/// # Errors
+/// Threads that cannot be started; filters that leave no mailbox of any account.
+pub fn each(
+    settings: &Settings,
+    stop: &Stop,
+    progress: &Progress,
+    work: impl Fn(&Account, AccountProgress) -> AccountReport + Sync,
+) -> Result<Vec<AccountReport>> {
+    let accounts = &settings.config.accounts;
+    progress.start(accounts.len() as u64, settings.quiet);
+    let reports = run(
+        accounts,
+        settings.workers,
+        settings.ignore_errors,
+        stop,
+        |account| work(account, progress.account(&account.email)),
+    )?;
+    let nothing_matched = reports
+        .iter()
+        .all(|account| account.status == Status::Complete && account.counts.mailboxes == 0);
+    if nothing_matched {
+        bail!("no mailbox of any account matches --folder and --exclude-folder: nothing was done");
+    }
+    Ok(reports)
 }
 
 /// So many threads, or fewer where the system does not give more.

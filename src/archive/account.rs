@@ -57,6 +57,20 @@ pub fn create_root(root: &Path) -> Result<()> {
         .with_context(|| format!("the output directory {} cannot be written", root.display()))
 }
 
+/// The archive that is to be read must be there.
+///
+/// # Errors
+/// There is no such directory.
+pub fn require_root(root: &Path) -> Result<()> {
+    if !root.is_dir() {
+        bail!(
+            "there is no archive at {}; name it with --input-dir",
+            root.display()
+        );
+    }
+    Ok(())
+}
+
 impl AccountArchive {
     /// The directory of an account.
     #[must_use]

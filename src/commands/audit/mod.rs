@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use tracing::{info, warn};
 
 use crate::accounts;
-use crate::archive::account::AccountArchive;
+use crate::archive::account::{AccountArchive, require_root};
 use crate::archive::lock::Lock;
 use crate::config::Account;
 use crate::finding::Tally;
@@ -42,9 +42,9 @@ struct Run<'a> {
 /// An archive that is not there, filters that match nothing, a manifest that cannot be begun.
 pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Report> {
     let mut report = Report::new(settings);
-    super::check_archive(settings)?;
+    require_root(&settings.archive_dir)?;
     let run = Run::new(settings, stop)?;
-    report.accounts = super::each_account(settings, stop, progress, |account, progress| {
+    report.accounts = accounts::each(settings, stop, progress, |account, progress| {
         let mut report = AccountReport::new(&account.email);
         run.account(account, progress, &mut report);
         // Nobody needs to look at a note.

@@ -10,9 +10,11 @@ use std::sync::Arc;
 use anyhow::Result;
 use tracing::{info, warn};
 
+use crate::accounts;
 use crate::archive::account::create_root;
 use crate::archive::sync::Syncer;
 use crate::config::template;
+use crate::disk::space::check_space;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::session::wire::Peer;
@@ -25,7 +27,7 @@ use crate::stop::Stop;
 /// An output directory that cannot be written, too little free disk space.
 pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Report> {
     let mut report = Report::new(settings);
-    super::check_space(&settings.archive_dir, settings.min_free_bytes)?;
+    check_space(&settings.archive_dir, settings.min_free_bytes)?;
     let peer = Peer::new(&settings.config.server, settings.timeout)?;
     let syncer = if settings.dry_run {
         None
@@ -39,7 +41,7 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
         stop,
         syncer,
     };
-    report.accounts = super::each_account(settings, stop, progress, |account, progress| {
+    report.accounts = accounts::each(settings, stop, progress, |account, progress| {
         account::export(&run, account, progress)
     })?;
     progress.finish();

@@ -12,6 +12,7 @@ pub(super) mod target;
 use anyhow::Result;
 
 use super::provision::Provision;
+use crate::accounts;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::session::wire::Peer;
@@ -35,7 +36,7 @@ pub(super) fn run(
         peer: Peer::new(&settings.config.server, settings.timeout)?,
         stop,
     };
-    report.accounts = super::each_account(settings, stop, progress, |account, progress| {
+    report.accounts = accounts::each(settings, stop, progress, |account, progress| {
         account::import(&run, account, progress, None)
     })?;
     Ok(report)

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
+use crate::accounts;
 use crate::archive::account::AccountArchive;
 use crate::archive::lock::Lock;
 use crate::commands::import::account::{Messages, Run, import};
@@ -45,7 +46,7 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
         mending: run(settings),
         progress,
     };
-    report.accounts = super::each_account(settings, stop, progress, |account, progress| {
+    report.accounts = accounts::each(settings, stop, progress, |account, progress| {
         validation.account(account, progress)
     })?;
     Ok(report)

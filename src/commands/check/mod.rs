@@ -13,11 +13,11 @@ use tracing::{info, warn};
 
 use logins::Logins;
 
-use super::check_space;
 use super::provision::Provision;
 use crate::accounts;
 use crate::cli::{Mode, UseImapsync};
 use crate::config::Config;
+use crate::disk::space::check_space;
 use crate::imapsync::Imapsync;
 use crate::progress::Progress;
 use crate::report::{AccountReport, Report, Status};

@@ -1,0 +1,131 @@
+//! What comes before a mode's own work: mailboxes that a panel creates, and the connectivity test. Accounts that fail
+//! here are left out of the run and put back into its report.
+
+use std::collections::HashMap;
+
+use anyhow::Result;
+
+use super::check;
+use super::provision::Provision;
+use crate::archive::account::require_root;
+use crate::cli::Mode;
+use crate::config::Account;
+use crate::progress::Progress;
+use crate::report::{AccountReport, ProvisionReport, ProvisionState, Report, Status};
+use crate::settings::Settings;
+use crate::stop::Stop;
+
+/// Checks what is to be checked before the mode's own work, and has `carry_out` do that for the accounts that are left.
+///
+/// # Errors
+/// Whatever keeps the run from beginning.
+pub fn run(
+    settings: &Settings,
+    stop: &Stop,
+    progress: &Progress,
+    carry_out: impl FnOnce(&Settings, Option<&Provision<'_>>) -> Result<Report>,
+) -> Result<Report> {
+    let has_precheck = matches!(settings.mode, Mode::Export | Mode::Import | Mode::Validate);
+    let only_panel = settings.provisioning.as_ref().is_some_and(|p| p.dry_run);
+    if matches!(settings.mode, Mode::Import | Mode::Validate) && !only_panel {
+        require_root(&settings.archive_dir)?;
+    }
+    let provision = Provision::new(settings, stop)?;
+    let mut rest = settings.clone();
+    let mut failed = HashMap::new();
+    if let Some(provision) = &provision {
+        let accounts = &settings.config.accounts;
+        provision.prepare(accounts, settings.ignore_errors)?;
+        let report = provision.report(accounts);
+        if report.dry_run || stop.by_signal() || report.has_failed() && !settings.ignore_errors {
+            return Ok(ended_with_panel(settings, report));
+        }
+        leave_out(&mut rest, &mut failed, not_on_panel(&report));
+    }
+    let mut report = None;
+    if has_precheck && settings.precheck && !rest.config.accounts.is_empty() {
+        match check::precheck(&rest, provision.as_ref(), stop, progress)? {
+            check::Verdict::End(ended) => report = Some(*ended),
+            check::Verdict::GoOn(more) => leave_out(&mut rest, &mut failed, more),
+        }
+    }
+    let mut report = match report {
+        Some(report) => report,
+        None if rest.config.accounts.is_empty() => Report::new(settings),
+        None => carry_out(&rest, provision.as_ref())?,
+    };
+    let accounts = &settings.config.accounts;
+    put_back(accounts, &mut report, failed);
+    report.provisioned = provision.map(|provision| provision.report(accounts));
+    Ok(report)
+}
+
+/// The report of a run that ends after the panel.
+fn ended_with_panel(settings: &Settings, provisioned: ProvisionReport) -> Report {
+    let mut report = Report::new(settings);
+    report.ended_with_panel = true;
+    report.precheck_failed = provisioned.has_failed() && !settings.ignore_errors;
+    for mailbox in &provisioned.mailboxes {
+        let mut account = AccountReport::new(&mailbox.account);
+        match mailbox.state {
+            ProvisionState::Failed => {
+                account.status = Status::Failed;
+                account.error.clone_from(&mailbox.note);
+            }
+            ProvisionState::NotTried => {}
+            _ if provisioned.dry_run => account.status = Status::Complete,
+            _ => {}
+        }
+        report.accounts.push(account);
+    }
+    report.provisioned = Some(provisioned);
+    report
+}
+
+/// Reports of the accounts whose mailboxes cannot be had, by their names.
+fn not_on_panel(report: &ProvisionReport) -> HashMap<String, AccountReport> {
+    let failed = report
+        .mailboxes
+        .iter()
+        .filter(|mailbox| mailbox.state == ProvisionState::Failed);
+    failed
+        .map(|mailbox| {
+            let mut account = AccountReport::new(&mailbox.account);
+            account.status = Status::Failed;
+            let why = mailbox.note.as_deref().unwrap_or_default();
+            account.error = Some(format!(
+                "left out, as its mailbox is not on the panel: {why}"
+            ));
+            (mailbox.account.clone(), account)
+        })
+        .collect()
+}
+
+/// Takes accounts that have failed already out of a run.
+fn leave_out(
+    rest: &mut Settings,
+    failed: &mut HashMap<String, AccountReport>,
+    more: HashMap<String, AccountReport>,
+) {
+    failed.extend(more);
+    let accounts = &mut rest.config.accounts;
+    accounts.retain(|account| !failed.contains_key(&account.email));
+}
+
+/// Puts the accounts that were left out back into the report, at their places.
+fn put_back(accounts: &[Account], report: &mut Report, mut failed: HashMap<String, AccountReport>) {
+    if failed.is_empty() {
+        return;
+    }
+    let mut done: HashMap<String, AccountReport> = report
+        .accounts
+        .drain(..)
+        .map(|account| (account.account.clone(), account))
+        .collect();
+    for account in accounts {
+        let one = failed.remove(&account.email);
+        report
+            .accounts
+            .extend(one.or_else(|| done.remove(&account.email)));
+    }
+}
