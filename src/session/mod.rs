@@ -1,6 +1,7 @@
 //! The blocking IMAP session wrapper: knows IMAP and no files.
 
 pub mod append;
+pub mod blame;
 pub mod channel;
 pub mod connect;
 pub mod fetch;
