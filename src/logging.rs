@@ -2,9 +2,9 @@
 //!
 //! A file that cannot be written any more does not end the run, and is told on stderr and in the report.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,6 +15,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
+
+use crate::disk::file;
 
 /// Our own crate; what its dependencies log is theirs, and could hold secrets.
 const TARGET: &str = env!("CARGO_CRATE_NAME");
@@ -86,16 +88,12 @@ fn filter(level: LevelFilter) -> EnvFilter {
 /// `<dir>/<mode>-<UTC time>.log`, 0600; a second run in the same second gets a number.
 fn create(dir: &Path, mode: &str) -> Result<(PathBuf, File)> {
     if !dir.is_dir() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(dir)
-            .with_context(|| {
-                format!(
-                    "create the log directory {}; name another one with --log-dir",
-                    dir.display()
-                )
-            })?;
+        file::make_dirs(dir).with_context(|| {
+            format!(
+                "create the log directory {}; name another one with --log-dir",
+                dir.display()
+            )
+        })?;
     }
     let stamp = crate::clock::utc_compact();
     for number in 1..1000 {
@@ -105,16 +103,11 @@ fn create(dir: &Path, mode: &str) -> Result<(PathBuf, File)> {
             format!("-{number}")
         };
         let path = dir.join(format!("{mode}-{stamp}{suffix}.log"));
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path);
-        match file {
+        match file::create_new(&path) {
             Ok(file) => return Ok((path, file)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => {
-                return Err(crate::disk::advised(error)).with_context(|| {
+                return Err(error).with_context(|| {
                     format!(
                         "create the log file {}; name another directory with --log-dir",
                         path.display()

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::ops::AddAssign;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Instant;
 
@@ -15,7 +14,7 @@ pub use provisioned::{ProvisionReport, ProvisionState, Provisioned};
 pub use tested::{Preflight, StepReport, Tested};
 
 use crate::archive::failed::FailedMessage;
-use crate::disk::advised;
+use crate::disk::output::Output;
 use crate::finding::{Finding, Tally};
 use crate::settings::Settings;
 use crate::stop::{SIGNAL_EXIT, Stop};
@@ -327,25 +326,12 @@ impl Report {
     pub fn write_json(&self, path: &Path) -> Result<()> {
         let mut bytes = serde_json::to_vec_pretty(self).context("write JSON")?;
         bytes.push(b'\n');
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-        let write = || -> std::io::Result<()> {
-            let mut file = std::fs::OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&temporary)?;
+        let write = || {
+            let mut file = Output::create(path)?;
             file.write_all(&bytes)?;
-            std::fs::rename(&temporary, path)
+            file.finish()
         };
-        write()
-            .map_err(|error| {
-                // Half a report is worth nothing and takes room.
-                let _ = std::fs::remove_file(&temporary);
-                advised(error)
-            })
-            .with_context(|| format!("write the report {}", path.display()))
+        write().with_context(|| format!("write the report {}", path.display()))
     }
 }
 

@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::file;
 use super::lock::Lock;
 use super::mailbox::{MailboxDir, MailboxMeta, check_directory};
 use super::path::{digest, encode_name};
 use super::state::{self, State};
-use crate::disk::advised;
+use crate::disk::{advised, file};
 use crate::session::list::is_inbox;
 
 /// Where directories of mailboxes go that the source no longer has.

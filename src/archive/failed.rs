@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::file;
+use crate::disk::file;
 
 /// Name of the file in the account's directory.
 pub const FILE: &str = "failed.jsonl";

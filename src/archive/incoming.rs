@@ -7,9 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest, Sha256};
 
-use super::file;
 use super::path::hex;
-use crate::disk::advised;
+use crate::disk::{advised, file};
 
 /// Bodies up to so many bytes are held in memory and written at once.
 const IN_MEMORY: usize = 1024 * 1024;

@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::file::no_follow;
 use super::uidset::UidSet;
 use crate::disk::advised;
+use crate::disk::file::no_follow;
 
 /// Name of the file in the account's directory.
 pub const FILE: &str = "import.journal.jsonl";

@@ -8,8 +8,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use fs2::FileExt;
 
-use super::file::no_follow;
 use crate::disk::advised;
+use crate::disk::file::no_follow;
 
 /// Holds the lock while it lives.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Lock {
     pub fn share(dir: &Path, account: &str) -> Result<Option<Self>> {
         let path = dir.join(".lock");
         let shown = path.display();
-        let mut file = match super::file::open(&path) {
+        let mut file = match crate::disk::file::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).with_context(|| format!("open {shown}")),

@@ -11,12 +11,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tracing::warn;
 
-use super::file;
 use super::incoming::{Incoming, SPILL_PREFIX};
 use super::path::hex;
 use super::sidecar::Sidecar;
 use super::state::WireName;
-use crate::disk::{advised, is_about_us};
+use crate::disk::{advised, file, is_about_us};
 
 /// Name of the file that says which mailbox a directory holds.
 pub const META_FILE: &str = ".mailbox.json";

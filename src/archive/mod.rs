@@ -2,7 +2,6 @@
 
 pub mod account;
 pub mod failed;
-mod file;
 pub mod incoming;
 pub mod journal;
 pub mod listing;

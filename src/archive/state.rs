@@ -6,7 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 
-use super::file;
+use crate::disk::file;
+
 use super::path::hex;
 use super::uidset::UidSet;
 

@@ -1,22 +1,19 @@
 //! A list of digests that `sha256sum -c` reads.
 
-use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 
-use crate::disk::advised;
+use crate::disk::output::Output;
 
 /// The list in the making; it gets its name when it is whole.
 pub struct Manifest {
     path: PathBuf,
-    temporary: PathBuf,
     /// The archive's root as it was typed, so that `sha256sum -c` finds the files from the same directory.
     root: PathBuf,
-    file: Mutex<BufWriter<File>>,
+    file: Mutex<BufWriter<Output>>,
     /// Why it will not become whole.
     failure: Mutex<Option<std::io::Error>>,
 }
@@ -27,19 +24,10 @@ impl Manifest {
     /// # Errors
     /// Those of the file system.
     pub fn create(path: &Path, root: &Path) -> Result<Self> {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&temporary)
-            .map_err(advised)
+        let file = Output::create(path)
             .with_context(|| format!("write the manifest {}", path.display()))?;
         Ok(Self {
             path: path.to_path_buf(),
-            temporary,
             root: root.to_path_buf(),
             file: Mutex::new(BufWriter::new(file)),
             failure: Mutex::default(),
@@ -64,24 +52,20 @@ impl Manifest {
     /// # Errors
     /// Those of the file system, also of adding to it.
     pub fn finish(self) -> Result<()> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = self
+            .file
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        let failure = self.failure.into_inner();
         failure
-            .take()
+            .unwrap_or_else(PoisonError::into_inner)
             .map_or(Ok(()), Err)
-            .and_then(|()| file.flush())
-            .and_then(|()| file.get_ref().sync_all())
-            .and_then(|()| std::fs::rename(&self.temporary, &self.path))
-            .map_err(advised)
+            .and_then(|()| {
+                file.into_inner()
+                    .map_err(std::io::IntoInnerError::into_error)
+            })
+            .and_then(Output::finish)
             .with_context(|| format!("write the manifest {}", self.path.display()))
-    }
-}
-
-/// A list that did not get its name lacks something.
-impl Drop for Manifest {
-    fn drop(&mut self) {
-        // After the rename there is none.
-        let _ = std::fs::remove_file(&self.temporary);
     }
 }
 

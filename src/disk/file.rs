@@ -1,4 +1,4 @@
-//! The one door through which files of an archive are made: modes independent of the umask, no symlink followed.
+//! Makes, replaces and reads files and directories: modes independent of the umask, no symlink followed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use rustix::fs::OFlags;
 
-use crate::disk::advised;
+use super::advised;
 
 /// Creates a new file, 0600; one that is there already is an error.
 pub fn create_new(path: &Path) -> io::Result<File> {
@@ -93,6 +93,15 @@ pub fn make_dir(path: &Path) -> Result<()> {
         }
         Err(error) => Err(advised(error)).with_context(|| format!("create directory {shown}")),
     }
+}
+
+/// Makes a directory and those above it that are not there, 0700.
+pub fn make_dirs(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(advised)
 }
 
 /// Replaces a file as a whole: temporary file, rename. Not durable before the file system is synced.

@@ -1,7 +1,5 @@
 //! What an administrator can do when a disk does not take or give what it should: said once, behind the system's words.
 
-pub mod space;
-
 use std::io::{self, ErrorKind};
 
 use rustix::io::Errno;
