@@ -14,8 +14,7 @@ use crate::archive::mailbox::{MailboxDir, MailboxMeta};
 use crate::archive::state::{MailboxState, State};
 use crate::archive::uidset::UidSet;
 use crate::filter::Filter;
-use crate::finding::Finding;
-use crate::finding::Severity::{self, Error, Note, Warning};
+use crate::finding::{Code, Finding};
 use crate::progress::AccountProgress;
 use crate::stop::Stop;
 
@@ -96,7 +95,7 @@ impl Audit<'_> {
     fn run(&mut self, progress: &mut AccountProgress) -> Result<()> {
         match State::load(&self.dir) {
             Ok(state) => self.local.state = state,
-            Err(error) => self.add(Error, "unreadable-state", format!("{error:#}")),
+            Err(error) => self.add(Code::UnreadableState, format!("{error:#}")),
         }
         let entries = listing::account(&self.dir)?;
         self.check_others(&self.dir.clone(), None, &entries)?;
@@ -116,13 +115,13 @@ impl Audit<'_> {
                 "{} messages have no sha256 in their sidecars, as those of the original tool: their bytes cannot be proved",
                 self.unproven
             );
-            self.add(Note, "no-digest", text);
+            self.add(Code::NoDigest, text);
         }
         Ok(())
     }
 
-    fn add(&mut self, severity: Severity, code: &'static str, text: impl Into<String>) {
-        let finding = Finding::new(severity, code, self.task.account, text);
+    fn add(&mut self, code: Code, text: impl Into<String>) {
+        let finding = Finding::new(code, self.task.account, text);
         self.local.findings.push(finding);
     }
 
@@ -153,18 +152,18 @@ impl Audit<'_> {
                     }
                 }
                 Kind::Leftover => (
-                    Warning,
-                    "leftover",
+                    Code::Leftover.default_severity(),
+                    Code::Leftover,
                     "was left by a run that was killed; the next export removes it, or it can be deleted".to_owned(),
                 ),
                 Kind::Symlink => (
-                    Error,
-                    "symlink",
+                    Code::Symlink.default_severity(),
+                    Code::Symlink,
                     "is a symlink: what it stands for is not part of the archive".to_owned(),
                 ),
                 Kind::Foreign => (
-                    Warning,
-                    "foreign-file",
+                    Code::ForeignFile.default_severity(),
+                    Code::ForeignFile,
                     "does not belong into an archive".to_owned(),
                 ),
             };
@@ -172,7 +171,9 @@ impl Audit<'_> {
         }
         for (path, (severity, code, text)) in found {
             let file = self.relative(&path);
-            let mut finding = Finding::new(severity, code, self.task.account, text).in_file(file);
+            let mut finding = Finding::new(code, self.task.account, text)
+                .graded(severity)
+                .in_file(file);
             finding.mailbox = mailbox.map(str::to_owned);
             self.local.findings.push(finding);
         }
@@ -193,7 +194,7 @@ impl Audit<'_> {
             Ok(Some(meta)) => Some(meta),
             Ok(None) => MailboxDir::new(path.clone()).foreign_meta()?,
             Err(error) => {
-                self.add_in(directory, Error, "unreadable-mailbox", format!("{error:#}"));
+                self.add_in(directory, Code::UnreadableMailbox, format!("{error:#}"));
                 return Ok(());
             }
         };
@@ -201,14 +202,13 @@ impl Audit<'_> {
             if state.is_none() {
                 let text = "is a directory that holds no mailbox";
                 let file = self.relative(&path);
-                self.local.findings.push(
-                    Finding::new(Warning, "foreign-file", self.task.account, text).in_file(file),
-                );
+                self.local
+                    .findings
+                    .push(Finding::new(Code::ForeignFile, self.task.account, text).in_file(file));
             } else {
                 self.add_in(
                     directory,
-                    Error,
-                    "unreadable-mailbox",
+                    Code::UnreadableMailbox,
                     ".mailbox.json is missing",
                 );
             }
@@ -235,53 +235,44 @@ impl Audit<'_> {
         Ok(())
     }
 
-    fn add_in(
-        &mut self,
-        mailbox: &str,
-        severity: Severity,
-        code: &'static str,
-        text: impl Into<String>,
-    ) {
-        let finding = Finding::new(severity, code, self.task.account, text).in_mailbox(mailbox);
+    fn add_in(&mut self, mailbox: &str, code: Code, text: impl Into<String>) {
+        let finding = Finding::new(code, self.task.account, text).in_mailbox(mailbox);
         self.local.findings.push(finding);
     }
 
     /// Halves of pairs, and UIDs that two files claim.
     fn check_files(&mut self, dir: &Path, files: &BTreeMap<u32, Files>, mailbox: &mut Mailbox) {
         for (uid, of_uid) in files {
-            let (severity, code, text, file) = match (&of_uid.messages[..], &of_uid.sidecars[..]) {
+            let (code, text, file) = match (&of_uid.messages[..], &of_uid.sidecars[..]) {
                 ([_], [_]) => {
                     mailbox.pairs.insert(*uid);
                     continue;
                 }
                 ([message], []) => (
-                    Error,
-                    "no-sidecar",
+                    Code::NoSidecar,
                     "has no sidecar: unfinished, the next export fetches it again",
                     message,
                 ),
                 ([], [sidecar]) => (
-                    Error,
-                    "no-message-file",
+                    Code::NoMessageFile,
                     "is a sidecar whose message file is missing; the next export fetches it again",
                     sidecar,
                 ),
                 ([_, more, ..], _) | (_, [_, more, ..]) => {
                     mailbox.pairs.insert(*uid);
                     (
-                        Error,
-                        "duplicate-uid",
+                        Code::DuplicateUid,
                         "claims a UID that another file has too",
                         more,
                     )
                 }
                 ([], []) => continue,
             };
-            if code != "duplicate-uid" {
+            if code != Code::DuplicateUid {
                 mailbox.known_missing.insert(*uid);
             }
             let path = dir.join(file);
-            let finding = Finding::new(severity, code, self.task.account, text)
+            let finding = Finding::new(code, self.task.account, text)
                 .in_mailbox(&mailbox.meta.name)
                 .in_file(self.relative(&path))
                 .of_uid(*uid);
@@ -330,7 +321,8 @@ impl Audit<'_> {
                 progress.message(checked.bytes);
                 let path = dir.join(&of_uid.messages[0]);
                 for (severity, code, text) in checked.flaws {
-                    let finding = Finding::new(severity, code, self.task.account, text)
+                    let finding = Finding::new(code, self.task.account, text)
+                        .graded(severity)
                         .in_mailbox(&mailbox.meta.name)
                         .in_file(self.relative(&path))
                         .of_uid(*uid);
@@ -358,7 +350,7 @@ impl Audit<'_> {
                 "the state file does not know directory {}",
                 mailbox.directory
             );
-            self.add_in(&name, Warning, "not-in-state", text);
+            self.add_in(&name, Code::NotInState, text);
             return;
         };
         let wire = state.wire.bytes().unwrap_or_default();
@@ -370,7 +362,7 @@ impl Audit<'_> {
                 "{}/.mailbox.json says \"{name}\" with UIDVALIDITY {}, the state file \"{}\" with {}",
                 mailbox.directory, mailbox.meta.uidvalidity, state.name, state.uidvalidity
             );
-            self.add_in(&name, Error, "state-mismatch", text);
+            self.add_in(&name, Code::StateMismatch, text);
             return;
         }
         let gone: UidSet = state
@@ -388,7 +380,7 @@ impl Audit<'_> {
         }
         if !gone.is_empty() {
             let text = format!("{} are gone from the archive", messages(&gone));
-            let mut finding = Finding::new(Error, "message-gone", self.task.account, text);
+            let mut finding = Finding::new(Code::MessageGone, self.task.account, text);
             finding.uid = Some(&gone)
                 .filter(|gone| gone.len() == 1)
                 .and_then(|gone| gone.iter().next());
@@ -399,7 +391,7 @@ impl Audit<'_> {
                 "{} are in the archive and not in the state file",
                 messages(&extra)
             );
-            self.add_in(&name, Warning, "not-in-state", text);
+            self.add_in(&name, Code::NotInState, text);
         }
     }
 
@@ -410,11 +402,10 @@ impl Audit<'_> {
                 .local
                 .findings
                 .iter()
-                .any(|f| f.code == "unreadable-state")
+                .any(|f| f.code == Code::UnreadableState)
             {
                 self.add(
-                    Note,
-                    "no-state",
+                    Code::NoState,
                     "there is no export-state.json, as in archives of the original tool: nothing says whether the export was complete",
                 );
             }
@@ -422,8 +413,7 @@ impl Audit<'_> {
         };
         if !state.complete {
             self.add(
-                Error,
-                "incomplete",
+                Code::Incomplete,
                 format!(
                     "the last export, of {}, is not complete; run it again",
                     state.started
@@ -433,7 +423,7 @@ impl Audit<'_> {
         for failed in failed::load(&self.dir, During::Export)? {
             if self.task.folders.matches(&failed.mailbox) {
                 let text = format!("was never exported: {}", failed.server);
-                let mut finding = Finding::new(Error, "not-exported", self.task.account, text)
+                let mut finding = Finding::new(Code::NotExported, self.task.account, text)
                     .in_mailbox(&failed.mailbox);
                 finding.uid = Some(failed.uid).filter(|uid| *uid > 0);
                 self.local.findings.push(finding);
@@ -446,7 +436,7 @@ impl Audit<'_> {
                     "its directory {} is gone, with {} messages",
                     mailbox.directory, mailbox.messages
                 );
-                self.add_in(&mailbox.name, Error, "mailbox-gone", text);
+                self.add_in(&mailbox.name, Code::MailboxGone, text);
             }
         }
         Ok(())

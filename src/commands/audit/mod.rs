@@ -168,7 +168,7 @@ impl<'a> Run<'a> {
             let place = finding.file.as_deref().or(finding.mailbox.as_deref());
             info!(
                 severity = finding.severity.as_str(),
-                code = finding.code,
+                code = finding.code.as_str(),
                 place = place.unwrap_or_default(),
                 "{}",
                 finding.text

@@ -11,6 +11,7 @@ use crate::archive::mailbox::open_regular;
 use crate::archive::path::hex;
 use crate::archive::sidecar::Sidecar;
 use crate::disk;
+use crate::finding::Code;
 use crate::finding::Severity::{self, Error, Note, Warning};
 use crate::message::{Inspector, Oddity};
 
@@ -26,7 +27,7 @@ pub struct Expected<'a> {
 }
 
 /// A finding before it is known where.
-pub type Flaw = (Severity, &'static str, String);
+pub type Flaw = (Severity, Code, String);
 
 /// What the audit of a pair tells.
 #[derive(Default)]
@@ -53,7 +54,7 @@ pub fn check(message: &Path, sidecar: &Path, uid: u32, expected: &Expected<'_>) 
         Err(error) if disk::is_about_us(error.as_ref()) => return Err(error),
         Err(error) => {
             let text = format!("cannot be read: {error:#}; {REPLACE}");
-            checked.flaws.push((Error, "unreadable-message", text));
+            checked.flaws.push((Error, Code::UnreadableMessage, text));
             return Ok(checked);
         }
     };
@@ -128,20 +129,20 @@ fn read_sidecar(
             return Err(error);
         }
         let text = format!("its sidecar cannot be read: {error:#}");
-        flaws.push((Error, "unreadable-sidecar", text));
+        flaws.push((Error, Code::UnreadableSidecar, text));
         return Ok(None);
     }
     let sidecar: Sidecar = match serde_json::from_slice(&bytes) {
         Ok(sidecar) => sidecar,
         Err(error) => {
             let text = format!("its sidecar is damaged: {error}");
-            flaws.push((Error, "unreadable-sidecar", text));
+            flaws.push((Error, Code::UnreadableSidecar, text));
             return Ok(None);
         }
     };
     if sidecar.uid != uid {
         let text = format!("its sidecar is that of uid {}", sidecar.uid);
-        flaws.push((Error, "uid-mismatch", text));
+        flaws.push((Error, Code::UidMismatch, text));
     }
     let other_mailbox =
         !sidecar.mailbox.is_empty() && !expected.names.contains(&sidecar.mailbox.as_str());
@@ -155,7 +156,7 @@ fn read_sidecar(
             sidecar.mailbox,
             sidecar.uidvalidity.unwrap_or(0)
         );
-        flaws.push((Error, "sidecar-mismatch", text));
+        flaws.push((Error, Code::SidecarMismatch, text));
     }
     Ok(Some(sidecar))
 }
@@ -177,14 +178,14 @@ fn compare(known: Option<&Sidecar>, bytes: u64, sha256: &str, flaws: &mut Vec<Fl
             Some(size) if size > 0 => format!("is empty; its sidecar says {size} bytes"),
             _ => "is empty".to_owned(),
         };
-        flaws.push((severity, "empty-message", text));
+        flaws.push((severity, Code::EmptyMessage, text));
     } else if size_differs {
         let size = size.unwrap_or(0);
         let text = format!("has {bytes} bytes, its sidecar says {size}; {REPLACE}");
-        flaws.push((Error, "size-mismatch", text));
+        flaws.push((Error, Code::SizeMismatch, text));
     } else if digest_differs {
         let text = format!("its sha256 is {sha256}, not what its sidecar says; {REPLACE}");
-        flaws.push((Error, "sha256-mismatch", text));
+        flaws.push((Error, Code::Sha256Mismatch, text));
     }
     proven
 }
@@ -200,27 +201,27 @@ fn flaw(oddity: Oddity, proven: bool) -> Flaw {
     match oddity {
         Oddity::NoHeader => (
             grave,
-            "not-mail",
+            Code::NotMail,
             format!("has no header field, it is no mail{origin}"),
         ),
         Oddity::SparseHeader => (
             Note,
-            "sparse-header",
+            Code::SparseHeader,
             "has hardly any header field; a draft perhaps".to_owned(),
         ),
         Oddity::NoParts => (
             Warning,
-            "no-parts",
+            Code::NoParts,
             "declares itself multipart and has no part".to_owned(),
         ),
         Oddity::RawImap(line, text) => (
             grave,
-            "raw-imap",
+            Code::RawImap,
             format!("holds raw IMAP in line {line}: {text}{origin}"),
         ),
         Oddity::SecondMail(line) => (
             grave,
-            "glued",
+            Code::Glued,
             format!("holds a second mail from line {line} on{origin}"),
         ),
     }
@@ -231,8 +232,8 @@ pub fn flag_open_mode(others: u32, flaws: &mut Vec<Flaw>) {
     if others != 0 {
         let text =
             format!("is open to others than its owner (mode …{others:03o}); run: chmod go= on it");
-        if !flaws.iter().any(|(_, code, _)| *code == "open-mode") {
-            flaws.push((Warning, "open-mode", text));
+        if !flaws.iter().any(|(_, code, _)| *code == Code::OpenMode) {
+            flaws.push((Warning, Code::OpenMode, text));
         }
     }
 }

@@ -10,8 +10,7 @@ use crate::archive::failed::{self, During, FailedMessage};
 use crate::archive::uidset::UidSet;
 use crate::config::Account;
 use crate::filter::Filter;
-use crate::finding::Finding;
-use crate::finding::Severity::{self, Error, Note, Warning};
+use crate::finding::{Code, Finding, Severity};
 use crate::mailbox::display_name;
 use crate::session::channel::{Answer, Channel, Command, Lane, Order};
 use crate::session::connect::{self, Login};
@@ -91,9 +90,15 @@ enum Step {
 }
 
 impl<'a> Source<'a> {
-    fn add(&mut self, severity: Severity, code: &'static str, mailbox: &str, text: String) {
-        let finding = Finding::new(severity, code, self.account, text).in_mailbox(mailbox);
+    fn add(&mut self, code: Code, mailbox: &str, text: String) {
+        let finding = Finding::new(code, self.account, text).in_mailbox(mailbox);
         self.findings.push(finding);
+    }
+
+    /// The same where it may well be harmless.
+    fn doubt(&mut self, code: Code, mailbox: &str, text: String) {
+        let finding = Finding::new(code, self.account, text).in_mailbox(mailbox);
+        self.findings.push(finding.graded(Severity::Warning));
     }
 
     fn read(mut self, channel: &mut Channel) -> Result<Vec<Finding>> {
@@ -102,7 +107,7 @@ impl<'a> Source<'a> {
         })?;
         for line in &listing.unreadable {
             let text = format!("the server lists a mailbox that cannot be read: {line}");
-            let finding = Finding::new(Warning, "unreadable-list", self.account, text);
+            let finding = Finding::new(Code::UnreadableList, self.account, text);
             self.findings.push(finding);
         }
         let left_out = self
@@ -137,12 +142,12 @@ impl<'a> Source<'a> {
                 let text = format!(
                     "the source has this mailbox with {count} messages; the export was told to leave it out"
                 );
-                self.add(Note, "mailbox-left-out", &name, text);
+                self.add(Code::MailboxLeftOut, &name, text);
             } else if !self.directory_is_known(&name) {
                 let text = format!(
                     "the source has this mailbox with {count} messages, the archive has not; run the export again"
                 );
-                self.add(Error, "mailbox-not-in-archive", &name, text);
+                self.add(Code::MailboxNotInArchive, &name, text);
             }
         }
         let local = self.local;
@@ -155,7 +160,7 @@ impl<'a> Source<'a> {
                     "the source no longer has this mailbox; the archive has {} messages of it",
                     mailbox.pairs.len()
                 );
-                self.add(Note, "mailbox-vanished", &mailbox.meta.name, text);
+                self.add(Code::MailboxVanished, &mailbox.meta.name, text);
             }
         }
         inventories(channel, &mut there)?;
@@ -184,8 +189,8 @@ impl<'a> Source<'a> {
             let about = finding.mailbox.as_deref().unwrap_or_default();
             matches!(
                 finding.code,
-                "mailbox-gone" | "unreadable-mailbox" | "symlink"
-            ) && (about == name || directories.contains(&about) || finding.code == "symlink")
+                Code::MailboxGone | Code::UnreadableMailbox | Code::Symlink
+            ) && (about == name || directories.contains(&about) || finding.code == Code::Symlink)
         })
     }
 
@@ -194,7 +199,7 @@ impl<'a> Source<'a> {
         let name = &mailbox.meta.name;
         if let Some(refusal) = &there.refusal {
             let text = format!("the source does not say what it holds: {refusal}");
-            return self.add(Error, "unreadable-source", name, text);
+            return self.add(Code::UnreadableSource, name, text);
         }
         if there.uids.len() < there.exists {
             let text = format!(
@@ -202,7 +207,7 @@ impl<'a> Source<'a> {
                 there.exists,
                 there.uids.len()
             );
-            self.add(Warning, "unreadable-source", name, text);
+            self.doubt(Code::UnreadableSource, name, text);
         }
         let archived = mailbox.meta.uidvalidity;
         if archived != 0 && there.uidvalidity != 0 && archived != there.uidvalidity {
@@ -210,7 +215,7 @@ impl<'a> Source<'a> {
                 "UIDVALIDITY is {} on the source and {archived} in the archive: the mailbox was made anew; run the export again",
                 there.uidvalidity
             );
-            return self.add(Error, "uidvalidity-changed", name, text);
+            return self.add(Code::UidvalidityChanged, name, text);
         }
         let state = mailbox.state.as_ref();
         let freeze = state.and_then(|state| state.uidnext);
@@ -244,24 +249,24 @@ impl<'a> Source<'a> {
                 "{} of the source are not in the archive; run the export again",
                 messages(&missing)
             );
-            self.add(Error, "not-in-archive", name, text);
+            self.add(Code::NotInArchive, name, text);
         }
         if !arrived.is_empty() && freeze.is_some() {
             let text = format!("{} arrived after the export", messages(&arrived));
-            self.add(Note, "arrived", name, text);
+            self.add(Code::Arrived, name, text);
         } else if !arrived.is_empty() {
             let text = format!(
                 "{} of the source are not in the archive: they arrived after the export, or it missed them; nothing here says when it was made",
                 messages(&arrived)
             );
-            self.add(Warning, "not-in-archive", name, text);
+            self.doubt(Code::NotInArchive, name, text);
         }
         if !vanished.is_empty() {
             let text = format!(
                 "{} are no longer on the source; the archive keeps them",
                 messages(&vanished)
             );
-            self.add(Note, "vanished", name, text);
+            self.add(Code::Vanished, name, text);
         }
     }
 }

@@ -15,8 +15,7 @@ use crate::commands::import::job::Job;
 use crate::commands::import::source::{self, Described};
 use crate::compare::{self, Held, Wanted};
 use crate::config::Account;
-use crate::finding::Finding;
-use crate::finding::Severity::{self, Error, Note, Warning};
+use crate::finding::{Code, Finding};
 use crate::mailbox::display_name;
 use crate::progress::AccountProgress;
 use crate::report::{Compared, Counts, MailboxReport};
@@ -88,24 +87,17 @@ struct Expected {
 }
 
 impl Comparing<'_> {
-    fn add(&mut self, severity: Severity, code: &'static str, job: &Job, text: String) {
-        let finding = Finding::new(severity, code, self.account, text).in_mailbox(&job.name);
+    fn add(&mut self, code: Code, job: &Job, text: String) {
+        let finding = Finding::new(code, self.account, text).in_mailbox(&job.name);
         self.looked.findings.push(finding);
     }
 
-    fn add_of(
-        &mut self,
-        severity: Severity,
-        code: &'static str,
-        job: &Job,
-        uid: u32,
-        text: String,
-    ) {
+    fn add_of(&mut self, code: Code, job: &Job, uid: u32, text: String) {
         let path = job.dir.message_path(uid);
         let below = path
             .strip_prefix(&self.settings.archive_dir)
             .unwrap_or(&path);
-        let finding = Finding::new(severity, code, self.account, text)
+        let finding = Finding::new(code, self.account, text)
             .in_mailbox(&job.name)
             .in_file(below.to_string_lossy())
             .of_uid(uid);
@@ -170,7 +162,7 @@ impl Comparing<'_> {
             "the target has no mailbox \"{}\": {count} messages are missing",
             job.to
         );
-        self.add(Error, "mailbox-missing", job, text);
+        self.add(Code::MailboxMissing, job, text);
         self.looked.missing.insert(job.directory.clone(), missing);
         Compared {
             archive: count,
@@ -219,7 +211,7 @@ impl Comparing<'_> {
                 "is missing on the target in \"{}\" ({} bytes)",
                 job.to, described.size
             );
-            self.add_of(Error, "missing", job, *uid, text);
+            self.add_of(Code::Missing, job, *uid, text);
             compared.entry(*number).or_default().missing += 1;
             let missing = self.looked.missing.entry(job.directory.clone());
             missing.or_default().insert(*uid);
@@ -228,16 +220,16 @@ impl Comparing<'_> {
         let uids = |at: &[usize]| at.iter().map(|at| held[*at].uid).collect::<UidSet>();
         for (code, extra, what) in [
             (
-                "doubled",
+                Code::Doubled,
                 uids(&result.doubled),
                 "more copies than the archive has of them",
             ),
-            ("extra", uids(&result.extra), "not from the archive"),
+            (Code::Extra, uids(&result.extra), "not from the archive"),
         ] {
             if !extra.is_empty() {
                 let messages = crate::commands::audit::messages(&extra);
                 let text = format!("{messages} in \"{}\" on the target: {what}", first.to);
-                self.add(Note, code, first, text);
+                self.add(code, first, text);
             }
         }
         let counts = compared.entry(group[0]).or_default();
@@ -253,7 +245,7 @@ impl Comparing<'_> {
                 "its header is another one on the target (uid {} there, as the journal says)",
                 held[other].uid
             );
-            self.add_of(Warning, "header-differs", &jobs[*job], *uid, text);
+            self.add_of(Code::HeaderDiffers, &jobs[*job], *uid, text);
         }
         let mut pairs = Vec::new();
         for &(one, other) in result.matched.iter().chain(&result.rewritten) {
@@ -297,7 +289,7 @@ impl Comparing<'_> {
                     .with_context(|| format!("mailbox {}", job.name))?
                 else {
                     let text = "cannot be read in the archive; see --mode audit".to_owned();
-                    self.add_of(Error, "damaged-archive", job, uid, text);
+                    self.add_of(Code::DamagedArchive, job, uid, text);
                     continue;
                 };
                 wanted.push(Wanted {
@@ -335,7 +327,7 @@ impl Comparing<'_> {
                 shown(other),
                 shown(one)
             );
-            self.add_of(Warning, "date-differs", job, expected.uid, text);
+            self.add_of(Code::DateDiffers, job, expected.uid, text);
         }
         // Mending changes the size, and reading back says more than a size.
         let mends = self.settings.repairs != crate::settings::Repairs::default();
@@ -348,7 +340,7 @@ impl Comparing<'_> {
                 "has {size} bytes on the target, {} in the archive; --deep says in what they differ",
                 described.size
             );
-            self.add_of(Warning, "size-differs", job, expected.uid, text);
+            self.add_of(Code::SizeDiffers, job, expected.uid, text);
         }
         if holding.has_more_flags(&described.flags, there) {
             counts.flags_added += 1;
@@ -376,7 +368,7 @@ impl Comparing<'_> {
             if !keepable.is_empty() {
                 compared.entry(number).or_default().flags_differ += 1;
                 let text = format!("has lost {keepable} on the target");
-                self.add_of(Warning, "flags-lost", &jobs[number], uid, text);
+                self.add_of(Code::FlagsLost, &jobs[number], uid, text);
             }
         }
         for (number, job) in jobs.iter().enumerate() {
@@ -385,7 +377,7 @@ impl Comparing<'_> {
                 let text = format!(
                     "{added} messages have flags on the target that they have not in the archive, as after reading"
                 );
-                self.add(Note, "flags-added", job, text);
+                self.add(Code::FlagsAdded, job, text);
             }
         }
         Ok(())
@@ -412,8 +404,8 @@ impl Comparing<'_> {
                 found.extend(verdict.count(counts).map(|flaw| (pair, flaw)));
             },
         )?;
-        for (pair, (severity, code, text)) in found {
-            self.add_of(severity, code, &jobs[pair.job], pair.uid, text);
+        for (pair, (code, text)) in found {
+            self.add_of(code, &jobs[pair.job], pair.uid, text);
         }
         Ok(())
     }
@@ -430,7 +422,7 @@ impl Comparing<'_> {
             {
                 let text =
                     format!("the target has {count} messages here that are not from the archive");
-                let finding = Finding::new(Note, "extra-mailbox", self.account, text);
+                let finding = Finding::new(Code::ExtraMailbox, self.account, text);
                 self.looked.findings.push(finding.in_mailbox(&name));
             }
         }

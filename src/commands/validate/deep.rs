@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::archive::uidset::UidSet;
 use crate::commands::import::job::Job;
 use crate::commands::import::source::Ready;
-use crate::finding::Severity::{self, Error, Note};
+use crate::finding::Code;
 use crate::message::{Difference, Fingerprint, Identity};
 use crate::report::Compared;
 use crate::session::channel::{Answer, Channel, Command, Lane, Order};
@@ -44,14 +44,14 @@ pub enum Verdict {
 
 impl Verdict {
     /// Counts it; the finding, if it is one.
-    pub fn count(self, counts: &mut Compared) -> Option<(Severity, &'static str, String)> {
+    pub fn count(self, counts: &mut Compared) -> Option<(Code, String)> {
         let differences = match self {
             Self::Unreadable(reason) => {
                 let text = format!("cannot be read back from the target: {reason}");
-                return Some((Error, "unreadable-on-target", text));
+                return Some((Code::UnreadableOnTarget, text));
             }
             Self::Damaged(reason) => {
-                return Some((Error, "damaged-archive", reason));
+                return Some((Code::DamagedArchive, reason));
             }
             Self::Read(differences) => differences,
         };
@@ -61,7 +61,7 @@ impl Verdict {
             return None;
         }
         let mut texts = Vec::new();
-        let mut severity = Note;
+        let mut code = Code::Rewritten;
         for difference in differences {
             match difference {
                 Difference::FinalLineEnd => {
@@ -81,19 +81,14 @@ impl Verdict {
                     texts.push("header re-folded".to_owned());
                 }
                 Difference::Content(what) => {
-                    counts.content_differs += u64::from(severity != Error);
-                    severity = Error;
+                    counts.content_differs += u64::from(code != Code::ContentDiffers);
+                    code = Code::ContentDiffers;
                     texts.push(what);
                 }
             }
         }
         let text = format!("on the target: {}", texts.join("; "));
-        let code = if severity == Error {
-            "content-differs"
-        } else {
-            "rewritten"
-        };
-        Some((severity, code, text))
+        Some((code, text))
     }
 }
 

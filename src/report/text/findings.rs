@@ -8,9 +8,9 @@ use crate::report::{AccountReport, SHOWN, table};
 
 /// Writes the findings of all accounts; of each code the first ones, the rest counted.
 pub fn write(f: &mut fmt::Formatter<'_>, accounts: &[AccountReport]) -> fmt::Result {
-    let mut by_code: BTreeMap<(Severity, &str), Vec<&Finding>> = BTreeMap::new();
+    let mut by_code: BTreeMap<(Severity, &'static str), Vec<&Finding>> = BTreeMap::new();
     for finding in accounts.iter().flat_map(|account| &account.findings) {
-        let key = (finding.severity, finding.code);
+        let key = (finding.severity, finding.code.as_str());
         by_code.entry(key).or_default().push(finding);
     }
     for ((severity, code), findings) in by_code {
