@@ -14,7 +14,7 @@ use crate::panel::directadmin::DirectAdmin;
 use crate::panel::{Kind, Panel, PanelError};
 use crate::report::{ProvisionReport, ProvisionState, Provisioned};
 use crate::secret::Secret;
-use crate::session::retry::{Kind as SessionKind, SessionError};
+use crate::session::error::{Kind as SessionKind, SessionError};
 use crate::settings::{Provisioning, Settings};
 use crate::stop::Stop;
 

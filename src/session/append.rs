@@ -2,9 +2,11 @@
 
 use std::io::{self, Read};
 
-use super::channel::{Capabilities, Command, Lane, Order};
+use super::capability::Capabilities;
+use super::command::Command;
+use super::error::{Kind, Result, SessionError};
+use super::lane::{Lane, Order};
 use super::response::Status;
-use super::retry::{Kind, Result, SessionError};
 
 /// Largest literal that LITERAL- lets go without asking, in bytes (RFC 7888 section 5).
 const LITERAL_MINUS: u64 = 4096;

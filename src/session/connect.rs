@@ -8,13 +8,17 @@ use std::rc::Rc;
 use tracing::{debug, warn};
 
 use super::Session;
-use super::channel::{Capabilities, Channel, Command};
+use super::capability::Capabilities;
+use super::channel::Channel;
+use super::command::Command;
+use super::error::{self, Kind, Result, SessionError};
 use super::guard::Guard;
+use super::peer::Peer;
 use super::reader::{Reader, Response};
+use super::refusal;
 use super::response::{self, Condition, Line};
-use super::retry::{self, Kind, Result, SessionError};
 use super::steps::{Step, Steps};
-use super::wire::{Peer, Wire};
+use super::wire::Wire;
 use crate::config::TlsMode;
 use crate::secret::Secret;
 use crate::stop::Stop;
@@ -50,13 +54,13 @@ pub fn open_in_steps(
 ) -> Result<Session> {
     let mut refused = false;
     loop {
-        peer.places.turn(refused, stop)?;
+        peer.slots.turn(refused, stop)?;
         *steps = Steps::default();
         let error = match attempt(peer, login, stop, steps) {
             Ok(session) => return Ok(session),
             Err(error) => error,
         };
-        if !has_no_place(peer, &error, steps) {
+        if !has_no_slot(peer, &error, steps) {
             return Err(error);
         }
         refused = true;
@@ -69,12 +73,12 @@ pub fn open_in_steps(
 }
 
 /// True when it is our own other connections that leave no room for this one.
-fn has_no_place(peer: &Peer, error: &SessionError, steps: &Steps) -> bool {
+fn has_no_slot(peer: &Peer, error: &SessionError, steps: &Steps) -> bool {
     match error.kind {
-        Kind::Busy => peer.places.any_counted(),
+        Kind::Busy => peer.slots.any_counted(),
         // Some servers close without a word, or do not even accept, when they are full.
         Kind::Transient => {
-            steps.current().is_some_and(|step| step < Step::Login) && peer.places.any_open()
+            steps.current().is_some_and(|step| step < Step::Login) && peer.slots.any_open()
         }
         _ => false,
     }
@@ -104,7 +108,7 @@ fn attempt(peer: &Peer, login: &Login<'_>, stop: &Stop, steps: &mut Steps) -> Re
     let mut session = Session {
         channel,
         imap,
-        _place: peer.places.take(),
+        _slot: peer.slots.take(),
     };
     steps.begin(Step::Capabilities);
     session.after_login(before)?;
@@ -202,15 +206,12 @@ impl imap::Authenticator for SaslPlain<'_> {
 /// The error behind one of the crate's, with the words of the server instead of the crate's.
 pub(super) fn crate_error(channel: &Shared, error: imap::Error, refused: Kind) -> SessionError {
     match error {
-        imap::Error::Io(error) => match retry::from_io(&error) {
+        imap::Error::Io(error) => match error::from_io(&error) {
             Some(inner) => inner.clone(),
             None => SessionError::transport("talk to the server", &error),
         },
         imap::Error::No(_) | imap::Error::Bad(_) => match &channel.borrow().last_status {
-            Some(status) => SessionError::new(
-                retry::classify(status.code.as_deref(), &status.text, refused),
-                format!("the server says {}", status.said()),
-            ),
+            Some(status) => refusal::error(status, refused),
             None => SessionError::new(refused, "the server refuses"),
         },
         imap::Error::Validate(_) => SessionError::new(

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use super::channel::Command;
+use super::command::Command;
 use super::reader::Response;
 use super::response::{self, Body, FetchData};
 

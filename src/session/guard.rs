@@ -12,9 +12,9 @@ use tracing::debug;
 use zeroize::Zeroizing;
 
 use super::channel::Channel;
+use super::error::{Kind, SessionError};
 use super::reader::{NoBody, Response};
 use super::response::{self, Condition, Line, Status};
-use super::retry::{Kind, SessionError};
 
 /// Most that the server may say to a command of the crate, in bytes: greetings, logins and goodbyes are short.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;

@@ -4,10 +4,13 @@ use std::collections::HashMap;
 
 use tracing::{debug, warn};
 
-use super::channel::{Answer, Channel, Command, Lane, Order};
+use super::channel::Channel;
+use super::command::Command;
+use super::error::{Kind, Result, SessionError};
+use super::lane::{Answer, Lane, Order};
 use super::reader::{NoBody, Response};
+use super::refusal;
 use super::response::{self, Condition, Listed, MailboxStatus, Status};
-use super::retry::{self, Kind, Result, SessionError};
 
 /// Most mailboxes that one account may have.
 const MAX_MAILBOXES: usize = 100_000;
@@ -83,7 +86,7 @@ pub fn list(channel: &mut Channel, wanted: impl Fn(&Listed) -> bool) -> Result<L
     }
     drain(&mut lane, &mut heard, 0)?;
     if let Some(status) = heard.refusal.take() {
-        let kind = retry::classify(status.code.as_deref(), &status.text, Kind::Refused);
+        let kind = refusal::kind(&status, Kind::Refused);
         let text = format!("LIST is refused: {}", status.said());
         return Err(SessionError::new(kind, text));
     }

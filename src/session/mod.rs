@@ -2,15 +2,21 @@
 
 pub mod append;
 pub mod blame;
+pub mod capability;
 pub mod channel;
+pub mod command;
 pub mod connect;
+pub mod error;
 pub mod fetch;
 pub mod guard;
+pub mod lane;
 pub mod list;
-pub mod places;
+pub mod peer;
 pub mod reader;
+pub mod refusal;
 pub mod response;
 pub mod retry;
+pub mod slots;
 pub mod steps;
 pub mod tls;
 pub mod wire;
@@ -20,17 +26,19 @@ use std::rc::Rc;
 
 use tracing::debug;
 
-use channel::{Capabilities, Channel, Command};
+use capability::Capabilities;
+use channel::Channel;
+use command::Command;
+use error::{Kind, Result};
 use guard::Guard;
-use places::Place;
-use retry::{Kind, Result};
+use slots::Slot;
 
 /// A logged-in connection.
 pub struct Session {
     channel: Rc<RefCell<Channel>>,
     imap: imap::Session<Guard>,
     // Free when the connection is closed, so it goes last.
-    _place: Place,
+    _slot: Slot,
 }
 
 impl Session {

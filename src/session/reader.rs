@@ -6,7 +6,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::retry::{Kind, Result, SessionError};
+use super::error::{Kind, Result, SessionError};
 use super::wire::Wire;
 
 /// Longest line without its literals, in bytes.

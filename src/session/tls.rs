@@ -1,14 +1,17 @@
-//! What a TLS handshake has come to: the protocol's version, and whose certificate it was, until when.
+//! Before and after a TLS handshake: what a server must prove; which version it was, whose certificate, until when.
 //!
 //! native-tls does not tell the version; it stands in the server's first message (RFC 8446 section 4.1.3).
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use native_tls::TlsStream;
-use x509_cert::Certificate;
+use native_tls::{Certificate, TlsConnector, TlsStream};
 use x509_cert::der::Decode;
+
+use super::error::{Kind, Result, SessionError};
+use crate::config::Server;
 
 /// Bytes of the server's that are kept: its first message is far shorter.
 const KEPT: usize = 1024;
@@ -72,7 +75,7 @@ impl Write for Tap {
 pub fn details(stream: &TlsStream<Tap>) -> Details {
     let der = stream.peer_certificate().ok().flatten();
     let der = der.and_then(|certificate| certificate.to_der().ok());
-    let certificate = der.and_then(|der| Certificate::from_der(&der).ok());
+    let certificate = der.and_then(|der| x509_cert::Certificate::from_der(&der).ok());
     let body = certificate.as_ref().map(|c| &c.tbs_certificate);
     Details {
         version: version(&stream.get_ref().first),
@@ -121,6 +124,75 @@ fn version(bytes: &[u8]) -> Option<&'static str> {
         0x0301 => Some("TLSv1.0"),
         _ => None,
     }
+}
+
+/// What connections to this server are encrypted with.
+///
+/// # Errors
+/// [`Kind::Permanent`] for a `ca_file` that cannot be read.
+pub(super) fn connector(server: &Server) -> Result<TlsConnector> {
+    let permanent = |text: String| SessionError::new(Kind::Permanent, text);
+    let mut builder = TlsConnector::builder();
+    if let Some(path) = &server.ca_file {
+        for certificate in read_certificates(path)? {
+            builder.add_root_certificate(certificate);
+        }
+    }
+    if server.insecure_tls {
+        builder.danger_accept_invalid_certs(true);
+        builder.danger_accept_invalid_hostnames(true);
+    }
+    builder
+        .build()
+        .map_err(|error| permanent(format!("set up TLS: {error}")))
+}
+
+/// All certificates of a PEM file.
+fn read_certificates(path: &Path) -> Result<Vec<Certificate>> {
+    const END: &str = "-----END CERTIFICATE-----";
+    let permanent = |text: String| SessionError::new(Kind::Permanent, text);
+    let shown = path.display();
+    let pem = std::fs::read_to_string(path)
+        .map_err(|error| permanent(format!("read server.ca_file {shown}: {error}")))?;
+    let mut certificates = Vec::new();
+    for block in pem.split_inclusive(END) {
+        let Some(begin) = block.find("-----BEGIN CERTIFICATE-----") else {
+            continue;
+        };
+        let certificate = Certificate::from_pem(&block.as_bytes()[begin..])
+            .map_err(|error| permanent(format!("server.ca_file {shown}: {error}")))?;
+        certificates.push(certificate);
+    }
+    if certificates.is_empty() {
+        return Err(permanent(format!(
+            "server.ca_file {shown} holds no PEM certificate"
+        )));
+    }
+    Ok(certificates)
+}
+
+/// A peer that hangs up in the handshake may be there again later; a certificate stays wrong.
+pub(super) fn handshake_error(server: &Server, error: &native_tls::Error) -> SessionError {
+    let text = error.to_string();
+    let lower = text.to_ascii_lowercase();
+    let lost = lower.contains("eof")
+        || lower.contains("reset")
+        || lower.contains("broken pipe")
+        || lower.contains("syscall");
+    let kind = if lost {
+        Kind::Transient
+    } else {
+        Kind::Permanent
+    };
+    let advice = if lower.contains("certificate") || lower.contains("hostname") {
+        "; check server.host, or name the issuing authority's PEM file in server.ca_file"
+    } else if lower.contains("wrong version") || lower.contains("packet length") {
+        "; the port does not speak TLS at once, check server.port, ssl and starttls"
+    } else {
+        ""
+    };
+    let (host, port) = (&server.host, server.port);
+    SessionError::new(kind, format!("TLS with {host} port {port}: {text}{advice}"))
 }
 
 #[cfg(test)]

@@ -4,15 +4,13 @@
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use native_tls::{Certificate, HandshakeError, TlsConnector, TlsStream};
+use native_tls::{HandshakeError, TlsStream};
 use tracing::debug;
 
-use super::places::Places;
-use super::retry::{Kind, Result, SessionError};
+use super::error::{Cause, Kind, Result, SessionError};
+use super::peer::Peer;
 use super::steps::{Step, Steps};
 use super::tls::{self, Tap};
 use crate::config::{Server, TlsMode};
@@ -28,39 +26,6 @@ enum Stream {
     Tls(Box<TlsStream<Tap>>),
     /// While TLS is being negotiated, and for good when that failed.
     Closed,
-}
-
-/// A server as connections are made to it: where it is, what it must prove, how long it may take. Clones share what is
-/// known of its limits.
-#[derive(Clone)]
-pub struct Peer {
-    /// Host, port and protection.
-    pub server: Server,
-    /// Bounds connecting and every wait for the server.
-    pub timeout: Duration,
-    /// The places that it has for us.
-    pub places: Arc<Places>,
-    /// Made once: reading the system's certificates costs more than a handshake.
-    tls: Option<TlsConnector>,
-}
-
-impl Peer {
-    /// Prepares connections; makes none.
-    ///
-    /// # Errors
-    /// [`Kind::Permanent`] for a `ca_file` that cannot be read.
-    pub fn new(server: &Server, timeout: Duration) -> Result<Self> {
-        let tls = match server.tls {
-            TlsMode::None => None,
-            TlsMode::Implicit | TlsMode::StartTls => Some(connector(server)?),
-        };
-        Ok(Self {
-            server: server.clone(),
-            timeout,
-            places: Arc::default(),
-            tls,
-        })
-    }
 }
 
 /// One connection to a server.
@@ -116,7 +81,9 @@ impl Wire {
                     self.check_wait(began.elapsed(), "TLS handshake")?;
                     attempt = halfway.handshake();
                 }
-                Err(HandshakeError::Failure(error)) => return Err(handshake_error(server, &error)),
+                Err(HandshakeError::Failure(error)) => {
+                    return Err(tls::handshake_error(server, &error));
+                }
             }
         };
         steps.tls = Some(tls::details(&tls));
@@ -208,6 +175,7 @@ impl Wire {
             Kind::Transient,
             format!("{doing}: no answer for {seconds} s (--imap-timeout)"),
         )
+        .by(Cause::TimedOut)
     }
 }
 
@@ -239,69 +207,4 @@ fn connect_tcp(server: &Server, timeout: Duration, steps: &mut Steps) -> Result<
     };
     let doing = format!("connect to {host} port {port} ({address})");
     Err(SessionError::transport(&doing, &error))
-}
-
-fn connector(server: &Server) -> Result<TlsConnector> {
-    let permanent = |text: String| SessionError::new(Kind::Permanent, text);
-    let mut builder = TlsConnector::builder();
-    if let Some(path) = &server.ca_file {
-        for certificate in read_certificates(path)? {
-            builder.add_root_certificate(certificate);
-        }
-    }
-    if server.insecure_tls {
-        builder.danger_accept_invalid_certs(true);
-        builder.danger_accept_invalid_hostnames(true);
-    }
-    builder
-        .build()
-        .map_err(|error| permanent(format!("set up TLS: {error}")))
-}
-
-/// All certificates of a PEM file.
-fn read_certificates(path: &Path) -> Result<Vec<Certificate>> {
-    const END: &str = "-----END CERTIFICATE-----";
-    let permanent = |text: String| SessionError::new(Kind::Permanent, text);
-    let shown = path.display();
-    let pem = std::fs::read_to_string(path)
-        .map_err(|error| permanent(format!("read server.ca_file {shown}: {error}")))?;
-    let mut certificates = Vec::new();
-    for block in pem.split_inclusive(END) {
-        let Some(begin) = block.find("-----BEGIN CERTIFICATE-----") else {
-            continue;
-        };
-        let certificate = Certificate::from_pem(&block.as_bytes()[begin..])
-            .map_err(|error| permanent(format!("server.ca_file {shown}: {error}")))?;
-        certificates.push(certificate);
-    }
-    if certificates.is_empty() {
-        return Err(permanent(format!(
-            "server.ca_file {shown} holds no PEM certificate"
-        )));
-    }
-    Ok(certificates)
-}
-
-/// A peer that hangs up in the handshake may be there again later; a certificate stays wrong.
-fn handshake_error(server: &Server, error: &native_tls::Error) -> SessionError {
-    let text = error.to_string();
-    let lower = text.to_ascii_lowercase();
-    let lost = lower.contains("eof")
-        || lower.contains("reset")
-        || lower.contains("broken pipe")
-        || lower.contains("syscall");
-    let kind = if lost {
-        Kind::Transient
-    } else {
-        Kind::Permanent
-    };
-    let advice = if lower.contains("certificate") || lower.contains("hostname") {
-        "; check server.host, or name the issuing authority's PEM file in server.ca_file"
-    } else if lower.contains("wrong version") || lower.contains("packet length") {
-        "; the port does not speak TLS at once, check server.port, ssl and starttls"
-    } else {
-        ""
-    };
-    let (host, port) = (&server.host, server.port);
-    SessionError::new(kind, format!("TLS with {host} port {port}: {text}{advice}"))
 }

@@ -5,8 +5,9 @@ use std::net::{Shutdown, TcpListener};
 use std::time::Duration;
 
 use imapsync_bulk_migrator::config::{Server, TlsMode};
+use imapsync_bulk_migrator::session::peer::Peer;
 use imapsync_bulk_migrator::session::steps::Steps;
-use imapsync_bulk_migrator::session::wire::{Peer, Wire};
+use imapsync_bulk_migrator::session::wire::Wire;
 use imapsync_bulk_migrator::stop::Stop;
 
 /// Calls `client` with a peer that sends `pieces`, each as it is written, and then closes.

@@ -7,7 +7,7 @@ use imapsync_bulk_migrator::session::connect::{self, Login};
 use imapsync_bulk_migrator::session::list;
 use imapsync_bulk_migrator::session::reader::{BodySink, Reader, Response};
 use imapsync_bulk_migrator::session::response::{self, Line};
-use imapsync_bulk_migrator::session::retry;
+use imapsync_bulk_migrator::session::{error, refusal};
 use imapsync_bulk_migrator::stop::Stop;
 
 use crate::feed::{with_peer, with_wire};
@@ -86,8 +86,8 @@ pub fn interpret(response: &Response) {
     {
         let _ = response::flag_words(flags);
     }
-    let _ = retry::classify(None, &text, retry::Kind::Refused);
-    let _ = retry::suggested_backoff(&text);
+    let _ = refusal::classify(None, &text, error::Kind::Refused);
+    let _ = refusal::suggested_backoff(&text);
 }
 
 /// A response: its bytes, where bodies were taken out of it, and how many.

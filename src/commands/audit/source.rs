@@ -12,14 +12,17 @@ use crate::config::Account;
 use crate::filter::Filter;
 use crate::finding::{Code, Finding, Severity};
 use crate::mailbox::display_name;
-use crate::session::channel::{Answer, Channel, Command, Lane, Order};
+use crate::session::channel::Channel;
+use crate::session::command::Command;
 use crate::session::connect::{self, Login};
+use crate::session::error::SessionError;
 use crate::session::fetch;
+use crate::session::lane::{Answer, Lane, Order};
 use crate::session::list::{self, is_inbox};
+use crate::session::peer::Peer;
 use crate::session::reader::NoBody;
 use crate::session::response::{self, Condition, Line};
-use crate::session::retry::{SessionError, keep_trying};
-use crate::session::wire::Peer;
+use crate::session::retry::keep_trying;
 use crate::stop::Stop;
 
 /// Commands sent ahead of their answers.

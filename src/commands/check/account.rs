@@ -11,11 +11,13 @@ use crate::commands::provision::logged_in;
 use crate::config::Account;
 use crate::report::{AccountReport, Status, StepReport};
 use crate::session::Session;
-use crate::session::channel::{Channel, Command};
+use crate::session::channel::Channel;
+use crate::session::command::Command;
 use crate::session::connect::{self, Login};
+use crate::session::error::{Kind, SessionError, is_stopped};
 use crate::session::list;
 use crate::session::response;
-use crate::session::retry::{Backoff, Kind, SessionError, is_stopped};
+use crate::session::retry::Backoff;
 use crate::session::steps::{Step, Steps};
 
 /// Lost connections after which the test gives up.

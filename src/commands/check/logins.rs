@@ -4,7 +4,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Result, bail};
 
-use crate::session::retry::{Kind, SessionError};
+use crate::session::error::{Kind, SessionError};
 use crate::session::steps::Step;
 use crate::stop::Stop;
 

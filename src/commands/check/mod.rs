@@ -21,7 +21,7 @@ use crate::disk::space::check_space;
 use crate::imapsync::Imapsync;
 use crate::progress::Progress;
 use crate::report::{AccountReport, Report, Status};
-use crate::session::wire::Peer;
+use crate::session::peer::Peer;
 use crate::settings::Settings;
 use crate::stop::Stop;
 

@@ -11,7 +11,7 @@ use crate::progress::Progress;
 use crate::report::{AccountReport, Preflight};
 use crate::session::Session;
 use crate::session::append::Ways;
-use crate::session::wire::Peer;
+use crate::session::peer::Peer;
 use crate::settings::Settings;
 
 /// Longest mailbox name that servers are known to take, in bytes.

@@ -20,9 +20,10 @@ use crate::progress::AccountProgress;
 use crate::report::{AccountReport, Counts, FailedMessageReport, MailboxReport, Status};
 use crate::secret::Secret;
 use crate::session::connect::{self, Login};
+use crate::session::error::{SessionError, is_stopped};
 use crate::session::list::{self, Listing};
-use crate::session::retry::{Backoff, SessionError, is_stopped, keep_trying};
-use crate::session::wire::Peer;
+use crate::session::peer::Peer;
+use crate::session::retry::{Backoff, keep_trying};
 use crate::settings::Settings;
 use crate::stop::Stop;
 

@@ -15,11 +15,14 @@ use super::job::{Chunk, Freeze, Job, Phase, Unfetched};
 use super::store::Store;
 use crate::archive::uidset::UidSet;
 use crate::progress::AccountProgress;
-use crate::session::channel::{Answer, Channel, Command, Lane, Order};
+use crate::session::channel::Channel;
+use crate::session::command::Command;
+use crate::session::error::{Kind, SessionError};
 use crate::session::fetch::{self, Assembler};
+use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::{NoBody, Response};
+use crate::session::refusal;
 use crate::session::response::{self, Condition, Status};
-use crate::session::retry::{self, Kind, SessionError};
 use crate::stop::Stop;
 
 /// Commands sent ahead of their answers. They are short: all fit the socket's buffer, so writing never waits for reading.
@@ -294,7 +297,7 @@ impl<'a> Copy<'a> {
         }
         if status.condition != Condition::Ok {
             let text = format!("EXAMINE is refused: {}", status.said());
-            match retry::classify(status.code.as_deref(), &status.text, Kind::Refused) {
+            match refusal::kind(status, Kind::Refused) {
                 Kind::Transient => return Err(SessionError::new(Kind::Transient, text).into()),
                 _ => self.fail(index, &text),
             }
@@ -404,7 +407,7 @@ impl Selected {
 
 /// A refusal that is about us and not about the mailbox or message: wait, then go on.
 fn check_throttle(status: &Status) -> Result<(), Error> {
-    match retry::classify(status.code.as_deref(), &status.text, Kind::Refused) {
+    match refusal::kind(status, Kind::Refused) {
         kind @ (Kind::Throttled(_) | Kind::Busy) => {
             let text = format!("the server says {}", status.said());
             Err(SessionError::new(kind, text).into())

@@ -17,7 +17,7 @@ use crate::config::template;
 use crate::disk::space::check_space;
 use crate::progress::Progress;
 use crate::report::Report;
-use crate::session::wire::Peer;
+use crate::session::peer::Peer;
 use crate::settings::Settings;
 use crate::stop::Stop;
 

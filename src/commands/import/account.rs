@@ -25,9 +25,10 @@ use crate::report::{AccountReport, FailedMessageReport, Status};
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::session::connect::{self, Login};
+use crate::session::error::{SessionError, is_stopped};
 use crate::session::list::{self, Listing};
-use crate::session::retry::{Backoff, SessionError, is_stopped, keep_trying};
-use crate::session::wire::Peer;
+use crate::session::peer::Peer;
+use crate::session::retry::{Backoff, keep_trying};
 use crate::settings::Settings;
 use crate::stop::Stop;
 

@@ -10,7 +10,7 @@ use super::source;
 use super::target::Inventory;
 use crate::archive::journal::{Done, Journal, Route};
 use crate::session::channel::Channel;
-use crate::session::retry::{Kind, SessionError};
+use crate::session::error::{Kind, SessionError};
 use crate::stop::Stop;
 
 /// How long a server is given to finish what a connection that is gone had sent. Bytes that it has received and not

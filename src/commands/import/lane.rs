@@ -6,18 +6,19 @@ use anyhow::{Context, Result, anyhow};
 use tracing::{debug, info_span, warn};
 
 use super::job::{Job, Refused};
-use super::refusal::{Meaning, meaning};
 use super::source::Ready;
 use crate::archive::journal::{Done, Journal};
 use crate::archive::uidset::UidSet;
 use crate::message::DateSource;
 use crate::progress::AccountProgress;
 use crate::session::append::{Append, Outgoing, Ways, append_uids};
-use crate::session::channel::Command;
-use crate::session::channel::{Answer, Channel, Lane, Order};
+use crate::session::channel::Channel;
+use crate::session::command::Command;
+use crate::session::error::{Kind, SessionError};
+use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::NoBody;
+use crate::session::refusal::{Meaning, meaning};
 use crate::session::response::{Condition, Status};
-use crate::session::retry::{Kind, SessionError};
 use crate::settings::Settings;
 use crate::stop::Stop;
 

@@ -4,7 +4,6 @@ pub(super) mod account;
 pub(super) mod job;
 mod known;
 mod lane;
-mod refusal;
 mod repair;
 pub(super) mod source;
 pub(super) mod target;
@@ -15,7 +14,7 @@ use super::provision::Provision;
 use crate::accounts;
 use crate::progress::Progress;
 use crate::report::Report;
-use crate::session::wire::Peer;
+use crate::session::peer::Peer;
 use crate::settings::Settings;
 use crate::stop::Stop;
 

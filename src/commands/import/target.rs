@@ -8,10 +8,13 @@ use super::job::Job;
 use crate::archive::uidset::UidSet;
 use crate::mapping;
 use crate::message::{self, IDENTITY_FIELDS, Identity};
-use crate::session::channel::{Answer, Channel, Command, Lane, Order};
+use crate::session::channel::Channel;
+use crate::session::command::Command;
+use crate::session::error::{Kind, Result, SessionError};
+use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::NoBody;
+use crate::session::refusal;
 use crate::session::response::{self, Condition, Line};
-use crate::session::retry::{self, Kind, Result, SessionError};
 
 /// Commands sent ahead of their answers.
 const WINDOW: usize = 32;
@@ -147,7 +150,7 @@ fn attempt(
         };
         let ok = status.condition == Condition::Ok;
         if !ok {
-            check_state(&status)?;
+            refusal::check_state(&status)?;
         }
         match step {
             Step::Create(number) if !ok => {
@@ -166,17 +169,6 @@ fn attempt(
             }
             Step::Create(_) | Step::Other => {}
         }
-    }
-}
-
-/// A refusal that is about us and not about the mailbox.
-fn check_state(status: &response::Status) -> Result<()> {
-    match retry::classify(status.code.as_deref(), &status.text, Kind::Refused) {
-        Kind::Refused | Kind::Authentication => Ok(()),
-        kind => Err(SessionError::new(
-            kind,
-            format!("the server says {}", status.said()),
-        )),
     }
 }
 
@@ -267,7 +259,7 @@ impl Inventory {
                     None => {}
                 },
                 Answer::Done(_, status) if status.condition != Condition::Ok => {
-                    check_state(&status)?;
+                    refusal::check_state(&status)?;
                     let text = format!("the target does not say what it holds: {}", status.said());
                     return Err(SessionError::new(Kind::Refused, text));
                 }

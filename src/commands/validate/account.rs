@@ -21,8 +21,9 @@ use crate::progress::AccountProgress;
 use crate::report::{Compared, Counts, MailboxReport};
 use crate::session::Session;
 use crate::session::connect::{self, Login};
+use crate::session::error::SessionError;
 use crate::session::list::Listing;
-use crate::session::retry::{SessionError, keep_trying};
+use crate::session::retry::keep_trying;
 use crate::settings::Settings;
 
 /// What a comparison tells.

@@ -11,11 +11,14 @@ use crate::commands::import::source::Ready;
 use crate::finding::Code;
 use crate::message::{Difference, Fingerprint, Identity};
 use crate::report::Compared;
-use crate::session::channel::{Answer, Channel, Command, Lane, Order};
+use crate::session::channel::Channel;
+use crate::session::command::Command;
+use crate::session::error::{Kind, SessionError};
 use crate::session::fetch::{self, Assembler, Brought};
+use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::BodySink;
+use crate::session::refusal;
 use crate::session::response::Condition;
-use crate::session::retry::{self, Kind, SessionError};
 use crate::settings::Repairs;
 
 /// Messages asked for in one command.
@@ -153,7 +156,7 @@ pub fn read_back(
             Answer::Done((), status) => {
                 assembler.clear();
                 if status.condition != Condition::Ok {
-                    let kind = retry::classify(status.code.as_deref(), &status.text, Kind::Refused);
+                    let kind = refusal::kind(&status, Kind::Refused);
                     if kind != Kind::Refused {
                         return Err(SessionError::new(kind, status.said()).into());
                     }

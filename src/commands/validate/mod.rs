@@ -18,8 +18,8 @@ use crate::config::Account;
 use crate::finding::Tally;
 use crate::progress::{AccountProgress, Progress};
 use crate::report::{AccountReport, Compared, Report, Status};
-use crate::session::retry::is_stopped;
-use crate::session::wire::Peer;
+use crate::session::error::is_stopped;
+use crate::session::peer::Peer;
 use crate::settings::Settings;
 use crate::stop::Stop;
 

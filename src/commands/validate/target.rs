@@ -7,10 +7,13 @@ use tracing::debug;
 
 use crate::commands::import::target::Selected;
 use crate::message::{self, IDENTITY_FIELDS, Identity};
-use crate::session::channel::{Answer, Channel, Command, Lane, Order};
+use crate::session::channel::Channel;
+use crate::session::command::Command;
+use crate::session::error::{Kind, SessionError};
+use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::NoBody;
+use crate::session::refusal;
 use crate::session::response::{self, Condition};
-use crate::session::retry::{self, Kind, SessionError};
 
 /// Commands sent ahead of their answers.
 const WINDOW: usize = 32;
@@ -145,7 +148,7 @@ pub fn read(
                     (status.condition != Condition::Ok && opened.exists > 0).then_some(status)
                 });
                 if let Some(status) = trouble {
-                    let kind = retry::classify(status.code.as_deref(), &status.text, Kind::Refused);
+                    let kind = refusal::kind(&status, Kind::Refused);
                     let name = crate::mailbox::display_name(&names[number]);
                     let text = format!(
                         "the target does not say what \"{name}\" holds: {}",

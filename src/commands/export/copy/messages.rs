@@ -6,11 +6,12 @@ use tracing::{debug, warn};
 use super::super::job::{Chunk, Phase};
 use super::super::store::Stored;
 use super::{Copy, Step};
-use crate::session::channel::{Command, Lane, Order};
+use crate::session::command::Command;
+use crate::session::error::{Kind, SessionError};
 use crate::session::fetch::{Brought, Message};
+use crate::session::lane::{Lane, Order};
 use crate::session::reader::Response;
 use crate::session::response::{Condition, Status};
-use crate::session::retry::{Kind, SessionError};
 
 impl Copy<'_> {
     pub(super) fn take_message(

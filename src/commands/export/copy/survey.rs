@@ -6,8 +6,9 @@ use tracing::warn;
 use super::super::job::{Phase, Unfetched};
 use super::super::store::Refreshed;
 use super::{Copy, Step};
-use crate::session::channel::{Command, Lane, Order};
+use crate::session::command::Command;
 use crate::session::fetch;
+use crate::session::lane::{Lane, Order};
 use crate::session::reader::Response;
 use crate::session::response::{self, Condition, Status};
 

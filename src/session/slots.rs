@@ -1,4 +1,4 @@
-//! The places that a server has for our connections, learnt from its refusals: who is refused while others of this
+//! The slots that a server has for our connections, learnt from its refusals: who is refused while others of this
 //! run are connected waits until one of them has ended.
 //!
 //! Words differ ("Too many simultaneous connections", `mail_max_userip_connections`), and so does what is counted: the
@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::retry::{Result, SessionError};
+use super::error::{Result, SessionError};
 use crate::stop::Stop;
 
 /// How often who waits looks whether the run was asked to stop.
@@ -23,7 +23,7 @@ const SETTLE: Duration = Duration::from_secs(10);
 
 /// Shared by all connections of a run to one server.
 #[derive(Debug, Default)]
-pub struct Places {
+pub struct Slots {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -37,7 +37,7 @@ struct State {
     /// Who waits, by number; the first one is the next to try.
     queue: VecDeque<u64>,
     numbers: u64,
-    /// Connections that have ended and whose place nobody has tried to take.
+    /// Connections that have ended and whose slot nobody has tried to take.
     freed: usize,
     /// Tries in a row that no ended connection had made room for.
     tries: u32,
@@ -45,11 +45,11 @@ struct State {
     next_try: Option<Instant>,
 }
 
-/// The place of a connection that is logged in; free again when dropped.
+/// The slot of a connection that is logged in; free again when dropped.
 #[derive(Debug)]
-pub struct Place(Arc<Places>);
+pub struct Slot(Arc<Slots>);
 
-impl Places {
+impl Slots {
     /// Returns when it is one's turn to connect: at once, unless others wait or one was refused.
     ///
     /// # Errors
@@ -76,11 +76,11 @@ impl Places {
 
     /// A connection is logged in.
     #[must_use]
-    pub fn take(self: &Arc<Self>) -> Place {
+    pub fn take(self: &Arc<Self>) -> Slot {
         let mut state = self.lock();
         state.open += 1;
         state.tries = 0;
-        Place(Arc::clone(self))
+        Slot(Arc::clone(self))
     }
 
     /// True while others of this run are connected.
@@ -140,7 +140,7 @@ impl State {
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         let now = Instant::now();
@@ -161,36 +161,36 @@ mod tests {
 
     #[test]
     fn who_was_refused_waits_for_an_end_and_those_behind_wait_too() {
-        let (places, stop) = (Arc::new(Places::default()), Stop::new());
-        places.turn(false, &stop).expect("nobody waits");
-        let place = places.take();
-        assert!(places.any_open());
+        let (slots, stop) = (Arc::new(Slots::default()), Stop::new());
+        slots.turn(false, &stop).expect("nobody waits");
+        let slot = slots.take();
+        assert!(slots.any_open());
         let order = Arc::new(Mutex::new(Vec::new()));
         std::thread::scope(|scope| {
             for (name, refused) in [("refused", true), ("fresh", false)] {
-                let (places, stop, order) = (&places, &stop, Arc::clone(&order));
-                let waiting = places.lock().queue.len();
+                let (slots, stop, order) = (&slots, &stop, Arc::clone(&order));
+                let waiting = slots.lock().queue.len();
                 scope.spawn(move || {
-                    places.turn(refused, stop).expect("no stop");
+                    slots.turn(refused, stop).expect("no stop");
                     order.lock().expect("no panic").push(name);
                 });
-                while places.lock().queue.len() == waiting {
+                while slots.lock().queue.len() == waiting {
                     std::thread::yield_now();
                 }
             }
-            drop(place);
+            drop(slot);
         });
         assert_eq!(*order.lock().expect("no panic"), ["refused", "fresh"]);
-        assert!(!places.any_open() && places.any_counted());
+        assert!(!slots.any_open() && slots.any_counted());
     }
 
     #[test]
     fn who_waits_hears_a_stop() {
-        let (places, stop) = (Arc::new(Places::default()), Stop::new());
-        let _place = places.take();
+        let (slots, stop) = (Arc::new(Slots::default()), Stop::new());
+        let _slot = slots.take();
         stop.request();
-        places.turn(true, &stop).expect_err("stopped");
-        assert!(places.lock().queue.is_empty());
+        slots.turn(true, &stop).expect_err("stopped");
+        assert!(slots.lock().queue.is_empty());
     }
 
     #[test]

@@ -1,0 +1,133 @@
+//! The session's error: what failed, and what can be done about it.
+//!
+//! It reads no server's words; what those mean is decided in `refusal`.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use crate::secret::Secret;
+
+/// What can be done about a [`SessionError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Reset, time-out, BYE or a temporary refusal: a new connection may help.
+    Transient,
+    /// The server named how long to wait.
+    Throttled(Duration),
+    /// Too many connections: wait until others have ended.
+    Busy,
+    /// The server's bytes can no longer be trusted; the connection is given up.
+    Desync,
+    /// Login refused. Never tried again: servers lock accounts and block addresses.
+    Authentication,
+    /// A command was answered with NO or BAD.
+    Refused,
+    /// Nothing that another try would change: unknown host, bad certificate, missing STARTTLS.
+    Permanent,
+    /// The run was asked to stop.
+    Stopped,
+    /// What received the bytes on our side failed, for example a full disk.
+    Local,
+}
+
+/// How a connection ended, where that matters apart from what can be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The server was silent for `--imap-timeout`.
+    TimedOut,
+    /// The server said BYE.
+    Goodbye,
+}
+
+/// An error of the IMAP session; its text names what the server said.
+#[derive(Debug, Clone)]
+pub struct SessionError {
+    /// What can be done about it.
+    pub kind: Kind,
+    /// How the connection ended, where that is known.
+    pub cause: Option<Cause>,
+    message: String,
+}
+
+/// Result of a session operation.
+pub type Result<T> = std::result::Result<T, SessionError>;
+
+impl SessionError {
+    /// An error of the given kind; `message` is lower case, without a full stop.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            cause: None,
+            message: message.into(),
+        }
+    }
+
+    /// A lost or failing connection.
+    #[must_use]
+    pub fn transport(doing: &str, error: &io::Error) -> Self {
+        let message = match error.kind() {
+            io::ErrorKind::UnexpectedEof => format!("{doing}: the server closed the connection"),
+            _ => format!("{doing}: {error}"),
+        };
+        Self::new(Kind::Transient, message)
+    }
+
+    /// The error of a run that was asked to stop.
+    #[must_use]
+    pub fn stopped() -> Self {
+        Self::new(Kind::Stopped, "the run was stopped")
+    }
+
+    /// Notes how the connection ended.
+    #[must_use]
+    pub fn by(mut self, cause: Cause) -> Self {
+        self.cause = Some(cause);
+        self
+    }
+
+    /// Puts what was being done before the text.
+    #[must_use]
+    pub fn context(mut self, doing: impl fmt::Display) -> Self {
+        self.message = format!("{doing}: {}", self.message);
+        self
+    }
+
+    /// Takes a secret out of the text, should the server have repeated it.
+    #[must_use]
+    pub fn hiding(mut self, secret: &Secret) -> Self {
+        self.message = secret.hide_in(&self.message);
+        self
+    }
+
+    /// True when a new connection may bring the work further.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Transient | Kind::Throttled(_) | Kind::Busy | Kind::Desync
+        )
+    }
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for SessionError {}
+
+/// True for the error of a run that was asked to stop.
+#[must_use]
+pub fn is_stopped(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<SessionError>()
+        .is_some_and(|error| error.kind == Kind::Stopped)
+}
+
+/// The session error that travelled through the `imap` crate as an I/O error.
+#[must_use]
+pub fn from_io(error: &io::Error) -> Option<&SessionError> {
+    error.get_ref().and_then(|inner| inner.downcast_ref())
+}

@@ -1,0 +1,213 @@
+//! What a server's NO, BAD or BYE means, by its response code (RFC 5530 and relatives) and its words.
+//!
+//! The only place that reads server texts to find that out.
+
+use std::time::Duration;
+
+use super::error::{Kind, Result, SessionError};
+use super::response::Status;
+
+/// What a status that is not OK means; `fallback` where it says nothing that is known.
+#[must_use]
+pub fn kind(status: &Status, fallback: Kind) -> Kind {
+    classify(status.code.as_deref(), &status.text, fallback)
+}
+
+/// What a NO, BAD or BYE means by its response code (RFC 5530 and relatives) and its text.
+///
+/// `fallback` is what it means when neither says anything that is known.
+#[must_use]
+pub fn classify(code: Option<&str>, text: &str, fallback: Kind) -> Kind {
+    if let Some(wait) = suggested_backoff(text) {
+        return Kind::Throttled(wait);
+    }
+    let lower = text.to_ascii_lowercase();
+    if lower.contains("too many") && lower.contains("connection")
+        || lower.contains("maximum number of connections")
+        || lower.contains("connection limit")
+        || lower.contains("too many simultaneous")
+    {
+        return Kind::Busy;
+    }
+    let name = code
+        .and_then(|code| code.split_ascii_whitespace().next())
+        .unwrap_or_default()
+        .to_ascii_uppercase();
+    match name.as_str() {
+        "UNAVAILABLE" | "INUSE" | "SERVERBUG" => Kind::Transient,
+        "THROTTLED" | "LIMIT" => Kind::Busy,
+        "AUTHENTICATIONFAILED"
+        | "AUTHORIZATIONFAILED"
+        | "EXPIRED"
+        | "CONTACTADMIN"
+        | "PRIVACYREQUIRED" => Kind::Authentication,
+        _ if lower.contains("[throttled]") || lower.contains("throttl") => Kind::Busy,
+        _ => fallback,
+    }
+}
+
+/// The error for a status that is not OK, with the server's words.
+#[must_use]
+pub fn error(status: &Status, fallback: Kind) -> SessionError {
+    SessionError::new(
+        kind(status, fallback),
+        format!("the server says {}", status.said()),
+    )
+}
+
+/// A refusal that is about us (too many connections, too fast, later please) and not about what was asked for.
+///
+/// # Errors
+/// That refusal.
+pub fn check_state(status: &Status) -> Result<()> {
+    match error(status, Kind::Refused) {
+        error if matches!(error.kind, Kind::Refused | Kind::Authentication) => Ok(()),
+        error => Err(error),
+    }
+}
+
+/// The time that a server names, as in `Suggested Backoff Time: 299961 milliseconds`.
+///
+/// More than one hour is taken as one hour.
+#[must_use]
+pub fn suggested_backoff(text: &str) -> Option<Duration> {
+    const PHRASE: &str = "suggested backoff time:";
+    const LONGEST: Duration = Duration::from_secs(3600);
+    let lower = text.to_ascii_lowercase();
+    let rest = lower[lower.find(PHRASE)? + PHRASE.len()..].trim_start();
+    let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let number: u64 = rest[..digits].parse().unwrap_or(u64::MAX);
+    let unit = rest[digits..].trim_start();
+    if digits == 0 {
+        return None;
+    }
+    let wait = if unit.starts_with("ms") || unit.starts_with("milli") || unit.is_empty() {
+        Duration::from_millis(number)
+    } else if unit.starts_with("min") {
+        Duration::from_secs(number.saturating_mul(60))
+    } else {
+        Duration::from_secs(number)
+    };
+    Some(wait.min(LONGEST))
+}
+
+/// What a refusal of an APPEND is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// The server or the connection: later it may go.
+    Wait(Kind),
+    /// The account is full.
+    Quota,
+    /// The mailbox is gone, or closed to us.
+    Mailbox,
+    /// Flags or keywords.
+    Flags,
+    /// This message.
+    Message,
+}
+
+/// Reads the response code (RFC 5530, RFC 4469) and, where there is none, the words.
+#[must_use]
+pub fn meaning(status: &Status) -> Meaning {
+    let code = status
+        .code
+        .as_deref()
+        .unwrap_or_default()
+        .to_ascii_uppercase();
+    let text = status.text.to_ascii_lowercase();
+    if code.starts_with("OVERQUOTA") || text.contains("quota") || text.contains("mailbox is full") {
+        return Meaning::Quota;
+    }
+    let kind = kind(status, Kind::Refused);
+    if !matches!(kind, Kind::Refused | Kind::Authentication) {
+        return Meaning::Wait(kind);
+    }
+    if ["TRYCREATE", "NONEXISTENT", "NOPERM"].contains(&code.as_str()) {
+        return Meaning::Mailbox;
+    }
+    if text.contains("flag") || text.contains("keyword") {
+        return Meaning::Flags;
+    }
+    Meaning::Message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::response::Condition;
+    use super::*;
+
+    #[test]
+    fn server_texts_are_classified() {
+        let cases = [
+            (
+                None,
+                "Request is throttled. Suggested Backoff Time: 299961 milliseconds",
+                Kind::Throttled(Duration::from_millis(299_961)),
+            ),
+            (
+                Some("UNAVAILABLE"),
+                "Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)",
+                Kind::Busy,
+            ),
+            (
+                Some("ALERT"),
+                "Too many simultaneous connections. (Failure)",
+                Kind::Busy,
+            ),
+            (
+                Some("UNAVAILABLE"),
+                "Temporary authentication failure.",
+                Kind::Transient,
+            ),
+            (
+                Some("AUTHENTICATIONFAILED"),
+                "Authentication failed.",
+                Kind::Authentication,
+            ),
+            (None, "Success [THROTTLED]", Kind::Busy),
+            (Some("NONEXISTENT"), "Unknown Mailbox", Kind::Refused),
+        ];
+        for (code, text, kind) in cases {
+            assert_eq!(classify(code, text, Kind::Refused), kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_backoff_is_bounded_and_needs_a_number() {
+        assert_eq!(suggested_backoff("Suggested Backoff Time: soon"), None);
+        assert_eq!(
+            suggested_backoff("suggested backoff time: 99999999999999999999 milliseconds"),
+            Some(Duration::from_secs(3600))
+        );
+    }
+
+    #[test]
+    fn refusals_are_told_apart() {
+        let meaning = |code: Option<&str>, text: &str| {
+            meaning(&Status {
+                condition: Condition::No,
+                code: code.map(str::to_owned),
+                text: text.to_owned(),
+            })
+        };
+        assert_eq!(meaning(Some("OVERQUOTA"), "full"), Meaning::Quota);
+        assert_eq!(
+            meaning(None, "Quota exceeded (mailbox for user is full)"),
+            Meaning::Quota
+        );
+        assert_eq!(meaning(Some("TOOBIG"), "too large"), Meaning::Message);
+        assert_eq!(meaning(Some("TRYCREATE"), "gone"), Meaning::Mailbox);
+        assert_eq!(
+            meaning(None, "Message contains bare newlines"),
+            Meaning::Message
+        );
+        assert_eq!(
+            meaning(None, "Invalid system flag \\$NOTJUNK"),
+            Meaning::Flags
+        );
+        assert_eq!(
+            meaning(Some("UNAVAILABLE"), "later"),
+            Meaning::Wait(Kind::Transient)
+        );
+    }
+}
