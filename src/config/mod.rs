@@ -1,7 +1,6 @@
 //! The JSON file with server and accounts: read as a whole, all that is wrong with it told at once.
 
 mod read;
-pub mod source;
 pub mod template;
 pub mod write;
 
@@ -13,8 +12,8 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use crate::credential::source::Source;
 use read::Reader;
-use source::Source;
 
 use crate::secret::{Secret, SecretJson};
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::source::Source;
 use super::{Account, Server, TlsMode};
+use crate::credential::source::Source;
 use crate::secret::Secret;
 
 const SERVER_KEYS: [&str; 6] = ["host", "port", "ssl", "starttls", "ca_file", "insecure_tls"];
@@ -318,7 +318,7 @@ impl<'a> Reader<'a> {
         let bytes = std::fs::read(&path).map_err(|error| format!("read {shown}: {error}"))?;
         self.check_mode(&path, "the password file");
         String::from_utf8(bytes)
-            .map(super::source::without_line_end)
+            .map(crate::credential::source::without_line_end)
             .map_err(|_| format!("{shown} is not UTF-8"))
     }
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use url::Url;
 
 use crate::cli::PanelArgs;
-use crate::config::source::without_line_end;
+use crate::credential::source::without_line_end;
 use crate::secret::Secret;
 
 /// The variable that is looked at where no source of the password is named.
