@@ -77,9 +77,11 @@ pub fn each(
         stop,
         |account| work(account, progress.account(&account.email)),
     )?;
-    let nothing_matched = reports
-        .iter()
-        .all(|account| account.status == Status::Complete && account.counts.mailboxes == 0);
+    // A shard may well have no account at all.
+    let nothing_matched = !reports.is_empty()
+        && reports
+            .iter()
+            .all(|account| account.status == Status::Complete && account.counts.mailboxes == 0);
     if nothing_matched {
         bail!("no mailbox of any account matches --folder and --exclude-folder: nothing was done");
     }

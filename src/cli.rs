@@ -112,6 +112,11 @@ pub struct Args {
     #[arg(long, value_name = "GLOB")]
     pub exclude_account: Vec<String>,
 
+    /// Only the accounts that are this process's own, where N share the configuration: I from 1 to N, or "auto" in a
+    /// task of a Slurm array or a pod of an indexed Kubernetes job
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<String>,
+
     /// Only mailboxes whose name matches this glob ("*" crosses hierarchy delimiters); may be given several times
     #[arg(long, value_name = "GLOB")]
     pub folder: Vec<String>,

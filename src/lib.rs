@@ -13,6 +13,7 @@ pub mod credential;
 pub mod disk;
 pub mod filter;
 pub mod finding;
+pub mod fleet;
 pub mod http;
 pub mod imapsync;
 pub mod limits;

@@ -16,6 +16,7 @@ pub use tested::{Preflight, StepReport, Tested};
 use crate::archive::failed::FailedMessage;
 use crate::disk::output::Output;
 use crate::finding::{Finding, Tally};
+use crate::fleet::shard::Part;
 use crate::settings::Settings;
 use crate::stop::{SIGNAL_EXIT, Stop};
 
@@ -246,6 +247,9 @@ pub struct Report {
     pub exit_code: i32,
     config: String,
     archive: String,
+    /// Which part of the configuration's accounts it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<Part>,
     totals: Counts,
     /// What a test says of machine and server.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -285,6 +289,7 @@ impl Report {
             exit_code: 0,
             config: settings.config.path.display().to_string(),
             archive: settings.archive_dir.display().to_string(),
+            shard: settings.shard,
             totals: Counts::default(),
             environment: Vec::new(),
             precheck_failed: false,

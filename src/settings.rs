@@ -12,6 +12,7 @@ pub use flags::refuse_foreign_flags;
 use crate::cli::{Args, Mode, UseImapsync};
 use crate::config::{self, Config};
 use crate::filter::Filter;
+use crate::fleet::shard::{self, Part, Shard};
 use crate::limits;
 use crate::panel::access::Access;
 
@@ -49,6 +50,8 @@ pub struct Settings {
     pub mode: Mode,
     /// Server and the accounts that are meant.
     pub config: Config,
+    /// Which part of the accounts they are.
+    pub shard: Option<Part>,
     /// The archive's root.
     pub archive_dir: PathBuf,
     /// The archive is read and meant for the server of the configuration.
@@ -138,10 +141,16 @@ impl Settings {
                 config.path.display()
             );
         }
+        let shard = args
+            .shard
+            .as_deref()
+            .map(|text| Shard::parse(text, |name| std::env::var(name).ok()).context("--shard"));
+        let shard = shard.transpose()?.map(|shard| keep_own(&mut config, shard));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             mode: args.mode,
             config,
+            shard,
             archive_dir: archive_dir.clone().unwrap_or("./exported".into()),
             is_target: match args.mode {
                 Mode::Import | Mode::Validate => true,
@@ -188,6 +197,20 @@ impl Settings {
             self.workers = allowed;
         }
         Ok(warning)
+    }
+}
+
+/// Leaves only the accounts that are the shard's.
+fn keep_own(config: &mut Config, shard: Shard) -> Part {
+    let configured = config.accounts.len();
+    let server = &config.server;
+    config
+        .accounts
+        .retain(|account| shard.owns(&shard::identity(&account.login, &server.host, server.port)));
+    Part {
+        shard,
+        accounts: config.accounts.len(),
+        configured,
     }
 }
 

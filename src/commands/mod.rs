@@ -10,6 +10,7 @@ mod provision;
 pub mod validate;
 
 use anyhow::{Result, bail};
+use tracing::info;
 
 use crate::cli::Mode;
 use crate::progress::Progress;
@@ -22,6 +23,9 @@ use crate::stop::Stop;
 /// # Errors
 /// Whatever keeps the run from beginning.
 pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Report> {
+    if let Some(part) = &settings.shard {
+        info!("{part}");
+    }
     before::run(
         settings,
         stop,

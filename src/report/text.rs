@@ -14,6 +14,9 @@ use crate::finding::Tally;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(part) = &self.shard {
+            writeln!(f, "{part}\n")?;
+        }
         match (self.mode, self.dry_run) {
             _ if self.ended_with_panel => {
                 if let Some(report) = &self.provisioned {

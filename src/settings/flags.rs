@@ -51,6 +51,7 @@ fn run_flags(args: &Args) -> Vec<Flag> {
         ("--report", args.report.is_some(), RUNS),
         ("--account", !args.account.is_empty(), RUNS),
         ("--exclude-account", !args.exclude_account.is_empty(), RUNS),
+        ("--shard", args.shard.is_some(), RUNS),
         ("--folder", !args.folder.is_empty(), RUNS),
         ("--exclude-folder", !args.exclude_folder.is_empty(), RUNS),
         ("--max-workers", args.max_workers.is_some(), RUNS),

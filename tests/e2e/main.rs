@@ -10,6 +10,7 @@ mod connectivity;
 mod examples;
 mod export;
 mod fire;
+mod fleet;
 mod import;
 mod kit;
 mod kit_works;

@@ -1,0 +1,3 @@
+//! What lets many processes share one move: which accounts are whose.
+
+pub mod shard;

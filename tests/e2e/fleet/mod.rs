@@ -1,0 +1,3 @@
+//! Many processes that share one move.
+
+mod shards;
