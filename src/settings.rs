@@ -10,25 +10,16 @@ mod flags;
 pub use flags::refuse_foreign_flags;
 
 use crate::cli::{Args, Mode, UseImapsync};
-use crate::config::{self, Config};
+use crate::config::{self, Account, Config};
 use crate::filter::Filter;
 use crate::fleet::shard::{self, Part, Shard};
 use crate::limits;
 use crate::panel::access::Access;
+use crate::target::mend::Repairs;
+use crate::target::plan::Want;
 
 /// Fewest workers by default: accounts wait for servers more than for processors.
 const MIN_WORKERS: usize = 4;
-
-/// What an import mends in messages that a strict server refuses; nothing by default.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Repairs {
-    /// Lone line feeds get a carriage return.
-    pub bare_lf: bool,
-    /// Zero bytes are left out.
-    pub nul: bool,
-    /// A last line without its end gets one.
-    pub final_newline: bool,
-}
 
 /// How an import has a panel create the mailboxes that are not there.
 #[derive(Debug, Clone)]
@@ -184,6 +175,22 @@ impl Settings {
             dry_run: args.dry_run,
             quiet: args.quiet,
         })
+    }
+
+    /// What of an account an import means, or one who looks as an import does.
+    #[must_use]
+    pub fn want<'a>(&'a self, account: &'a Account, write: bool) -> Want<'a> {
+        Want {
+            archive_dir: &self.archive_dir,
+            email: &account.email,
+            login: &account.login,
+            host: &self.config.server.host,
+            port: self.config.server.port,
+            folders: &self.folders,
+            folder_map: &self.config.folder_map,
+            allow_incomplete: self.allow_incomplete,
+            write,
+        }
     }
 
     /// No more workers than there are accounts, and than the limit of open files allows; a warning about the latter.

@@ -33,7 +33,14 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
         |settings, provision| match settings.mode {
             Mode::Export => export::run(settings, stop, progress),
             Mode::Import => import::run(settings, provision, stop, progress),
-            Mode::Validate => validate::run(settings, stop, progress),
+            Mode::Validate => validate::run(
+                settings,
+                stop,
+                progress,
+                &|peer, account, progress, missing| {
+                    import::again(settings, peer, stop, account, progress, missing)
+                },
+            ),
             Mode::Audit => audit::run(settings, stop, progress),
             Mode::Test => check::run(settings, None, stop, progress),
             Mode::Index => bail!("--mode index has no accounts to go through"),

@@ -4,15 +4,12 @@ use anyhow::Result;
 use indicatif::HumanBytes;
 
 use super::Run;
-use crate::commands::import::account::{Importing, Run as ImportRun};
-use crate::commands::validate::permanent_flags;
 use crate::config::Account;
-use crate::progress::Progress;
 use crate::report::{AccountReport, Preflight};
 use crate::session::Session;
 use crate::session::append::Ways;
-use crate::session::peer::Peer;
-use crate::settings::Settings;
+use crate::target::holding::permanent_flags;
+use crate::target::plan::{Plan, Want};
 
 /// Longest mailbox name that servers are known to take, in bytes.
 const LONG_NAME: usize = 255;
@@ -43,25 +40,17 @@ fn read(
     session: &Session,
     quota: Option<(u64, u64)>,
 ) -> Result<(Preflight, Vec<String>)> {
-    let looking = Settings {
-        dry_run: true,
+    let want = Want {
         allow_incomplete: true,
-        ..run.settings.clone()
+        ..run.settings.want(account, false)
     };
-    let importing_run = ImportRun {
-        settings: &looking,
-        provision: None,
-        peer: Peer::new(&looking.config.server, looking.timeout)?,
-        stop: run.stop,
-    };
-    let progress = Progress::new(true).account(&account.email);
-    let mut importing = Importing::new(&importing_run, account, progress, None);
-    let journal = importing.read()?;
-    let (listing, _) = importing.map(session, &journal)?;
-    importing.recall(&listing, &journal);
+    let (mut plan, journal) = Plan::read(want, None)?;
+    let mut channel = session.channel();
+    let (listing, _) = plan.map(&mut channel, &journal)?;
+    plan.recall(&listing, &journal);
     let mut found = Preflight::default();
     let mut warnings = Vec::new();
-    for job in &importing.jobs {
+    for job in &plan.jobs {
         let missing: Vec<u32> = job.missing().collect();
         found.messages += missing.len() as u64;
         for uid in missing {
@@ -83,7 +72,7 @@ fn read(
             ));
         }
     }
-    found.append_limit = Ways::of(&session.channel().capabilities).limit;
+    found.append_limit = Ways::of(&channel.capabilities).limit;
     if let Some(limit) = found.append_limit.filter(|limit| found.largest > *limit) {
         warnings.push(format!(
             "the largest message has {}, the target takes up to {} (APPENDLIMIT)",
@@ -99,7 +88,7 @@ fn read(
             HumanBytes(free)
         ));
     }
-    let flags = permanent_flags(&mut session.channel(), b"INBOX")?;
+    let flags = permanent_flags(&mut channel, b"INBOX")?;
     found.keywords = flags.map(|flags| flags.iter().any(|flag| flag == "\\*"));
     if found.keywords == Some(false) {
         warnings.push(

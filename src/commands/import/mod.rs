@@ -1,22 +1,21 @@
 //! `--mode import`: makes a server hold what an archive holds, exactly once.
 
-pub(super) mod account;
-pub(super) mod job;
-mod known;
-mod lane;
-mod repair;
-pub(super) mod source;
-pub(super) mod target;
+mod account;
+mod appending;
+mod create;
+mod reconcile;
 
 use anyhow::Result;
 
 use super::provision::Provision;
 use crate::accounts;
-use crate::progress::Progress;
-use crate::report::Report;
+use crate::config::Account;
+use crate::progress::{AccountProgress, Progress};
+use crate::report::{AccountReport, Report};
 use crate::session::peer::Peer;
 use crate::settings::Settings;
 use crate::stop::Stop;
+use crate::target::plan::Messages;
 
 /// Imports every account; an error means that the run could not begin.
 ///
@@ -39,4 +38,22 @@ pub(super) fn run(
         account::import(&run, account, progress, None)
     })?;
     Ok(report)
+}
+
+/// Imports these messages of one account, whatever the journal says of them.
+pub(super) fn again(
+    settings: &Settings,
+    peer: &Peer,
+    stop: &Stop,
+    account: &Account,
+    progress: AccountProgress,
+    messages: Messages,
+) -> AccountReport {
+    let run = account::Run {
+        settings,
+        provision: None,
+        peer: peer.clone(),
+        stop,
+    };
+    account::import(&run, account, progress, Some(messages))
 }

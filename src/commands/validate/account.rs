@@ -7,24 +7,27 @@ use anyhow::{Context, Result};
 use tracing::info;
 
 use super::deep::{self, Pair};
-use super::target::{self, Holding};
 use crate::archive::journal::Journal;
 use crate::archive::uidset::UidSet;
-use crate::commands::import::account::{Importing, Messages, Run};
-use crate::commands::import::job::Job;
-use crate::commands::import::source::{self, Described};
 use crate::compare::{self, Held, Wanted};
 use crate::config::Account;
 use crate::finding::{Code, Finding};
 use crate::mailbox::display_name;
-use crate::progress::AccountProgress;
 use crate::report::{Compared, Counts, MailboxReport};
 use crate::session::Session;
 use crate::session::connect::{self, Login};
 use crate::session::error::SessionError;
 use crate::session::list::Listing;
+use crate::session::peer::Peer;
 use crate::session::retry::keep_trying;
 use crate::settings::Settings;
+use crate::stop::Stop;
+use crate::target::flags;
+use crate::target::holding::{self, Holding};
+use crate::target::mailbox::Job;
+use crate::target::mend::Repairs;
+use crate::target::message::{self, Described};
+use crate::target::plan::{Messages, Plan};
 
 /// What a comparison tells.
 #[derive(Default)]
@@ -43,32 +46,31 @@ pub struct Looked {
 ///
 /// # Errors
 /// An archive that cannot be read; those of the connection.
-pub fn look(run: &Run<'_>, account: &Account, progress: AccountProgress) -> Result<Looked> {
+pub fn look(settings: &Settings, peer: &Peer, stop: &Stop, account: &Account) -> Result<Looked> {
     let password = account.secret()?;
-    let mut importing = Importing::new(run, account, progress, None);
-    let journal = importing.read()?;
+    let (mut plan, journal) = Plan::read(settings.want(account, false), None)?;
     let mut looked = Looked::default();
-    keep_trying(run.stop, |_| {
-        if run.stop.requested() {
+    keep_trying(stop, |_| {
+        if stop.requested() {
             return Err(SessionError::stopped().into());
         }
         let login = Login {
             user: &account.login,
             password: &password,
         };
-        let session = connect::open(&run.peer, &login, run.stop)?;
-        let (listing, _) = importing.map(&session, &journal)?;
+        let session = connect::open(peer, &login, stop)?;
+        let (listing, _) = plan.map(&mut session.channel(), &journal)?;
         let comparing = Comparing {
             account: &account.email,
-            settings: run.settings,
+            settings,
             journal: &journal,
             looked: Looked::default(),
         };
-        looked = comparing.run(&session, &listing, &importing.jobs)?;
+        looked = comparing.run(&session, &listing, &plan.jobs)?;
         session.logout();
         Ok(())
     })?;
-    looked.warnings.append(&mut importing.warnings);
+    looked.warnings.append(&mut plan.warnings);
     Ok(looked)
 }
 
@@ -118,7 +120,7 @@ impl Comparing<'_> {
                 compared.insert(number, counts);
             }
         }
-        target::read(&mut session.channel(), &names, |at, holding| {
+        holding::read(&mut session.channel(), &names, |at, holding| {
             let group = there[at];
             let found = self.mailbox(jobs, group, &holding, &mut compared, &mut doubtful, at)?;
             pairs.push(found);
@@ -286,7 +288,7 @@ impl Comparing<'_> {
             let recorded: HashMap<u32, u32> =
                 self.journal.known(&route).pairs.into_iter().collect();
             for uid in expected_uids(job) {
-                let Some(described) = source::describe(&job.dir, uid)
+                let Some(described) = message::describe(&job.dir, uid)
                     .with_context(|| format!("mailbox {}", job.name))?
                 else {
                     let text = "cannot be read in the archive; see --mode audit".to_owned();
@@ -312,7 +314,7 @@ impl Comparing<'_> {
         &mut self,
         jobs: &[Job],
         expected: &Expected,
-        there: &target::Message,
+        there: &holding::Message,
         holding: &Holding,
         read_back: bool,
         counts: &mut Compared,
@@ -331,7 +333,7 @@ impl Comparing<'_> {
             self.add_of(Code::DateDiffers, job, expected.uid, text);
         }
         // Mending changes the size, and reading back says more than a size.
-        let mends = self.settings.repairs != crate::settings::Repairs::default();
+        let mends = self.settings.repairs != Repairs::default();
         if let Some(size) = there.size.filter(|size| *size != described.size)
             && !mends
             && !read_back
@@ -361,11 +363,12 @@ impl Comparing<'_> {
         for (at, number, uid, lost) in doubtful {
             let kept = match permanent.entry(at) {
                 Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(place) => {
-                    place.insert(target::permanent_flags(&mut session.channel(), &names[at])?)
-                }
+                Entry::Vacant(place) => place.insert(holding::permanent_flags(
+                    &mut session.channel(),
+                    &names[at],
+                )?),
             };
-            let (keepable, _) = Job::kept_of(kept.as_deref(), &lost.join(" "));
+            let (keepable, _) = flags::kept(kept.as_deref(), &lost.join(" "));
             if !keepable.is_empty() {
                 compared.entry(number).or_default().flags_differ += 1;
                 let text = format!("has lost {keepable} on the target");

@@ -6,8 +6,6 @@ use std::io::{self, Read};
 use anyhow::{Context, Result};
 
 use crate::archive::uidset::UidSet;
-use crate::commands::import::job::Job;
-use crate::commands::import::source::Ready;
 use crate::finding::Code;
 use crate::message::{Difference, Fingerprint, Identity};
 use crate::report::Compared;
@@ -19,7 +17,9 @@ use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::BodySink;
 use crate::session::refusal;
 use crate::session::response::Condition;
-use crate::settings::Repairs;
+use crate::target::mailbox::Job;
+use crate::target::mend::Repairs;
+use crate::target::message::Ready;
 
 /// Messages asked for in one command.
 const BATCH: usize = 200;

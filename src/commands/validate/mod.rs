@@ -2,9 +2,6 @@
 
 mod account;
 mod deep;
-mod target;
-
-pub(super) use target::permanent_flags;
 
 use std::time::Instant;
 
@@ -13,7 +10,6 @@ use anyhow::Result;
 use crate::accounts;
 use crate::archive::account::AccountArchive;
 use crate::archive::lock::Lock;
-use crate::commands::import::account::{Messages, Run, import};
 use crate::config::Account;
 use crate::finding::Tally;
 use crate::progress::{AccountProgress, Progress};
@@ -22,29 +18,29 @@ use crate::session::error::is_stopped;
 use crate::session::peer::Peer;
 use crate::settings::Settings;
 use crate::stop::Stop;
+use crate::target::plan::Messages;
+
+/// Imports these messages of an account.
+pub type Import<'a> =
+    dyn Fn(&Peer, &Account, AccountProgress, Messages) -> AccountReport + Sync + 'a;
 
 /// Validates every account; an error means that the run could not begin.
 ///
 /// # Errors
 /// An archive that is not there, filters that match nothing.
-pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Report> {
+pub fn run(
+    settings: &Settings,
+    stop: &Stop,
+    progress: &Progress,
+    import: &Import<'_>,
+) -> Result<Report> {
     let mut report = Report::new(settings);
-    // A validation looks at both sides as an import does that only says what it would do.
-    let looking = Settings {
-        dry_run: true,
-        ..settings.clone()
-    };
-    let peer = Peer::new(&settings.config.server, settings.timeout)?;
-    let run = |settings| Run {
-        settings,
-        provision: None,
-        peer: peer.clone(),
-        stop,
-    };
     let validation = Validation {
-        looking: run(&looking),
-        mending: run(settings),
+        settings,
+        peer: Peer::new(&settings.config.server, settings.timeout)?,
+        stop,
         progress,
+        import,
     };
     report.accounts = accounts::each(settings, stop, progress, |account, progress| {
         validation.account(account, progress)
@@ -53,9 +49,11 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
 }
 
 struct Validation<'a> {
-    looking: Run<'a>,
-    mending: Run<'a>,
+    settings: &'a Settings,
+    peer: Peer,
+    stop: &'a Stop,
     progress: &'a Progress,
+    import: &'a Import<'a>,
 }
 
 impl Validation<'_> {
@@ -84,12 +82,12 @@ impl Validation<'_> {
         report: &mut AccountReport,
     ) -> Result<()> {
         let missing = self.look(account, progress, report)?;
-        if !self.mending.settings.resync || missing.is_empty() {
+        if !self.settings.resync || missing.is_empty() {
             return Ok(());
         }
         let before = report.compared.take();
         let again = self.progress.account(&account.email);
-        let imported = import(&self.mending, account, again, Some(missing));
+        let imported = (self.import)(&self.peer, account, again, missing);
         if let Some(error) = imported.error {
             report.compared = before;
             anyhow::bail!("import what is missing: {error}");
@@ -111,14 +109,15 @@ impl Validation<'_> {
         progress: AccountProgress,
         report: &mut AccountReport,
     ) -> Result<Messages> {
-        let settings = self.looking.settings;
+        let settings = self.settings;
         let dir = AccountArchive::directory(&settings.archive_dir, &account.email);
         let _lock = if dir.is_dir() {
             Lock::share(&dir, &account.email)?
         } else {
             None
         };
-        let mut looked = account::look(&self.looking, account, progress)?;
+        let mut looked = account::look(settings, &self.peer, self.stop, account)?;
+        drop(progress);
         report.counts.mailboxes = looked.mailboxes.len() as u64;
         report.findings.append(&mut looked.findings);
         report.warnings.append(&mut looked.warnings);

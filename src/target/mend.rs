@@ -2,7 +2,16 @@
 
 use std::io::{self, Read};
 
-use crate::settings::Repairs;
+/// What an import mends in messages that a strict server refuses; nothing by default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Repairs {
+    /// Lone line feeds get a carriage return.
+    pub bare_lf: bool,
+    /// Zero bytes are left out.
+    pub nul: bool,
+    /// A last line without its end gets one.
+    pub final_newline: bool,
+}
 
 /// What was mended in a message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

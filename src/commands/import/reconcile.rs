@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use tracing::{info, info_span, warn};
 
-use super::job::Job;
-use super::source;
-use super::target::Inventory;
 use crate::archive::journal::{Done, Journal, Route};
 use crate::session::channel::Channel;
 use crate::session::error::{Kind, SessionError};
 use crate::stop::Stop;
+use crate::target::identities::Inventory;
+use crate::target::mailbox::Job;
+use crate::target::message;
 
 /// How long a server is given to finish what a connection that is gone had sent. Bytes that it has received and not
 /// yet worked off, at most a window of the lane, are appended although nobody waits for the answer any more.
@@ -69,7 +69,7 @@ pub fn learn_uids(channel: &mut Channel, job: &mut Job, journal: &mut Journal) -
         Err(error) => return Err(error.into()),
     };
     for uid in new {
-        let identity = source::identity(&job.dir, uid)?;
+        let identity = message::identity(&job.dir, uid)?;
         if let Some(to_uid) = identity.and_then(|identity| there.take(&identity)) {
             note_found(journal, &route, uid, to_uid)?;
         }
@@ -107,13 +107,13 @@ pub fn find_missing(
     let mut there = Inventory::read(channel, &job.wire, 1, &job.known.to_uids)?;
     // Without UIDPLUS nobody knows which messages there are ours: as many as we appended of each identity.
     for uid in job.known.blind.iter() {
-        if let Some(identity) = source::identity(&job.dir, uid)? {
+        if let Some(identity) = message::identity(&job.dir, uid)? {
             there.take(&identity);
         }
     }
     let route = job.route();
     for uid in missing {
-        let identity = source::identity(&job.dir, uid)?;
+        let identity = message::identity(&job.dir, uid)?;
         let Some(to_uid) = identity.and_then(|identity| there.take(&identity)) else {
             job.todo.push_back(uid);
             continue;

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use anyhow::Result;
 use tracing::debug;
 
-use crate::commands::import::target::Selected;
+use super::mailbox::Selected;
 use crate::message::{self, IDENTITY_FIELDS, Identity};
 use crate::session::channel::Channel;
 use crate::session::command::Command;
@@ -69,6 +69,7 @@ impl Holding {
     }
 
     /// Flags of the archive, blank-separated, that the message lacks.
+    #[must_use]
     pub fn lost_flags(&self, archived: &str, message: &Message) -> Vec<String> {
         archived
             .split_ascii_whitespace()
@@ -78,6 +79,7 @@ impl Holding {
     }
 
     /// True when the message has flags that the archive does not know.
+    #[must_use]
     pub fn has_more_flags(&self, archived: &str, message: &Message) -> bool {
         message.flags.iter().any(|number| {
             let flag = &self.flags[usize::from(*number)];

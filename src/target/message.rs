@@ -6,11 +6,10 @@ use std::io::{self, Read, Seek, SeekFrom};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-use super::repair::{Mending, Repairer};
+use super::mend::{Mending, Repairer, Repairs};
 use crate::archive::mailbox::MailboxDir;
 use crate::disk;
 use crate::message::{self, DateSource, Identity};
-use crate::settings::Repairs;
 
 /// How much of a message is read for its header, in bytes; B's header fields are bounded in the same way.
 const HEAD: usize = 256 * 1024;

@@ -5,8 +5,6 @@ use std::collections::VecDeque;
 use anyhow::{Context, Result, anyhow};
 use tracing::{debug, info_span, warn};
 
-use super::job::{Job, Refused};
-use super::source::Ready;
 use crate::archive::journal::{Done, Journal};
 use crate::archive::uidset::UidSet;
 use crate::message::DateSource;
@@ -21,6 +19,8 @@ use crate::session::refusal::{Meaning, meaning};
 use crate::session::response::{Condition, Status};
 use crate::settings::Settings;
 use crate::stop::Stop;
+use crate::target::mailbox::{Job, Refused};
+use crate::target::message::Ready;
 
 /// Messages in one journal entry, and in one MULTIAPPEND.
 const BATCH_MESSAGES: usize = 100;
@@ -56,7 +56,7 @@ enum Step {
 }
 
 /// One pass over the jobs on one connection.
-pub struct Import<'a> {
+pub struct Appender<'a> {
     pub jobs: &'a mut [Job],
     pub journal: &'a mut Journal,
     pub settings: &'a Settings,
@@ -70,7 +70,7 @@ pub struct Import<'a> {
     pub committed: u64,
 }
 
-impl<'a> Import<'a> {
+impl<'a> Appender<'a> {
     /// A pass that appends what the jobs' `todo` names.
     pub fn new(
         channel: &Channel,

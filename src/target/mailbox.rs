@@ -1,16 +1,18 @@
-//! What is to be done for one mailbox of the archive, and how far it is.
+//! One mailbox on its way: what is here, what is there, what is open.
 
 use std::collections::VecDeque;
 
 use anyhow::{Context, Result};
 
+use super::flags;
 use crate::archive::account::AccountArchive;
 use crate::archive::journal::{Known, Route};
 use crate::archive::mailbox::MailboxDir;
 use crate::archive::uidset::UidSet;
+use crate::filter::Filter;
 use crate::mapping::Source;
-use crate::report::{Counts, MailboxReport};
-use crate::settings::Settings;
+use crate::session::reader::Response;
+use crate::session::response::{self, Line};
 
 /// A message that is not on the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +98,16 @@ pub struct Job {
 }
 
 impl Job {
+    /// The target has opened it.
+    pub fn opened(&mut self, there: Selected) {
+        self.exists = true;
+        self.is_subscribed |= self.subscribed;
+        self.to_uidvalidity = there.uidvalidity;
+        self.to_messages = Some(there.exists);
+        self.to_uidnext = there.uidnext;
+        self.permanent_flags = there.permanent_flags;
+    }
+
     /// The route of the mailbox, once the target's UIDVALIDITY is known.
     #[must_use]
     pub fn route(&self) -> Route {
@@ -127,40 +139,8 @@ impl Job {
     /// The flags to send: `\Recent` never, and only what the target keeps. The second is true when some were dropped.
     #[must_use]
     pub fn keepable(&self, flags: &str) -> (String, bool) {
-        Self::kept_of(self.permanent_flags.as_deref(), flags)
+        flags::kept(self.permanent_flags.as_deref(), flags)
     }
-
-    /// The same by the PERMANENTFLAGS of a mailbox; without them all flags are kept.
-    #[must_use]
-    pub fn kept_of(permanent: Option<&[String]>, flags: &str) -> (String, bool) {
-        let wanted: Vec<&str> = flags
-            .split_whitespace()
-            .filter(|flag| !flag.eq_ignore_ascii_case("\\Recent") && is_flag(flag))
-            .collect();
-        let Some(permanent) = permanent else {
-            return (wanted.join(" "), false);
-        };
-        let any_keyword = permanent.iter().any(|flag| flag == "\\*");
-        let kept: Vec<&str> = wanted
-            .iter()
-            .copied()
-            .filter(|flag| {
-                any_keyword && !flag.starts_with('\\')
-                    || permanent.iter().any(|kept| kept.eq_ignore_ascii_case(flag))
-            })
-            .collect();
-        (kept.join(" "), kept.len() < wanted.len())
-    }
-}
-
-/// A flag that can stand in a command: an atom (RFC 3501), with a backslash before it or not.
-fn is_flag(flag: &str) -> bool {
-    let atom = flag.strip_prefix('\\').unwrap_or(flag);
-    let special = |b: u8| matches!(b, b'(' | b')' | b'{' | b'%' | b'*' | b'"' | b'\\' | b']');
-    !atom.is_empty()
-        && atom
-            .bytes()
-            .all(|b| (0x21..0x7f).contains(&b) && !special(b))
 }
 
 /// All mailboxes of the archive as the mapping needs them, each with its directory, in the order of the source.
@@ -199,12 +179,12 @@ pub fn sources(archive: &AccountArchive) -> Vec<(String, Source)> {
 pub fn read_all(
     archive: &AccountArchive,
     sources: &[(String, Source)],
-    settings: &Settings,
+    folders: &Filter,
 ) -> Result<Vec<Job>> {
     let states = archive.state().map(|state| state.mailboxes.as_slice());
     let mut jobs = Vec::new();
     for (directory, source) in sources {
-        if !settings.folders.matches(&source.name) {
+        if !folders.matches(&source.name) {
             continue;
         }
         let Some(dir) = archive.mailbox(directory)? else {
@@ -264,47 +244,35 @@ pub fn read_all(
     Ok(jobs)
 }
 
-/// What the report says of a mailbox.
-#[must_use]
-pub fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
-    let mut notes = job.notes.clone();
-    notes.extend(job.failed.clone());
-    let mut note = |count: u64, text: &str| {
-        if count > 0 {
-            notes.push(format!("{count} {text}"));
+/// What the answers to a SELECT or EXAMINE say.
+#[derive(Default)]
+pub struct Selected {
+    /// Number of messages.
+    pub exists: u64,
+    /// UIDVALIDITY; 0 where the server says none.
+    pub uidvalidity: u32,
+    uidnext: u32,
+    /// PERMANENTFLAGS.
+    pub permanent_flags: Option<Vec<String>>,
+}
+
+impl Selected {
+    /// Takes an untagged answer.
+    pub fn take(&mut self, response: &Response) {
+        if let Some(count) = response::parse_exists(response) {
+            self.exists = count;
         }
-    };
-    note(
-        job.flags_dropped,
-        "messages without flags that the target does not keep",
-    );
-    note(job.mended, "messages were mended");
-    note(
-        job.dates_guessed,
-        "messages have the date of their headers, as the source gave none",
-    );
-    let (new, bytes) = if dry_run {
-        (job.todo.len() as u64, job.bytes_wanted)
-    } else {
-        (job.appended.len(), job.bytes)
-    };
-    let done_before = job.known.done.iter().filter(|uid| {
-        job.uids.contains(*uid) && !job.appended.contains(*uid) && !job.found.contains(*uid)
-    });
-    MailboxReport {
-        mailbox: job.name.clone(),
-        directory: job.directory.clone(),
-        target: Some(job.to.clone()),
-        why: Some(job.why.clone()),
-        counts: Counts {
-            mailboxes: 1,
-            new,
-            unchanged: done_before.count() as u64 + job.found.len() + job.elsewhere.len(),
-            failed: job.refused.len() as u64 + u64::from(job.failed.is_some()),
-            bytes,
-            ..Counts::default()
-        },
-        compared: None,
-        note: (!notes.is_empty()).then(|| notes.join("; ")),
+        let Line::Untagged(status) = response::classify(response) else {
+            return;
+        };
+        if let Some(value) = status.code_argument("UIDVALIDITY") {
+            self.uidvalidity = value.parse().unwrap_or(0);
+        }
+        if let Some(value) = status.code_argument("UIDNEXT") {
+            self.uidnext = value.parse().unwrap_or(0);
+        }
+        if let Some(flags) = status.code_argument("PERMANENTFLAGS") {
+            self.permanent_flags = Some(response::flag_words(flags));
+        }
     }
 }

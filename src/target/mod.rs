@@ -1,0 +1,12 @@
+//! An archive laid over a server: what is here, what is there, where each thing goes. It looks and changes nothing.
+//!
+//! Import, validation and the test before them share it, so that they see the same.
+
+pub mod flags;
+pub mod holding;
+pub mod identities;
+pub mod mailbox;
+pub mod mend;
+pub mod message;
+pub mod plan;
+pub mod views;

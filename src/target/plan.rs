@@ -1,0 +1,265 @@
+//! One account: its archive, its journal and the target's listing, and where each mailbox goes by them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use tracing::warn;
+
+use super::mailbox::{self, Job};
+use super::views;
+use crate::archive::account::AccountArchive;
+use crate::archive::journal::{Journal, Known};
+use crate::archive::uidset::UidSet;
+use crate::filter::Filter;
+use crate::mailbox::display_name;
+use crate::mapping::{self, Present, Source, Target};
+use crate::session::channel::Channel;
+use crate::session::command::Command;
+use crate::session::list::{self, Listing};
+use crate::session::response;
+
+/// Messages by the directory of their mailbox.
+pub type Messages = BTreeMap<String, UidSet>;
+
+/// Which account is meant, and what of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Want<'a> {
+    /// The archive's root.
+    pub archive_dir: &'a Path,
+    /// The account's name.
+    pub email: &'a str,
+    /// Its login on the target.
+    pub login: &'a str,
+    /// The target.
+    pub host: &'a str,
+    /// Its port.
+    pub port: u16,
+    /// The mailboxes that are meant.
+    pub folders: &'a Filter,
+    /// From exact names to exact names.
+    pub folder_map: &'a BTreeMap<String, String>,
+    /// An archive that is not complete will do.
+    pub allow_incomplete: bool,
+    /// Archive and journal are locked and written to; else this only looks.
+    pub write: bool,
+}
+
+/// An account on its way to the target.
+pub struct Plan<'a> {
+    want: Want<'a>,
+    archive: AccountArchive,
+    /// All mailboxes of the archive with their directories: the plan is the same whatever the filters leave of it.
+    sources: Vec<(String, Source)>,
+    /// These messages alone, whatever the journal says of them.
+    only: Option<Messages>,
+    /// The mailboxes that are meant.
+    pub jobs: Vec<Job>,
+    /// What the report is to say.
+    pub warnings: Vec<String>,
+}
+
+impl<'a> Plan<'a> {
+    /// Reads archive and journal; with `only`, these messages alone are meant.
+    ///
+    /// # Errors
+    /// An archive that is not there, not complete or in use; those of the file system.
+    pub fn read(want: Want<'a>, only: Option<Messages>) -> Result<(Self, Journal)> {
+        let archive = open_archive(&want)?;
+        let mut warnings = Vec::new();
+        let mut warn = |text: String| {
+            warn!("{text}");
+            warnings.push(text);
+        };
+        check_state(&want, &archive)?
+            .into_iter()
+            .for_each(&mut warn);
+        let (host, port, login) = (want.host, want.port, want.login);
+        let journal = Journal::open(archive.dir(), host, port, login, !want.write)?;
+        if journal.damaged > 0 {
+            let lines = journal.damaged;
+            warn(format!(
+                "{lines} lines of the journal cannot be read: what they spoke of is looked for on the target"
+            ));
+        }
+        let sources = mailbox::sources(&archive);
+        let mut jobs = mailbox::read_all(&archive, &sources, want.folders)?;
+        views::leave_out(&mut jobs)?;
+        if let Some(only) = &only {
+            jobs.retain(|job| only.contains_key(&job.directory));
+            for job in &mut jobs {
+                job.uids = only.get(&job.directory).cloned().unwrap_or_default();
+            }
+        }
+        let plan = Self {
+            want,
+            archive,
+            sources,
+            only,
+            jobs,
+            warnings,
+        };
+        Ok((plan, journal))
+    }
+
+    /// The account's directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.archive.dir()
+    }
+
+    /// Where each mailbox goes, by what the target has now; its listing and its delimiter.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub fn map(
+        &mut self,
+        channel: &mut Channel,
+        journal: &Journal,
+    ) -> Result<(Listing, Option<char>)> {
+        let listing = list::list(channel, |_| true)?;
+        let (prefix, delimiter) = namespace(channel)?.unwrap_or_default();
+        let delimiter = delimiter.or_else(|| {
+            let mut mailboxes = listing.mailboxes.iter();
+            mailboxes.find_map(|there| there.listed.delimiter)
+        });
+        let present = listing.mailboxes.iter().map(|there| Present {
+            name: display_name(&there.listed.name),
+            wire: there.listed.name.clone(),
+            attributes: there.listed.attributes.clone(),
+        });
+        let target = Target {
+            present: present.collect(),
+            prefix: display_name(&prefix),
+            delimiter,
+        };
+        self.place(&target, journal);
+        Ok((listing, delimiter))
+    }
+
+    fn place(&mut self, target: &Target, journal: &Journal) {
+        // What went somewhere once goes there again, whatever the target has by now.
+        let mut fixed = self.want.folder_map.clone();
+        for (directory, source) in &self.sources {
+            if let Some(before) = journal.name_of(directory)
+                && target.present.iter().any(|there| there.name == before)
+            {
+                fixed
+                    .entry(source.name.clone())
+                    .or_insert(before.to_owned());
+            }
+        }
+        let sources = self.sources.iter().map(|(_, source)| source.clone());
+        let sources: Vec<Source> = sources.collect();
+        for mapped in mapping::plan(&sources, target, &fixed) {
+            let (directory, source) = &self.sources[mapped.source];
+            let Some(job) = self.jobs.iter_mut().find(|job| job.directory == *directory) else {
+                continue;
+            };
+            // A name that the target refused before stays what it became.
+            if job.attempts > 0 {
+                job.exists = target.present.iter().any(|there| there.wire == job.wire);
+                continue;
+            }
+            job.planned.clone_from(&mapped.name);
+            job.to = mapped.name;
+            job.wire = mapped.wire;
+            job.exists = mapped.exists;
+            let parents = mapped.parents.iter();
+            job.parents = parents.map(|parent| mapping::encode_utf7(parent)).collect();
+            let by_config = self.want.folder_map.contains_key(&source.name);
+            job.why = if fixed.contains_key(&source.name) && !by_config {
+                "imported there before".to_owned()
+            } else {
+                let why: Vec<String> = mapped.why.iter().map(ToString::to_string).collect();
+                why.join(", ")
+            };
+        }
+    }
+
+    /// What the listing and the journal say of each mailbox.
+    pub fn recall(&mut self, listing: &Listing, journal: &Journal) {
+        for job in &mut self.jobs {
+            let mut mailboxes = listing.mailboxes.iter();
+            let there = mailboxes.find(|there| there.listed.name == job.wire);
+            job.is_subscribed = there.is_some_and(|there| there.subscribed);
+            let status = there
+                .and_then(|there| there.status.clone())
+                .unwrap_or_default();
+            job.to_messages = status.messages;
+            job.to_uidvalidity = status.uidvalidity.unwrap_or(0);
+            job.known = if there.is_some() {
+                known(self.only.as_ref(), job, journal)
+            } else {
+                Known::default()
+            };
+            job.todo.clear();
+        }
+    }
+
+    /// The mailbox with this number has been opened: what the journal knows of it as it is now.
+    pub fn recall_opened(&mut self, number: usize, journal: &Journal) {
+        let known = known(self.only.as_ref(), &self.jobs[number], journal);
+        self.jobs[number].known = known;
+    }
+}
+
+/// What the journal knows of a mailbox, but for the messages that are meant although it knows them.
+fn known(only: Option<&Messages>, job: &Job, journal: &Journal) -> Known {
+    let mut known = journal.known(&job.route());
+    let meant = only.and_then(|only| only.get(&job.directory));
+    for uid in meant.iter().flat_map(|meant| meant.iter()) {
+        known.done.remove(uid);
+        known.blind.remove(uid);
+    }
+    known
+}
+
+fn open_archive(want: &Want<'_>) -> Result<AccountArchive> {
+    let (root, email) = (want.archive_dir, want.email);
+    let Some(archive) = AccountArchive::open_read_only(root, email)? else {
+        let dir = AccountArchive::directory(root, email);
+        bail!(
+            "the archive has no account {email}: there is no directory {}",
+            dir.display()
+        );
+    };
+    if want.write {
+        return AccountArchive::open(root, email, "import");
+    }
+    Ok(archive)
+}
+
+/// A warning about an archive that is, or may be, not complete.
+fn check_state(want: &Want<'_>, archive: &AccountArchive) -> Result<Option<String>> {
+    let text = match archive.state() {
+        Some(state) if state.complete => return Ok(None),
+        Some(_) if !want.allow_incomplete => bail!(
+            "the archive in {} is not complete: run the export again, or import what there is with --allow-incomplete",
+            archive.dir().display()
+        ),
+        Some(_) => "the archive is not complete; what there is is imported",
+        None if archive.mailboxes().next().is_none() => bail!(
+            "the archive in {} is empty: the account was never exported",
+            archive.dir().display()
+        ),
+        None => {
+            "the archive has no export-state.json, as those of the original tool: nothing says whether it is complete"
+        }
+    };
+    Ok(Some(text.to_owned()))
+}
+
+/// Prefix and delimiter of the personal namespace (RFC 2342); `None` where the server does not say.
+fn namespace(channel: &mut Channel) -> Result<Option<(Vec<u8>, Option<char>)>> {
+    if !channel.capabilities.has("NAMESPACE") {
+        return Ok(None);
+    }
+    let mut found = None;
+    channel.run(&Command::new("NAMESPACE"), |response| {
+        if let Some(namespace) = response::parse_namespace(response) {
+            found = Some(namespace);
+        }
+    })?;
+    Ok(found)
+}
