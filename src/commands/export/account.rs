@@ -6,9 +6,9 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use tracing::{info, info_span, warn};
 
-use super::copy::Copy;
-use super::job::{Job, Phase};
-use super::store::{self, Store};
+use super::fetcher::Fetcher;
+use super::job::{Holding, Job, Jobs, Phase};
+use super::store::Store;
 use crate::archive::account::AccountArchive;
 use crate::archive::failed::{self, During, FailedMessage};
 use crate::archive::state::{MailboxState, SourceServer, State};
@@ -17,7 +17,7 @@ use crate::config::{Account, Server};
 use crate::filter::Filter;
 use crate::mailbox::display_name;
 use crate::progress::AccountProgress;
-use crate::report::{AccountReport, Counts, FailedMessageReport, MailboxReport, Status};
+use crate::report::{AccountReport, FailedMessageReport, MailboxReport, Status};
 use crate::secret::Secret;
 use crate::session::connect::{self, Login};
 use crate::session::error::{SessionError, is_stopped};
@@ -44,7 +44,7 @@ struct Export<'a> {
     run: &'a Run<'a>,
     account: &'a Account,
     progress: AccountProgress,
-    jobs: Vec<Job>,
+    jobs: Jobs,
     store: Option<Store>,
     /// LIST has been answered.
     listed: bool,
@@ -60,7 +60,7 @@ pub fn export(run: &Run<'_>, account: &Account, progress: AccountProgress) -> Ac
         run,
         account,
         progress,
-        jobs: Vec::new(),
+        jobs: Jobs::default(),
         store: None,
         listed: false,
         unreadable: false,
@@ -109,14 +109,14 @@ impl Export<'_> {
             self.listed = true;
             self.prepare(listing)?;
         }
-        let mut copy = Copy::new(
+        let mut fetcher = Fetcher::new(
             &mut self.jobs,
             self.store.as_mut(),
             self.run.stop,
             &mut self.progress,
         );
-        let outcome = copy.run(&mut session.channel());
-        if copy.committed() > 0 {
+        let outcome = fetcher.run(&mut session.channel());
+        if fetcher.committed() > 0 {
             backoff.progress();
         }
         outcome?;
@@ -140,19 +140,17 @@ impl Export<'_> {
             }
             let mut job = Job::new(mailbox, name);
             if let Some(store) = &mut self.store {
-                job.directory = store.archive().assign_directory(store::meta(&job));
+                job.goes_to(store.archive().assign_directory(job.meta()));
             }
             self.jobs.push(job);
         }
         self.read_archive()?;
         self.create_empty()?;
         self.move_away(&vanished)?;
-        let expected = self.jobs.iter().filter(|job| job.phase != Phase::Unchanged);
-        let expected: u64 = expected
-            .map(|job| job.freeze.messages.saturating_sub(job.present.len()))
-            .sum();
+        let expected: u64 = self.jobs.iter().map(Job::expected).sum();
         self.progress.expect(expected);
-        info!(mailboxes = self.jobs.len(), messages = expected, "listed");
+        let mailboxes = self.jobs.iter().len();
+        info!(mailboxes, messages = expected, "listed");
         Ok(())
     }
 
@@ -172,16 +170,16 @@ impl Export<'_> {
             }
         };
         let before = archive.state().map(|state| state.mailboxes.as_slice());
-        for job in &mut self.jobs {
-            let _span = info_span!("mailbox", mailbox = job.name).entered();
-            if job.directory.is_empty() {
-                let known = archive.directory_of(&job.mailbox.listed.name);
-                job.directory = known.unwrap_or_default().to_owned();
+        for job in self.jobs.iter_mut() {
+            let _span = info_span!("mailbox", mailbox = job.name()).entered();
+            if job.directory().is_empty() {
+                let known = archive.directory_of(job.wire());
+                job.goes_to(known.unwrap_or_default());
             }
             let before = before
                 .unwrap_or_default()
                 .iter()
-                .find(|before| before.directory == job.directory);
+                .find(|before| before.directory == job.directory());
             believe(archive, job, before)?;
             job.plan(before);
         }
@@ -193,10 +191,10 @@ impl Export<'_> {
         let Some(store) = &mut self.store else {
             return Ok(());
         };
-        for (index, job) in self.jobs.iter_mut().enumerate() {
-            let not_there = job.archived_uidvalidity.is_none();
-            if job.phase == Phase::Done || job.phase == Phase::Unchanged && not_there {
-                store.open(index, job)?;
+        for (id, job) in self.jobs.with_ids() {
+            let not_there = !job.is_archived();
+            if job.phase() == Phase::Done || job.phase() == Phase::Unchanged && not_there {
+                store.open(id, job)?;
             }
         }
         Ok(())
@@ -270,7 +268,7 @@ impl Export<'_> {
         let complete =
             outcome.is_ok() && !self.unreadable && self.jobs.iter().all(Job::is_complete);
         let saved = self.save(complete, &failures);
-        for job in &self.jobs {
+        for job in self.jobs.iter() {
             let report = mailbox_report(job, self.store.is_none());
             self.report.counts += report.counts;
             self.report.mailboxes.push(report);
@@ -314,11 +312,11 @@ impl Export<'_> {
     fn failures(&self) -> Vec<FailedMessage> {
         let at = crate::clock::utc_now();
         let of_job = |job: &Job| -> Vec<FailedMessage> {
-            job.unfetched
+            job.unfetched()
                 .iter()
                 .map(|unfetched| FailedMessage {
                     account: self.account.email.clone(),
-                    mailbox: job.name.clone(),
+                    mailbox: job.name().to_owned(),
                     uid: unfetched.uid,
                     size: unfetched.size,
                     server: unfetched.reason.clone(),
@@ -333,29 +331,33 @@ impl Export<'_> {
 
 /// Fills in which messages of the archive are whole: those of the last checkpoint, and newer ones by their sha256.
 fn believe(archive: &AccountArchive, job: &mut Job, before: Option<&MailboxState>) -> Result<()> {
-    let Some(dir) = archive.mailbox(&job.directory)? else {
+    let Some(dir) = archive.mailbox(job.directory())? else {
         return Ok(());
     };
-    job.archived_uidvalidity = archive.uidvalidity_of(&job.directory);
+    let mut held = Holding {
+        uidvalidity: archive.uidvalidity_of(job.directory()),
+        ..Holding::default()
+    };
     let scan = dir.scan().context("read the archive")?;
     for uid in scan.pairs {
         let known = before.is_some_and(|before| before.uids.contains(uid));
         if known || dir.verify(uid)? {
-            job.present.insert(uid);
+            held.present.insert(uid);
         } else {
             warn!(
                 uid,
                 "the message in the archive does not match its sidecar, fetching it again"
             );
-            job.doubtful.insert(uid);
+            held.doubtful.insert(uid);
         }
     }
     // A sidecar alone vouches for nothing, but it is not overwritten either.
-    job.doubtful.extend(scan.orphans);
-    job.bytes = match before {
-        Some(before) if before.uids == job.present => before.bytes,
-        _ => dir.bytes(job.present.iter())?,
+    held.doubtful.extend(scan.orphans);
+    held.bytes = match before {
+        Some(before) if before.uids == held.present => before.bytes,
+        _ => dir.bytes(held.present.iter())?,
     };
+    job.holds(held);
     Ok(())
 }
 
@@ -375,36 +377,24 @@ fn new_state(server: &Server, account: &Account, folders: &Filter) -> State {
 }
 
 fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
-    let (new, bytes) = if dry_run {
-        (job.wanted.len(), job.bytes_wanted)
-    } else {
-        (job.received.len(), job.bytes_new)
-    };
     MailboxReport {
-        mailbox: job.name.clone(),
-        directory: job.directory.clone(),
+        mailbox: job.name().to_owned(),
+        directory: job.directory().to_owned(),
         target: None,
         why: None,
-        counts: Counts {
-            mailboxes: 1,
-            new,
-            unchanged: job.kept().saturating_sub(job.flags_changed),
-            flags_changed: job.flags_changed,
-            vanished: job.vanished,
-            failed: job.unfetched.len() as u64 + u64::from(job.phase == Phase::Failed),
-            bytes,
-        },
+        counts: job.counts(dry_run),
         compared: None,
-        note: job.note.clone(),
+        note: job.note().map(str::to_owned),
     }
 }
 
 /// Some providers show only the newest messages of a mailbox and say nothing of the others.
 fn note_doubtful_window(job: &Job, warnings: &mut Vec<String>) {
-    if matches!(job.freeze.messages, 10_000 | 100_000) {
+    if matches!(job.freeze().messages, 10_000 | 100_000) {
         warnings.push(format!(
             "{}: exactly {} messages, which is the window that some providers (Yahoo, AOL) show of a larger mailbox; compare with their web mail",
-            job.name, job.freeze.messages
+            job.name(),
+            job.freeze().messages
         ));
     }
 }

@@ -2,30 +2,38 @@
 //!
 //! Decides only; it neither talks to the server nor writes files.
 
+mod chunk;
+mod freeze;
+mod jobs;
+mod messages;
+mod survey;
+mod work;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use crate::archive::state::MailboxState;
+pub use chunk::Chunk;
+pub use freeze::Freeze;
+pub use jobs::{JobId, Jobs};
+
+use crate::archive::mailbox::MailboxMeta;
+use crate::archive::state::{MailboxState, WireName};
 use crate::archive::uidset::UidSet;
+use crate::report::Counts;
 use crate::session::list::Mailbox;
 use crate::session::response::MailboxStatus;
 
 /// Up to so many messages a new mailbox is fetched in one command, without an inventory before it.
 const DIRECT_LIMIT: u64 = 1000;
-/// Most messages asked for in one command.
-const CHUNK_MESSAGES: u64 = 500;
-/// Longest UID set in one command, in bytes; the shortest command limit of known servers is 1000.
-const CHUNK_SET: usize = 900;
-/// Times that a mailbox is surveyed before what is still unclear is reported.
-const MAX_SURVEYS: u32 = 3;
 
 /// What is to be done next for a mailbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Phase {
     /// Nothing: server and archive agree since the last run.
     Unchanged,
     /// Fetch all of it at once; there is nothing in the archive yet.
     Direct,
     /// Take the inventory first.
+    #[default]
     Survey,
     /// Fetch what the inventory showed to be missing.
     Fetch,
@@ -35,54 +43,10 @@ pub enum Phase {
     Failed,
 }
 
-/// How the mailbox stood when this run first looked: later arrivals are the next run's.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Freeze {
-    /// UIDVALIDITY; 0 where the server has none.
-    pub uidvalidity: u32,
-    /// Only UIDs below it are this run's; 0 where the server does not say.
-    pub uidnext: u32,
-    /// Highest mod-sequence, where kept.
-    pub highestmodseq: Option<u64>,
-    /// Number of messages.
-    pub messages: u64,
-}
-
-impl Freeze {
-    /// What EXAMINE said, and for what it left out what STATUS had said before: older, so nothing is missed.
-    #[must_use]
-    pub fn completed_by(self, status: &Self, messages: u64) -> Self {
-        if self.uidvalidity != 0 && self.uidvalidity != status.uidvalidity {
-            return Self { messages, ..self };
-        }
-        Self {
-            uidvalidity: status.uidvalidity,
-            uidnext: if self.uidnext == 0 {
-                status.uidnext
-            } else {
-                self.uidnext
-            },
-            highestmodseq: self.highestmodseq.or(status.highestmodseq),
-            messages,
-        }
+impl Phase {
+    fn is_open(self) -> bool {
+        matches!(self, Self::Direct | Self::Survey | Self::Fetch)
     }
-
-    /// True for a UID that had been given out when the mailbox was looked at.
-    #[must_use]
-    pub fn covers(&self, uid: u32) -> bool {
-        self.uidnext == 0 || uid < self.uidnext
-    }
-}
-
-/// One FETCH command to send.
-#[derive(Debug, Clone)]
-pub struct Chunk {
-    /// The set as sent.
-    pub set: String,
-    /// The UIDs in it; empty when they are not known.
-    pub uids: UidSet,
-    /// True for a message asked for alone, because it did not come with others.
-    pub alone: bool,
 }
 
 /// A message that the server does not give.
@@ -96,109 +60,266 @@ pub struct Unfetched {
     pub reason: String,
 }
 
-/// One mailbox at work.
-pub struct Job {
-    /// As listed.
-    pub mailbox: Mailbox,
-    /// Name for people.
-    pub name: String,
-    /// Directory in the archive; empty where a dry run finds none.
-    pub directory: String,
-    /// UIDVALIDITY of what the archive holds.
-    pub archived_uidvalidity: Option<u32>,
-    /// What is next.
-    pub phase: Phase,
-    /// How the server stood.
-    pub freeze: Freeze,
-    /// UIDs whose pairs in the archive are whole.
+/// What the archive holds of a mailbox.
+#[derive(Debug, Default)]
+pub struct Holding {
+    /// UIDVALIDITY of it; `None` where there is nothing.
+    pub uidvalidity: Option<u32>,
+    /// UIDs whose pairs are whole.
     pub present: UidSet,
-    /// UIDs of which the archive holds something that a fetched message must be compared with.
+    /// UIDs of which there is something that a fetched message must be compared with.
     pub doubtful: HashSet<u32>,
-    /// UIDs on the server, from the inventory.
-    pub seen: UidSet,
-    /// UIDs to fetch.
-    pub wanted: UidSet,
-    /// UIDs fetched in this run.
-    pub received: UidSet,
-    /// UIDs found gone when they were asked for alone.
-    pub gone: HashSet<u32>,
-    /// What could not be fetched.
-    pub unfetched: Vec<Unfetched>,
-    /// The server's last words on messages that did not come.
-    pub reasons: HashMap<u32, String>,
-    /// How often the connection died while this message was on its way.
-    pub deaths: HashMap<u32, u32>,
-    /// Commands still to send.
-    pub unsent: VecDeque<Chunk>,
-    /// Commands sent and not answered.
-    pub in_flight: usize,
-    /// Ask for each message alone: the connection died on an unknown one.
-    pub one_by_one: bool,
-    /// Answers that still come are not to be believed.
-    pub mute: bool,
-    /// EXAMINE said so many messages.
-    pub exists: u64,
-    /// Sidecars rewritten because flags changed.
-    pub flags_changed: u64,
-    /// Messages moved aside because the server no longer has them.
-    pub vanished: u64,
-    /// Bytes of message files in the archive and of those fetched now.
+    /// Bytes of the message files.
     pub bytes: u64,
-    /// Bytes of the latter.
-    pub bytes_new: u64,
-    /// RFC822.SIZE of the messages to fetch, added up, where an inventory told.
-    pub bytes_wanted: u64,
-    /// What a reader of the report should know.
-    pub note: Option<String>,
-    surveys: u32,
 }
 
+/// What one survey found, and what it leaves to be asked for.
+#[derive(Default)]
+struct Survey {
+    /// UIDs on the server.
+    seen: UidSet,
+    /// UIDs to fetch.
+    wanted: UidSet,
+    /// RFC822.SIZE of those, added up, where the inventory told.
+    bytes_wanted: u64,
+}
+
+/// What is under way on this connection.
+#[derive(Default)]
+struct Work {
+    /// Commands still to send.
+    unsent: VecDeque<Chunk>,
+    /// Commands sent and not answered.
+    in_flight: usize,
+    /// Answers that still come are not to be believed.
+    distrusted: bool,
+    /// Messages that the mailbox has, as EXAMINE and EXPUNGE say.
+    count: u64,
+}
+
+/// What is known of single messages that make trouble.
+#[derive(Default)]
+struct Trouble {
+    /// Found gone when they were asked for alone.
+    gone: HashSet<u32>,
+    /// The server's last words on those that did not come.
+    reasons: HashMap<u32, String>,
+    /// How often the connection died while this message was on its way.
+    deaths: HashMap<u32, u32>,
+    /// Ask for each message alone: the connection died on an unknown one.
+    one_by_one: bool,
+}
+
+/// What the report tells.
+#[derive(Default)]
+struct Tally {
+    /// UIDs fetched in this run.
+    received: UidSet,
+    unfetched: Vec<Unfetched>,
+    flags_changed: u64,
+    vanished: u64,
+    /// Bytes of the messages fetched in this run.
+    bytes: u64,
+    note: Option<String>,
+}
+
+/// One mailbox at work.
+pub struct Job {
+    mailbox: Mailbox,
+    name: String,
+    directory: String,
+    held: Holding,
+    phase: Phase,
+    freeze: Freeze,
+    surveys: u32,
+    survey: Survey,
+    work: Work,
+    trouble: Trouble,
+    tally: Tally,
+}
+
+/// What it is.
 impl Job {
     /// A mailbox before anything is known but its listing.
     #[must_use]
     pub fn new(mailbox: Mailbox, name: String) -> Self {
         let status = mailbox.status.clone().unwrap_or_default();
-        let freeze = Freeze {
-            uidvalidity: status.uidvalidity.unwrap_or(0),
-            uidnext: status.uidnext.unwrap_or(0),
-            highestmodseq: status.highestmodseq,
-            messages: status.messages.unwrap_or(0),
-        };
         Self {
             mailbox,
             name,
             directory: String::new(),
-            archived_uidvalidity: None,
-            phase: Phase::Survey,
-            freeze,
-            present: UidSet::new(),
-            doubtful: HashSet::new(),
-            seen: UidSet::new(),
-            wanted: UidSet::new(),
-            received: UidSet::new(),
-            gone: HashSet::new(),
-            unfetched: Vec::new(),
-            reasons: HashMap::new(),
-            deaths: HashMap::new(),
-            unsent: VecDeque::new(),
-            in_flight: 0,
-            one_by_one: false,
-            mute: false,
-            exists: 0,
-            flags_changed: 0,
-            vanished: 0,
-            bytes: 0,
-            bytes_new: 0,
-            bytes_wanted: 0,
-            note: None,
+            held: Holding::default(),
+            phase: Phase::default(),
+            freeze: Freeze::from_status(&status),
             surveys: 0,
+            survey: Survey::default(),
+            work: Work::default(),
+            trouble: Trouble::default(),
+            tally: Tally::default(),
         }
     }
 
-    /// Decides how to begin, from STATUS and the last state; `present` and `doubtful` are filled.
+    /// Name for people.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Name as on the wire.
+    #[must_use]
+    pub fn wire(&self) -> &[u8] {
+        &self.mailbox.listed.name
+    }
+
+    /// Directory in the archive; empty where a dry run finds none.
+    #[must_use]
+    pub fn directory(&self) -> &str {
+        &self.directory
+    }
+
+    /// It goes to this directory.
+    pub fn goes_to(&mut self, directory: impl Into<String>) {
+        self.directory = directory.into();
+    }
+
+    /// What is next.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// How the server stood.
+    #[must_use]
+    pub fn freeze(&self) -> &Freeze {
+        &self.freeze
+    }
+
+    /// What the mailbox's directory says of it.
+    #[must_use]
+    pub fn meta(&self) -> MailboxMeta {
+        MailboxMeta {
+            name: self.name.clone(),
+            wire: self.wire().to_vec(),
+            delimiter: self.mailbox.listed.delimiter,
+            attributes: self.mailbox.listed.attributes.clone(),
+            uidvalidity: self.freeze.uidvalidity,
+        }
+    }
+
+    /// What the archive's state says of it.
+    #[must_use]
+    pub fn state(&self) -> MailboxState {
+        let uids = self.archived();
+        MailboxState {
+            directory: self.directory.clone(),
+            name: self.name.clone(),
+            wire: WireName::new(self.wire()),
+            delimiter: self.mailbox.listed.delimiter.map(String::from),
+            attributes: self.mailbox.listed.attributes.clone(),
+            subscribed: self.mailbox.subscribed,
+            uidvalidity: self.freeze.uidvalidity,
+            uidnext: Some(self.freeze.uidnext).filter(|next| *next > 0),
+            highestmodseq: self.freeze.highestmodseq,
+            messages: uids.len(),
+            bytes: self.held.bytes + self.tally.bytes,
+            complete: self.is_complete(),
+            uids,
+        }
+    }
+
+    /// UIDs in the archive, whole.
+    fn archived(&self) -> UidSet {
+        let mut all = self.held.present.clone();
+        all.insert_all(&self.tally.received);
+        all
+    }
+
+    /// True when the archive holds all of the mailbox that this run was to bring.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        matches!(self.phase, Phase::Unchanged | Phase::Done) && self.tally.unfetched.is_empty()
+    }
+
+    /// What a reader of the report should know.
+    #[must_use]
+    pub fn note(&self) -> Option<&str> {
+        self.tally.note.as_deref()
+    }
+
+    /// Tells a reader of the report.
+    pub fn tell(&mut self, note: impl Into<String>) {
+        self.tally.note = Some(note.into());
+    }
+
+    /// What could not be fetched.
+    #[must_use]
+    pub fn unfetched(&self) -> &[Unfetched] {
+        &self.tally.unfetched
+    }
+
+    /// How many messages are likely to be fetched.
+    #[must_use]
+    pub fn expected(&self) -> u64 {
+        if self.phase == Phase::Unchanged {
+            0
+        } else {
+            let here = self.held.present.len();
+            self.freeze.messages.saturating_sub(here)
+        }
+    }
+
+    /// What the report counts; in a dry run what would be fetched.
+    #[must_use]
+    pub fn counts(&self, dry_run: bool) -> Counts {
+        let (new, bytes) = if dry_run {
+            (self.survey.wanted.len(), self.survey.bytes_wanted)
+        } else {
+            (self.tally.received.len(), self.tally.bytes)
+        };
+        let failed = self.tally.unfetched.len() as u64;
+        Counts {
+            mailboxes: 1,
+            new,
+            unchanged: self.kept().saturating_sub(self.tally.flags_changed),
+            flags_changed: self.tally.flags_changed,
+            vanished: self.tally.vanished,
+            failed: failed + u64::from(self.phase == Phase::Failed),
+            bytes,
+        }
+    }
+
+    /// Number of messages that were in the archive before this run and still are.
+    fn kept(&self) -> u64 {
+        let mut kept = self.held.present.clone();
+        kept.remove_all(&self.tally.received);
+        kept.len()
+    }
+}
+
+/// How it begins.
+impl Job {
+    /// The archive has so much of it.
+    pub fn holds(&mut self, holding: Holding) {
+        self.held = holding;
+    }
+
+    /// True when the archive has a directory of it.
+    #[must_use]
+    pub fn is_archived(&self) -> bool {
+        self.held.uidvalidity.is_some()
+    }
+
+    /// What the archive had of it is of no use: its UIDs belong to other messages, or it is no archive's.
+    pub fn begins_anew(&mut self) {
+        self.held.present = UidSet::new();
+        self.held.doubtful.clear();
+        self.held.bytes = 0;
+    }
+
+    /// Decides how to begin, from STATUS and the last state.
     pub fn plan(&mut self, before: Option<&MailboxState>) {
         let status = self.mailbox.status.clone().unwrap_or_default();
-        let empty_here = self.present.is_empty() && self.doubtful.is_empty();
+        let empty_here = self.held.present.is_empty() && self.held.doubtful.is_empty();
         self.phase = if before.is_some_and(|before| self.is_unchanged(before, &status)) {
             Phase::Unchanged
         } else if status.messages == Some(0) && status.uidvalidity.is_some() && empty_here {
@@ -213,11 +334,8 @@ impl Job {
             Phase::Survey
         };
         if self.phase == Phase::Direct {
-            self.unsent.push_back(Chunk {
-                set: format!("1:{}", self.freeze.uidnext - 1),
-                uids: UidSet::new(),
-                alone: false,
-            });
+            let all = Chunk::all_below(self.freeze.uidnext);
+            self.work.unsent.push_back(all);
         }
     }
 
@@ -232,147 +350,8 @@ impl Job {
         before.complete
             && same_numbers
             && same_flags
-            && self.doubtful.is_empty()
-            && self.present == before.uids
-            && self.present.len() == before.messages
-    }
-
-    /// Takes the inventory anew, or gives up when that did not help before.
-    pub fn survey_again(&mut self) {
-        self.unsent.clear();
-        self.seen = UidSet::new();
-        self.wanted = UidSet::new();
-        self.bytes_wanted = 0;
-        if self.surveys >= MAX_SURVEYS {
-            self.phase = Phase::Failed;
-            self.note = Some("the server says something else about it each time".to_owned());
-            return;
-        }
-        self.surveys += 1;
-        self.phase = Phase::Survey;
-    }
-
-    /// True for a message that this run asked for.
-    #[must_use]
-    pub fn asked_for(&self, uid: u32) -> bool {
-        if self.received.contains(uid) {
-            return false;
-        }
-        match self.phase {
-            Phase::Direct => self.freeze.covers(uid),
-            _ => self.wanted.contains(uid),
-        }
-    }
-
-    /// UIDs wanted and neither received nor given up.
-    pub fn missing(&self) -> impl Iterator<Item = u32> + '_ {
-        let given_up: HashSet<u32> = self.unfetched.iter().map(|failed| failed.uid).collect();
-        self.wanted.iter().filter(move |uid| {
-            !self.received.contains(*uid) && !self.gone.contains(uid) && !given_up.contains(uid)
-        })
-    }
-
-    /// Prepares the commands for what is missing: the suspects last and alone.
-    pub fn prepare_fetches(&mut self) {
-        self.phase = Phase::Fetch;
-        self.unsent.clear();
-        let mut alone = Vec::new();
-        let mut chunk = UidSet::new();
-        let mut chunks = VecDeque::new();
-        let mut close = |chunk: &mut UidSet| {
-            if !chunk.is_empty() {
-                let uids = std::mem::replace(chunk, UidSet::new());
-                chunks.push_back(Chunk {
-                    set: uids.to_string(),
-                    uids,
-                    alone: false,
-                });
-            }
-        };
-        let mut length = 0;
-        let mut last = 0;
-        for uid in self.missing() {
-            if self.one_by_one || self.deaths.contains_key(&uid) {
-                alone.push(uid);
-                continue;
-            }
-            // At worst each gap adds ",4294967295:4294967295".
-            let grows = if uid == last + 1 { 0 } else { 22 };
-            if chunk.len() >= CHUNK_MESSAGES || length + grows > CHUNK_SET {
-                close(&mut chunk);
-                length = 0;
-            }
-            length += grows;
-            chunk.insert(uid);
-            last = uid;
-        }
-        close(&mut chunk);
-        self.unsent = chunks;
-        self.unsent.extend(alone.into_iter().map(lone_chunk));
-    }
-
-    /// Asks alone for messages that did not come with the others.
-    pub fn ask_alone(&mut self, uids: impl IntoIterator<Item = u32>) {
-        self.unsent.extend(uids.into_iter().map(lone_chunk));
-    }
-
-    /// After a lost connection: what was in flight is to be asked again.
-    pub fn rewind(&mut self) {
-        self.in_flight = 0;
-        self.mute = false;
-        match self.phase {
-            // What has come stays; the inventory tells what has not.
-            Phase::Direct => {
-                self.absorb_received();
-                self.survey_again();
-            }
-            Phase::Survey => {
-                self.seen = UidSet::new();
-                self.wanted = UidSet::new();
-                self.bytes_wanted = 0;
-            }
-            Phase::Fetch => self.prepare_fetches(),
-            Phase::Unchanged | Phase::Done | Phase::Failed => {}
-        }
-    }
-
-    /// Received messages are present ones for the next survey.
-    pub fn absorb_received(&mut self) {
-        for uid in self.received.iter() {
-            self.present.insert(uid);
-        }
-    }
-
-    /// Number of messages that were in the archive before this run and still are.
-    #[must_use]
-    pub fn kept(&self) -> u64 {
-        let came_now = |uid: &u32| self.received.contains(*uid);
-        self.present.len() - self.present.iter().filter(came_now).count() as u64
-    }
-
-    /// UIDs in the archive, whole.
-    #[must_use]
-    pub fn archived(&self) -> UidSet {
-        let mut all = self.present.clone();
-        for uid in self.received.iter() {
-            all.insert(uid);
-        }
-        all
-    }
-
-    /// True when the archive holds all of the mailbox that this run was to bring.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        matches!(self.phase, Phase::Unchanged | Phase::Done) && self.unfetched.is_empty()
-    }
-}
-
-fn lone_chunk(uid: u32) -> Chunk {
-    let mut uids = UidSet::new();
-    uids.insert(uid);
-    Chunk {
-        set: uid.to_string(),
-        uids,
-        alone: true,
+            && self.held.doubtful.is_empty()
+            && self.held.present == before.uids
+            && self.held.present.len() == before.messages
     }
 }

@@ -12,14 +12,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use tracing::{debug, warn};
 
-use super::job::Job;
+use super::job::{Job, JobId, Jobs};
 use crate::archive::account::AccountArchive;
 use crate::archive::incoming::Incoming;
-use crate::archive::mailbox::{MailboxDir, MailboxMeta};
+use crate::archive::mailbox::MailboxDir;
 use crate::archive::sidecar::Sidecar;
-use crate::archive::state::{MailboxState, State, WireName};
+use crate::archive::state::{MailboxState, State};
 use crate::archive::sync::Syncer;
-use crate::archive::uidset::UidSet;
 use crate::archive::writer::Writer;
 use crate::limits::NO_THREAD;
 use crate::message;
@@ -37,11 +36,11 @@ const CHECKPOINT_LAG: u64 = 4 * CHECKPOINT_BYTES;
 pub struct Store {
     archive: AccountArchive,
     state: State,
-    open: HashMap<usize, MailboxDir>,
+    open: HashMap<JobId, MailboxDir>,
     /// The body that is arriving, and the job it is for.
-    incoming: Option<(usize, Incoming)>,
+    incoming: Option<(JobId, Incoming)>,
     /// The job whose body comes next; `None`: nobody asked for one.
-    expecting: Option<usize>,
+    expecting: Option<JobId>,
     writer: Writer,
     checkpoint: Checkpoint,
     min_free: u64,
@@ -112,7 +111,7 @@ impl Store {
     }
 
     /// Says which mailbox the next body belongs to.
-    pub fn expect(&mut self, job: Option<usize>) {
+    pub fn expect(&mut self, job: Option<JobId>) {
         self.expecting = job;
     }
 
@@ -120,17 +119,17 @@ impl Store {
     ///
     /// # Errors
     /// Those of the file system, naming the path.
-    pub fn open(&mut self, index: usize, job: &mut Job) -> Result<()> {
-        let old = self.archive.uidvalidity_of(&job.directory);
-        let new = job.freeze.uidvalidity;
-        let known = self.open.contains_key(&index);
+    pub fn open(&mut self, id: JobId, job: &mut Job) -> Result<()> {
+        let old = self.archive.uidvalidity_of(job.directory());
+        let new = job.freeze().uidvalidity;
+        let known = self.open.contains_key(&id);
         if known && old == Some(new) {
             return Ok(());
         }
         if let Some(old) = old.filter(|old| *old != new) {
             self.writer.drain()?;
             self.touch()?;
-            let dir = self.archive.mailbox(&job.directory)?;
+            let dir = self.archive.mailbox(job.directory())?;
             let moved = dir
                 .map_or(Ok(0), |dir| dir.supersede(old))
                 .with_context(|| format!("move messages of UIDVALIDITY {old} aside"))?;
@@ -139,21 +138,19 @@ impl Store {
                     "UIDVALIDITY changed from {old} to {new}: {moved} messages moved to .superseded-{old}, all fetched anew"
                 );
                 warn!("{note}");
-                job.note = Some(note);
+                job.tell(note);
             }
-            job.present = UidSet::new();
-            job.doubtful.clear();
-            job.bytes = 0;
+            job.begins_anew();
         }
         self.touch()?;
-        let dir = self.archive.create_mailbox(&job.directory, meta(job))?;
-        self.open.insert(index, dir);
+        let dir = self.archive.create_mailbox(job.directory(), job.meta())?;
+        self.open.insert(id, dir);
         Ok(())
     }
 
-    fn dir(&self, index: usize) -> Result<&MailboxDir> {
+    fn dir(&self, id: JobId) -> Result<&MailboxDir> {
         self.open
-            .get(&index)
+            .get(&id)
             .context("the mailbox directory is not open")
     }
 
@@ -161,7 +158,7 @@ impl Store {
     ///
     /// # Errors
     /// Those of the file system, also for messages before this one.
-    pub fn commit(&mut self, index: usize, job: &Job, message: Message) -> Result<Stored> {
+    pub fn commit(&mut self, id: JobId, job: &Job, message: Message) -> Result<Stored> {
         if let Some(bytes) = &message.quoted {
             self.begin(bytes.len() as u64)?;
             BodySink::write(self, bytes)?;
@@ -169,15 +166,15 @@ impl Store {
         let Some((owner, incoming)) = self.incoming.take() else {
             bail!("no body has arrived");
         };
-        if owner != index || incoming.len() != message.length {
+        if owner != id || incoming.len() != message.length {
             bail!("the body does not belong to uid {}", message.uid);
         }
         self.touch()?;
         let uid = message.uid;
         let sidecar = Sidecar {
-            mailbox: job.name.clone(),
+            mailbox: job.name().to_owned(),
             uid,
-            uidvalidity: Some(job.freeze.uidvalidity),
+            uidvalidity: Some(job.freeze().uidvalidity),
             flags: message.flags,
             internaldate: message.internaldate.unwrap_or_default(),
             size: None,
@@ -185,17 +182,18 @@ impl Store {
             message_id: message::message_id(incoming.head()),
             extra: serde_json::Map::new(),
         };
-        let dir = self.dir(index)?;
-        let known = job.doubtful.contains(&uid);
+        let dir = self.dir(id)?;
+        let known = job.is_doubtful(uid);
         if known && dir.holds(uid, &incoming)? {
             dir.renew_sidecar(sidecar)?;
             return Ok(Stored::Known(message.length));
         }
         if known {
-            dir.set_aside(uid, job.freeze.uidvalidity)?;
+            dir.set_aside(uid, job.freeze().uidvalidity)?;
         }
         let size = incoming.len();
-        self.writer.store(dir.clone(), incoming, sidecar, index)?;
+        self.writer
+            .store(dir.clone(), incoming, sidecar, id.number())?;
         self.checkpoint.bytes += size;
         Ok(Stored::New(size))
     }
@@ -206,13 +204,13 @@ impl Store {
     /// Those of the file system.
     pub fn refresh(
         &mut self,
-        index: usize,
+        id: JobId,
         uid: u32,
         flags: &str,
         internaldate: Option<&str>,
     ) -> Result<Refreshed> {
         self.writer.drain()?;
-        let dir = self.dir(index)?;
+        let dir = self.dir(id)?;
         let mut sidecar = match dir.read_sidecar(uid) {
             Ok(sidecar) => sidecar,
             Err(error) => {
@@ -228,7 +226,7 @@ impl Store {
         }
         flags.clone_into(&mut sidecar.flags);
         self.touch()?;
-        self.dir(index)?.rewrite_sidecar(&sidecar)?;
+        self.dir(id)?.rewrite_sidecar(&sidecar)?;
         Ok(Refreshed::FlagsChanged)
     }
 
@@ -236,10 +234,10 @@ impl Store {
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn vanish(&mut self, index: usize, uid: u32) -> Result<u64> {
+    pub fn vanish(&mut self, id: JobId, uid: u32) -> Result<u64> {
         self.touch()?;
         self.writer.drain()?;
-        let dir = self.dir(index)?;
+        let dir = self.dir(id)?;
         let size = counted(dir, uid);
         dir.vanish(uid)?;
         Ok(size)
@@ -258,7 +256,7 @@ impl Store {
     ///
     /// # Errors
     /// What went wrong with the checkpoint before; too little free disk space.
-    pub fn checkpoint_if_due(&mut self, jobs: &[Job]) -> Result<()> {
+    pub fn checkpoint_if_due(&mut self, jobs: &Jobs) -> Result<()> {
         let checkpoint = &mut self.checkpoint;
         let due =
             checkpoint.bytes >= CHECKPOINT_BYTES || checkpoint.since.elapsed() >= CHECKPOINT_TIME;
@@ -322,12 +320,12 @@ impl Store {
     ///
     /// # Errors
     /// Why a message could not be written.
-    pub fn settle(&mut self, jobs: &mut [Job]) -> Result<()> {
+    pub fn settle(&mut self, jobs: &mut Jobs) -> Result<()> {
         let outcome = self.writer.drain();
         for unwritten in self.writer.take_unwritten() {
-            let job = &mut jobs[unwritten.owner];
-            job.received.remove(unwritten.uid);
-            job.bytes_new -= unwritten.size;
+            if let Some(job) = jobs.numbered(unwritten.owner) {
+                job.unwritten(unwritten.uid, unwritten.size);
+            }
         }
         outcome
     }
@@ -336,7 +334,7 @@ impl Store {
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn finish(&mut self, jobs: &[Job], complete: bool) -> Result<()> {
+    pub fn finish(&mut self, jobs: &Jobs, complete: bool) -> Result<()> {
         self.join()?;
         if self.dirty {
             self.checkpoint.syncer.sync()?;
@@ -357,7 +355,7 @@ impl Store {
         if let Some(lost) = lost {
             bail!(
                 "{} was removed while the export was at work; run it again",
-                self.archive.dir().join(&lost.directory).display()
+                self.archive.dir().join(lost.directory()).display()
             );
         }
         Ok(())
@@ -365,17 +363,17 @@ impl Store {
 
     /// True when somebody removed the directory of a mailbox that was read.
     fn is_lost(&self, job: &Job) -> bool {
-        job.is_complete() && self.archive.uidvalidity_of(&job.directory).is_none()
+        job.is_complete() && self.archive.uidvalidity_of(job.directory()).is_none()
     }
 
     /// The mailboxes of this run, then those that it was not to touch.
-    fn fill(&self, state: &mut State, jobs: &[Job]) {
+    fn fill(&self, state: &mut State, jobs: &Jobs) {
         let before = self.archive.state().map(|state| state.mailboxes.as_slice());
         let before = before.unwrap_or_default();
         let there = jobs.iter().filter(|job| !self.is_lost(job));
         state.mailboxes = there.map(|job| mailbox_state(job, before)).collect();
         let worked_on: std::collections::HashSet<&str> =
-            jobs.iter().map(|job| job.directory.as_str()).collect();
+            jobs.iter().map(super::job::Job::directory).collect();
         let untouched = before.iter().filter(|old| {
             !worked_on.contains(old.directory.as_str())
                 && self.archive.uidvalidity_of(&old.directory).is_some()
@@ -407,17 +405,17 @@ pub enum Refreshed {
 
 impl BodySink for Store {
     fn begin(&mut self, announced: u64) -> io::Result<()> {
-        let Some(index) = self.expecting else {
+        let Some(id) = self.expecting else {
             self.incoming = None;
             return Ok(());
         };
-        let kept = self.incoming.take().filter(|(owner, _)| *owner == index);
+        let kept = self.incoming.take().filter(|(owner, _)| *owner == id);
         let mut incoming = match kept {
             Some((_, incoming)) => incoming,
-            None => self.dir(index).map_err(io::Error::other)?.incoming(),
+            None => self.dir(id).map_err(io::Error::other)?.incoming(),
         };
         incoming.begin(announced);
-        self.incoming = Some((index, incoming));
+        self.incoming = Some((id, incoming));
         Ok(())
     }
 
@@ -426,18 +424,6 @@ impl BodySink for Store {
             Some((_, incoming)) => incoming.write_all(chunk),
             None => Ok(()),
         }
-    }
-}
-
-/// What the mailbox's directory says of it.
-#[must_use]
-pub fn meta(job: &Job) -> MailboxMeta {
-    MailboxMeta {
-        name: job.name.clone(),
-        wire: job.mailbox.listed.name.clone(),
-        delimiter: job.mailbox.listed.delimiter,
-        attributes: job.mailbox.listed.attributes.clone(),
-        uidvalidity: job.freeze.uidvalidity,
     }
 }
 
@@ -452,30 +438,15 @@ fn same_flags(one: &str, other: &str) -> bool {
 }
 
 fn mailbox_state(job: &Job, before: &[MailboxState]) -> MailboxState {
-    let complete = job.is_complete();
-    let uids = job.archived();
-    let old = before.iter().find(|old| old.directory == job.directory);
+    let state = job.state();
+    let old = before.iter().find(|old| old.directory == state.directory);
     // A mailbox that could not be read this time keeps what was known of it.
-    if let Some(old) = old.filter(|_| !complete && job.freeze.uidvalidity == 0) {
-        return MailboxState {
+    match old.filter(|_| !state.complete && state.uidvalidity == 0) {
+        Some(old) => MailboxState {
             complete: false,
             ..old.clone()
-        };
-    }
-    MailboxState {
-        directory: job.directory.clone(),
-        name: job.name.clone(),
-        wire: WireName::new(&job.mailbox.listed.name),
-        delimiter: job.mailbox.listed.delimiter.map(String::from),
-        attributes: job.mailbox.listed.attributes.clone(),
-        subscribed: job.mailbox.subscribed,
-        uidvalidity: job.freeze.uidvalidity,
-        uidnext: Some(job.freeze.uidnext).filter(|next| *next > 0),
-        highestmodseq: job.freeze.highestmodseq,
-        messages: uids.len(),
-        bytes: job.bytes + job.bytes_new,
-        complete,
-        uids,
+        },
+        None => state,
     }
 }
 

@@ -11,9 +11,8 @@ use std::collections::VecDeque;
 use anyhow::{Error, Result};
 use tracing::{info_span, warn};
 
-use super::job::{Chunk, Freeze, Job, Phase, Unfetched};
+use super::job::{Chunk, Freeze, JobId, Jobs, Phase};
 use super::store::Store;
-use crate::archive::uidset::UidSet;
 use crate::progress::AccountProgress;
 use crate::session::channel::Channel;
 use crate::session::command::Command;
@@ -27,21 +26,19 @@ use crate::stop::Stop;
 
 /// Commands sent ahead of their answers. They are short: all fit the socket's buffer, so writing never waits for reading.
 const WINDOW: usize = 16;
-/// Deaths of the connection on one message before it is given up.
-const MAX_DEATHS: u32 = 3;
 
 enum Step {
-    Examine(usize),
-    Inventory(usize),
+    Examine(JobId),
+    Inventory(JobId),
     /// SEARCH ALL, after an inventory that names fewer messages than EXAMINE counted.
-    Search(usize),
-    Fetch(usize, Chunk),
+    Search(JobId),
+    Fetch(JobId, Chunk),
     /// Is a message that did not come still there?
-    Probe(usize, u32, String),
+    Probe(JobId, u32, String),
 }
 
 impl Step {
-    fn job(&self) -> usize {
+    fn job(&self) -> JobId {
         match self {
             Step::Examine(job)
             | Step::Inventory(job)
@@ -60,8 +57,8 @@ struct Selected {
 }
 
 /// One pass over the jobs on one connection.
-pub struct Copy<'a> {
-    jobs: &'a mut [Job],
+pub struct Fetcher<'a> {
+    jobs: &'a mut Jobs,
     /// `None` in a dry run: nothing is written.
     store: Option<&'a mut Store>,
     stop: &'a Stop,
@@ -69,27 +66,24 @@ pub struct Copy<'a> {
     selected: Selected,
     assembler: Assembler,
     /// Jobs whose next command is to be sent, in order.
-    queue: VecDeque<usize>,
+    queue: VecDeque<JobId>,
     /// The mailbox of the last EXAMINE sent.
-    sent_examine: Option<usize>,
+    sent_examine: Option<JobId>,
     /// Messages committed on this connection.
     committed: u64,
+    /// The message that the probe under way has found, with its size.
+    probed: Option<(u32, Option<u64>)>,
 }
 
-impl<'a> Copy<'a> {
+impl<'a> Fetcher<'a> {
     /// A pass over the jobs that are not done.
     pub fn new(
-        jobs: &'a mut [Job],
+        jobs: &'a mut Jobs,
         store: Option<&'a mut Store>,
         stop: &'a Stop,
         progress: &'a mut AccountProgress,
     ) -> Self {
-        let queue = jobs
-            .iter()
-            .enumerate()
-            .filter(|(_, job)| matches!(job.phase, Phase::Direct | Phase::Survey | Phase::Fetch))
-            .map(|(index, _)| index)
-            .collect();
+        let queue = jobs.open().collect();
         Self {
             jobs,
             store,
@@ -100,6 +94,7 @@ impl<'a> Copy<'a> {
             queue,
             sent_examine: None,
             committed: 0,
+            probed: None,
         }
     }
 
@@ -121,7 +116,7 @@ impl<'a> Copy<'a> {
                 return Ok(());
             };
             let body_for = match front {
-                Step::Fetch(job, _) if !self.jobs[*job].mute => Some(*job),
+                Step::Fetch(job, _) if !self.jobs[*job].is_distrusted() => Some(*job),
                 _ => None,
             };
             let answer = match self.store.as_deref_mut() {
@@ -155,16 +150,16 @@ impl<'a> Copy<'a> {
     /// Fills the window.
     fn send_ahead(&mut self, lane: &mut Lane<'_, Step>) -> Result<()> {
         while lane.outstanding() < WINDOW {
-            let Some(&index) = self.queue.front() else {
+            let Some(&id) = self.queue.front() else {
                 break;
             };
-            let job = &mut self.jobs[index];
-            match job.phase {
+            let job = &mut self.jobs[id];
+            match job.phase() {
                 Phase::Survey => {
-                    let nothing_here = job.present.is_empty() && self.store.is_some();
+                    let nothing_here = job.has_nothing_here() && self.store.is_some();
                     self.queue.pop_front();
                     self.sent_examine = None;
-                    if !self.examine(lane, index)? {
+                    if !self.examine(lane, id)? {
                         continue;
                     }
                     let inventory = if nothing_here {
@@ -172,18 +167,18 @@ impl<'a> Copy<'a> {
                     } else {
                         fetch::inventory("1:*")
                     };
-                    self.send(lane, &inventory, Step::Inventory(index), Order::Loose)?;
+                    self.send(lane, &inventory, Step::Inventory(id), Order::Loose)?;
                 }
                 Phase::Direct | Phase::Fetch => {
-                    let Some(chunk) = job.unsent.pop_front() else {
+                    let Some(chunk) = job.next_chunk() else {
                         self.queue.pop_front();
                         continue;
                     };
-                    if !self.examine(lane, index)? {
+                    if !self.examine(lane, id)? {
                         continue;
                     }
                     let command = fetch::messages(&chunk.set);
-                    self.send(lane, &command, Step::Fetch(index, chunk), Order::Loose)?;
+                    self.send(lane, &command, Step::Fetch(id, chunk), Order::Loose)?;
                 }
                 Phase::Unchanged | Phase::Done | Phase::Failed => {
                     self.queue.pop_front();
@@ -200,69 +195,61 @@ impl<'a> Copy<'a> {
         step: Step,
         order: Order,
     ) -> Result<()> {
-        self.jobs[step.job()].in_flight += 1;
+        self.jobs[step.job()].sent();
         Ok(lane.send(command, step, order)?)
     }
 
     /// Selects the mailbox, read-only, unless it was the last one selected; false when its name cannot be sent.
-    fn examine(&mut self, lane: &mut Lane<'_, Step>, index: usize) -> Result<bool> {
-        if self.sent_examine == Some(index) {
+    fn examine(&mut self, lane: &mut Lane<'_, Step>, id: JobId) -> Result<bool> {
+        if self.sent_examine == Some(id) {
             return Ok(true);
         }
-        let name = &self.jobs[index].mailbox.listed.name;
+        let name = self.jobs[id].wire();
         let command = Command::new("EXAMINE").mailbox(name, lane.capabilities());
         match command {
             Ok(command) => {
-                self.sent_examine = Some(index);
-                self.send(lane, &command, Step::Examine(index), Order::Strict)?;
+                self.sent_examine = Some(id);
+                self.send(lane, &command, Step::Examine(id), Order::Strict)?;
                 Ok(true)
             }
             Err(error) => {
-                self.fail(index, &error.to_string());
+                self.fail(id, &error.to_string());
                 Ok(false)
             }
         }
     }
 
-    fn fail(&mut self, index: usize, reason: &str) {
-        let job = &mut self.jobs[index];
-        warn!(mailbox = job.name, reason, "the mailbox cannot be read");
-        job.phase = Phase::Failed;
-        job.mute = true;
-        job.unsent.clear();
-        job.note = Some(reason.to_owned());
+    fn fail(&mut self, id: JobId, reason: &str) {
+        let job = &mut self.jobs[id];
+        warn!(mailbox = job.name(), reason, "the mailbox cannot be read");
+        job.fail(reason);
     }
 
     /// An untagged response.
     fn take(&mut self, step: &Step, response: &Response) -> Result<()> {
-        let index = step.job();
-        let span = info_span!("mailbox", mailbox = self.jobs[index].name);
+        let id = step.job();
+        let span = info_span!("mailbox", mailbox = self.jobs[id].name());
         let _entered = span.enter();
         if response::parse_expunge(response).is_some() {
-            let job = &mut self.jobs[index];
-            job.exists = job.exists.saturating_sub(1);
+            self.jobs[id].expunged();
         }
         match step {
             Step::Examine(_) => {
                 self.selected.take(response);
                 Ok(())
             }
-            _ if self.jobs[index].mute => Ok(()),
-            Step::Inventory(_) => self.take_inventory(index, response),
+            _ if self.jobs[id].is_distrusted() => Ok(()),
+            Step::Inventory(_) => self.take_inventory(id, response),
             Step::Search(_) => {
-                self.take_search(index, response);
+                self.take_search(id, response);
                 Ok(())
             }
-            Step::Fetch(_, chunk) => self.take_message(index, chunk, response),
+            Step::Fetch(_, chunk) => self.take_message(id, chunk, response),
             Step::Probe(_, uid, _) => {
                 if let Some(Ok(data)) = response::parse_fetch(response)
                     && data.uid == Some(*uid)
                 {
-                    self.jobs[index].unfetched.push(Unfetched {
-                        uid: *uid,
-                        size: data.size,
-                        reason: String::new(),
-                    });
+                    self.probed = Some((*uid, data.size));
                 }
                 Ok(())
             }
@@ -271,111 +258,81 @@ impl<'a> Copy<'a> {
 
     /// The tagged end of a command.
     fn done(&mut self, lane: &mut Lane<'_, Step>, step: Step, status: &Status) -> Result<()> {
-        let index = step.job();
-        self.jobs[index].in_flight -= 1;
-        let span = info_span!("mailbox", mailbox = self.jobs[index].name);
+        let id = step.job();
+        self.jobs[id].answered();
+        let span = info_span!("mailbox", mailbox = self.jobs[id].name());
         let _entered = span.enter();
         if status.condition != Condition::Ok {
             check_throttle(status)?;
         }
         match step {
-            Step::Examine(_) => self.examined(index, status)?,
-            _ if self.jobs[index].mute => {}
-            Step::Inventory(_) => self.surveyed(lane, index, status)?,
-            Step::Search(_) => self.searched(index, status)?,
-            Step::Fetch(_, chunk) => self.fetched(lane, index, &chunk, status)?,
-            Step::Probe(_, uid, reason) => self.probed(index, uid, reason),
+            Step::Examine(_) => self.examined(id, status)?,
+            _ if self.jobs[id].is_distrusted() => {}
+            Step::Inventory(_) => self.surveyed(lane, id, status)?,
+            Step::Search(_) => self.searched(id, status)?,
+            Step::Fetch(_, chunk) => self.fetched(lane, id, &chunk, status)?,
+            Step::Probe(_, uid, reason) => self.probed(id, uid, reason),
         }
-        self.settle(index);
+        self.settle(id);
         Ok(())
     }
 
-    fn examined(&mut self, index: usize, status: &Status) -> Result<()> {
+    fn examined(&mut self, id: JobId, status: &Status) -> Result<()> {
         let selected = std::mem::take(&mut self.selected);
-        if self.jobs[index].phase == Phase::Failed {
+        if self.jobs[id].phase() == Phase::Failed {
             return Ok(());
         }
         if status.condition != Condition::Ok {
             let text = format!("EXAMINE is refused: {}", status.said());
             match refusal::kind(status, Kind::Refused) {
                 Kind::Transient => return Err(SessionError::new(Kind::Transient, text).into()),
-                _ => self.fail(index, &text),
+                _ => self.fail(id, &text),
             }
             return Ok(());
         }
-        let job = &mut self.jobs[index];
-        self.progress.mailbox(&job.name);
-        job.exists = selected.exists.unwrap_or(0);
-        let frozen = job.phase != Phase::Survey;
-        if frozen && job.freeze.uidvalidity != selected.freeze.uidvalidity {
+        let job = &mut self.jobs[id];
+        self.progress.mailbox(job.name());
+        let before = job.freeze().uidvalidity;
+        if !job.selected(selected.freeze, selected.exists.unwrap_or(0)) {
             warn!(
-                before = job.freeze.uidvalidity,
+                before,
                 now = selected.freeze.uidvalidity,
                 "UIDVALIDITY changed while the account was being read"
             );
-            job.mute = true;
-            job.unsent.clear();
             return Ok(());
         }
-        if !frozen {
-            job.freeze = selected.freeze.completed_by(&job.freeze, job.exists);
-        }
         match self.store.as_deref_mut() {
-            Some(store) => store.open(index, &mut self.jobs[index])?,
-            None if job.archived_uidvalidity != Some(job.freeze.uidvalidity) => {
-                job.present = UidSet::new();
-            }
+            Some(store) => store.open(id, job)?,
+            None if job.is_of_another_uidvalidity() => job.begins_anew(),
             None => {}
         }
         Ok(())
     }
 
     /// When nothing of a job is on its way any more, it is done, or begins anew.
-    fn settle(&mut self, index: usize) {
-        let job = &mut self.jobs[index];
-        if job.in_flight > 0 || !job.unsent.is_empty() {
-            return;
-        }
-        if job.mute && job.phase != Phase::Failed {
-            job.mute = false;
-            job.survey_again();
+    fn settle(&mut self, id: JobId) {
+        if self.jobs[id].settle() {
             self.sent_examine = None;
-            self.queue.push_back(index);
-        } else if matches!(job.phase, Phase::Direct | Phase::Fetch) {
-            job.phase = Phase::Done;
+            self.queue.push_back(id);
         }
     }
 
     /// The connection died: remembers on which message, so that it cannot hold up the others for ever.
     fn suspect(&mut self, lane: &Lane<'_, Step>) {
         let torn = lane.torn();
-        let Some(Step::Fetch(index, chunk)) = lane.steps().next() else {
+        let Some(Step::Fetch(id, chunk)) = lane.steps().next() else {
             return;
         };
-        let job = &mut self.jobs[*index];
-        if torn.bodies == 0 && !chunk.alone {
+        let job = &mut self.jobs[*id];
+        if torn.bodies == 0 && chunk.lone().is_none() {
             return;
         }
-        let alone = chunk.uids.iter().next().filter(|_| chunk.alone);
-        let Some(uid) = alone.or_else(|| messages::uid_hint(torn)) else {
-            job.one_by_one = job.phase == Phase::Fetch;
+        let Some(uid) = chunk.lone().or_else(|| messages::uid_hint(torn)) else {
+            job.suspect_any();
             return;
         };
-        if !job.asked_for(uid) {
-            return;
-        }
-        let deaths = job.deaths.entry(uid).or_insert(0);
-        *deaths += 1;
-        if *deaths >= MAX_DEATHS {
-            let reason = job.reasons.remove(&uid).unwrap_or_else(|| {
-                format!("the connection broke {MAX_DEATHS} times in the middle of this message")
-            });
+        if let Some(reason) = job.suspect(uid) {
             warn!(uid, reason, "the message is given up");
-            job.unfetched.push(Unfetched {
-                uid,
-                size: None,
-                reason,
-            });
         }
     }
 }

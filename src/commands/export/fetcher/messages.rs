@@ -3,9 +3,9 @@
 use anyhow::{Context, Result};
 use tracing::{debug, warn};
 
-use super::super::job::{Chunk, Phase};
+use super::super::job::{Chunk, JobId, Phase};
 use super::super::store::Stored;
-use super::{Copy, Step};
+use super::{Fetcher, Step};
 use crate::session::command::Command;
 use crate::session::error::{Kind, SessionError};
 use crate::session::fetch::{Brought, Message};
@@ -13,20 +13,19 @@ use crate::session::lane::{Lane, Order};
 use crate::session::reader::Response;
 use crate::session::response::{Condition, Status};
 
-impl Copy<'_> {
+impl Fetcher<'_> {
     pub(super) fn take_message(
         &mut self,
-        index: usize,
+        id: JobId,
         chunk: &Chunk,
         response: &Response,
     ) -> Result<()> {
         match self.assembler.take(response) {
             Brought::Nothing => Ok(()),
-            Brought::Whole(message) => self.commit(index, message),
+            Brought::Whole(message) => self.commit(id, message),
             Brought::Unfetchable(uid, reason) => {
-                let alone = chunk.uids.iter().next().filter(|_| chunk.alone);
-                if let Some(uid) = uid.or(alone) {
-                    self.jobs[index].reasons.insert(uid, reason);
+                if let Some(uid) = uid.or(chunk.lone()) {
+                    self.jobs[id].excuse(uid, reason);
                 }
                 Ok(())
             }
@@ -35,7 +34,7 @@ impl Copy<'_> {
                 warn!(line, reason, "a FETCH response is odd");
                 if let Some(uid) = uid_hint(response) {
                     let text = format!("odd response, {reason}: {line}");
-                    self.jobs[index].reasons.insert(uid, text);
+                    self.jobs[id].excuse(uid, text);
                 }
                 if response.bodies == 0 {
                     return Ok(());
@@ -47,8 +46,8 @@ impl Copy<'_> {
         }
     }
 
-    pub(super) fn commit(&mut self, index: usize, message: Message) -> Result<()> {
-        let job = &mut self.jobs[index];
+    pub(super) fn commit(&mut self, id: JobId, message: Message) -> Result<()> {
+        let job = &mut self.jobs[id];
         let uid = message.uid;
         if !job.asked_for(uid) {
             debug!(uid, "a message that was not asked for is passed over");
@@ -58,21 +57,15 @@ impl Copy<'_> {
             return Ok(());
         };
         let stored = store
-            .commit(index, job, message)
+            .commit(id, job, message)
             .with_context(|| format!("store uid {uid}"))?;
         match stored {
             Stored::New(size) => {
-                job.received.insert(uid);
-                job.bytes_new += size;
+                job.came(uid, size);
                 self.progress.message(size);
             }
-            Stored::Known(size) => {
-                job.present.insert(uid);
-                job.wanted.remove(uid);
-                job.bytes += size;
-            }
+            Stored::Known(size) => job.proved(uid, size),
         }
-        job.doubtful.remove(&uid);
         self.committed += 1;
         store.checkpoint_if_due(self.jobs)?;
         if self.stop.requested() {
@@ -84,38 +77,30 @@ impl Copy<'_> {
     pub(super) fn fetched(
         &mut self,
         lane: &mut Lane<'_, Step>,
-        index: usize,
+        id: JobId,
         chunk: &Chunk,
         status: &Status,
     ) -> Result<()> {
-        if let Some(uid) = chunk.uids.iter().next().filter(|_| chunk.alone) {
-            return self.fetched_alone(lane, index, uid, status);
+        if let Some(uid) = chunk.lone() {
+            return self.fetched_alone(lane, id, uid, status);
         }
         self.assembler.clear();
-        let job = &mut self.jobs[index];
+        let job = &mut self.jobs[id];
         if status.condition != Condition::Ok {
             debug!(set = chunk.set, answer = status.said(), "FETCH is refused");
         }
-        if job.phase == Phase::Direct {
-            if (job.received.len()) < job.exists || status.condition != Condition::Ok {
+        if job.phase() == Phase::Direct {
+            if job.is_short() || status.condition != Condition::Ok {
                 job.absorb_received();
                 job.survey_again();
-                self.queue.push_front(index);
+                self.queue.push_front(id);
             }
             return Ok(());
         }
-        let missing: Vec<u32> = chunk
-            .uids
-            .iter()
-            .filter(|uid| job.asked_for(*uid))
-            .collect();
-        if !missing.is_empty() {
-            debug!(
-                count = missing.len(),
-                "messages did not come, asking for each alone"
-            );
-            job.ask_alone(missing);
-            self.queue.push_front(index);
+        let count = job.ask_alone_for_rest(chunk);
+        if count > 0 {
+            debug!(count, "messages did not come, asking for each alone");
+            self.queue.push_front(id);
         }
         Ok(())
     }
@@ -123,41 +108,41 @@ impl Copy<'_> {
     pub(super) fn fetched_alone(
         &mut self,
         lane: &mut Lane<'_, Step>,
-        index: usize,
+        id: JobId,
         uid: u32,
         status: &Status,
     ) -> Result<()> {
         let belated = self.assembler.lone(uid);
         self.assembler.clear();
         if let Some(message) = belated {
-            self.commit(index, message)?;
+            self.commit(id, message)?;
         }
-        let job = &mut self.jobs[index];
+        let job = &mut self.jobs[id];
         if !job.asked_for(uid) {
             return Ok(());
         }
-        let reason = match job.reasons.remove(&uid) {
+        let reason = match job.take_excuse(uid) {
             Some(reason) => reason,
             None if status.condition == Condition::Ok => {
                 format!("FETCH ends with {} but brings no message", status.said())
             }
             None => status.said(),
         };
-        self.examine(lane, index)?;
+        self.examine(lane, id)?;
         let probe = Command::new(format!("UID FETCH {uid} (UID RFC822.SIZE)"));
-        self.send(lane, &probe, Step::Probe(index, uid, reason), Order::Loose)
+        self.send(lane, &probe, Step::Probe(id, uid, reason), Order::Loose)
     }
 
     /// A message that is not there any more was deleted while we read; one that is there is a failure.
-    pub(super) fn probed(&mut self, index: usize, uid: u32, reason: String) {
-        let job = &mut self.jobs[index];
-        let there = job.unfetched.iter_mut().find(|failed| failed.uid == uid);
-        if let Some(failed) = there {
+    pub(super) fn probed(&mut self, id: JobId, uid: u32, reason: String) {
+        let found = self.probed.take().filter(|(named, _)| *named == uid);
+        let job = &mut self.jobs[id];
+        if let Some((_, size)) = found {
             warn!(uid, reason, "the message cannot be fetched");
-            failed.reason = reason;
+            job.refuse(uid, size, reason);
         } else {
             debug!(uid, "the message was deleted while the mailbox was read");
-            job.gone.insert(uid);
+            job.gone(uid);
         }
     }
 }

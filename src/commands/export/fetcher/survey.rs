@@ -1,0 +1,133 @@
+//! The inventory of a mailbox: what it holds, what of that is missing here, what has vanished there.
+
+use anyhow::Result;
+use tracing::warn;
+
+use super::super::job::JobId;
+use super::super::store::Refreshed;
+use super::{Fetcher, Step};
+use crate::session::command::Command;
+use crate::session::fetch;
+use crate::session::lane::{Lane, Order};
+use crate::session::reader::Response;
+use crate::session::response::{self, Condition, Status};
+
+impl Fetcher<'_> {
+    pub(super) fn take_inventory(&mut self, id: JobId, response: &Response) -> Result<()> {
+        let job = &mut self.jobs[id];
+        let line = match response::parse_fetch(response) {
+            Some(Ok(line)) => line,
+            Some(Err(reason)) => {
+                warn!(line = response.shown(), reason, "an inventory line is odd");
+                return Ok(());
+            }
+            None => return Ok(()),
+        };
+        let Some(uid) = line.uid.filter(|uid| job.saw(*uid)) else {
+            return Ok(());
+        };
+        if !job.has(uid) {
+            job.want(uid, line.size);
+            return Ok(());
+        }
+        let (Some(store), Some(flags)) = (self.store.as_deref_mut(), line.flags) else {
+            return Ok(());
+        };
+        let (flags, date) = (fetch::join_flags(flags), line.internaldate.flatten());
+        match store.refresh(id, uid, &flags, date.as_deref())? {
+            Refreshed::Same => {}
+            Refreshed::FlagsChanged => job.flags_changed(),
+            Refreshed::Doubtful(bytes) => job.doubt(uid, bytes),
+        }
+        Ok(())
+    }
+
+    /// `* SEARCH 1 2 3`, in one line or several; what is no number is passed over.
+    pub(super) fn take_search(&mut self, id: JobId, response: &Response) {
+        let line = String::from_utf8_lossy(response.line());
+        let mut words = line.split_ascii_whitespace().skip(1);
+        if !words
+            .next()
+            .is_some_and(|word| word.eq_ignore_ascii_case("SEARCH"))
+        {
+            return;
+        }
+        let job = &mut self.jobs[id];
+        for uid in words
+            .map_while(|word| word.parse().ok())
+            .filter(|uid| *uid > 0)
+        {
+            if job.saw(uid) {
+                job.want(uid, None);
+            }
+        }
+    }
+
+    pub(super) fn surveyed(
+        &mut self,
+        lane: &mut Lane<'_, Step>,
+        id: JobId,
+        status: &Status,
+    ) -> Result<()> {
+        let job = &mut self.jobs[id];
+        if status.condition != Condition::Ok {
+            let text = format!("the inventory is refused: {}", status.said());
+            self.fail(id, &text);
+            return Ok(());
+        }
+        let (named, exists) = (job.named(), job.count());
+        if named < exists {
+            warn!(
+                named,
+                exists, "the inventory is short, asking SEARCH as well"
+            );
+            self.examine(lane, id)?;
+            let search = Command::new("UID SEARCH ALL");
+            return self.send(lane, &search, Step::Search(id), Order::Loose);
+        }
+        self.plan_fetch(id, true)
+    }
+
+    pub(super) fn searched(&mut self, id: JobId, status: &Status) -> Result<()> {
+        let job = &mut self.jobs[id];
+        let whole = job.named() >= job.count();
+        if !whole {
+            let note = format!(
+                "the server counts {} messages but names only {} ({}); the others cannot be read",
+                job.count(),
+                job.named(),
+                status.said()
+            );
+            warn!("{note}");
+            job.tell(note);
+        }
+        self.plan_fetch(id, whole)
+    }
+
+    /// The inventory is in: moves aside what vanished, and queues what is missing.
+    pub(super) fn plan_fetch(&mut self, id: JobId, whole: bool) -> Result<()> {
+        let job = &mut self.jobs[id];
+        if whole {
+            for uid in job.unnamed() {
+                let bytes = match self.store.as_deref_mut() {
+                    Some(store) => store.vanish(id, uid)?,
+                    None => 0,
+                };
+                job.vanished(uid, bytes);
+            }
+        }
+        if self.store.is_none() {
+            job.only_looked(whole);
+            return Ok(());
+        }
+        job.prepare_fetches();
+        if !whole {
+            let note = job.note().unwrap_or_default().to_owned();
+            job.refuse(0, None, note);
+        }
+        if job.has_more_to_send() {
+            self.queue.push_front(id);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,83 @@
+//! One FETCH command to be sent: which UIDs go together.
+
+use std::collections::VecDeque;
+
+use crate::archive::uidset::UidSet;
+
+/// Most messages asked for in one command.
+const CHUNK_MESSAGES: u64 = 500;
+/// Longest UID set in one command, in bytes; the shortest command limit of known servers is 1000.
+const CHUNK_SET: usize = 900;
+
+/// The messages of one FETCH command.
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    /// The set as sent.
+    pub set: String,
+    /// The UIDs in it; empty when they are not known.
+    uids: UidSet,
+    alone: bool,
+}
+
+impl Chunk {
+    /// All that a mailbox has below a UIDNEXT, whatever it is.
+    #[must_use]
+    pub fn all_below(uidnext: u32) -> Self {
+        Self {
+            set: format!("1:{}", uidnext.saturating_sub(1)),
+            uids: UidSet::new(),
+            alone: false,
+        }
+    }
+
+    /// One message, because it did not come with others.
+    #[must_use]
+    pub fn alone(uid: u32) -> Self {
+        Self {
+            set: uid.to_string(),
+            uids: UidSet::from_iter([uid]),
+            alone: true,
+        }
+    }
+
+    /// The message that was asked for alone.
+    #[must_use]
+    pub fn lone(&self) -> Option<u32> {
+        self.uids.iter().next().filter(|_| self.alone)
+    }
+
+    /// The messages asked for, as far as they are known.
+    pub fn uids(&self) -> impl Iterator<Item = u32> + '_ {
+        self.uids.iter()
+    }
+}
+
+/// Deals ascending UIDs out to commands.
+#[must_use]
+pub fn deal(uids: impl IntoIterator<Item = u32>) -> VecDeque<Chunk> {
+    let mut chunks = VecDeque::new();
+    let mut chunk = UidSet::new();
+    let (mut length, mut last) = (0, 0);
+    for uid in uids {
+        // At worst each gap adds ",4294967295:4294967295".
+        let grows = if uid == last + 1 { 0 } else { 22 };
+        if chunk.len() >= CHUNK_MESSAGES || length + grows > CHUNK_SET {
+            chunks.extend(close(&mut chunk));
+            length = 0;
+        }
+        length += grows;
+        chunk.insert(uid);
+        last = uid;
+    }
+    chunks.extend(close(&mut chunk));
+    chunks
+}
+
+fn close(chunk: &mut UidSet) -> Option<Chunk> {
+    let uids = std::mem::take(chunk);
+    (!uids.is_empty()).then(|| Chunk {
+        set: uids.to_string(),
+        uids,
+        alone: false,
+    })
+}

@@ -1,0 +1,130 @@
+//! The messages of a job: asked for together, then alone; come, gone, or given up.
+
+use super::{Chunk, Job, Phase, Unfetched, chunk};
+
+/// Deaths of the connection on one message before it is given up.
+const MAX_DEATHS: u32 = 3;
+
+impl Job {
+    /// True for a message that this run asked for.
+    #[must_use]
+    pub fn asked_for(&self, uid: u32) -> bool {
+        if self.tally.received.contains(uid) {
+            return false;
+        }
+        match self.phase {
+            Phase::Direct => self.freeze.covers(uid),
+            _ => self.survey.wanted.contains(uid),
+        }
+    }
+
+    /// UIDs wanted and neither received nor given up.
+    fn missing(&self) -> Vec<u32> {
+        let mut missing = self.survey.wanted.clone();
+        missing.remove_all(&self.tally.received);
+        for uid in &self.trouble.gone {
+            missing.remove(*uid);
+        }
+        for failed in &self.tally.unfetched {
+            missing.remove(failed.uid);
+        }
+        missing.iter().collect()
+    }
+
+    /// Prepares the commands for what is missing: the suspects last and alone.
+    pub fn prepare_fetches(&mut self) {
+        self.phase = Phase::Fetch;
+        let trouble = &self.trouble;
+        let is_suspect = |uid: &u32| trouble.one_by_one || trouble.deaths.contains_key(uid);
+        let (alone, together): (Vec<u32>, Vec<u32>) =
+            self.missing().into_iter().partition(is_suspect);
+        self.work.unsent = chunk::deal(together);
+        self.work.unsent.extend(alone.into_iter().map(Chunk::alone));
+    }
+
+    /// Asks alone for the messages of a chunk that did not come with the others. Returns their number.
+    pub fn ask_alone_for_rest(&mut self, chunk: &Chunk) -> usize {
+        let rest: Vec<u32> = chunk.uids().filter(|uid| self.asked_for(*uid)).collect();
+        let count = rest.len();
+        self.work.unsent.extend(rest.into_iter().map(Chunk::alone));
+        count
+    }
+
+    /// True when fetching all at once brought less than there is.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.tally.received.len() < self.work.count
+    }
+
+    /// Received messages are present ones for the next survey.
+    pub fn absorb_received(&mut self) {
+        self.held.present.insert_all(&self.tally.received);
+    }
+
+    /// A message came and is on its way to the disk.
+    pub fn came(&mut self, uid: u32, bytes: u64) {
+        self.held.doubtful.remove(&uid);
+        self.tally.received.insert(uid);
+        self.tally.bytes += bytes;
+    }
+
+    /// A message came that was here already, byte for byte.
+    pub fn proved(&mut self, uid: u32, bytes: u64) {
+        self.held.doubtful.remove(&uid);
+        self.held.present.insert(uid);
+        self.held.bytes += bytes;
+        self.survey.wanted.remove(uid);
+    }
+
+    /// A message that came could not be written.
+    pub fn unwritten(&mut self, uid: u32, bytes: u64) {
+        self.tally.received.remove(uid);
+        self.tally.bytes -= bytes;
+    }
+
+    /// The server said why it does not give a message.
+    pub fn excuse(&mut self, uid: u32, reason: String) {
+        self.trouble.reasons.insert(uid, reason);
+    }
+
+    /// What the server said last of a message that did not come.
+    pub fn take_excuse(&mut self, uid: u32) -> Option<String> {
+        self.trouble.reasons.remove(&uid)
+    }
+
+    /// A message is there and cannot be had.
+    pub fn refuse(&mut self, uid: u32, size: Option<u64>, reason: impl Into<String>) {
+        self.tally.unfetched.push(Unfetched {
+            uid,
+            size,
+            reason: reason.into(),
+        });
+    }
+
+    /// A message was deleted while the mailbox was read.
+    pub fn gone(&mut self, uid: u32) {
+        self.trouble.gone.insert(uid);
+    }
+
+    /// The connection died on a message that nobody can name: each is asked for alone.
+    pub fn suspect_any(&mut self) {
+        self.trouble.one_by_one = self.phase == Phase::Fetch;
+    }
+
+    /// The connection died on a message; the reason for giving it up, when that has happened too often.
+    pub fn suspect(&mut self, uid: u32) -> Option<String> {
+        if !self.asked_for(uid) {
+            return None;
+        }
+        let deaths = self.trouble.deaths.entry(uid).or_insert(0);
+        *deaths += 1;
+        if *deaths < MAX_DEATHS {
+            return None;
+        }
+        let reason = self.take_excuse(uid).unwrap_or_else(|| {
+            format!("the connection broke {MAX_DEATHS} times in the middle of this message")
+        });
+        self.refuse(uid, None, reason.clone());
+        Some(reason)
+    }
+}

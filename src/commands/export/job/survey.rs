@@ -1,0 +1,94 @@
+//! The inventory of a job: what the server names, set against what the archive holds.
+
+use super::{Job, Phase, Survey};
+
+/// Times that a mailbox is surveyed before what is still unclear is reported.
+const MAX_SURVEYS: u32 = 3;
+
+impl Job {
+    /// Takes the inventory anew, or gives up when that did not help before.
+    pub fn survey_again(&mut self) {
+        self.work.unsent.clear();
+        self.survey = Survey::default();
+        if self.surveys >= MAX_SURVEYS {
+            self.phase = Phase::Failed;
+            self.tell("the server says something else about it each time");
+            return;
+        }
+        self.surveys += 1;
+        self.phase = Phase::Survey;
+    }
+
+    /// True where nothing in the archive needs to be compared with the inventory.
+    #[must_use]
+    pub fn has_nothing_here(&self) -> bool {
+        self.held.present.is_empty()
+    }
+
+    /// The inventory names a message; false when it did before.
+    pub fn saw(&mut self, uid: u32) -> bool {
+        let new = !self.survey.seen.contains(uid);
+        self.survey.seen.insert(uid);
+        new
+    }
+
+    /// How many messages the inventory has named.
+    #[must_use]
+    pub fn named(&self) -> u64 {
+        self.survey.seen.len()
+    }
+
+    /// True for a message whose pair in the archive is whole.
+    #[must_use]
+    pub fn has(&self, uid: u32) -> bool {
+        self.held.present.contains(uid)
+    }
+
+    /// A message that is on the server is to be fetched, if it is this run's and has not come yet.
+    pub fn want(&mut self, uid: u32, size: Option<u64>) {
+        if self.has(uid) || self.tally.received.contains(uid) || !self.freeze.covers(uid) {
+            return;
+        }
+        self.survey.wanted.insert(uid);
+        self.survey.bytes_wanted += size.unwrap_or(0);
+    }
+
+    /// What is here under this UID may be another message: it is to be fetched and compared.
+    pub fn doubt(&mut self, uid: u32, bytes: u64) {
+        self.held.bytes = self.held.bytes.saturating_sub(bytes);
+        self.held.doubtful.insert(uid);
+        self.held.present.remove(uid);
+        self.survey.wanted.insert(uid);
+    }
+
+    /// True when a fetched message must be compared with what is here.
+    #[must_use]
+    pub fn is_doubtful(&self, uid: u32) -> bool {
+        self.held.doubtful.contains(&uid)
+    }
+
+    /// A sidecar was rewritten because flags changed.
+    pub fn flags_changed(&mut self) {
+        self.tally.flags_changed += 1;
+    }
+
+    /// Messages in the archive that a whole inventory does not name.
+    #[must_use]
+    pub fn unnamed(&self) -> Vec<u32> {
+        let mut unnamed = self.held.present.clone();
+        unnamed.remove_all(&self.survey.seen);
+        unnamed.iter().collect()
+    }
+
+    /// A message of so many bytes was moved aside because the server no longer has it.
+    pub fn vanished(&mut self, uid: u32, bytes: u64) {
+        self.held.present.remove(uid);
+        self.held.bytes = self.held.bytes.saturating_sub(bytes);
+        self.tally.vanished += 1;
+    }
+
+    /// The inventory was all that was wanted of it.
+    pub fn only_looked(&mut self, whole: bool) {
+        self.phase = if whole { Phase::Done } else { Phase::Failed };
+    }
+}
