@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValue;
 use clap::{ArgAction, Parser, ValueEnum};
+
+use crate::imapsync::UseImapsync;
+use crate::mode::Mode;
 
 mod panel;
 
@@ -150,46 +154,23 @@ pub struct Args {
     pub index: IndexArgs,
 }
 
-/// What is done with imapsync.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum UseImapsync {
-    /// Without it nothing is begun.
-    Require,
-    /// Where it is there it is run.
-    Auto,
-    /// It is not run.
-    Never,
+impl ValueEnum for Mode {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.as_str()))
+    }
 }
 
-/// The modes of the program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Mode {
-    /// Server to archive.
-    Export,
-    /// Archive to server.
-    Import,
-    /// Connectivity and environment.
-    Test,
-    /// Archive against target server.
-    Validate,
-    /// Archive by itself and against its source.
-    Audit,
-    /// Hosting panel to configuration.
-    Index,
-}
+impl ValueEnum for UseImapsync {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
 
-impl Mode {
-    /// The word on the command line.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Export => "export",
-            Self::Import => "import",
-            Self::Test => "test",
-            Self::Validate => "validate",
-            Self::Audit => "audit",
-            Self::Index => "index",
-        }
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.as_str()))
     }
 }
 
@@ -211,7 +192,8 @@ fn percent(text: &str) -> Result<f64, String> {
     }
 }
 
-const AFTER_HELP: &str = "\
+/// What `--help` says at its end.
+pub const AFTER_HELP: &str = "\
 Exit codes:
   0    everything was done, and all is well
   1    an account failed or is not complete, or audit or validate found errors or warnings

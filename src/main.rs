@@ -5,33 +5,30 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use imapsync_bulk_migrator::cli::{Args, Mode};
+use imapsync_bulk_migrator::cli::Args;
 use imapsync_bulk_migrator::commands::{self, index, index::Outcome};
+use imapsync_bulk_migrator::exit::Exit;
 use imapsync_bulk_migrator::limits;
 use imapsync_bulk_migrator::logging::{self, LogFile, Verbosity};
+use imapsync_bulk_migrator::mode::Mode;
 use imapsync_bulk_migrator::progress::Progress;
 use imapsync_bulk_migrator::report::Report;
 use imapsync_bulk_migrator::settings::{self, Settings};
 use imapsync_bulk_migrator::stop::Stop;
 use tracing::{debug, error, warn};
 
-/// Wrong usage or configuration, or an environment that does not allow the run.
-const UNUSABLE: u8 = 2;
-/// The user, or a signal, ended the run.
-const STOPPED: u8 = 130;
-
 fn main() -> ExitCode {
     limits::no_core_dump();
     match run(&Args::parse()) {
-        Ok(code) => code,
+        Ok(exit) => ExitCode::from(exit.code()),
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::from(UNUSABLE)
+            ExitCode::from(Exit::Unusable.code())
         }
     }
 }
 
-fn run(args: &Args) -> Result<ExitCode> {
+fn run(args: &Args) -> Result<Exit> {
     if args.mode == Mode::Index {
         return index(args);
     }
@@ -53,18 +50,18 @@ fn run(args: &Args) -> Result<ExitCode> {
         // In the log file as well as on the terminal.
         Err(error) => {
             error!("{error:#}");
-            return Ok(ExitCode::from(UNUSABLE));
+            return Ok(Exit::Unusable);
         }
     };
     report
         .warnings
         .extend(log.as_ref().and_then(LogFile::trouble));
     report.close(&stop);
-    Ok(ExitCode::from(tell(args, &report)))
+    Ok(tell(args, &report))
 }
 
 /// `--mode index` has no accounts, so no report on them.
-fn index(args: &Args) -> Result<ExitCode> {
+fn index(args: &Args) -> Result<Exit> {
     settings::refuse_foreign_flags(args)?;
     let plan = index::Plan::new(args)?;
     start_log(args, &Progress::new(true))?;
@@ -76,16 +73,19 @@ fn index(args: &Args) -> Result<ExitCode> {
     match index::run(&plan, &stop) {
         Ok(Outcome::Written(summary)) => {
             print(&summary.to_string())?;
-            Ok(ExitCode::from(summary.exit_code))
+            Ok(summary.exit)
         }
         Ok(Outcome::Left) => {
             eprintln!("nothing is written");
-            Ok(ExitCode::from(STOPPED))
+            Ok(Exit::Stopped)
         }
         Err(error) => {
             error!(panel = %"directadmin", "{error:#}");
-            let code = if stop.by_signal() { STOPPED } else { UNUSABLE };
-            Ok(ExitCode::from(code))
+            Ok(if stop.by_signal() {
+                Exit::Stopped
+            } else {
+                Exit::Unusable
+            })
         }
     }
 }
@@ -104,21 +104,19 @@ fn verbosity(args: &Args) -> Verbosity {
     }
 }
 
-/// The report, on stdout and in its file; returns the exit code. The one does not wait for the other: a file that
+/// The report, on stdout and in its file; returns how the process ends. The one does not wait for the other: a file that
 /// cannot be written must not hide how the run went.
-fn tell(args: &Args, report: &Report) -> u8 {
+fn tell(args: &Args, report: &Report) -> Exit {
     let written = args.report.as_ref().map(|path| report.write_json(path));
     let printed = print(&report.to_string());
-    let mut code = u8::try_from(report.exit_code).unwrap_or(UNUSABLE);
+    let mut exit = report.exit_code;
     for outcome in written.into_iter().chain([printed]) {
         if let Err(error) = outcome {
             error!("{error:#}");
-            if code == 0 {
-                code = UNUSABLE;
-            }
+            exit = exit.merge(Exit::Unusable);
         }
     }
-    code
+    exit
 }
 
 fn print(text: &str) -> Result<()> {

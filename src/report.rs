@@ -15,10 +15,12 @@ pub use tested::{Preflight, StepReport, Tested};
 
 use crate::archive::failed::FailedMessage;
 use crate::disk::output::Output;
+use crate::exit::Exit;
 use crate::finding::{Finding, Tally};
 use crate::fleet::shard::Part;
+use crate::mode::Mode;
 use crate::settings::Settings;
-use crate::stop::{SIGNAL_EXIT, Stop};
+use crate::stop::Stop;
 
 mod compared;
 mod provisioned;
@@ -28,12 +30,6 @@ mod text;
 
 /// Failures and warnings of one kind that are printed; the rest are counted.
 const SHOWN: usize = 20;
-
-/// Exit code of a run that did not begin, as the test before it failed.
-const PRECHECK_FAILED: i32 = 3;
-
-/// Exit code of a run that the environment does not allow, or whose results it does not take.
-const UNUSABLE: i32 = 2;
 
 /// How an account ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -238,13 +234,13 @@ impl AccountReport {
 pub struct Report {
     tool: &'static str,
     version: &'static str,
-    mode: &'static str,
+    mode: Mode,
     dry_run: bool,
     started: String,
     finished: String,
     seconds: f64,
     /// As the process ends with.
-    pub exit_code: i32,
+    pub exit_code: Exit,
     config: String,
     archive: String,
     /// Which part of the configuration's accounts it is about.
@@ -281,12 +277,12 @@ impl Report {
         Self {
             tool: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),
-            mode: settings.mode.as_str(),
+            mode: settings.mode,
             dry_run: settings.dry_run,
             started: crate::clock::utc_now(),
             finished: String::new(),
             seconds: 0.0,
-            exit_code: 0,
+            exit_code: Exit::Clean,
             config: settings.config.path.display().to_string(),
             archive: settings.archive_dir.display().to_string(),
             shard: settings.shard,
@@ -310,11 +306,11 @@ impl Report {
             self.totals += account.counts;
         }
         self.exit_code = exit_code(self.accounts.iter().map(|a| a.status), stop.by_signal());
-        if self.precheck_failed && self.exit_code == 1 {
-            self.exit_code = PRECHECK_FAILED;
+        if self.precheck_failed && self.exit_code == Exit::Findings {
+            self.exit_code = Exit::Precheck;
         }
-        if self.exit_code == 0 && !self.errors.is_empty() {
-            self.exit_code = UNUSABLE;
+        if !self.errors.is_empty() {
+            self.exit_code = self.exit_code.merge(Exit::Unusable);
         }
     }
 
@@ -341,12 +337,12 @@ impl Report {
 }
 
 /// A signal wins over failures, failures over success.
-fn exit_code(mut statuses: impl Iterator<Item = Status>, by_signal: bool) -> i32 {
+fn exit_code(mut statuses: impl Iterator<Item = Status>, by_signal: bool) -> Exit {
     let all_complete = statuses.all(|status| status == Status::Complete);
     match (by_signal, all_complete) {
-        (true, false) => SIGNAL_EXIT,
-        (_, true) => 0,
-        (false, false) => 1,
+        (true, false) => Exit::Stopped,
+        (_, true) => Exit::Clean,
+        (false, false) => Exit::Findings,
     }
 }
 
@@ -358,12 +354,12 @@ mod tests {
     fn the_exit_code_tells_how_it_went() {
         use Status::{Complete, Failed, Incomplete, NotStarted, Stopped};
         let cases = [
-            (vec![Complete, Complete], false, 0),
-            (vec![Complete, Incomplete], false, 1),
-            (vec![Failed, NotStarted], false, 1),
-            (vec![Complete, Stopped], true, 130),
-            (vec![Failed, Stopped], true, 130),
-            (vec![Complete], true, 0),
+            (vec![Complete, Complete], false, Exit::Clean),
+            (vec![Complete, Incomplete], false, Exit::Findings),
+            (vec![Failed, NotStarted], false, Exit::Findings),
+            (vec![Complete, Stopped], true, Exit::Stopped),
+            (vec![Failed, Stopped], true, Exit::Stopped),
+            (vec![Complete], true, Exit::Clean),
         ];
         for (statuses, by_signal, code) in cases {
             assert_eq!(

@@ -9,11 +9,13 @@ mod flags;
 
 pub use flags::refuse_foreign_flags;
 
-use crate::cli::{Args, Mode, UseImapsync};
+use crate::cli::Args;
 use crate::config::{self, Account, Config};
 use crate::filter::Filter;
 use crate::fleet::shard::{self, Part, Shard};
+use crate::imapsync::UseImapsync;
 use crate::limits;
+use crate::mode::Mode;
 use crate::panel::access::Access;
 use crate::target::mend::Repairs;
 use crate::target::plan::Want;

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-/// Exit code of a run that a signal ended.
-pub const SIGNAL_EXIT: i32 = 130;
+use crate::exit::Exit;
 
 /// Shared by all threads of a run.
 #[derive(Debug, Clone, Default)]
@@ -33,7 +32,7 @@ impl Stop {
             // The order matters: at the first signal the flag is not set yet.
             signal_hook::flag::register_conditional_shutdown(
                 signal,
-                SIGNAL_EXIT,
+                i32::from(Exit::Stopped.code()),
                 Arc::clone(&self.signal),
             )
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&self.signal)))

@@ -12,7 +12,7 @@ pub mod validate;
 use anyhow::{Result, bail};
 use tracing::info;
 
-use crate::cli::Mode;
+use crate::mode::Mode;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::settings::Settings;

@@ -2,11 +2,13 @@
 
 use serde::Serialize;
 
+use crate::session::steps::Step;
+
 /// One step on the way to a session.
 #[derive(Debug, Clone, Serialize)]
 pub struct StepReport {
     /// Its name.
-    pub step: &'static str,
+    pub step: Step,
     /// How long it took.
     pub milliseconds: u64,
 }
@@ -17,7 +19,7 @@ pub struct Tested {
     /// The steps that succeeded.
     pub steps: Vec<StepReport>,
     /// The one that failed.
-    pub failed_step: Option<&'static str>,
+    pub failed_step: Option<Step>,
     /// Version, certificate and its expiry.
     pub tls: Option<String>,
     /// Storage used, in KiB, where the server says it.
@@ -29,7 +31,7 @@ pub struct Tested {
 impl Tested {
     /// Time of a step, in milliseconds.
     #[must_use]
-    pub fn time(&self, step: &str) -> Option<u64> {
+    pub fn time(&self, step: Step) -> Option<u64> {
         let mut steps = self.steps.iter();
         steps
             .find(|made| made.step == step)

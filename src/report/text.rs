@@ -11,6 +11,7 @@ use indicatif::HumanBytes;
 
 use super::{Counts, FailedMessageReport, Report, SHOWN, Status, table};
 use crate::finding::Tally;
+use crate::mode::Mode;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -23,15 +24,15 @@ impl fmt::Display for Report {
                     provisioned::write_all(f, report)?;
                 }
             }
-            _ if self.precheck_failed || self.mode == "test" => tested::write(f, self)?,
-            ("import", true) => self.mapping_table().fmt(f)?,
+            _ if self.precheck_failed || self.mode == Mode::Test => tested::write(f, self)?,
+            (Mode::Import, true) => self.mapping_table().fmt(f)?,
             (_, true) => self.mailbox_table().fmt(f)?,
-            ("import", false) => self.import_table().fmt(f)?,
-            ("validate", _) => {
+            (Mode::Import, false) => self.import_table().fmt(f)?,
+            (Mode::Validate, _) => {
                 proof::write(f, self)?;
                 findings::write(f, &self.accounts)?;
             }
-            ("audit", _) => {}
+            (Mode::Audit, _) => {}
             (_, false) => self.account_table().fmt(f)?,
         }
         if let Some(report) = self.provisioned.as_ref().filter(|_| !self.ended_with_panel) {
@@ -168,10 +169,10 @@ impl Report {
     }
 
     fn write_audit(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.accounts.iter().all(|account| account.audit.is_none()) && self.mode != "audit" {
+        if self.accounts.iter().all(|account| account.audit.is_none()) && self.mode != Mode::Audit {
             return Ok(());
         }
-        if self.mode != "audit" {
+        if self.mode != Mode::Audit {
             writeln!(f, "\nAudit of the archive:")?;
         }
         write!(f, "{}", self.audit_table())?;
@@ -259,9 +260,9 @@ impl Report {
 
     fn write_last_line(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mode = if self.dry_run {
-            format!("{} (dry run)", self.mode)
+            format!("{} (dry run)", self.mode.as_str())
         } else {
-            self.mode.to_owned()
+            self.mode.as_str().to_owned()
         };
         if let Some(report) = self.provisioned.as_ref().filter(|_| self.ended_with_panel) {
             return writeln!(f, "\n{}", provisioned::last_line(report));
@@ -280,7 +281,7 @@ impl Report {
             .count();
         let findings: Vec<_> = self.accounts.iter().flat_map(|a| &a.findings).collect();
         let tally = Tally::of(findings.iter().copied());
-        if matches!(self.mode, "audit" | "validate") || !findings.is_empty() {
+        if matches!(self.mode, Mode::Audit | Mode::Validate) || !findings.is_empty() {
             writeln!(
                 f,
                 "\nfound: {}, {}, {}",

@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 use super::tls::Details;
 
 /// A step on the way to a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Step {
     /// The name is turned into addresses.
     Resolve,

@@ -2,7 +2,9 @@
 
 use anyhow::{Result, bail};
 
-use crate::cli::{Args, IndexArgs, Mode, PanelArgs, UseImapsync};
+use crate::cli::{Args, IndexArgs, PanelArgs};
+use crate::imapsync::UseImapsync;
+use crate::mode::Mode;
 use Mode::{Audit, Export, Import, Index, Test, Validate};
 
 /// A flag, whether it is given, and the modes that know it.

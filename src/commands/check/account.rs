@@ -36,7 +36,7 @@ pub fn test(run: &Run<'_>, account: &Account) -> AccountReport {
         .made
         .iter()
         .map(|(step, time)| StepReport {
-            step: step.as_str(),
+            step: *step,
             milliseconds: u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
         })
         .collect();
@@ -54,11 +54,7 @@ pub fn test(run: &Run<'_>, account: &Account) -> AccountReport {
             subject.unwrap_or("unknown")
         )
     });
-    tested.failed_step = outcome
-        .as_ref()
-        .err()
-        .and(steps.current())
-        .map(Step::as_str);
+    tested.failed_step = outcome.as_ref().err().and(steps.current());
     info!(steps = ?tested.steps, tls = tested.tls, "tested");
     report.tested = Some(tested);
     report.status = match outcome {

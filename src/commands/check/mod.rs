@@ -15,10 +15,10 @@ use logins::Logins;
 
 use super::provision::Provision;
 use crate::accounts;
-use crate::cli::{Mode, UseImapsync};
 use crate::config::Config;
 use crate::disk::space::check_space;
-use crate::imapsync::Imapsync;
+use crate::imapsync::{Imapsync, UseImapsync};
+use crate::mode::Mode;
 use crate::progress::Progress;
 use crate::report::{AccountReport, Report, Status};
 use crate::session::peer::Peer;

@@ -6,6 +6,7 @@ use std::fmt;
 use super::Plan;
 use super::listing::Listing;
 use crate::config::TlsMode;
+use crate::exit::Exit;
 use crate::report::table::{Table, printable};
 
 /// Names that are told; the rest are counted.
@@ -85,8 +86,8 @@ impl Indexed {
 
 /// The end of an index.
 pub struct Summary {
-    /// Exit code of the process.
-    pub exit_code: u8,
+    /// How the process ends.
+    pub exit: Exit,
     text: String,
 }
 
@@ -157,7 +158,11 @@ impl Summary {
         );
         text.push_str(&last);
         Self {
-            exit_code: u8::from(!indexed.failed.is_empty() || !indexed.odd.is_empty()),
+            exit: if indexed.failed.is_empty() && indexed.odd.is_empty() {
+                Exit::Clean
+            } else {
+                Exit::Findings
+            },
             text,
         }
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use indicatif::HumanBytes;
 
 use crate::report::{AccountReport, Report, table};
+use crate::session::steps::Step;
 
 /// The environment, a line per account, and where archives are meant for the server, what stands against it.
 pub fn write(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
@@ -21,9 +22,16 @@ pub fn write(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
 }
 
 fn connections(accounts: &[AccountReport]) -> table::Table {
-    let steps = ["resolve", "connect", "tls", "greeting", "login", "list"];
+    let steps = [
+        Step::Resolve,
+        Step::Connect,
+        Step::Tls,
+        Step::Greeting,
+        Step::Login,
+        Step::List,
+    ];
     let mut header = vec!["account"];
-    header.extend(steps);
+    header.extend(steps.map(Step::as_str));
     header.extend(["mailboxes", "quota", "status"]);
     let mut table = table::Table::new(&header);
     for account in accounts {

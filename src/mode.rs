@@ -1,0 +1,46 @@
+//! What the program is asked to do.
+
+use serde::Serialize;
+
+/// The modes of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Server to archive.
+    Export,
+    /// Archive to server.
+    Import,
+    /// Connectivity and environment.
+    Test,
+    /// Archive against target server.
+    Validate,
+    /// Archive by itself and against its source.
+    Audit,
+    /// Hosting panel to configuration.
+    Index,
+}
+
+impl Mode {
+    /// All of them, as `--help` lists them.
+    pub const ALL: [Self; 6] = [
+        Self::Export,
+        Self::Import,
+        Self::Test,
+        Self::Validate,
+        Self::Audit,
+        Self::Index,
+    ];
+
+    /// The word on the command line and in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Export => "export",
+            Self::Import => "import",
+            Self::Test => "test",
+            Self::Validate => "validate",
+            Self::Audit => "audit",
+            Self::Index => "index",
+        }
+    }
+}
