@@ -1,6 +1,6 @@
 //! One connection as commands and responses: sends tagged commands of our own, reads what comes back.
 //!
-//! It is shared with the `imap` crate, which reads and writes it through the guard.
+//! Until the login is over it is shared with the `imap` crate, which reads and writes it through the guard.
 
 use tracing::{debug, warn};
 

@@ -102,12 +102,15 @@ fn attempt(peer: &Peer, login: &Login<'_>, stop: &Stop, steps: &mut Steps) -> Re
             .map_err(|error| crate_error(&channel, error, Kind::Refused).context("CAPABILITY"))?;
     }
     let before = std::mem::take(&mut channel.borrow_mut().capabilities);
-    let imap = authenticate(&channel, client, login, &before)
+    authenticate(&channel, client, login, &before)
         .map_err(|error| error.hiding(login.password))
         .map_err(|error| error.context(format!("login as {}", login.user)))?;
+    let Some(channel) = Rc::into_inner(channel) else {
+        let text = "the login still holds the connection";
+        return Err(SessionError::new(Kind::Permanent, text));
+    };
     let mut session = Session {
-        channel,
-        imap,
+        channel: channel.into_inner(),
         _slot: peer.slots.take(),
     };
     steps.begin(Step::Capabilities);
@@ -171,7 +174,7 @@ fn authenticate(
     client: Client,
     login: &Login<'_>,
     offered: &Capabilities,
-) -> Result<imap::Session<Guard>> {
+) -> Result<()> {
     let plain_text = |text: &str| text.bytes().all(|b| (0x20..0x7f).contains(&b));
     let fits_login = plain_text(login.user) && plain_text(login.password.expose());
     let sasl_plain = offered.has("AUTH=PLAIN");
@@ -189,7 +192,10 @@ fn authenticate(
         debug!("LOGIN");
         client.login(login.user, login.password.expose())
     };
-    outcome.map_err(|(error, _client)| crate_error(channel, error, Kind::Authentication))
+    // The crate's session ends here, without a word to the server: all further commands are ours.
+    outcome
+        .map(drop)
+        .map_err(|(error, _client)| crate_error(channel, error, Kind::Authentication))
 }
 
 struct SaslPlain<'a>(&'a Login<'a>);

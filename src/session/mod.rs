@@ -21,36 +21,30 @@ pub mod steps;
 pub mod tls;
 pub mod wire;
 
-use std::cell::{RefCell, RefMut};
-use std::rc::Rc;
-
 use tracing::debug;
 
 use capability::Capabilities;
 use channel::Channel;
 use command::Command;
-use error::{Kind, Result};
-use guard::Guard;
+use error::Result;
 use slots::Slot;
 
 /// A logged-in connection.
 pub struct Session {
-    channel: Rc<RefCell<Channel>>,
-    imap: imap::Session<Guard>,
+    channel: Channel,
     // Free when the connection is closed, so it goes last.
     _slot: Slot,
 }
 
 impl Session {
     /// The connection, for our own commands.
-    #[must_use]
-    pub fn channel(&self) -> RefMut<'_, Channel> {
-        self.channel.borrow_mut()
+    pub fn channel(&mut self) -> &mut Channel {
+        &mut self.channel
     }
 
     /// Asks for the capabilities where the login did not bring them.
     fn after_login(&mut self, before: Capabilities) -> Result<()> {
-        let mut channel = self.channel.borrow_mut();
+        let channel = &mut self.channel;
         if channel.capabilities.is_empty() {
             channel.run(&Command::new("CAPABILITY"), |_| {})?;
         }
@@ -62,11 +56,16 @@ impl Session {
 
     /// Says goodbye. The work is done by then, so trouble is only logged.
     pub fn logout(mut self) {
-        self.channel.borrow_mut().leaving = true;
-        self.channel().reader().wire().close_gracefully(true);
-        if let Err(error) = self.imap.logout() {
-            let error = connect::crate_error(&self.channel, error, Kind::Refused);
+        self.channel.leaving = true;
+        self.channel.reader().wire().close_gracefully(true);
+        if let Err(error) = self.channel.run(&Command::new("LOGOUT"), |_| {}) {
             debug!(%error, "LOGOUT");
         }
     }
 }
+
+/// Several threads may work for one account, each with a session of its own.
+const _: fn() = || {
+    fn is_send<T: Send>() {}
+    is_send::<Session>();
+};

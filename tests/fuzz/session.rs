@@ -137,8 +137,8 @@ fn a_session_survives_whatever_the_server_says() {
         ];
         for start in starts {
             with_peer(&[start, input], |peer| {
-                if let Ok(session) = connect::open(peer, &login, &Stop::new()) {
-                    let _ = list::list(&mut session.channel(), |_| true);
+                if let Ok(mut session) = connect::open(peer, &login, &Stop::new()) {
+                    let _ = list::list(session.channel(), |_| true);
                     session.logout();
                 }
             });

@@ -51,7 +51,7 @@ pub fn compare(
             user: &account.login,
             password: &password,
         };
-        let session = connect::open(peer, &login, stop)?;
+        let mut session = connect::open(peer, &login, stop)?;
         found = Source {
             account: &account.email,
             folders,
@@ -59,7 +59,7 @@ pub fn compare(
             failed: &failed,
             findings: Vec::new(),
         }
-        .read(&mut session.channel())?;
+        .read(session.channel())?;
         session.logout();
         Ok(())
     })?;

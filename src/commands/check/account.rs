@@ -84,20 +84,20 @@ fn work(
         user: &account.login,
         password: &password,
     };
-    let session = run.logins.attempt(run.stop, || {
+    let mut session = run.logins.attempt(run.stop, || {
         connect(run, account, &login, steps).map_err(|error| (error, steps.current()))
     })?;
     steps.begin(Step::List);
-    let listing = list::list(&mut session.channel(), |_| false)?;
+    let listing = list::list(session.channel(), |_| false)?;
     steps.end();
     for line in &listing.unreadable {
         let warning = format!("a mailbox that LIST names cannot be read: {line}");
         report.warnings.push(warning);
     }
     report.counts.mailboxes = listing.mailboxes.len() as u64;
-    let quota = quota(&mut session.channel());
+    let quota = quota(session.channel());
     if run.settings.is_target {
-        preflight::check(run, account, &session, quota, report);
+        preflight::check(run, account, &mut session, quota, report);
     }
     let mut tested = report.tested.take().unwrap_or_default();
     tested.quota_used_kib = quota.map(|(used, _)| used);

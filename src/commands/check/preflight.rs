@@ -18,7 +18,7 @@ const LONG_NAME: usize = 255;
 pub fn check(
     run: &Run<'_>,
     account: &Account,
-    session: &Session,
+    session: &mut Session,
     quota: Option<(u64, u64)>,
     report: &mut AccountReport,
 ) {
@@ -37,7 +37,7 @@ pub fn check(
 fn read(
     run: &Run<'_>,
     account: &Account,
-    session: &Session,
+    session: &mut Session,
     quota: Option<(u64, u64)>,
 ) -> Result<(Preflight, Vec<String>)> {
     let want = Want {
@@ -45,8 +45,8 @@ fn read(
         ..run.settings.want(account, false)
     };
     let (mut plan, journal) = Plan::read(want, None)?;
-    let mut channel = session.channel();
-    let (listing, _) = plan.map(&mut channel, &journal)?;
+    let channel = session.channel();
+    let (listing, _) = plan.map(channel, &journal)?;
     plan.recall(&listing, &journal);
     let mut found = Preflight::default();
     let mut warnings = Vec::new();
@@ -88,7 +88,7 @@ fn read(
             HumanBytes(free)
         ));
     }
-    let flags = permanent_flags(&mut channel, b"INBOX")?;
+    let flags = permanent_flags(channel, b"INBOX")?;
     found.keywords = flags.map(|flags| flags.iter().any(|flag| flag == "\\*"));
     if found.keywords == Some(false) {
         warnings.push(

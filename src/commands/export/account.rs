@@ -101,9 +101,9 @@ impl Export<'_> {
             user: &self.account.login,
             password,
         };
-        let session = connect::open(&self.run.peer, &login, self.run.stop)?;
+        let mut session = connect::open(&self.run.peer, &login, self.run.stop)?;
         if !self.listed {
-            let listing = list::list(&mut session.channel(), |listed| {
+            let listing = list::list(session.channel(), |listed| {
                 settings.folders.matches(&display_name(&listed.name))
             })?;
             self.listed = true;
@@ -115,7 +115,7 @@ impl Export<'_> {
             self.run.stop,
             &mut self.progress,
         );
-        let outcome = fetcher.run(&mut session.channel());
+        let outcome = fetcher.run(session.channel());
         if fetcher.committed() > 0 {
             backoff.progress();
         }

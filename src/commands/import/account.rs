@@ -100,7 +100,7 @@ impl Import<'_> {
             user: &self.account.login,
             password,
         };
-        let session = logged_in(self.run.provision, self.account, self.run.stop, || {
+        let mut session = logged_in(self.run.provision, self.account, self.run.stop, || {
             connect::open(&self.run.peer, &login, self.run.stop)
         })?;
         let connected = Instant::now();
@@ -109,8 +109,8 @@ impl Import<'_> {
             let (timeout, stop) = (self.run.settings.timeout, self.run.stop);
             reconcile::let_settle(&self.plan.jobs, journal, connected, timeout, stop)?;
         }
-        let mut channel = session.channel();
-        let (listing, delimiter) = self.plan.map(&mut channel, journal)?;
+        let channel = session.channel();
+        let (listing, delimiter) = self.plan.map(channel, journal)?;
         self.plan.recall(&listing, journal);
         let unsettled = |job: &Job| {
             job.failed.is_none()
@@ -122,12 +122,12 @@ impl Import<'_> {
             .filter(|number| unsettled(&self.plan.jobs[*number]))
             .collect();
         if !dry_run {
-            create::prepare(&mut channel, &mut self.plan.jobs, &numbers, delimiter)?;
+            create::prepare(channel, &mut self.plan.jobs, &numbers, delimiter)?;
         }
         for number in numbers {
             if self.plan.jobs[number].failed.is_none() {
                 self.plan.recall_opened(number, journal);
-                find_missing(&mut channel, &mut self.plan.jobs[number], journal, dry_run)?;
+                find_missing(channel, &mut self.plan.jobs[number], journal, dry_run)?;
             }
         }
         journal.commit()?;
@@ -144,24 +144,23 @@ impl Import<'_> {
             }
         } else {
             let mut appender = Appender::new(
-                &channel,
+                channel,
                 &mut self.plan.jobs,
                 journal,
                 self.run.settings,
                 self.run.stop,
                 &mut self.progress,
             );
-            let outcome = appender.run(&mut channel);
+            let outcome = appender.run(channel);
             if appender.committed > 0 {
                 backoff.progress();
             }
             outcome?;
             for job in &mut self.plan.jobs {
-                learn_uids(&mut channel, job, journal)?;
+                learn_uids(channel, job, journal)?;
             }
             journal.commit()?;
         }
-        drop(channel);
         session.logout();
         Ok(())
     }

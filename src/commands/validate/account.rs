@@ -58,15 +58,15 @@ pub fn look(settings: &Settings, peer: &Peer, stop: &Stop, account: &Account) ->
             user: &account.login,
             password: &password,
         };
-        let session = connect::open(peer, &login, stop)?;
-        let (listing, _) = plan.map(&mut session.channel(), &journal)?;
+        let mut session = connect::open(peer, &login, stop)?;
+        let (listing, _) = plan.map(session.channel(), &journal)?;
         let comparing = Comparing {
             account: &account.email,
             settings,
             journal: &journal,
             looked: Looked::default(),
         };
-        looked = comparing.run(&session, &listing, &plan.jobs)?;
+        looked = comparing.run(&mut session, &listing, &plan.jobs)?;
         session.logout();
         Ok(())
     })?;
@@ -107,7 +107,7 @@ impl Comparing<'_> {
         self.looked.findings.push(finding);
     }
 
-    fn run(mut self, session: &Session, listing: &Listing, jobs: &[Job]) -> Result<Looked> {
+    fn run(mut self, session: &mut Session, listing: &Listing, jobs: &[Job]) -> Result<Looked> {
         let groups = by_target(jobs);
         let there: Vec<&Vec<usize>> = groups.iter().filter(|g| jobs[g[0]].exists).collect();
         let names: Vec<Vec<u8>> = there.iter().map(|g| jobs[g[0]].wire.clone()).collect();
@@ -120,7 +120,7 @@ impl Comparing<'_> {
                 compared.insert(number, counts);
             }
         }
-        holding::read(&mut session.channel(), &names, |at, holding| {
+        holding::read(session.channel(), &names, |at, holding| {
             let group = there[at];
             let found = self.mailbox(jobs, group, &holding, &mut compared, &mut doubtful, at)?;
             pairs.push(found);
@@ -353,7 +353,7 @@ impl Comparing<'_> {
     /// Flags that the target lacks count only where it could keep them.
     fn flags(
         &mut self,
-        session: &Session,
+        session: &mut Session,
         jobs: &[Job],
         names: &[Vec<u8>],
         doubtful: Vec<(usize, usize, u32, Vec<String>)>,
@@ -363,10 +363,9 @@ impl Comparing<'_> {
         for (at, number, uid, lost) in doubtful {
             let kept = match permanent.entry(at) {
                 Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(place) => place.insert(holding::permanent_flags(
-                    &mut session.channel(),
-                    &names[at],
-                )?),
+                Entry::Vacant(place) => {
+                    place.insert(holding::permanent_flags(session.channel(), &names[at])?)
+                }
             };
             let (keepable, _) = flags::kept(kept.as_deref(), &lost.join(" "));
             if !keepable.is_empty() {
@@ -389,7 +388,7 @@ impl Comparing<'_> {
 
     fn deep(
         &mut self,
-        session: &Session,
+        session: &mut Session,
         jobs: &[Job],
         wire: &[u8],
         pairs: &[Pair],
@@ -398,7 +397,7 @@ impl Comparing<'_> {
         let repairs = self.settings.repairs;
         let mut found = Vec::new();
         deep::read_back(
-            &mut session.channel(),
+            session.channel(),
             wire,
             pairs,
             jobs,
