@@ -9,7 +9,7 @@ use crate::child::{self, Failure};
 use crate::secret::Secret;
 
 /// How long a password command may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// Most bytes taken of what it says.
 const MAX_OUTPUT: usize = 64 * 1024;
 
@@ -48,33 +48,45 @@ pub fn without_line_end(mut text: String) -> String {
 }
 
 fn run(words: &[String], patience: Duration) -> Result<Secret> {
-    let (program, arguments) = words.split_first().context("password_command is empty")?;
-    let ran = match child::run(
-        Command::new(program).args(arguments),
-        patience,
-        MAX_OUTPUT,
-        || false,
-    ) {
+    let said = output(words, &[], "password_command", patience, || false)?;
+    let secret = without_line_end(said);
+    if secret.is_empty() {
+        bail!("password_command printed nothing");
+    }
+    Ok(Secret::new(secret))
+}
+
+/// What a command of the configuration prints; `key` is what it is called there.
+///
+/// # Errors
+/// A command that fails (with the beginning of its standard error), hangs, floods, or prints no UTF-8.
+pub fn output(
+    words: &[String],
+    environment: &[(&str, &str)],
+    key: &str,
+    patience: Duration,
+    should_stop: impl Fn() -> bool,
+) -> Result<String> {
+    let (program, arguments) = words
+        .split_first()
+        .with_context(|| format!("{key} is empty"))?;
+    let mut command = Command::new(program);
+    command.args(arguments).envs(environment.iter().copied());
+    let ran = match child::run(&mut command, patience, MAX_OUTPUT, should_stop) {
         Ok(ran) => ran,
         Err(Failure::System(error)) => {
-            return Err(error).with_context(|| format!("run password_command \"{program}\""));
+            return Err(error).with_context(|| format!("run {key} \"{program}\""));
         }
-        Err(failure) => bail!("password_command {failure}"),
+        Err(failure) => bail!("{key} {failure}"),
     };
     if !ran.status.success() {
         let complaint = String::from_utf8_lossy(&ran.stderr);
         let lines: Vec<&str> = complaint.trim().lines().take(3).collect();
-        bail!(
-            "password_command failed ({}): {}",
-            ran.status,
-            lines.join(" / ")
-        );
+        bail!("{key} failed ({}): {}", ran.status, lines.join(" / "));
     }
-    let secret = String::from_utf8(ran.stdout).ok().map(without_line_end);
-    match secret {
-        Some(secret) if !secret.is_empty() => Ok(Secret::new(secret)),
-        Some(_) => bail!("password_command printed nothing"),
-        None => bail!("password_command printed something that is not UTF-8"),
+    match String::from_utf8(ran.stdout) {
+        Ok(said) => Ok(said),
+        Err(_) => bail!("{key} printed something that is not UTF-8"),
     }
 }
 

@@ -1,0 +1,223 @@
+//! Where tokens come from: a file, a variable, a command, or an OAuth endpoint.
+
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+use super::cache::Cache;
+use super::oauth::Oauth;
+use super::printed;
+use super::source::{self, PATIENCE};
+use super::{CredentialError, Kind, Refusal, Result, Template, Token, Who};
+use crate::stop::Stop;
+
+/// Longest token that is sent, in bytes: Dovecot drops the connection of a longer one without a word.
+const LONGEST: usize = 6 * 1024;
+
+/// Where tokens come from.
+#[derive(Debug)]
+pub enum Origin {
+    /// A file, read at each login.
+    File(Template, PathBuf),
+    /// A variable of the environment.
+    Env(String),
+    /// A command prints it; program and arguments.
+    Command(Vec<Template>),
+    /// An endpoint gives it.
+    Oauth(Box<Oauth>),
+}
+
+/// One origin of tokens with those that are known from there.
+#[derive(Debug)]
+pub struct Tokens {
+    origin: Origin,
+    cache: Cache,
+}
+
+impl Tokens {
+    /// Nothing is known yet.
+    #[must_use]
+    pub fn new(origin: Origin) -> Self {
+        Self {
+            origin,
+            cache: Cache::default(),
+        }
+    }
+
+    /// Where they come from.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The token for an account's login.
+    ///
+    /// # Errors
+    /// None can be had, or it is longer than servers take.
+    pub fn token(&self, who: Who<'_>, stop: &Stop) -> Result<Token> {
+        let key = self.key(who);
+        let token = match &self.origin {
+            Origin::File(name, beside) => self
+                .cache
+                .seen(&key, from_file(&beside.join(name.fill_path(who)))?),
+            Origin::Env(name) => self.cache.seen(&key, from_env(name)?),
+            Origin::Command(words) => self.cache.get(&key, stop, || {
+                from_command(words, who, stop).map(Token::for_one_login_unless_it_ends)
+            })?,
+            Origin::Oauth(oauth) => self.cache.get(&key, stop, || oauth.mint(who, stop))?,
+        };
+        let length = token.secret().expose().len();
+        if length > LONGEST {
+            return Err(CredentialError::last(format!(
+                "the token has {length} bytes; over {LONGEST} servers close the connection without a word. \
+                 Ask for one with fewer claims (groups and roles make tokens long)"
+            )));
+        }
+        Ok(token)
+    }
+
+    /// A login with the token worked.
+    pub fn accepted(&self, who: Who<'_>, token: &Token) {
+        self.cache.accepted(&self.key(who), token, who.email);
+    }
+
+    /// A login with the token was refused.
+    pub fn refused(&self, who: Who<'_>, token: &Token) -> Refusal {
+        if self.cache.refused(&self.key(who), token, who.email) {
+            return Refusal::Renewable;
+        }
+        Refusal::Final(match &self.origin {
+            Origin::Oauth(oauth) => oauth.cause_of_refusal(),
+            Origin::File(..) | Origin::Env(_) | Origin::Command(_) => {
+                "the token is over, is for another user, scope or audience, or IMAP is switched off for the mailbox"
+            }
+        })
+    }
+
+    /// What a token that opens no mailbox lacks, in words that say what to do.
+    #[must_use]
+    pub fn cause_of_no_mailbox(&self) -> &'static str {
+        match &self.origin {
+            Origin::Oauth(oauth) => oauth.cause_of_no_mailbox(),
+            _ => "",
+        }
+    }
+
+    /// What the way in is called in reports.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match &self.origin {
+            Origin::File(..) => "token_file",
+            Origin::Env(_) => "token_env",
+            Origin::Command(_) => "token_command",
+            Origin::Oauth(oauth) => oauth.name(),
+        }
+    }
+
+    /// Whom a token serves.
+    fn key(&self, who: Who<'_>) -> String {
+        match &self.origin {
+            Origin::File(name, _) => name.fill_path(who),
+            Origin::Env(_) => String::new(),
+            Origin::Command(_) => who.email.to_owned(),
+            Origin::Oauth(oauth) => oauth.key(who),
+        }
+    }
+}
+
+fn from_file(path: &std::path::Path) -> Result<Token> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| CredentialError::last(format!("read token_file {shown}: {error}")))?;
+    printed::token(&Zeroizing::new(text), &format!("token_file {shown}"))
+}
+
+fn from_env(name: &str) -> Result<Token> {
+    let text = std::env::var(name).map_err(|_| {
+        CredentialError::last(format!(
+            "the environment variable {name} is not set, or is no UTF-8"
+        ))
+    })?;
+    printed::token(
+        &Zeroizing::new(text),
+        &format!("the environment variable {name}"),
+    )
+}
+
+fn from_command(words: &[Template], who: Who<'_>, stop: &Stop) -> Result<Token> {
+    let words: Vec<String> = words.iter().map(|word| word.fill(who)).collect();
+    let environment = [("IMAP_EMAIL", who.email), ("IMAP_HOST", who.host)];
+    let said = source::output(&words, &environment, "token_command", PATIENCE, || {
+        stop.requested()
+    });
+    match said {
+        Ok(text) => printed::token(&Zeroizing::new(text), "what token_command printed"),
+        Err(_) if stop.requested() => Err(CredentialError::stopped()),
+        Err(error) => Err(CredentialError::new(Kind::Final, format!("{error:#}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHO: Who<'_> = Who {
+        email: "anna@example.com",
+        login: "anna",
+        host: "imap.example.com",
+    };
+
+    fn command(script: &str) -> Tokens {
+        let words = ["sh", "-c", script].map(|word| Template::new(word).expect("known places"));
+        Tokens::new(Origin::Command(words.to_vec()))
+    }
+
+    fn said(tokens: &Tokens) -> String {
+        let token = tokens.token(WHO, &Stop::new());
+        token.map_or_else(
+            |error| error.to_string(),
+            |token| token.secret().expose().to_owned(),
+        )
+    }
+
+    #[test]
+    fn a_command_knows_whom_it_is_for() {
+        let tokens = command("echo {email}:{login}:$IMAP_EMAIL:$IMAP_HOST");
+        assert_eq!(
+            said(&tokens),
+            "anna@example.com:anna:anna@example.com:imap.example.com"
+        );
+        let fails = said(&command("echo t0ken; echo locked >&2; exit 3"));
+        assert!(
+            fails.contains("locked") && !fails.contains("t0ken"),
+            "{fails}"
+        );
+    }
+
+    #[test]
+    fn a_command_is_asked_at_each_login_unless_it_says_when_its_token_ends() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let count = dir.path().join("count").display().to_string();
+        let tokens = command(&format!("echo x >>{count}; wc -l <{count} | tr -d ' '"));
+        assert_eq!([said(&tokens), said(&tokens)], ["1", "2"]);
+        let json = "echo '{\"access_token\":\"'$(wc -l <";
+        let tokens = command(&format!(
+            "echo x >>{count}; {json}{count})'\",\"expires_in\":3600}}'"
+        ));
+        assert_eq!([said(&tokens), said(&tokens)], ["3", "3"]);
+    }
+
+    #[test]
+    fn a_file_is_read_at_each_login() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let name = Template::new("{email}").expect("known places");
+        let tokens = Tokens::new(Origin::File(name, dir.path().to_path_buf()));
+        assert!(said(&tokens).contains("anna@example.com"));
+        for text in ["first", "second"] {
+            std::fs::write(dir.path().join(WHO.email), text).expect("written");
+            assert_eq!(said(&tokens), text);
+        }
+        std::fs::write(dir.path().join(WHO.email), "x".repeat(7000)).expect("written");
+        assert!(said(&tokens).contains("7000 bytes"));
+    }
+}
