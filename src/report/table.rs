@@ -5,7 +5,9 @@ use std::fmt;
 use unicode_width::UnicodeWidthStr;
 
 /// Rows of text under a header.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
+    /// The first one is the header.
     rows: Vec<Vec<String>>,
 }
 
@@ -18,10 +20,21 @@ impl Table {
         }
     }
 
-    /// Adds a row; names come from servers, so nothing in them reaches the terminal as a command.
+    /// Adds a row.
     pub fn row(&mut self, cells: &[String]) {
-        self.rows
-            .push(cells.iter().map(|cell| printable(cell)).collect());
+        self.rows.push(cells.to_vec());
+    }
+
+    /// What the columns are called.
+    #[must_use]
+    pub fn header(&self) -> &[String] {
+        self.rows.first().map_or(&[], Vec::as_slice)
+    }
+
+    /// The rows below the header.
+    #[must_use]
+    pub fn rows(&self) -> &[Vec<String>] {
+        self.rows.get(1..).unwrap_or_default()
     }
 }
 
@@ -35,19 +48,22 @@ pub fn printable(text: &str) -> String {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        // Names come from servers: nothing in them reaches the terminal as a command.
+        let printable = |row: &Vec<String>| row.iter().map(|cell| printable(cell)).collect();
+        let rows: Vec<Vec<String>> = self.rows.iter().map(printable).collect();
+        let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
-            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            let cells = rows.iter().filter_map(|row| row.get(column));
             cells.map(|cell| cell.width()).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         // A column is one of numbers when its first row of content begins with a digit.
         let is_number = |column: usize| {
-            let first = self.rows.get(1).and_then(|row| row.get(column));
+            let first = rows.get(1).and_then(|row| row.get(column));
             column > 0 && first.is_some_and(|cell| cell.starts_with(|c: char| c.is_ascii_digit()))
         };
         let right: Vec<bool> = (0..columns).map(is_number).collect();
-        for row in &self.rows {
+        for row in &rows {
             let mut line = String::new();
             for (column, cell) in row.iter().enumerate() {
                 let padding = " ".repeat(widths[column].saturating_sub(cell.width()));

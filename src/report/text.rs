@@ -1,340 +1,135 @@
-//! The report for people.
+//! The document on a terminal or in a mail. Nothing in it reaches the terminal as a command.
 
-mod findings;
-mod proof;
-mod provisioned;
-mod tested;
+use std::fmt::{self, Display, Write};
 
-use std::fmt;
+use super::document::{self, Block};
+use super::{Report, table::printable};
 
-use indicatif::HumanBytes;
-
-use super::{Counts, FailedMessageReport, Report, SHOWN, Status, table};
-use crate::finding::Tally;
-use crate::mode::Mode;
-
-impl fmt::Display for Report {
+impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(part) = &self.shard {
-            writeln!(f, "{part}\n")?;
-        }
-        match (self.mode, self.dry_run) {
-            _ if self.ended_with_panel => {
-                if let Some(report) = &self.provisioned {
-                    provisioned::write_all(f, report)?;
-                }
-            }
-            _ if self.precheck_failed || self.mode == Mode::Test => tested::write(f, self)?,
-            (Mode::Import, true) => self.mapping_table().fmt(f)?,
-            (_, true) => self.mailbox_table().fmt(f)?,
-            (Mode::Import, false) => self.import_table().fmt(f)?,
-            (Mode::Validate, _) => {
-                proof::write(f, self)?;
-                findings::write(f, &self.accounts)?;
-            }
-            (Mode::Audit, _) => {}
-            (_, false) => self.account_table().fmt(f)?,
-        }
-        if let Some(report) = self.provisioned.as_ref().filter(|_| !self.ended_with_panel) {
-            provisioned::write_created(f, report)?;
-        }
-        self.write_audit(f)?;
-        self.write_failures(f)?;
-        self.write_notes(f)?;
-        for account in &self.accounts {
-            if let Some(error) = &account.error {
-                writeln!(f, "\nFAILED  {}: {error}", account.account)?;
-            }
-        }
-        for error in &self.errors {
-            writeln!(f, "\nFAILED  {error}")?;
-        }
-        self.write_last_line(f)
-    }
-}
-
-impl Report {
-    fn account_table(&self) -> table::Table {
-        let mut table = table::Table::new(&[
-            "account",
-            "mailboxes",
-            "new",
-            "unchanged",
-            "flags",
-            "vanished",
-            "failed",
-            "bytes",
-            "seconds",
-            "status",
-        ]);
-        for account in &self.accounts {
-            let mut row = vec![account.account.clone()];
-            row.extend(counts_row(&account.counts));
-            row.push(format!("{:.1}", account.seconds));
-            row.push(account.status.as_str().to_owned());
-            table.row(&row);
-        }
-        if self.accounts.len() > 1 {
-            let mut row = vec!["total".to_owned()];
-            row.extend(counts_row(&self.totals));
-            row.push(format!("{:.1}", self.seconds));
-            row.push(String::new());
-            table.row(&row);
-        }
-        table
-    }
-
-    fn import_table(&self) -> table::Table {
-        let mut table = table::Table::new(&[
-            "account",
-            "mailboxes",
-            "appended",
-            "there already",
-            "failed",
-            "bytes",
-            "seconds",
-            "status",
-        ]);
-        let mut row = |name: &str, counts: &Counts, seconds: f64, status: &str| {
-            table.row(&[
-                name.to_owned(),
-                counts.mailboxes.to_string(),
-                counts.new.to_string(),
-                counts.unchanged.to_string(),
-                counts.failed.to_string(),
-                HumanBytes(counts.bytes).to_string(),
-                format!("{seconds:.1}"),
-                status.to_owned(),
-            ]);
-        };
-        for account in &self.accounts {
-            let status = account.status.as_str();
-            row(&account.account, &account.counts, account.seconds, status);
-        }
-        if self.accounts.len() > 1 {
-            row("total", &self.totals, self.seconds, "");
-        }
-        table
-    }
-
-    fn mapping_table(&self) -> table::Table {
-        let mut table = table::Table::new(&[
-            "account",
-            "mailbox",
-            "goes to",
-            "because of",
-            "would append",
-            "bytes",
-            "there already",
-        ]);
-        for account in &self.accounts {
-            for mailbox in &account.mailboxes {
-                table.row(&[
-                    account.account.clone(),
-                    mailbox.mailbox.clone(),
-                    mailbox.target.clone().unwrap_or_default(),
-                    mailbox.why.clone().unwrap_or_default(),
-                    mailbox.counts.new.to_string(),
-                    HumanBytes(mailbox.counts.bytes).to_string(),
-                    mailbox.counts.unchanged.to_string(),
-                ]);
-            }
-        }
-        table
-    }
-
-    fn mailbox_table(&self) -> table::Table {
-        let mut table = table::Table::new(&[
-            "account",
-            "mailbox",
-            "would fetch",
-            "bytes",
-            "in archive",
-            "would vanish",
-        ]);
-        for account in &self.accounts {
-            for mailbox in &account.mailboxes {
-                let counts = &mailbox.counts;
-                table.row(&[
-                    account.account.clone(),
-                    mailbox.mailbox.clone(),
-                    counts.new.to_string(),
-                    HumanBytes(counts.bytes).to_string(),
-                    counts.unchanged.to_string(),
-                    counts.vanished.to_string(),
-                ]);
-            }
-        }
-        table
-    }
-
-    fn write_audit(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.accounts.iter().all(|account| account.audit.is_none()) && self.mode != Mode::Audit {
-            return Ok(());
-        }
-        if self.mode != Mode::Audit {
-            writeln!(f, "\nAudit of the archive:")?;
-        }
-        write!(f, "{}", self.audit_table())?;
-        findings::write(f, &self.accounts)
-    }
-
-    fn audit_table(&self) -> table::Table {
-        let mut table = table::Table::new(&[
-            "account",
-            "mailboxes",
-            "messages",
-            "bytes",
-            "errors",
-            "warnings",
-            "notes",
-            "seconds",
-            "status",
-        ]);
-        for account in &self.accounts {
-            let mut row = vec![account.account.clone()];
-            match &account.audit {
-                Some(audit) => row.extend([
-                    audit.mailboxes.to_string(),
-                    audit.messages.to_string(),
-                    HumanBytes(audit.bytes).to_string(),
-                    audit.findings.errors.to_string(),
-                    audit.findings.warnings.to_string(),
-                    audit.findings.notes.to_string(),
-                ]),
-                None => row.extend(["-"; 6].map(str::to_owned)),
-            }
-            row.push(format!("{:.1}", account.seconds));
-            row.push(account.status.as_str().to_owned());
-            table.row(&row);
-        }
-        table
-    }
-
-    fn write_failures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let failures: Vec<&FailedMessageReport> =
-            self.accounts.iter().flat_map(|a| &a.failures).collect();
-        if failures.is_empty() {
-            return Ok(());
-        }
-        writeln!(
-            f,
-            "\nMessages that could not be brought over (also in failed.jsonl of each account):"
-        )?;
-        for failed in failures.iter().take(SHOWN) {
-            let size = failed
-                .size
-                .map_or_else(String::new, |size| format!(", {size} bytes"));
-            writeln!(
-                f,
-                "  {}  {}  uid {}{size}: {}",
-                failed.account,
-                table::printable(&failed.mailbox),
-                failed.uid,
-                table::printable(&failed.server)
-            )?;
-        }
-        write_rest(f, failures.len())
-    }
-
-    fn write_notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut notes = self.warnings.clone();
-        for account in &self.accounts {
-            let of_account = |text: &String| format!("{}: {text}", account.account);
-            notes.extend(account.warnings.iter().map(of_account));
-            for mailbox in &account.mailboxes {
-                if let Some(note) = &mailbox.note {
-                    notes.push(format!("{}: {}: {note}", account.account, mailbox.mailbox));
-                }
-            }
-        }
-        if notes.is_empty() {
-            return Ok(());
-        }
-        writeln!(f, "\nWarnings:")?;
-        for note in notes.iter().take(SHOWN) {
-            writeln!(f, "  {}", table::printable(note))?;
-        }
-        write_rest(f, notes.len())
-    }
-
-    fn write_last_line(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mode = if self.dry_run {
-            format!("{} (dry run)", self.mode.as_str())
-        } else {
-            self.mode.as_str().to_owned()
-        };
-        if let Some(report) = self.provisioned.as_ref().filter(|_| self.ended_with_panel) {
-            return writeln!(f, "\n{}", provisioned::last_line(report));
-        }
-        if self.precheck_failed {
-            return writeln!(
-                f,
-                "\n{mode} NOT begun: the connectivity test failed; mend that, or leave out what fails with --ignore-errors"
-            );
-        }
-        let total = self.accounts.len();
-        let complete = self
-            .accounts
+        document::of(self)
             .iter()
-            .filter(|account| account.status == Status::Complete)
-            .count();
-        let findings: Vec<_> = self.accounts.iter().flat_map(|a| &a.findings).collect();
-        let tally = Tally::of(findings.iter().copied());
-        if matches!(self.mode, Mode::Audit | Mode::Validate) || !findings.is_empty() {
-            writeln!(
-                f,
-                "\nfound: {}, {}, {}",
-                counted(tally.errors, "error"),
-                counted(tally.warnings, "warning"),
-                counted(tally.notes, "note")
-            )?;
-        }
-        if complete == total {
-            return writeln!(f, "\n{mode} complete: {}", counted(total as u64, "account"));
-        }
-        let gone_through = |status| matches!(status, Status::Complete | Status::Findings);
-        if self
-            .accounts
+            .try_for_each(|block| write(f, block))
+    }
+}
+
+fn write(f: &mut impl Write, block: &Block) -> fmt::Result {
+    match block {
+        Block::Heading(text) | Block::Verdict(text) => writeln!(f, "\n{}", printable(text)),
+        Block::Text(lines) => lines
             .iter()
-            .all(|account| gone_through(account.status))
-        {
-            return writeln!(
-                f,
-                "\n{mode} done, NOT clean: {} of {} with findings",
-                total - complete,
-                counted(total as u64, "account")
-            );
+            .try_for_each(|line| writeln!(f, "{}", printable(line))),
+        Block::Table(table) => write!(f, "{table}"),
+        Block::Lines { shown, rest } => write_lines(f, shown, *rest),
+        Block::Findings {
+            severity,
+            code,
+            count,
+            shown,
+            rest,
+        } => {
+            writeln!(f, "\n{} {code}: {count}", severity.as_str())?;
+            write_lines(f, shown, *rest)
         }
-        writeln!(
-            f,
-            "\n{mode} NOT complete: {complete} of {} complete; run it again to go on where it stopped",
-            counted(total as u64, "account")
-        )
+        Block::Failed(text) => writeln!(f, "\nFAILED  {}", printable(text)),
     }
 }
 
-/// A number and the word for what is counted.
-fn counted(number: u64, word: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {word}{plural}")
-}
-
-fn write_rest(f: &mut fmt::Formatter<'_>, total: usize) -> fmt::Result {
-    match total.checked_sub(SHOWN) {
-        Some(rest) if rest > 0 => writeln!(f, "  … and {rest} more"),
-        _ => Ok(()),
+fn write_lines(f: &mut impl Write, shown: &[String], rest: usize) -> fmt::Result {
+    for line in shown {
+        writeln!(f, "  {}", printable(line))?;
     }
+    if rest > 0 {
+        writeln!(f, "  … and {rest} more")?;
+    }
+    Ok(())
 }
 
-fn counts_row(counts: &Counts) -> Vec<String> {
-    vec![
-        counts.mailboxes.to_string(),
-        counts.new.to_string(),
-        counts.unchanged.to_string(),
-        counts.flags_changed.to_string(),
-        counts.vanished.to_string(),
-        counts.failed.to_string(),
-        HumanBytes(counts.bytes).to_string(),
-    ]
+#[cfg(test)]
+mod tests {
+    use crate::finding::{Code, Finding};
+    use crate::mode::Mode;
+    use crate::report::{AccountReport, Counts, FailedMessageReport, MailboxReport};
+    use crate::report::{Report, Status};
+
+    fn account(name: &str, status: Status) -> AccountReport {
+        AccountReport {
+            status,
+            seconds: 1.25,
+            counts: Counts {
+                mailboxes: 2,
+                new: 17,
+                bytes: 2048,
+                ..Counts::default()
+            },
+            ..AccountReport::new(name)
+        }
+    }
+
+    #[test]
+    fn an_export_that_lacks_something_says_what_and_where() {
+        let mut lacks = account("b@example.com", Status::Incomplete);
+        lacks.failures = (1..=22)
+            .map(|uid| FailedMessageReport {
+                account: "b@example.com".into(),
+                mailbox: "IN\u{1b}[2JBOX".into(),
+                uid,
+                size: (uid == 1).then_some(9),
+                server: "[SERVERBUG] no".into(),
+            })
+            .collect();
+        lacks.mailboxes = vec![MailboxReport {
+            mailbox: "Old".into(),
+            directory: String::new(),
+            target: None,
+            why: None,
+            counts: Counts::default(),
+            compared: None,
+            note: Some("is gone".into()),
+        }];
+        let mut failed = account("c@example.com", Status::Failed);
+        failed.error = Some("login: refused".into());
+        let mut report = Report::for_tests(
+            Mode::Export,
+            vec![account("a@example.com", Status::Complete), lacks, failed],
+        );
+        report.warnings = vec!["few files".into()];
+        report.totals = report.accounts[0].counts;
+        let text = report.to_string();
+        let line = |uid| format!("  b@example.com  IN\u{fffd}[2JBOX  uid {uid}: [SERVERBUG] no\n");
+        let messages = (2..=20).map(line).collect::<Vec<_>>().concat();
+        let expected = format!(
+            "account        mailboxes  new  unchanged  flags  vanished  failed     bytes  seconds  status\n\
+             a@example.com          2   17          0      0         0       0  2.00 KiB      1.2  complete\n\
+             b@example.com          2   17          0      0         0       0  2.00 KiB      1.2  INCOMPLETE\n\
+             c@example.com          2   17          0      0         0       0  2.00 KiB      1.2  FAILED\n\
+             total                  2   17          0      0         0       0  2.00 KiB      0.0\n\
+             \nMessages that could not be brought over (also in failed.jsonl of each account):\n  \
+             b@example.com  IN\u{fffd}[2JBOX  uid 1, 9 bytes: [SERVERBUG] no\n\
+             {messages}  … and 2 more\n\
+             \nWarnings:\n  few files\n  b@example.com: Old: is gone\n\
+             \nFAILED  c@example.com: login: refused\n\
+             \nexport NOT complete: 1 of 3 accounts complete; run it again to go on where it stopped\n"
+        );
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn findings_come_by_kind_the_gravest_first() {
+        let mut one = account("a@example.com", Status::Findings);
+        one.findings = vec![
+            Finding::new(Code::Leftover, "a@example.com", "is odd").in_mailbox("INBOX"),
+            Finding::new(Code::MessageGone, "a@example.com", "is gone").in_file("a/INBOX/u1.eml"),
+        ];
+        let text = Report::for_tests(Mode::Audit, vec![one]).to_string();
+        assert_eq!(
+            text,
+            "account        mailboxes  messages  bytes  errors  warnings  notes  seconds  status\n\
+             a@example.com  -          -         -      -       -         -          1.2  FINDINGS\n\
+             \nERROR message-gone: 1\n  a/INBOX/u1.eml  is gone\n\
+             \nwarning leftover: 1\n  a@example.com  INBOX  is odd\n\
+             \nfound: 1 error, 1 warning, 0 notes\n\
+             \naudit done, NOT clean: 1 of 1 account with findings\n"
+        );
+    }
 }

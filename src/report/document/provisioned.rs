@@ -1,14 +1,12 @@
 //! What a panel was asked to create.
 
-use std::fmt;
-
-use super::{SHOWN, write_rest};
-use crate::report::{ProvisionReport, ProvisionState, table};
+use super::Block;
+use crate::report::{ProvisionReport, ProvisionState, Provisioned, table::Table};
 
 /// Every account with what became of it.
-pub fn write_all(f: &mut fmt::Formatter<'_>, report: &ProvisionReport) -> fmt::Result {
-    writeln!(f, "{} at {}\n", report.panel, report.url)?;
-    let mut table = table::Table::new(&["account", "mailbox", "quota", "note"]);
+pub fn all(report: &ProvisionReport) -> Vec<Block> {
+    let panel = format!("{} at {}", report.panel, report.url);
+    let mut table = Table::new(&["account", "mailbox", "quota", "note"]);
     for one in &report.mailboxes {
         table.row(&[
             one.account.clone(),
@@ -21,11 +19,11 @@ pub fn write_all(f: &mut fmt::Formatter<'_>, report: &ProvisionReport) -> fmt::R
                 .unwrap_or_default(),
         ]);
     }
-    write!(f, "{table}")
+    vec![Block::Text(vec![panel, String::new()]), Block::Table(table)]
 }
 
 /// What was created, the first ones by name.
-pub fn write_created(f: &mut fmt::Formatter<'_>, report: &ProvisionReport) -> fmt::Result {
+pub fn created(report: &ProvisionReport) -> Vec<Block> {
     let is_created = |state| state == ProvisionState::Created;
     let created: Vec<_> = report
         .mailboxes
@@ -33,18 +31,18 @@ pub fn write_created(f: &mut fmt::Formatter<'_>, report: &ProvisionReport) -> fm
         .filter(|one| is_created(one.state))
         .collect();
     if created.is_empty() {
-        return Ok(());
+        return Vec::new();
     }
     let (panel, url, count) = (report.panel, &report.url, created.len());
-    writeln!(
-        f,
-        "\nMailboxes created on the panel ({panel} at {url}): {count}"
-    )?;
-    for one in created.iter().take(SHOWN) {
+    let heading = format!("Mailboxes created on the panel ({panel} at {url}): {count}");
+    let line = |one: &Provisioned| {
         let quota = quota(one.quota_mb.unwrap_or(0));
-        writeln!(f, "  {}, quota {quota}", table::printable(&one.account))?;
-    }
-    write_rest(f, created.len())
+        format!("{}, quota {quota}", one.account)
+    };
+    vec![
+        Block::Heading(heading),
+        Block::lines(created.into_iter().map(line).collect()),
+    ]
 }
 
 /// The last line of a run that ended with the panel.

@@ -1,12 +1,11 @@
 //! What a validation has proved, in words that can be handed on.
 
-use std::fmt;
-
-use crate::report::{Compared, Report, table};
+use super::Block;
+use crate::report::{Compared, Report, table::Table};
 
 /// A line per account, then what was read back.
-pub fn write(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
-    let mut table = table::Table::new(&[
+pub fn of(report: &Report) -> Vec<Block> {
+    let mut table = Table::new(&[
         "account",
         "in archive",
         "on target",
@@ -47,27 +46,31 @@ pub fn write(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
     if report.accounts.len() > 1 {
         row("total", &sum, "");
     }
-    write!(f, "{table}")?;
-    writeln!(
-        f,
-        "\nOf {} messages in the archive, {} were found on the target by Message-ID, Date, From, To, Cc and Subject.",
-        sum.archive, sum.matched
-    )?;
-    if sum.read_back > 0 {
-        writeln!(
-            f,
-            "{} of them were read back and compared with the archive by SHA-256: {} are identical byte for byte, {} have other content.",
-            sum.read_back, sum.identical, sum.content_differs
-        )?;
-        let habits = [
-            (sum.final_line_end, "another final line end"),
-            (sum.line_ends, "other line ends"),
-            (sum.header_added, "header fields that the target added"),
-            (sum.header_refolded, "a header folded in another way"),
-        ];
-        for (count, what) in habits.iter().filter(|(count, _)| *count > 0) {
-            writeln!(f, "  {count} with {what}, otherwise the same")?;
-        }
+    vec![Block::Table(table), Block::Text(sentences(&sum))]
+}
+
+fn sentences(sum: &Compared) -> Vec<String> {
+    let mut lines = vec![
+        String::new(),
+        format!(
+            "Of {} messages in the archive, {} were found on the target by Message-ID, Date, From, To, Cc and Subject.",
+            sum.archive, sum.matched
+        ),
+    ];
+    if sum.read_back == 0 {
+        return lines;
     }
-    Ok(())
+    lines.push(format!(
+        "{} of them were read back and compared with the archive by SHA-256: {} are identical byte for byte, {} have other content.",
+        sum.read_back, sum.identical, sum.content_differs
+    ));
+    let habits = [
+        (sum.final_line_end, "another final line end"),
+        (sum.line_ends, "other line ends"),
+        (sum.header_added, "header fields that the target added"),
+        (sum.header_refolded, "a header folded in another way"),
+    ];
+    let seen = habits.iter().filter(|(count, _)| *count > 0);
+    lines.extend(seen.map(|(count, what)| format!("  {count} with {what}, otherwise the same")));
+    lines
 }

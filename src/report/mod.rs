@@ -23,13 +23,11 @@ use crate::settings::Settings;
 use crate::stop::Stop;
 
 mod compared;
+pub mod document;
 mod provisioned;
 pub mod table;
 mod tested;
 mod text;
-
-/// Failures and warnings of one kind that are printed; the rest are counted.
-const SHOWN: usize = 20;
 
 /// How an account ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -293,6 +291,32 @@ impl Report {
             ended_with_panel: false,
             accounts: Vec::new(),
             warnings: settings.config.warnings.clone(),
+            errors: Vec::new(),
+            began: Instant::now(),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_tests(mode: Mode, accounts: Vec<AccountReport>) -> Self {
+        Self {
+            tool: env!("CARGO_PKG_NAME"),
+            version: env!("CARGO_PKG_VERSION"),
+            mode,
+            dry_run: false,
+            shard: None,
+            started: String::new(),
+            finished: String::new(),
+            seconds: 0.0,
+            exit_code: Exit::Clean,
+            config: String::new(),
+            archive: String::new(),
+            totals: Counts::default(),
+            environment: Vec::new(),
+            precheck_failed: false,
+            provisioned: None,
+            ended_with_panel: false,
+            accounts,
+            warnings: Vec::new(),
             errors: Vec::new(),
             began: Instant::now(),
         }

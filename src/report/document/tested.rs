@@ -1,27 +1,27 @@
 //! How connections were made, and whether a target can take an archive.
 
-use std::fmt;
-
 use indicatif::HumanBytes;
 
-use crate::report::{AccountReport, Report, table};
+use super::Block;
+use crate::report::{AccountReport, Report, table::Table};
 use crate::session::steps::Step;
 
 /// The environment, a line per account, and where archives are meant for the server, what stands against it.
-pub fn write(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
-    for line in &report.environment {
-        writeln!(f, "{}", table::printable(line))?;
-    }
-    writeln!(f)?;
-    write!(f, "{}", connections(&report.accounts))?;
+pub fn of(report: &Report) -> Vec<Block> {
+    let mut environment = report.environment.clone();
+    environment.push(String::new());
+    let mut blocks = vec![
+        Block::Text(environment),
+        Block::Table(connections(&report.accounts)),
+    ];
     if report.accounts.iter().any(|a| a.preflight.is_some()) {
-        writeln!(f, "\nTo be imported:")?;
-        write!(f, "{}", preflight(&report.accounts))?;
+        blocks.push(Block::Heading("To be imported:".to_owned()));
+        blocks.push(Block::Table(preflight(&report.accounts)));
     }
-    Ok(())
+    blocks
 }
 
-fn connections(accounts: &[AccountReport]) -> table::Table {
+fn connections(accounts: &[AccountReport]) -> Table {
     let steps = [
         Step::Resolve,
         Step::Connect,
@@ -33,7 +33,7 @@ fn connections(accounts: &[AccountReport]) -> table::Table {
     let mut header = vec!["account"];
     header.extend(steps.map(Step::as_str));
     header.extend(["mailboxes", "quota", "status"]);
-    let mut table = table::Table::new(&header);
+    let mut table = Table::new(&header);
     for account in accounts {
         let tested = account.tested.clone().unwrap_or_default();
         let mut row = vec![account.account.clone()];
@@ -57,8 +57,8 @@ fn connections(accounts: &[AccountReport]) -> table::Table {
     table
 }
 
-fn preflight(accounts: &[AccountReport]) -> table::Table {
-    let mut table = table::Table::new(&[
+fn preflight(accounts: &[AccountReport]) -> Table {
+    let mut table = Table::new(&[
         "account",
         "messages",
         "bytes",

@@ -1,0 +1,54 @@
+//! What went wrong: messages, warnings, accounts.
+
+use super::Block;
+use crate::report::Report;
+
+/// Messages that could not be brought over.
+pub fn messages(report: &Report) -> Vec<Block> {
+    let failures = report.accounts.iter().flat_map(|a| &a.failures);
+    let lines: Vec<String> = failures
+        .map(|failed| {
+            let size = failed
+                .size
+                .map_or_else(String::new, |size| format!(", {size} bytes"));
+            format!(
+                "{}  {}  uid {}{size}: {}",
+                failed.account, failed.mailbox, failed.uid, failed.server
+            )
+        })
+        .collect();
+    let heading = "Messages that could not be brought over (also in failed.jsonl of each account):";
+    under(heading, lines)
+}
+
+/// What a reader should know of the run, its accounts and their mailboxes.
+pub fn warnings(report: &Report) -> Vec<Block> {
+    let mut notes = report.warnings.clone();
+    for account in &report.accounts {
+        let of_account = |text: &String| format!("{}: {text}", account.account);
+        notes.extend(account.warnings.iter().map(of_account));
+        for mailbox in &account.mailboxes {
+            if let Some(note) = &mailbox.note {
+                notes.push(format!("{}: {}: {note}", account.account, mailbox.mailbox));
+            }
+        }
+    }
+    under("Warnings:", notes)
+}
+
+/// What ended accounts, and what went wrong beside them.
+pub fn errors(report: &Report) -> Vec<Block> {
+    let of_account = report.accounts.iter().filter_map(|account| {
+        let error = account.error.as_ref()?;
+        Some(format!("{}: {error}", account.account))
+    });
+    let errors = of_account.chain(report.errors.iter().cloned());
+    errors.map(Block::Failed).collect()
+}
+
+fn under(heading: &str, lines: Vec<String>) -> Vec<Block> {
+    if lines.is_empty() {
+        return Vec::new();
+    }
+    vec![Block::Heading(heading.to_owned()), Block::lines(lines)]
+}

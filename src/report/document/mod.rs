@@ -1,0 +1,139 @@
+//! What is said of a run, in which order, and how much of it: decided once, printed on whatever paper. Knows no paper.
+
+mod failures;
+mod findings;
+mod proof;
+mod provisioned;
+mod tables;
+mod tested;
+mod verdict;
+
+use super::table::Table;
+use super::{Report, Status};
+use crate::finding::Severity;
+use crate::mode::Mode;
+
+/// Failures, warnings and findings of one kind that are named; the rest are counted.
+const SHOWN: usize = 20;
+
+/// One thing that is said. Its texts hold what servers said, as they said it: the printer makes it harmless.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Block {
+    /// What the next blocks are about.
+    Heading(String),
+    /// Sentences, one a line.
+    Text(Vec<String>),
+    /// Rows under a header.
+    Table(Table),
+    /// The first lines of a list, and how many more there are.
+    Lines {
+        /// The first ones.
+        shown: Vec<String>,
+        /// How many are left out.
+        rest: usize,
+    },
+    /// Findings of one kind.
+    Findings {
+        /// How bad they are.
+        severity: Severity,
+        /// Their kind.
+        code: &'static str,
+        /// How many there are.
+        count: usize,
+        /// The first ones, each with its place.
+        shown: Vec<String>,
+        /// How many are left out.
+        rest: usize,
+    },
+    /// What ended an account, or the run.
+    Failed(String),
+    /// How it went, in one sentence.
+    Verdict(String),
+}
+
+impl Block {
+    /// The first lines of a list, the others counted.
+    fn lines(mut lines: Vec<String>) -> Self {
+        let rest = cut(&mut lines);
+        Self::Lines { shown: lines, rest }
+    }
+}
+
+/// Leaves the first ones; returns how many went.
+fn cut(lines: &mut Vec<String>) -> usize {
+    let rest = lines.len().saturating_sub(SHOWN);
+    lines.truncate(SHOWN);
+    rest
+}
+
+/// All that is said of a run.
+#[must_use]
+pub fn of(report: &Report) -> Vec<Block> {
+    let shard = report.shard.as_ref();
+    let part = shard.map(|part| Block::Text(vec![part.to_string(), String::new()]));
+    let mut blocks: Vec<Block> = part.into_iter().collect();
+    blocks.extend(main_part(report));
+    if let Some(provisioned) = report
+        .provisioned
+        .as_ref()
+        .filter(|_| !report.ended_with_panel)
+    {
+        blocks.extend(provisioned::created(provisioned));
+    }
+    blocks.extend(audit(report));
+    blocks.extend(failures::messages(report));
+    blocks.extend(failures::warnings(report));
+    blocks.extend(failures::errors(report));
+    blocks.extend(verdict::of(report));
+    blocks
+}
+
+fn main_part(report: &Report) -> Vec<Block> {
+    match (report.mode, report.dry_run) {
+        _ if report.ended_with_panel => {
+            let provisioned = report.provisioned.as_ref();
+            provisioned.map_or_else(Vec::new, provisioned::all)
+        }
+        _ if report.precheck_failed || report.mode == Mode::Test => tested::of(report),
+        (Mode::Import, true) => vec![Block::Table(tables::mapping(report))],
+        (_, true) => vec![Block::Table(tables::mailboxes(report))],
+        (Mode::Import, false) => vec![Block::Table(tables::import(report))],
+        (Mode::Validate, _) => {
+            let mut blocks = proof::of(report);
+            blocks.extend(findings::of(&report.accounts));
+            blocks
+        }
+        (Mode::Audit, _) => Vec::new(),
+        (_, false) => vec![Block::Table(tables::accounts(report))],
+    }
+}
+
+fn audit(report: &Report) -> Vec<Block> {
+    let alone = report.mode == Mode::Audit;
+    if report
+        .accounts
+        .iter()
+        .all(|account| account.audit.is_none())
+        && !alone
+    {
+        return Vec::new();
+    }
+    let mut blocks = Vec::new();
+    if !alone {
+        blocks.push(Block::Heading("Audit of the archive:".to_owned()));
+    }
+    blocks.push(Block::Table(tables::audit(report)));
+    blocks.extend(findings::of(&report.accounts));
+    blocks
+}
+
+/// A number and the word for what is counted.
+fn counted(number: u64, word: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {word}{plural}")
+}
+
+/// Gone through to the end, whatever was found.
+fn is_gone_through(status: Status) -> bool {
+    matches!(status, Status::Complete | Status::Findings)
+}

@@ -1,0 +1,168 @@
+//! Tables of accounts and mailboxes, one for each mode.
+
+use indicatif::HumanBytes;
+
+use crate::report::{Counts, Report, table::Table};
+
+/// Export: a row an account.
+pub fn accounts(report: &Report) -> Table {
+    let mut table = Table::new(&[
+        "account",
+        "mailboxes",
+        "new",
+        "unchanged",
+        "flags",
+        "vanished",
+        "failed",
+        "bytes",
+        "seconds",
+        "status",
+    ]);
+    for account in &report.accounts {
+        let mut row = vec![account.account.clone()];
+        row.extend(counts_row(&account.counts));
+        row.push(format!("{:.1}", account.seconds));
+        row.push(account.status.as_str().to_owned());
+        table.row(&row);
+    }
+    if report.accounts.len() > 1 {
+        let mut row = vec!["total".to_owned()];
+        row.extend(counts_row(&report.totals));
+        row.push(format!("{:.1}", report.seconds));
+        row.push(String::new());
+        table.row(&row);
+    }
+    table
+}
+
+/// Import: a row an account.
+pub fn import(report: &Report) -> Table {
+    let mut table = Table::new(&[
+        "account",
+        "mailboxes",
+        "appended",
+        "there already",
+        "failed",
+        "bytes",
+        "seconds",
+        "status",
+    ]);
+    let mut row = |name: &str, counts: &Counts, seconds: f64, status: &str| {
+        table.row(&[
+            name.to_owned(),
+            counts.mailboxes.to_string(),
+            counts.new.to_string(),
+            counts.unchanged.to_string(),
+            counts.failed.to_string(),
+            HumanBytes(counts.bytes).to_string(),
+            format!("{seconds:.1}"),
+            status.to_owned(),
+        ]);
+    };
+    for account in &report.accounts {
+        let status = account.status.as_str();
+        row(&account.account, &account.counts, account.seconds, status);
+    }
+    if report.accounts.len() > 1 {
+        row("total", &report.totals, report.seconds, "");
+    }
+    table
+}
+
+/// Dry run of an import: where each mailbox goes.
+pub fn mapping(report: &Report) -> Table {
+    let mut table = Table::new(&[
+        "account",
+        "mailbox",
+        "goes to",
+        "because of",
+        "would append",
+        "bytes",
+        "there already",
+    ]);
+    for account in &report.accounts {
+        for mailbox in &account.mailboxes {
+            table.row(&[
+                account.account.clone(),
+                mailbox.mailbox.clone(),
+                mailbox.target.clone().unwrap_or_default(),
+                mailbox.why.clone().unwrap_or_default(),
+                mailbox.counts.new.to_string(),
+                HumanBytes(mailbox.counts.bytes).to_string(),
+                mailbox.counts.unchanged.to_string(),
+            ]);
+        }
+    }
+    table
+}
+
+/// Dry run of an export: what would be fetched.
+pub fn mailboxes(report: &Report) -> Table {
+    let mut table = Table::new(&[
+        "account",
+        "mailbox",
+        "would fetch",
+        "bytes",
+        "in archive",
+        "would vanish",
+    ]);
+    for account in &report.accounts {
+        for mailbox in &account.mailboxes {
+            let counts = &mailbox.counts;
+            table.row(&[
+                account.account.clone(),
+                mailbox.mailbox.clone(),
+                counts.new.to_string(),
+                HumanBytes(counts.bytes).to_string(),
+                counts.unchanged.to_string(),
+                counts.vanished.to_string(),
+            ]);
+        }
+    }
+    table
+}
+
+/// Audit: a row an account.
+pub fn audit(report: &Report) -> Table {
+    let mut table = Table::new(&[
+        "account",
+        "mailboxes",
+        "messages",
+        "bytes",
+        "errors",
+        "warnings",
+        "notes",
+        "seconds",
+        "status",
+    ]);
+    for account in &report.accounts {
+        let mut row = vec![account.account.clone()];
+        match &account.audit {
+            Some(audit) => row.extend([
+                audit.mailboxes.to_string(),
+                audit.messages.to_string(),
+                HumanBytes(audit.bytes).to_string(),
+                audit.findings.errors.to_string(),
+                audit.findings.warnings.to_string(),
+                audit.findings.notes.to_string(),
+            ]),
+            None => row.extend(["-"; 6].map(str::to_owned)),
+        }
+        row.push(format!("{:.1}", account.seconds));
+        row.push(account.status.as_str().to_owned());
+        table.row(&row);
+    }
+    table
+}
+
+fn counts_row(counts: &Counts) -> Vec<String> {
+    vec![
+        counts.mailboxes.to_string(),
+        counts.new.to_string(),
+        counts.unchanged.to_string(),
+        counts.flags_changed.to_string(),
+        counts.vanished.to_string(),
+        counts.failed.to_string(),
+        HumanBytes(counts.bytes).to_string(),
+    ]
+}
