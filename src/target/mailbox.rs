@@ -1,10 +1,12 @@
-//! One mailbox on its way: what is here, what is there, what is open.
+//! One mailbox on its way: what is here, where it goes, what is there, how far it is, what is to be told of it.
 
 use std::collections::VecDeque;
+use std::ops::{Index, IndexMut};
 
 use anyhow::{Context, Result};
 
 use super::flags;
+use super::place::Place;
 use crate::archive::account::AccountArchive;
 use crate::archive::journal::{Known, Route};
 use crate::archive::mailbox::MailboxDir;
@@ -13,6 +15,14 @@ use crate::filter::Filter;
 use crate::mapping::Source;
 use crate::session::reader::Response;
 use crate::session::response::{self, Line};
+
+/// Which of an account's mailboxes is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(usize);
+
+/// The mailboxes of an account that are meant, in the order of the source.
+#[derive(Default)]
+pub struct Jobs(Vec<Job>);
 
 /// A message that is not on the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +35,8 @@ pub struct Refused {
     pub reason: String,
 }
 
-/// One mailbox at work.
-pub struct Job {
+/// What the archive has; the same throughout a run.
+pub struct Here {
     /// Directory in the archive.
     pub directory: String,
     /// The same, opened.
@@ -39,107 +49,422 @@ pub struct Job {
     pub uidvalidity: u32,
     /// The source had it subscribed.
     pub subscribed: bool,
-    /// Messages of the archive.
-    pub uids: UidSet,
-    /// Messages that are a view of ones in other mailboxes.
-    pub elsewhere: UidSet,
-    /// Name on the target as planned, before it refused any.
-    pub planned: String,
-    /// Name on the target, in UTF-8.
-    pub to: String,
-    /// The same as on the wire.
-    pub wire: Vec<u8>,
-    /// Why it is called so.
-    pub why: String,
-    /// The target has it.
-    pub exists: bool,
-    /// Its parents that the target does not have.
-    pub parents: Vec<Vec<u8>>,
-    /// Those that must be made before it, as the target does not make them itself.
-    pub first: Vec<Vec<u8>>,
-    /// The target has it subscribed.
-    pub is_subscribed: bool,
-    /// UIDVALIDITY on the target.
-    pub to_uidvalidity: u32,
-    /// UIDNEXT on the target before this connection appended anything; 0 where it does not say.
-    pub to_uidnext: u32,
-    /// Messages on the target before this run.
-    pub to_messages: Option<u64>,
-    /// PERMANENTFLAGS of the target's SELECT.
-    pub permanent_flags: Option<Vec<String>>,
-    /// How often the target refused a name.
-    pub attempts: u32,
-    /// Names tried instead.
-    pub tried: Vec<String>,
+}
+
+/// What the target has of it, as one connection saw it.
+#[derive(Default)]
+struct There {
+    subscribed: bool,
+    uidvalidity: u32,
+    /// UIDNEXT before this connection appended anything; 0 where the target does not say.
+    uidnext: u32,
+    /// Messages before this run.
+    messages: Option<u64>,
+    permanent_flags: Option<Vec<String>>,
+}
+
+/// How far it is.
+#[derive(Default)]
+struct Open {
     /// What the journal knows.
-    pub known: Known,
+    known: Known,
     /// Messages to append, ascending.
-    pub todo: VecDeque<u32>,
+    todo: VecDeque<u32>,
     /// Messages appended in this run.
-    pub appended: UidSet,
-    /// Their bytes.
-    pub bytes: u64,
+    appended: UidSet,
     /// Messages found on the target in this run.
-    pub found: UidSet,
+    found: UidSet,
     /// Messages that could not be brought there.
-    pub refused: Vec<Refused>,
-    /// Bytes of the messages in `todo` at first, in a dry run.
-    pub bytes_wanted: u64,
+    refused: Vec<Refused>,
+    /// The mailbox as a whole cannot be brought there; why.
+    failed: Option<String>,
+}
+
+/// What the report is to say, beyond how far it is.
+#[derive(Debug, Clone, Default)]
+pub struct Told {
+    /// Bytes appended in this run, or that would be.
+    pub bytes: u64,
     /// Messages that went without a keyword or flag.
     pub flags_dropped: u64,
     /// Messages that were mended.
     pub mended: u64,
     /// Messages whose date is not the source's.
     pub dates_guessed: u64,
-    /// The mailbox as a whole cannot be brought there; why.
-    pub failed: Option<String>,
-    /// What a reader of the report should know.
+    /// What a reader should know.
     pub notes: Vec<String>,
 }
 
+/// One mailbox at work.
+pub struct Job {
+    here: Here,
+    /// Messages of the archive.
+    uids: UidSet,
+    /// Messages that are a view of ones in other mailboxes.
+    elsewhere: UidSet,
+    place: Place,
+    there: There,
+    open: Open,
+    /// What the report is to say.
+    pub told: Told,
+}
+
+impl Jobs {
+    /// The mailboxes of the archive that are meant.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn read(
+        archive: &AccountArchive,
+        sources: &[(String, Source)],
+        folders: &Filter,
+    ) -> Result<Self> {
+        let states = archive.state().map(|state| state.mailboxes.as_slice());
+        let mut jobs = Vec::new();
+        for (directory, source) in sources {
+            if !folders.matches(&source.name) {
+                continue;
+            }
+            let Some(dir) = archive.mailbox(directory)? else {
+                continue;
+            };
+            let mut known = states.unwrap_or_default().iter();
+            let state = known.find(|state| state.directory == *directory);
+            let here = Here {
+                directory: directory.clone(),
+                dir,
+                name: source.name.clone(),
+                attributes: source.attributes.clone(),
+                uidvalidity: archive.uidvalidity_of(directory).unwrap_or(0),
+                subscribed: state.is_some_and(|state| state.subscribed),
+            };
+            jobs.push(Job::read(here)?);
+        }
+        Ok(Self(jobs))
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn ids(&self) -> Vec<JobId> {
+        (0..self.0.len()).map(JobId).collect()
+    }
+
+    /// All of them, with their mailboxes.
+    pub fn numbered(&self) -> impl Iterator<Item = (JobId, &Job)> {
+        self.0.iter().enumerate().map(|(at, job)| (JobId(at), job))
+    }
+
+    /// The mailboxes.
+    pub fn iter(&self) -> std::slice::Iter<'_, Job> {
+        self.0.iter()
+    }
+
+    /// The mailboxes.
+    pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, Job> {
+        self.0.iter_mut()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// True when none is meant.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Leaves these messages alone, by the directory of their mailbox.
+    pub fn keep(&mut self, only: impl Fn(&str) -> Option<UidSet>) {
+        self.0.retain_mut(|job| {
+            let wanted = only(&job.here.directory);
+            let is_meant = wanted.is_some();
+            job.uids = wanted.unwrap_or_default();
+            is_meant
+        });
+    }
+}
+
+impl<'a> IntoIterator for &'a Jobs {
+    type Item = &'a Job;
+    type IntoIter = std::slice::Iter<'a, Job>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a mut Jobs {
+    type Item = &'a mut Job;
+    type IntoIter = std::slice::IterMut<'a, Job>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter_mut()
+    }
+}
+
+impl Index<JobId> for Jobs {
+    type Output = Job;
+
+    fn index(&self, id: JobId) -> &Job {
+        &self.0[id.0]
+    }
+}
+
+impl IndexMut<JobId> for Jobs {
+    fn index_mut(&mut self, id: JobId) -> &mut Job {
+        &mut self.0[id.0]
+    }
+}
+
 impl Job {
+    fn read(here: Here) -> Result<Self> {
+        let scan = here
+            .dir
+            .scan()
+            .with_context(|| format!("mailbox {}", here.name))?;
+        let mut job = Self {
+            here,
+            uids: scan.pairs.iter().copied().collect(),
+            elsewhere: UidSet::new(),
+            place: Place::default(),
+            there: There::default(),
+            open: Open::default(),
+            told: Told::default(),
+        };
+        if !scan.unfinished.is_empty() || !scan.orphans.is_empty() {
+            let count = scan.unfinished.len() + scan.orphans.len();
+            job.told.notes.push(format!(
+                "{count} messages of the archive are unfinished and not imported"
+            ));
+        }
+        Ok(job)
+    }
+
+    /// What the archive has.
+    #[must_use]
+    pub fn here(&self) -> &Here {
+        &self.here
+    }
+
+    /// Name in the archive.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.here.name
+    }
+
+    /// Where it goes.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The same, to be changed.
+    pub fn place_mut(&mut self) -> &mut Place {
+        &mut self.place
+    }
+
+    /// Messages of the archive.
+    #[must_use]
+    pub fn uids(&self) -> &UidSet {
+        &self.uids
+    }
+
+    /// Messages that are a view of ones in other mailboxes.
+    #[must_use]
+    pub fn elsewhere(&self) -> &UidSet {
+        &self.elsewhere
+    }
+
+    /// These are a view of messages in other mailboxes.
+    pub fn leave_out(&mut self, uids: UidSet) {
+        self.elsewhere = uids;
+    }
+
+    /// Messages that must be on the target: not what is a view of messages in other mailboxes.
+    pub fn expected(&self) -> impl Iterator<Item = u32> + '_ {
+        self.uids
+            .iter()
+            .filter(|uid| !self.elsewhere.contains(*uid))
+    }
+
+    /// How it was listed on this connection, and what the journal knows of it.
+    pub fn listed(&mut self, subscribed: bool, uidvalidity: u32, messages: Option<u64>) {
+        self.there.subscribed = subscribed;
+        self.there.uidvalidity = uidvalidity;
+        self.there.messages = messages;
+        self.open.todo.clear();
+    }
+
     /// The target has opened it.
     pub fn opened(&mut self, there: Selected) {
-        self.exists = true;
-        self.is_subscribed |= self.subscribed;
-        self.to_uidvalidity = there.uidvalidity;
-        self.to_messages = Some(there.exists);
-        self.to_uidnext = there.uidnext;
-        self.permanent_flags = there.permanent_flags;
+        self.place.exists = true;
+        self.there = There {
+            subscribed: self.there.subscribed || self.here.subscribed,
+            uidvalidity: there.uidvalidity,
+            uidnext: there.uidnext,
+            messages: Some(there.exists),
+            permanent_flags: there.permanent_flags,
+        };
+    }
+
+    /// What the journal knows.
+    pub fn recall(&mut self, known: Known) {
+        self.open.known = known;
+    }
+
+    /// What the journal knows.
+    #[must_use]
+    pub fn known(&self) -> &Known {
+        &self.open.known
+    }
+
+    /// The target is to have it subscribed and has not.
+    #[must_use]
+    pub fn must_subscribe(&self) -> bool {
+        self.here.subscribed && !self.there.subscribed
+    }
+
+    /// Something is to be done for it.
+    #[must_use]
+    pub fn is_unsettled(&self) -> bool {
+        !self.has_failed()
+            && (!self.place.exists || self.must_subscribe() || self.missing().next().is_some())
+    }
+
+    /// True when the target says that it holds nothing.
+    #[must_use]
+    pub fn is_empty_there(&self) -> bool {
+        self.there.messages == Some(0)
+    }
+
+    /// UIDNEXT on the target before this connection appended anything; 0 where it does not say.
+    #[must_use]
+    pub fn uidnext_there(&self) -> u32 {
+        self.there.uidnext
     }
 
     /// The route of the mailbox, once the target's UIDVALIDITY is known.
     #[must_use]
     pub fn route(&self) -> Route {
+        self.route_to(self.there.uidvalidity)
+    }
+
+    /// The same to a mailbox of this UIDVALIDITY.
+    #[must_use]
+    pub fn route_to(&self, uidvalidity: u32) -> Route {
         Route {
-            directory: self.directory.clone(),
-            uidvalidity: self.uidvalidity,
-            to: self.to.clone(),
-            to_uidvalidity: self.to_uidvalidity,
+            directory: self.here.directory.clone(),
+            uidvalidity: self.here.uidvalidity,
+            to: self.place.to.clone(),
+            to_uidvalidity: uidvalidity,
         }
     }
 
     /// Messages that the target does not have, as far as is known.
     pub fn missing(&self) -> impl Iterator<Item = u32> + '_ {
-        self.uids.iter().filter(|uid| {
-            !self.known.done.contains(*uid)
-                && !self.elsewhere.contains(*uid)
-                && !self.appended.contains(*uid)
-                && !self.found.contains(*uid)
-                && !self.refused.iter().any(|refused| refused.uid == *uid)
+        let open = &self.open;
+        self.expected().filter(|uid| {
+            !open.known.done.contains(*uid)
+                && !open.appended.contains(*uid)
+                && !open.found.contains(*uid)
+                && !open.refused.iter().any(|refused| refused.uid == *uid)
         })
+    }
+
+    /// Messages that were done before this run.
+    #[must_use]
+    pub fn done_before(&self) -> u64 {
+        let open = &self.open;
+        let done = open.known.done.iter().filter(|uid| {
+            self.uids.contains(*uid) && !open.appended.contains(*uid) && !open.found.contains(*uid)
+        });
+        done.count() as u64
+    }
+
+    /// These are to be appended.
+    pub fn queue(&mut self, uids: impl IntoIterator<Item = u32>) {
+        self.open.todo.extend(uids);
+    }
+
+    /// The next one to be appended.
+    pub fn pop(&mut self) -> Option<u32> {
+        self.open.todo.pop_front()
+    }
+
+    /// Messages to be appended.
+    #[must_use]
+    pub fn todo(&self) -> &VecDeque<u32> {
+        &self.open.todo
+    }
+
+    /// The target has this one already.
+    pub fn found(&mut self, uid: u32) {
+        self.open.found.insert(uid);
+    }
+
+    /// Messages found on the target in this run.
+    #[must_use]
+    pub fn found_there(&self) -> &UidSet {
+        &self.open.found
+    }
+
+    /// The target has taken this one.
+    pub fn appended(&mut self, uid: u32) {
+        self.open.appended.insert(uid);
+    }
+
+    /// Messages appended in this run.
+    #[must_use]
+    pub fn taken(&self) -> &UidSet {
+        &self.open.appended
+    }
+
+    /// This one cannot be brought there.
+    pub fn refuse(&mut self, refused: Refused) {
+        let at = self
+            .open
+            .refused
+            .partition_point(|one| one.uid <= refused.uid);
+        self.open.refused.insert(at, refused);
+    }
+
+    /// Messages that could not be brought there, by their UIDs.
+    #[must_use]
+    pub fn refused(&self) -> &[Refused] {
+        &self.open.refused
+    }
+
+    /// The mailbox as a whole cannot be brought there.
+    pub fn fail(&mut self, why: String) {
+        self.open.todo.clear();
+        self.open.failed = Some(why);
+    }
+
+    /// Why the mailbox as a whole cannot be brought there.
+    #[must_use]
+    pub fn failure(&self) -> Option<&str> {
+        self.open.failed.as_deref()
+    }
+
+    /// True when the mailbox as a whole cannot be brought there.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.open.failed.is_some()
     }
 
     /// True when nothing is left to do and nothing was refused.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.failed.is_none() && self.refused.is_empty() && self.missing().next().is_none()
+        !self.has_failed() && self.open.refused.is_empty() && self.missing().next().is_none()
     }
 
     /// The flags to send: `\Recent` never, and only what the target keeps. The second is true when some were dropped.
     #[must_use]
     pub fn keepable(&self, flags: &str) -> (String, bool) {
-        flags::kept(self.permanent_flags.as_deref(), flags)
+        flags::kept(self.there.permanent_flags.as_deref(), flags)
     }
 }
 
@@ -170,78 +495,6 @@ pub fn sources(archive: &AccountArchive) -> Vec<(String, Source)> {
         )
     });
     all
-}
-
-/// The mailboxes of the archive that are meant.
-///
-/// # Errors
-/// Those of the file system.
-pub fn read_all(
-    archive: &AccountArchive,
-    sources: &[(String, Source)],
-    folders: &Filter,
-) -> Result<Vec<Job>> {
-    let states = archive.state().map(|state| state.mailboxes.as_slice());
-    let mut jobs = Vec::new();
-    for (directory, source) in sources {
-        if !folders.matches(&source.name) {
-            continue;
-        }
-        let Some(dir) = archive.mailbox(directory)? else {
-            continue;
-        };
-        let mut known = states.unwrap_or_default().iter();
-        let state = known.find(|state| state.directory == *directory);
-        let scan = dir
-            .scan()
-            .with_context(|| format!("mailbox {}", source.name))?;
-        let mut uids = UidSet::new();
-        scan.pairs.iter().for_each(|uid| uids.insert(*uid));
-        let mut job = Job {
-            directory: directory.clone(),
-            dir,
-            name: source.name.clone(),
-            attributes: source.attributes.clone(),
-            uidvalidity: archive.uidvalidity_of(directory).unwrap_or(0),
-            subscribed: state.is_some_and(|state| state.subscribed),
-            uids,
-            elsewhere: UidSet::new(),
-            planned: String::new(),
-            to: String::new(),
-            wire: Vec::new(),
-            why: String::new(),
-            exists: false,
-            parents: Vec::new(),
-            first: Vec::new(),
-            is_subscribed: false,
-            to_uidvalidity: 0,
-            to_uidnext: 0,
-            to_messages: None,
-            permanent_flags: None,
-            attempts: 0,
-            tried: Vec::new(),
-            known: Known::default(),
-            todo: VecDeque::new(),
-            appended: UidSet::new(),
-            bytes: 0,
-            found: UidSet::new(),
-            refused: Vec::new(),
-            bytes_wanted: 0,
-            flags_dropped: 0,
-            mended: 0,
-            dates_guessed: 0,
-            failed: None,
-            notes: Vec::new(),
-        };
-        if !scan.unfinished.is_empty() || !scan.orphans.is_empty() {
-            let count = scan.unfinished.len() + scan.orphans.len();
-            job.notes.push(format!(
-                "{count} messages of the archive are unfinished and not imported"
-            ));
-        }
-        jobs.push(job);
-    }
-    Ok(jobs)
 }
 
 /// What the answers to a SELECT or EXAMINE say.

@@ -8,5 +8,6 @@ pub mod identities;
 pub mod mailbox;
 pub mod mend;
 pub mod message;
+pub mod place;
 pub mod plan;
 pub mod views;

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use tracing::warn;
 
-use super::mailbox::{self, Job};
+use super::mailbox::{self, Job, JobId, Jobs};
 use super::views;
 use crate::archive::account::AccountArchive;
 use crate::archive::journal::{Journal, Known};
@@ -54,7 +54,7 @@ pub struct Plan<'a> {
     /// These messages alone, whatever the journal says of them.
     only: Option<Messages>,
     /// The mailboxes that are meant.
-    pub jobs: Vec<Job>,
+    pub jobs: Jobs,
     /// What the report is to say.
     pub warnings: Vec<String>,
 }
@@ -83,13 +83,10 @@ impl<'a> Plan<'a> {
             ));
         }
         let sources = mailbox::sources(&archive);
-        let mut jobs = mailbox::read_all(&archive, &sources, want.folders)?;
+        let mut jobs = Jobs::read(&archive, &sources, want.folders)?;
         views::leave_out(&mut jobs)?;
         if let Some(only) = &only {
-            jobs.retain(|job| only.contains_key(&job.directory));
-            for job in &mut jobs {
-                job.uids = only.get(&job.directory).cloned().unwrap_or_default();
-            }
+            jobs.keep(|directory| only.get(directory).cloned());
         }
         let plan = Self {
             want,
@@ -153,27 +150,24 @@ impl<'a> Plan<'a> {
         let sources: Vec<Source> = sources.collect();
         for mapped in mapping::plan(&sources, target, &fixed) {
             let (directory, source) = &self.sources[mapped.source];
-            let Some(job) = self.jobs.iter_mut().find(|job| job.directory == *directory) else {
+            let mut jobs = self.jobs.iter_mut();
+            let Some(job) = jobs.find(|job| job.here().directory == *directory) else {
                 continue;
             };
+            let place = job.place_mut();
             // A name that the target refused before stays what it became.
-            if job.attempts > 0 {
-                job.exists = target.present.iter().any(|there| there.wire == job.wire);
+            if place.was_refused() {
+                place.exists = target.present.iter().any(|there| there.wire == place.wire);
                 continue;
             }
-            job.planned.clone_from(&mapped.name);
-            job.to = mapped.name;
-            job.wire = mapped.wire;
-            job.exists = mapped.exists;
-            let parents = mapped.parents.iter();
-            job.parents = parents.map(|parent| mapping::encode_utf7(parent)).collect();
             let by_config = self.want.folder_map.contains_key(&source.name);
-            job.why = if fixed.contains_key(&source.name) && !by_config {
+            let why = if fixed.contains_key(&source.name) && !by_config {
                 "imported there before".to_owned()
             } else {
                 let why: Vec<String> = mapped.why.iter().map(ToString::to_string).collect();
                 why.join(", ")
             };
+            place.plan(mapped, why);
         }
     }
 
@@ -181,33 +175,33 @@ impl<'a> Plan<'a> {
     pub fn recall(&mut self, listing: &Listing, journal: &Journal) {
         for job in &mut self.jobs {
             let mut mailboxes = listing.mailboxes.iter();
-            let there = mailboxes.find(|there| there.listed.name == job.wire);
-            job.is_subscribed = there.is_some_and(|there| there.subscribed);
+            let there = mailboxes.find(|there| there.listed.name == job.place().wire);
             let status = there
                 .and_then(|there| there.status.clone())
                 .unwrap_or_default();
-            job.to_messages = status.messages;
-            job.to_uidvalidity = status.uidvalidity.unwrap_or(0);
-            job.known = if there.is_some() {
-                known(self.only.as_ref(), job, journal)
-            } else {
-                Known::default()
-            };
-            job.todo.clear();
+            job.listed(
+                there.is_some_and(|there| there.subscribed),
+                status.uidvalidity.unwrap_or(0),
+                status.messages,
+            );
+            job.recall(match there {
+                Some(_) => known(self.only.as_ref(), job, journal),
+                None => Known::default(),
+            });
         }
     }
 
-    /// The mailbox with this number has been opened: what the journal knows of it as it is now.
-    pub fn recall_opened(&mut self, number: usize, journal: &Journal) {
-        let known = known(self.only.as_ref(), &self.jobs[number], journal);
-        self.jobs[number].known = known;
+    /// The mailbox has been opened: what the journal knows of it as it is now.
+    pub fn recall_opened(&mut self, id: JobId, journal: &Journal) {
+        let known = known(self.only.as_ref(), &self.jobs[id], journal);
+        self.jobs[id].recall(known);
     }
 }
 
 /// What the journal knows of a mailbox, but for the messages that are meant although it knows them.
 fn known(only: Option<&Messages>, job: &Job, journal: &Journal) -> Known {
     let mut known = journal.known(&job.route());
-    let meant = only.and_then(|only| only.get(&job.directory));
+    let meant = only.and_then(|only| only.get(&job.here().directory));
     for uid in meant.iter().flat_map(|meant| meant.iter()) {
         known.done.remove(uid);
         known.blind.remove(uid);

@@ -4,13 +4,14 @@ use std::collections::HashSet;
 
 use anyhow::Result;
 
-use super::mailbox::Job;
+use super::mailbox::{Job, Jobs};
 use super::message;
+use crate::archive::uidset::UidSet;
 use crate::message::Identity;
 
 /// True for a mailbox that shows messages of others.
 fn is_view(job: &Job) -> bool {
-    let mut attributes = job.attributes.iter();
+    let mut attributes = job.here().attributes.iter();
     attributes.any(|attribute| {
         attribute.eq_ignore_ascii_case("\\all") || attribute.eq_ignore_ascii_case("\\flagged")
     })
@@ -20,28 +21,31 @@ fn is_view(job: &Job) -> bool {
 ///
 /// # Errors
 /// Those of the file system.
-pub fn leave_out(jobs: &mut [Job]) -> Result<()> {
+pub fn leave_out(jobs: &mut Jobs) -> Result<()> {
     if !jobs.iter().any(is_view) {
         return Ok(());
     }
     let mut elsewhere: HashSet<Identity> = HashSet::new();
     for job in jobs.iter().filter(|job| !is_view(job)) {
-        for uid in job.uids.iter() {
-            elsewhere.extend(message::identity(&job.dir, uid)?);
+        for uid in job.uids().iter() {
+            elsewhere.extend(message::identity(&job.here().dir, uid)?);
         }
     }
     for job in jobs.iter_mut().filter(|job| is_view(job)) {
-        for uid in job.uids.iter() {
-            if message::identity(&job.dir, uid)?.is_some_and(|id| elsewhere.contains(&id)) {
-                job.elsewhere.insert(uid);
+        let mut shown = UidSet::new();
+        for uid in job.uids().iter() {
+            let identity = message::identity(&job.here().dir, uid)?;
+            if identity.is_some_and(|identity| elsewhere.contains(&identity)) {
+                shown.insert(uid);
             }
         }
-        if !job.elsewhere.is_empty() {
-            job.notes.push(format!(
+        if !shown.is_empty() {
+            job.told.notes.push(format!(
                 "a view: {} of its messages are in other mailboxes and are not imported a second time",
-                job.elsewhere.len()
+                shown.len()
             ));
         }
+        job.leave_out(shown);
     }
     Ok(())
 }

@@ -54,21 +54,24 @@ fn read(
         let missing: Vec<u32> = job.missing().collect();
         found.messages += missing.len() as u64;
         for uid in missing {
-            let bytes = job.dir.bytes(std::iter::once(uid))?;
+            let bytes = job.here().dir.bytes(std::iter::once(uid))?;
             found.bytes += bytes;
             found.largest = found.largest.max(bytes);
         }
-        found.new_mailboxes += u64::from(!job.exists);
-        if job.to.len() > LONG_NAME || job.to.chars().any(char::is_control) {
+        found.new_mailboxes += u64::from(!job.place().exists);
+        if job.place().to.len() > LONG_NAME || job.place().to.chars().any(char::is_control) {
             warnings.push(format!(
                 "mailbox {}: the target may refuse the name \"{}\"; see folder_map",
-                job.name, job.to
+                job.name(),
+                job.place().to
             ));
-        } else if job.why.contains("sanitised") || job.why.contains("taken") {
+        } else if job.place().why.contains("sanitised") || job.place().why.contains("taken") {
             found.renamed += 1;
             warnings.push(format!(
                 "mailbox {} will be called \"{}\" ({}); see folder_map",
-                job.name, job.to, job.why
+                job.name(),
+                job.place().to,
+                job.place().why
             ));
         }
     }

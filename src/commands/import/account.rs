@@ -112,26 +112,24 @@ impl Import<'_> {
         let channel = session.channel();
         let (listing, delimiter) = self.plan.map(channel, journal)?;
         self.plan.recall(&listing, journal);
-        let unsettled = |job: &Job| {
-            job.failed.is_none()
-                && (!job.exists
-                    || job.subscribed && !job.is_subscribed
-                    || job.missing().next().is_some())
-        };
-        let numbers: Vec<usize> = (0..self.plan.jobs.len())
-            .filter(|number| unsettled(&self.plan.jobs[*number]))
-            .collect();
+        let mut ids = self.plan.jobs.ids();
+        ids.retain(|id| self.plan.jobs[*id].is_unsettled());
         if !dry_run {
-            create::prepare(channel, &mut self.plan.jobs, &numbers, delimiter)?;
+            create::prepare(channel, &mut self.plan.jobs, &ids, delimiter)?;
         }
-        for number in numbers {
-            if self.plan.jobs[number].failed.is_none() {
-                self.plan.recall_opened(number, journal);
-                find_missing(channel, &mut self.plan.jobs[number], journal, dry_run)?;
+        for id in ids {
+            if self.plan.jobs[id].failure().is_none() {
+                self.plan.recall_opened(id, journal);
+                find_missing(channel, &mut self.plan.jobs[id], journal, dry_run)?;
             }
         }
         journal.commit()?;
-        let expected = self.plan.jobs.iter().map(|job| job.todo.len() as u64).sum();
+        let expected = self
+            .plan
+            .jobs
+            .iter()
+            .map(|job| job.todo().len() as u64)
+            .sum();
         self.progress.expect(expected);
         info!(
             mailboxes = self.plan.jobs.len(),
@@ -140,7 +138,7 @@ impl Import<'_> {
         );
         if dry_run {
             for job in &mut self.plan.jobs {
-                job.bytes_wanted = job.dir.bytes(job.todo.iter().copied())?;
+                job.told.bytes = job.here().dir.bytes(job.todo().iter().copied())?;
             }
         } else {
             let mut appender = Appender::new(
@@ -169,9 +167,6 @@ impl Import<'_> {
     fn conclude(mut self, outcome: &Result<()>) -> AccountReport {
         let mut report = AccountReport::new(&self.account.email);
         report.warnings = std::mem::take(&mut self.plan.warnings);
-        for job in &mut self.plan.jobs {
-            job.refused.sort_by_key(|refused| refused.uid);
-        }
         let failures = self.failures();
         let complete = outcome.is_ok() && self.plan.jobs.iter().all(Job::is_complete);
         let dry_run = self.run.settings.dry_run;
@@ -203,11 +198,11 @@ impl Import<'_> {
     fn failures(&self) -> Vec<FailedMessage> {
         let at = crate::clock::utc_now();
         let of_job = |job: &Job| -> Vec<FailedMessage> {
-            job.refused
+            job.refused()
                 .iter()
                 .map(|refused| FailedMessage {
                     account: self.account.email.clone(),
-                    mailbox: job.name.clone(),
+                    mailbox: job.name().to_owned(),
                     uid: refused.uid,
                     size: refused.size,
                     server: refused.reason.clone(),
@@ -223,41 +218,39 @@ impl Import<'_> {
 /// What the report says of a mailbox.
 #[must_use]
 fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
-    let mut notes = job.notes.clone();
-    notes.extend(job.failed.clone());
+    let (here, place, told) = (job.here(), job.place(), &job.told);
+    let mut notes = told.notes.clone();
+    notes.extend(job.failure().map(str::to_owned));
     let mut note = |count: u64, text: &str| {
         if count > 0 {
             notes.push(format!("{count} {text}"));
         }
     };
     note(
-        job.flags_dropped,
+        told.flags_dropped,
         "messages without flags that the target does not keep",
     );
-    note(job.mended, "messages were mended");
+    note(told.mended, "messages were mended");
     note(
-        job.dates_guessed,
+        told.dates_guessed,
         "messages have the date of their headers, as the source gave none",
     );
-    let (new, bytes) = if dry_run {
-        (job.todo.len() as u64, job.bytes_wanted)
+    let new = if dry_run {
+        job.todo().len() as u64
     } else {
-        (job.appended.len(), job.bytes)
+        job.taken().len()
     };
-    let done_before = job.known.done.iter().filter(|uid| {
-        job.uids.contains(*uid) && !job.appended.contains(*uid) && !job.found.contains(*uid)
-    });
     MailboxReport {
-        mailbox: job.name.clone(),
-        directory: job.directory.clone(),
-        target: Some(job.to.clone()),
-        why: Some(job.why.clone()),
+        mailbox: here.name.clone(),
+        directory: here.directory.clone(),
+        target: Some(place.to.clone()),
+        why: Some(place.why.clone()),
         counts: Counts {
             mailboxes: 1,
             new,
-            unchanged: done_before.count() as u64 + job.found.len() + job.elsewhere.len(),
-            failed: job.refused.len() as u64 + u64::from(job.failed.is_some()),
-            bytes,
+            unchanged: job.done_before() + job.found_there().len() + job.elsewhere().len(),
+            failed: job.refused().len() as u64 + u64::from(job.has_failed()),
+            bytes: told.bytes,
             ..Counts::default()
         },
         compared: None,

@@ -19,7 +19,7 @@ use crate::session::refusal::{Meaning, meaning};
 use crate::session::response::{Condition, Status};
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::target::mailbox::{Job, Refused};
+use crate::target::mailbox::{JobId, Jobs, Refused};
 use crate::target::message::Ready;
 
 /// Messages in one journal entry, and in one MULTIAPPEND.
@@ -48,23 +48,23 @@ struct Item {
 }
 
 enum Step {
-    Append(usize, Vec<Item>),
+    Append(JobId, Vec<Item>),
     /// SELECT before a STORE.
     Open,
     /// STORE of the flags that an APPEND could not have.
-    Flags(usize, u32),
+    Flags(JobId, u32),
 }
 
 /// One pass over the jobs on one connection.
 pub struct Appender<'a> {
-    pub jobs: &'a mut [Job],
+    pub jobs: &'a mut Jobs,
     pub journal: &'a mut Journal,
     pub settings: &'a Settings,
     pub stop: &'a Stop,
     pub progress: &'a mut AccountProgress,
     ways: Ways,
     /// Refused batches in their smaller parts.
-    again: VecDeque<(usize, Vec<Item>)>,
+    again: VecDeque<(JobId, Vec<Item>)>,
     unanswered: u64,
     /// Messages that the server has taken on this connection.
     pub committed: u64,
@@ -74,7 +74,7 @@ impl<'a> Appender<'a> {
     /// A pass that appends what the jobs' `todo` names.
     pub fn new(
         channel: &Channel,
-        jobs: &'a mut [Job],
+        jobs: &'a mut Jobs,
         journal: &'a mut Journal,
         settings: &'a Settings,
         stop: &'a Stop,
@@ -106,8 +106,8 @@ impl<'a> Appender<'a> {
         {
             self.hear_out(&mut lane);
         }
-        for (number, items) in std::mem::take(&mut self.again) {
-            self.note_settled(number, &items)?;
+        for (id, items) in std::mem::take(&mut self.again) {
+            self.note_settled(id, &items)?;
         }
         // What was answered is worth knowing, whatever happened.
         self.journal.commit()?;
@@ -122,15 +122,15 @@ impl<'a> Appender<'a> {
                 Ok(Answer::Done(step, status)) => (step, status),
                 Err(_) => return,
             };
-            let Step::Append(number, items) = step else {
+            let Step::Append(id, items) = step else {
                 continue;
             };
             let noted = if status.condition == Condition::Ok {
-                self.taken(number, items, &status, lane)
+                self.taken(id, items, &status, lane)
             } else if matches!(meaning(&status), Meaning::Wait(_)) {
                 Ok(())
             } else {
-                self.note_settled(number, &items)
+                self.note_settled(id, &items)
             };
             if noted.is_err() {
                 return;
@@ -139,16 +139,16 @@ impl<'a> Appender<'a> {
     }
 
     fn send_all(&mut self, lane: &mut Lane<'_, Step>) -> Result<()> {
-        for number in 0..self.jobs.len() {
-            if self.jobs[number].failed.is_some() || self.jobs[number].todo.is_empty() {
+        for id in self.jobs.ids() {
+            if self.jobs[id].has_failed() || self.jobs[id].todo().is_empty() {
                 continue;
             }
-            let span = info_span!("mailbox", mailbox = self.jobs[number].name);
+            let span = info_span!("mailbox", mailbox = self.jobs[id].name());
             let _entered = span.enter();
-            self.progress.mailbox(&self.jobs[number].name);
-            while let Some(batch) = self.next_batch(number)? {
-                self.note_pending(number, &batch)?;
-                self.send(lane, number, batch)?;
+            self.progress.mailbox(self.jobs[id].name());
+            while let Some(batch) = self.next_batch(id)? {
+                self.note_pending(id, &batch)?;
+                self.send(lane, id, batch)?;
                 self.send_again(lane)?;
                 if self.stop.requested() {
                     self.drain(lane)?;
@@ -160,26 +160,26 @@ impl<'a> Appender<'a> {
     }
 
     /// Proves and gathers the next messages of a mailbox; `None` when there are no more.
-    fn next_batch(&mut self, number: usize) -> Result<Option<Vec<Item>>> {
+    fn next_batch(&mut self, id: JobId) -> Result<Option<Vec<Item>>> {
         let mut batch = Vec::new();
         let mut bytes = 0;
         while batch.len() < BATCH_MESSAGES && bytes < BATCH_BYTES {
-            let job = &mut self.jobs[number];
-            let Some(uid) = job.todo.pop_front() else {
+            let job = &mut self.jobs[id];
+            let Some(uid) = job.pop() else {
                 break;
             };
-            let ready = match Ready::load(&job.dir, uid, self.settings.repairs)? {
+            let ready = match Ready::load(&job.here().dir, uid, self.settings.repairs)? {
                 Ok(ready) => ready,
                 Err(damaged) => {
                     let reason = format!("the archive is damaged here: {}", damaged.0);
-                    self.refuse(number, uid, None, reason)?;
+                    self.refuse(id, uid, None, reason)?;
                     continue;
                 }
             };
             if let Some(limit) = self.ways.limit.filter(|limit| ready.size > *limit) {
                 let reason =
                     format!("larger than the {limit} bytes that the server takes (APPENDLIMIT)");
-                self.refuse(number, uid, Some(ready.size), reason)?;
+                self.refuse(id, uid, Some(ready.size), reason)?;
                 continue;
             }
             bytes += ready.size;
@@ -191,20 +191,20 @@ impl<'a> Appender<'a> {
         Ok((!batch.is_empty()).then_some(batch))
     }
 
-    fn note_pending(&mut self, number: usize, batch: &[Item]) -> Result<()> {
-        let route = self.jobs[number].route();
+    fn note_pending(&mut self, id: JobId, batch: &[Item]) -> Result<()> {
+        let route = self.jobs[id].route();
         self.journal.pending(&route, &uids_of(batch))?;
         self.journal.commit()
     }
 
     /// These were refused, which is an answer, or not sent: the next run has nothing to wait for.
-    fn note_settled(&mut self, number: usize, items: &[Item]) -> Result<()> {
-        let route = self.jobs[number].route();
+    fn note_settled(&mut self, id: JobId, items: &[Item]) -> Result<()> {
+        let route = self.jobs[id].route();
         self.journal.settled(&route, &uids_of(items))
     }
 
     /// Sends a batch, in one command where the server can, waiting while too much is unanswered.
-    fn send(&mut self, lane: &mut Lane<'_, Step>, number: usize, batch: Vec<Item>) -> Result<()> {
+    fn send(&mut self, lane: &mut Lane<'_, Step>, id: JobId, batch: Vec<Item>) -> Result<()> {
         let mut parts: VecDeque<Vec<Item>> = if self.ways.multi {
             VecDeque::from([batch])
         } else {
@@ -217,13 +217,13 @@ impl<'a> Appender<'a> {
         {
             outcome = self.make_room(lane, &items);
             if outcome.is_ok() {
-                outcome = self.send_command(lane, number, items);
+                outcome = self.send_command(lane, id, items);
             } else {
                 parts.push_front(items);
             }
         }
         for unsent in parts {
-            self.note_settled(number, &unsent)?;
+            self.note_settled(id, &unsent)?;
         }
         outcome
     }
@@ -243,17 +243,17 @@ impl<'a> Appender<'a> {
     fn send_command(
         &mut self,
         lane: &mut Lane<'_, Step>,
-        number: usize,
+        id: JobId,
         mut items: Vec<Item>,
     ) -> Result<()> {
         self.unanswered += bytes_of(&items);
         // The step travels with the command, but the bodies are needed to send it.
         let sizes_and_flags: Vec<(String, Option<String>)> = items
             .iter()
-            .map(|item| self.flags_and_date(number, item))
+            .map(|item| self.flags_and_date(id, item))
             .collect();
-        let wire = self.jobs[number].wire.clone();
-        let mut append = Append::begin(lane, self.ways, &wire, Step::Append(number, Vec::new()))?;
+        let wire = self.jobs[id].place().wire.clone();
+        let mut append = Append::begin(lane, self.ways, &wire, Step::Append(id, Vec::new()))?;
         let mut refused = None;
         for (item, (flags, date)) in items.iter_mut().zip(&sizes_and_flags) {
             let size = item.ready.size;
@@ -273,7 +273,7 @@ impl<'a> Appender<'a> {
             }
         }
         if let Some((_, status)) = refused {
-            return self.answered(number, items, &status, lane);
+            return self.answered(id, items, &status, lane);
         }
         append.end()?;
         if let Some(Step::Append(_, held)) = lane.last_step() {
@@ -282,8 +282,8 @@ impl<'a> Appender<'a> {
         Ok(())
     }
 
-    fn flags_and_date(&self, number: usize, item: &Item) -> (String, Option<String>) {
-        let (flags, _) = self.jobs[number].keepable(&item.ready.flags);
+    fn flags_and_date(&self, id: JobId, item: &Item) -> (String, Option<String>) {
+        let (flags, _) = self.jobs[id].keepable(&item.ready.flags);
         let flags = match item.how {
             Try::Flags => flags,
             Try::NoKeywords => {
@@ -296,12 +296,12 @@ impl<'a> Appender<'a> {
     }
 
     fn send_again(&mut self, lane: &mut Lane<'_, Step>) -> Result<()> {
-        while let Some((number, items)) = self.again.pop_front() {
+        while let Some((id, items)) = self.again.pop_front() {
             if let Err(error) = self.make_room(lane, &items) {
-                self.again.push_front((number, items));
+                self.again.push_front((id, items));
                 return Err(error);
             }
-            self.send_command(lane, number, items)?;
+            self.send_command(lane, id, items)?;
         }
         Ok(())
     }
@@ -324,12 +324,12 @@ impl<'a> Appender<'a> {
                 Answer::Done(step, status) => (step, status),
             };
             return match step {
-                Step::Append(number, items) => self.answered(number, items, &status, lane),
+                Step::Append(id, items) => self.answered(id, items, &status, lane),
                 Step::Open => Ok(()),
-                Step::Flags(number, uid) => {
+                Step::Flags(id, uid) => {
                     if status.condition != Condition::Ok {
                         warn!(uid, answer = status.said(), "the flags are lost");
-                        self.jobs[number].flags_dropped += 1;
+                        self.jobs[id].told.flags_dropped += 1;
                     }
                     Ok(())
                 }
@@ -339,14 +339,14 @@ impl<'a> Appender<'a> {
 
     fn answered(
         &mut self,
-        number: usize,
+        id: JobId,
         mut items: Vec<Item>,
         status: &Status,
         lane: &mut Lane<'_, Step>,
     ) -> Result<()> {
         self.unanswered = self.unanswered.saturating_sub(bytes_of(&items));
         if status.condition == Condition::Ok {
-            return self.taken(number, items, status, lane);
+            return self.taken(id, items, status, lane);
         }
         let said = status.said();
         match meaning(status) {
@@ -355,19 +355,18 @@ impl<'a> Appender<'a> {
                 return Err(SessionError::new(kind, text).into());
             }
             Meaning::Quota => {
-                self.note_settled(number, &items)?;
-                let job = &self.jobs[number];
+                self.note_settled(id, &items)?;
+                let job = &self.jobs[id];
                 return Err(anyhow!(
                     "{}: the account on the target is full: {said}; give it more quota and run the import again",
-                    job.name
+                    job.name()
                 ));
             }
             Meaning::Mailbox => {
-                self.note_settled(number, &items)?;
-                let job = &mut self.jobs[number];
-                let text = format!("{}: the target takes no messages here: {said}", job.name);
-                job.todo.clear();
-                job.failed = Some(text.clone());
+                self.note_settled(id, &items)?;
+                let job = &mut self.jobs[id];
+                let text = format!("{}: the target takes no messages here: {said}", job.name());
+                job.fail(text.clone());
                 if self.settings.ignore_errors {
                     return Ok(());
                 }
@@ -382,38 +381,38 @@ impl<'a> Appender<'a> {
                 "a batch is refused, splitting it"
             );
             let second = items.split_off(items.len() / 2);
-            self.again.push_front((number, second));
-            self.again.push_front((number, items));
+            self.again.push_front((id, second));
+            self.again.push_front((id, items));
             return Ok(());
         }
         let Some(mut item) = items.pop() else {
             return Ok(());
         };
-        let has_flags = !self.flags_and_date(number, &item).0.is_empty();
+        let has_flags = !self.flags_and_date(id, &item).0.is_empty();
         if meaning(status) == Meaning::Flags && has_flags {
             item.how = if item.how == Try::Flags {
                 Try::NoKeywords
             } else {
                 Try::Bare
             };
-            self.again.push_front((number, vec![item]));
+            self.again.push_front((id, vec![item]));
             return Ok(());
         }
         let (uid, size) = (item.ready.uid, item.ready.size);
-        self.note_settled(number, &[item])?;
-        self.refuse(number, uid, Some(size), said)
+        self.note_settled(id, &[item])?;
+        self.refuse(id, uid, Some(size), said)
     }
 
     /// The server has the messages.
     fn taken(
         &mut self,
-        number: usize,
+        id: JobId,
         items: Vec<Item>,
         status: &Status,
         lane: &mut Lane<'_, Step>,
     ) -> Result<()> {
         let to = append_uids(status).filter(|(_, uids)| uids.len() == items.len());
-        let route = self.jobs[number].route();
+        let route = self.jobs[id].route();
         let known = route.to_uidvalidity;
         let same_mailbox = to
             .as_ref()
@@ -425,14 +424,14 @@ impl<'a> Appender<'a> {
         let to_uids = to.map(|(_, uids)| uids).unwrap_or_default();
         for (at, item) in items.into_iter().enumerate() {
             let to_uid = to_uids.get(at).copied();
-            let (sent, _) = self.flags_and_date(number, &item);
-            let job = &mut self.jobs[number];
+            let (sent, _) = self.flags_and_date(id, &item);
+            let job = &mut self.jobs[id];
             let uid = item.ready.uid;
             let (wanted, dropped) = job.keepable(&item.ready.flags);
-            job.appended.insert(uid);
-            job.bytes += item.ready.size;
-            job.mended += u64::from(item.ready.mending.any());
-            job.dates_guessed += u64::from(item.ready.internaldate.1 != DateSource::Server);
+            job.appended(uid);
+            job.told.bytes += item.ready.size;
+            job.told.mended += u64::from(item.ready.mending.any());
+            job.told.dates_guessed += u64::from(item.ready.internaldate.1 != DateSource::Server);
             self.committed += 1;
             self.progress.message(item.ready.size);
             self.journal.done(
@@ -447,8 +446,8 @@ impl<'a> Appender<'a> {
                 warn!(uid, mended = ?item.ready.mending, "the message was mended on its way");
             }
             match to_uid.filter(|_| item.how == Try::Bare && sent != wanted) {
-                Some(to_uid) => self.store_flags(lane, number, to_uid, &wanted)?,
-                None => job.flags_dropped += u64::from(dropped || sent != wanted),
+                Some(to_uid) => self.store_flags(lane, id, to_uid, &wanted)?,
+                None => job.told.flags_dropped += u64::from(dropped || sent != wanted),
             }
         }
         Ok(())
@@ -458,27 +457,27 @@ impl<'a> Appender<'a> {
     fn store_flags(
         &mut self,
         lane: &mut Lane<'_, Step>,
-        number: usize,
+        id: JobId,
         to_uid: u32,
         flags: &str,
     ) -> Result<()> {
         let select =
-            Command::new("SELECT").mailbox(&self.jobs[number].wire, lane.capabilities())?;
+            Command::new("SELECT").mailbox(&self.jobs[id].place().wire, lane.capabilities())?;
         let store = Command::new(format!("UID STORE {to_uid} +FLAGS.SILENT ({flags})"));
         lane.send(&select, Step::Open, Order::Loose)?;
-        lane.send(&store, Step::Flags(number, to_uid), Order::Loose)?;
+        lane.send(&store, Step::Flags(id, to_uid), Order::Loose)?;
         Ok(())
     }
 
     /// Records a message that is not on the target; by default that ends the account.
-    fn refuse(&mut self, number: usize, uid: u32, size: Option<u64>, reason: String) -> Result<()> {
-        let job = &mut self.jobs[number];
+    fn refuse(&mut self, id: JobId, uid: u32, size: Option<u64>, reason: String) -> Result<()> {
+        let job = &mut self.jobs[id];
         warn!(uid, reason, "the message is not imported");
         let text = format!(
             "{}: uid {uid} is not imported: {reason}; with --ignore-errors the others go on",
-            job.name
+            job.name()
         );
-        job.refused.push(Refused { uid, size, reason });
+        job.refuse(Refused { uid, size, reason });
         if self.settings.ignore_errors {
             return Ok(());
         }

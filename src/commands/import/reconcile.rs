@@ -10,7 +10,7 @@ use crate::session::channel::Channel;
 use crate::session::error::{Kind, SessionError};
 use crate::stop::Stop;
 use crate::target::identities::Inventory;
-use crate::target::mailbox::Job;
+use crate::target::mailbox::{Job, Jobs};
 use crate::target::message;
 
 /// How long a server is given to finish what a connection that is gone had sent. Bytes that it has received and not
@@ -25,13 +25,14 @@ const SETTLE: Duration = Duration::from_secs(10);
 /// # Errors
 /// [`Kind::Stopped`] when the run is asked to stop meanwhile.
 pub fn let_settle(
-    jobs: &[Job],
+    jobs: &Jobs,
     journal: &Journal,
     connected: Instant,
     timeout: Duration,
     stop: &Stop,
 ) -> Result<()> {
-    let is_open = |job: &Job| journal.was_sent(&job.directory, job.uidvalidity, job.missing());
+    let is_open =
+        |job: &Job| journal.was_sent(&job.here().directory, job.here().uidvalidity, job.missing());
     let wait = SETTLE.min(timeout).saturating_sub(connected.elapsed());
     if wait.is_zero() || !jobs.iter().any(is_open) {
         return Ok(());
@@ -53,23 +54,28 @@ pub fn learn_uids(channel: &mut Channel, job: &mut Job, journal: &mut Journal) -
     let route = job.route();
     let known = journal.known(&route);
     let new: Vec<u32> = job
-        .appended
+        .taken()
         .iter()
         .filter(|uid| known.blind.contains(*uid))
         .collect();
-    if new.is_empty() || job.to_uidnext == 0 {
+    if new.is_empty() || job.uidnext_there() == 0 {
         return Ok(());
     }
-    let mut there = match Inventory::read(channel, &job.wire, job.to_uidnext, &known.to_uids) {
+    let mut there = match Inventory::read(
+        channel,
+        &job.place().wire,
+        job.uidnext_there(),
+        &known.to_uids,
+    ) {
         Ok(there) => there,
         Err(error) if error.kind == Kind::Refused => {
-            warn!(mailbox = job.name, %error, "the UIDs on the target are not known");
+            warn!(mailbox = job.name(), %error, "the UIDs on the target are not known");
             return Ok(());
         }
         Err(error) => return Err(error.into()),
     };
     for uid in new {
-        let identity = message::identity(&job.dir, uid)?;
+        let identity = message::identity(&job.here().dir, uid)?;
         if let Some(to_uid) = identity.and_then(|identity| there.take(&identity)) {
             note_found(journal, &route, uid, to_uid)?;
         }
@@ -96,29 +102,29 @@ pub fn find_missing(
     journal: &mut Journal,
     dry_run: bool,
 ) -> Result<()> {
-    let span = info_span!("mailbox", mailbox = job.name);
+    let span = info_span!("mailbox", mailbox = job.name());
     let _entered = span.enter();
     let missing: Vec<u32> = job.missing().collect();
     // An empty mailbox needs no inventory.
-    if missing.is_empty() || !job.exists || job.to_messages == Some(0) {
-        job.todo = missing.into();
+    if missing.is_empty() || !job.place().exists || job.is_empty_there() {
+        job.queue(missing);
         return Ok(());
     }
-    let mut there = Inventory::read(channel, &job.wire, 1, &job.known.to_uids)?;
+    let mut there = Inventory::read(channel, &job.place().wire, 1, &job.known().to_uids)?;
     // Without UIDPLUS nobody knows which messages there are ours: as many as we appended of each identity.
-    for uid in job.known.blind.iter() {
-        if let Some(identity) = message::identity(&job.dir, uid)? {
+    for uid in job.known().blind.iter() {
+        if let Some(identity) = message::identity(&job.here().dir, uid)? {
             there.take(&identity);
         }
     }
     let route = job.route();
     for uid in missing {
-        let identity = message::identity(&job.dir, uid)?;
+        let identity = message::identity(&job.here().dir, uid)?;
         let Some(to_uid) = identity.and_then(|identity| there.take(&identity)) else {
-            job.todo.push_back(uid);
+            job.queue([uid]);
             continue;
         };
-        job.found.insert(uid);
+        job.found(uid);
         if !dry_run {
             note_found(journal, &route, uid, to_uid)?;
         }

@@ -24,7 +24,7 @@ use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::target::flags;
 use crate::target::holding::{self, Holding};
-use crate::target::mailbox::Job;
+use crate::target::mailbox::{Job, JobId, Jobs};
 use crate::target::mend::Repairs;
 use crate::target::message::{self, Described};
 use crate::target::plan::{Messages, Plan};
@@ -84,40 +84,46 @@ struct Comparing<'a> {
 /// A message that the archive has and the target must have.
 struct Expected {
     /// Number of the job.
-    job: usize,
+    job: JobId,
     uid: u32,
     described: Described,
 }
 
 impl Comparing<'_> {
     fn add(&mut self, code: Code, job: &Job, text: String) {
-        let finding = Finding::new(code, self.account, text).in_mailbox(&job.name);
+        let finding = Finding::new(code, self.account, text).in_mailbox(job.name());
         self.looked.findings.push(finding);
     }
 
     fn add_of(&mut self, code: Code, job: &Job, uid: u32, text: String) {
-        let path = job.dir.message_path(uid);
+        let path = job.here().dir.message_path(uid);
         let below = path
             .strip_prefix(&self.settings.archive_dir)
             .unwrap_or(&path);
         let finding = Finding::new(code, self.account, text)
-            .in_mailbox(&job.name)
+            .in_mailbox(job.name())
             .in_file(below.to_string_lossy())
             .of_uid(uid);
         self.looked.findings.push(finding);
     }
 
-    fn run(mut self, session: &mut Session, listing: &Listing, jobs: &[Job]) -> Result<Looked> {
+    fn run(mut self, session: &mut Session, listing: &Listing, jobs: &Jobs) -> Result<Looked> {
         let groups = by_target(jobs);
-        let there: Vec<&Vec<usize>> = groups.iter().filter(|g| jobs[g[0]].exists).collect();
-        let names: Vec<Vec<u8>> = there.iter().map(|g| jobs[g[0]].wire.clone()).collect();
-        let mut compared: HashMap<usize, Compared> = HashMap::new();
+        let there: Vec<&Vec<JobId>> = groups
+            .iter()
+            .filter(|g| jobs[g[0]].place().exists)
+            .collect();
+        let names: Vec<Vec<u8>> = there
+            .iter()
+            .map(|g| jobs[g[0]].place().wire.clone())
+            .collect();
+        let mut compared: HashMap<JobId, Compared> = HashMap::new();
         let mut pairs: Vec<Vec<Pair>> = Vec::new();
-        let mut doubtful: Vec<(usize, usize, u32, Vec<String>)> = Vec::new();
-        for group in groups.iter().filter(|group| !jobs[group[0]].exists) {
-            for &number in group {
-                let counts = self.absent(&jobs[number]);
-                compared.insert(number, counts);
+        let mut doubtful: Vec<(usize, JobId, u32, Vec<String>)> = Vec::new();
+        for group in groups.iter().filter(|group| !jobs[group[0]].place().exists) {
+            for &id in group {
+                let counts = self.absent(&jobs[id]);
+                compared.insert(id, counts);
             }
         }
         holding::read(session.channel(), &names, |at, holding| {
@@ -133,20 +139,20 @@ impl Comparing<'_> {
             }
         }
         self.others(listing, jobs);
-        for (number, job) in jobs.iter().enumerate() {
-            let counts = compared.remove(&number).unwrap_or_default();
+        for (id, job) in jobs.numbered() {
+            let counts = compared.remove(&id).unwrap_or_default();
             self.looked.mailboxes.push(MailboxReport {
-                mailbox: job.name.clone(),
-                directory: job.directory.clone(),
-                target: Some(job.to.clone()),
-                why: Some(job.why.clone()),
+                mailbox: job.name().to_owned(),
+                directory: job.here().directory.clone(),
+                target: Some(job.place().to.clone()),
+                why: Some(job.place().why.clone()),
                 counts: Counts {
                     mailboxes: 1,
                     unchanged: counts.matched,
                     ..Counts::default()
                 },
                 compared: Some(counts),
-                note: (!job.notes.is_empty()).then(|| job.notes.join("; ")),
+                note: (!job.told.notes.is_empty()).then(|| job.told.notes.join("; ")),
             });
         }
         info!(
@@ -159,14 +165,16 @@ impl Comparing<'_> {
 
     /// A mailbox that the target does not have.
     fn absent(&mut self, job: &Job) -> Compared {
-        let missing: UidSet = expected_uids(job).collect();
+        let missing: UidSet = job.expected().collect();
         let count = missing.len();
         let text = format!(
             "the target has no mailbox \"{}\": {count} messages are missing",
-            job.to
+            job.place().to
         );
         self.add(Code::MailboxMissing, job, text);
-        self.looked.missing.insert(job.directory.clone(), missing);
+        self.looked
+            .missing
+            .insert(job.here().directory.clone(), missing);
         Compared {
             archive: count,
             missing: count,
@@ -177,11 +185,11 @@ impl Comparing<'_> {
     /// Compares one mailbox of the target with what goes there; returns the pairs to be read back.
     fn mailbox(
         &mut self,
-        jobs: &[Job],
-        group: &[usize],
+        jobs: &Jobs,
+        group: &[JobId],
         holding: &Holding,
-        compared: &mut HashMap<usize, Compared>,
-        doubtful: &mut Vec<(usize, usize, u32, Vec<String>)>,
+        compared: &mut HashMap<JobId, Compared>,
+        doubtful: &mut Vec<(usize, JobId, u32, Vec<String>)>,
         at: usize,
     ) -> Result<Vec<Pair>> {
         let (expected, wanted) = self.expected(jobs, group, holding)?;
@@ -194,29 +202,26 @@ impl Comparing<'_> {
             })
             .collect();
         let result = compare::compare(&wanted, &held);
-        for &number in group {
-            let counts = compared.entry(number).or_default();
-            counts.archive = expected.iter().filter(|e| e.job == number).count() as u64;
-            counts.target = if number == group[0] {
-                held.len() as u64
-            } else {
-                0
-            };
+        for &id in group {
+            let counts = compared.entry(id).or_default();
+            counts.archive = expected.iter().filter(|e| e.job == id).count() as u64;
+            counts.target = if id == group[0] { held.len() as u64 } else { 0 };
         }
         for &one in &result.missing {
             let Expected {
-                job: number,
+                job: id,
                 uid,
                 described,
             } = &expected[one];
-            let job = &jobs[*number];
+            let job = &jobs[*id];
             let text = format!(
                 "is missing on the target in \"{}\" ({} bytes)",
-                job.to, described.size
+                job.place().to,
+                described.size
             );
             self.add_of(Code::Missing, job, *uid, text);
-            compared.entry(*number).or_default().missing += 1;
-            let missing = self.looked.missing.entry(job.directory.clone());
+            compared.entry(*id).or_default().missing += 1;
+            let missing = self.looked.missing.entry(job.here().directory.clone());
             missing.or_default().insert(*uid);
         }
         let first = &jobs[group[0]];
@@ -231,7 +236,10 @@ impl Comparing<'_> {
         ] {
             if !extra.is_empty() {
                 let messages = crate::commands::audit::messages(&extra);
-                let text = format!("{messages} in \"{}\" on the target: {what}", first.to);
+                let text = format!(
+                    "{messages} in \"{}\" on the target: {what}",
+                    first.place().to
+                );
                 self.add(code, first, text);
             }
         }
@@ -276,20 +284,19 @@ impl Comparing<'_> {
 
     fn expected(
         &mut self,
-        jobs: &[Job],
-        group: &[usize],
+        jobs: &Jobs,
+        group: &[JobId],
         holding: &Holding,
     ) -> Result<(Vec<Expected>, Vec<Wanted>)> {
         let (mut all, mut wanted) = (Vec::new(), Vec::new());
-        for &number in group {
-            let job = &jobs[number];
-            let mut route = job.route();
-            route.to_uidvalidity = holding.uidvalidity;
+        for &id in group {
+            let job = &jobs[id];
+            let route = job.route_to(holding.uidvalidity);
             let recorded: HashMap<u32, u32> =
                 self.journal.known(&route).pairs.into_iter().collect();
-            for uid in expected_uids(job) {
-                let Some(described) = message::describe(&job.dir, uid)
-                    .with_context(|| format!("mailbox {}", job.name))?
+            for uid in job.expected() {
+                let Some(described) = message::describe(&job.here().dir, uid)
+                    .with_context(|| format!("mailbox {}", job.name()))?
                 else {
                     let text = "cannot be read in the archive; see --mode audit".to_owned();
                     self.add_of(Code::DamagedArchive, job, uid, text);
@@ -300,7 +307,7 @@ impl Comparing<'_> {
                     to_uid: recorded.get(&uid).copied(),
                 });
                 all.push(Expected {
-                    job: number,
+                    job: id,
                     uid,
                     described,
                 });
@@ -312,7 +319,7 @@ impl Comparing<'_> {
     /// Date, size, and flags that somebody set on the target.
     fn attributes(
         &mut self,
-        jobs: &[Job],
+        jobs: &Jobs,
         expected: &Expected,
         there: &holding::Message,
         holding: &Holding,
@@ -354,13 +361,13 @@ impl Comparing<'_> {
     fn flags(
         &mut self,
         session: &mut Session,
-        jobs: &[Job],
+        jobs: &Jobs,
         names: &[Vec<u8>],
-        doubtful: Vec<(usize, usize, u32, Vec<String>)>,
-        compared: &mut HashMap<usize, Compared>,
+        doubtful: Vec<(usize, JobId, u32, Vec<String>)>,
+        compared: &mut HashMap<JobId, Compared>,
     ) -> Result<()> {
         let mut permanent: HashMap<usize, Option<Vec<String>>> = HashMap::new();
-        for (at, number, uid, lost) in doubtful {
+        for (at, id, uid, lost) in doubtful {
             let kept = match permanent.entry(at) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(place) => {
@@ -369,13 +376,13 @@ impl Comparing<'_> {
             };
             let (keepable, _) = flags::kept(kept.as_deref(), &lost.join(" "));
             if !keepable.is_empty() {
-                compared.entry(number).or_default().flags_differ += 1;
+                compared.entry(id).or_default().flags_differ += 1;
                 let text = format!("has lost {keepable} on the target");
-                self.add_of(Code::FlagsLost, &jobs[number], uid, text);
+                self.add_of(Code::FlagsLost, &jobs[id], uid, text);
             }
         }
-        for (number, job) in jobs.iter().enumerate() {
-            let added = compared.get(&number).map_or(0, |counts| counts.flags_added);
+        for (id, job) in jobs.numbered() {
+            let added = compared.get(&id).map_or(0, |counts| counts.flags_added);
             if added > 0 {
                 let text = format!(
                     "{added} messages have flags on the target that they have not in the archive, as after reading"
@@ -389,10 +396,10 @@ impl Comparing<'_> {
     fn deep(
         &mut self,
         session: &mut Session,
-        jobs: &[Job],
+        jobs: &Jobs,
         wire: &[u8],
         pairs: &[Pair],
-        compared: &mut HashMap<usize, Compared>,
+        compared: &mut HashMap<JobId, Compared>,
     ) -> Result<()> {
         let repairs = self.settings.repairs;
         let mut found = Vec::new();
@@ -414,11 +421,11 @@ impl Comparing<'_> {
     }
 
     /// Mailboxes of the target that nothing of the archive goes to.
-    fn others(&mut self, listing: &Listing, jobs: &[Job]) {
+    fn others(&mut self, listing: &Listing, jobs: &Jobs) {
         for there in &listing.mailboxes {
             let name = display_name(&there.listed.name);
             let count = there.status.as_ref().and_then(|status| status.messages);
-            let known = jobs.iter().any(|job| job.wire == there.listed.name);
+            let known = jobs.iter().any(|job| job.place().wire == there.listed.name);
             if let Some(count) = count.filter(|count| *count > 0 && !known)
                 && self.settings.folders.include().is_empty()
                 && self.settings.folders.exclude().is_empty()
@@ -433,15 +440,15 @@ impl Comparing<'_> {
 }
 
 /// Jobs that go to the same mailbox, in their order.
-fn by_target(jobs: &[Job]) -> Vec<Vec<usize>> {
-    let mut groups: Vec<Vec<usize>> = Vec::new();
-    for (number, job) in jobs.iter().enumerate() {
+fn by_target(jobs: &Jobs) -> Vec<Vec<JobId>> {
+    let mut groups: Vec<Vec<JobId>> = Vec::new();
+    for (id, job) in jobs.numbered() {
         match groups
             .iter_mut()
-            .find(|group| jobs[group[0]].wire == job.wire)
+            .find(|group| jobs[group[0]].place().wire == job.place().wire)
         {
-            Some(group) => group.push(number),
-            None => groups.push(vec![number]),
+            Some(group) => group.push(id),
+            None => groups.push(vec![id]),
         }
     }
     groups
@@ -450,9 +457,4 @@ fn by_target(jobs: &[Job]) -> Vec<Vec<usize>> {
 /// A time before 1970 is no date of mail.
 fn shown(time: i64) -> String {
     crate::clock::utc(u64::try_from(time).unwrap_or(0))
-}
-
-/// What must be on the target: not what is a view of messages in other mailboxes.
-fn expected_uids(job: &Job) -> impl Iterator<Item = u32> + '_ {
-    job.uids.iter().filter(|uid| !job.elsewhere.contains(*uid))
 }

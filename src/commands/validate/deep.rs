@@ -17,7 +17,7 @@ use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::BodySink;
 use crate::session::refusal;
 use crate::session::response::Condition;
-use crate::target::mailbox::Job;
+use crate::target::mailbox::{JobId, Jobs};
 use crate::target::mend::Repairs;
 use crate::target::message::Ready;
 
@@ -28,7 +28,7 @@ const BATCH: usize = 200;
 #[derive(Debug, Clone, Copy)]
 pub struct Pair {
     /// Number of the job that it belongs to.
-    pub job: usize,
+    pub job: JobId,
     /// UID in the archive.
     pub uid: u32,
     /// UID on the target.
@@ -124,7 +124,7 @@ pub fn read_back(
     channel: &mut Channel,
     wire: &[u8],
     pairs: &[Pair],
-    jobs: &[Job],
+    jobs: &Jobs,
     repairs: Repairs,
     mut tell: impl FnMut(Pair, Verdict),
 ) -> Result<()> {
@@ -195,8 +195,8 @@ pub fn read_back(
 }
 
 /// The archive's side is read as an import reads it: proved, and mended where that is asked for.
-fn verdict(pair: Pair, jobs: &[Job], repairs: Repairs, there: Fingerprint) -> Result<Verdict> {
-    let dir = &jobs[pair.job].dir;
+fn verdict(pair: Pair, jobs: &Jobs, repairs: Repairs, there: Fingerprint) -> Result<Verdict> {
+    let dir = &jobs[pair.job].here().dir;
     let mut ready = match Ready::load(dir, pair.uid, repairs)? {
         Ok(ready) => ready,
         Err(damaged) => return Ok(Verdict::Damaged(damaged.0)),

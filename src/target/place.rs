@@ -1,0 +1,91 @@
+//! Where a mailbox goes: the name as planned, and what became of it where the target refuses names.
+
+use crate::mapping;
+use crate::mapping::Mapped;
+
+/// Names tried for a mailbox before it is given up.
+const MAX_ATTEMPTS: u32 = 5;
+
+/// A name on the target.
+#[derive(Debug, Clone, Default)]
+pub struct Place {
+    /// In UTF-8.
+    pub to: String,
+    /// As on the wire.
+    pub wire: Vec<u8>,
+    /// Why it is called so.
+    pub why: String,
+    /// The target has it.
+    pub exists: bool,
+    /// As planned, before the target refused any.
+    planned: String,
+    /// Levels above it that the target does not have.
+    parents: Vec<Vec<u8>>,
+    /// Those that must be made before it, as the target does not make them itself.
+    first: Vec<Vec<u8>>,
+    attempts: u32,
+    tried: Vec<String>,
+}
+
+/// What is to be done after a refusal.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The same name again, after the levels above it.
+    ParentsFirst,
+    /// Another name.
+    Renamed,
+    /// There is no other.
+    GiveUp,
+}
+
+impl Place {
+    /// Goes where the plan says.
+    pub fn plan(&mut self, mapped: Mapped, why: String) {
+        let parents = mapped.parents.iter();
+        self.parents = parents.map(|parent| mapping::encode_utf7(parent)).collect();
+        self.planned.clone_from(&mapped.name);
+        self.to = mapped.name;
+        self.wire = mapped.wire;
+        self.exists = mapped.exists;
+        self.why = why;
+    }
+
+    /// True for a name that is not the planned one, as the target refused that.
+    #[must_use]
+    pub fn was_refused(&self) -> bool {
+        self.attempts > 0
+    }
+
+    /// Levels above it that must be made first.
+    #[must_use]
+    pub fn first(&self) -> &[Vec<u8>] {
+        &self.first
+    }
+
+    /// The target refuses the name, with these words.
+    pub fn refused(&mut self, words: &str, delimiter: Option<char>) -> Next {
+        if !self.parents.is_empty() {
+            // Servers should make superior names themselves (RFC 3501 section 6.3.3); this one does not.
+            self.first = std::mem::take(&mut self.parents);
+            return Next::ParentsFirst;
+        }
+        self.attempts += 1;
+        let learnt = mapping::learnt_prefix(words)
+            .filter(|prefix| !self.to.starts_with(prefix.as_str()))
+            .map(|prefix| format!("{prefix}{}", self.to));
+        let stricter = || {
+            (1..=3)
+                .filter_map(|strictness| mapping::sanitised(&self.planned, delimiter, strictness))
+                .find(|name| !self.tried.contains(name))
+        };
+        let other = learnt.or_else(stricter);
+        let Some(name) = other.filter(|_| self.attempts < MAX_ATTEMPTS) else {
+            return Next::GiveUp;
+        };
+        self.tried.push(name.clone());
+        self.wire = mapping::encode_utf7(&name);
+        self.to = name;
+        self.first.clear();
+        Next::Renamed
+    }
+}
