@@ -1,6 +1,7 @@
 //! The directory on disk (format 1): knows files and no IMAP.
 
 pub mod account;
+pub mod checkpoint;
 pub mod failed;
 pub mod incoming;
 pub mod journal;

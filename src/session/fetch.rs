@@ -5,7 +5,8 @@
 use std::collections::HashMap;
 
 use super::command::Command;
-use super::reader::Response;
+use super::error::{Kind, Result, SessionError};
+use super::reader::{BodySink, Response};
 use super::response::{self, Body, FetchData};
 
 /// Messages that may be half known at a time; the parts of more are forgotten and asked for again.
@@ -24,8 +25,6 @@ pub struct Message {
     pub announced: Option<u64>,
     /// Length of the body in the sink, in bytes.
     pub length: u64,
-    /// A body that came as a quoted string: it is here and not in the sink.
-    pub quoted: Option<Vec<u8>>,
 }
 
 /// What one response brought.
@@ -67,7 +66,6 @@ pub fn uids(set: &str) -> Command {
 struct Partial {
     data: FetchData,
     length: Option<u64>,
-    quoted: Option<Vec<u8>>,
 }
 
 /// Collects FETCH responses of one mailbox.
@@ -79,13 +77,21 @@ pub struct Assembler {
 }
 
 impl Assembler {
-    /// Takes a response.
-    pub fn take(&mut self, response: &Response) -> Brought {
+    /// Takes a response whose literal body went to `sink`; a quoted one goes there now.
+    ///
+    /// # Errors
+    /// [`Kind::Local`]: the sink's.
+    pub fn take(&mut self, response: &Response, sink: &mut dyn BodySink) -> Result<Brought> {
         if response.bodies > 0 {
             self.release();
         }
-        match response::parse_fetch(response) {
-            Some(Ok(data)) => self.merge(data),
+        Ok(match response::parse_fetch(response) {
+            Some(Ok(data)) => {
+                if let Body::Quoted(bytes) = &data.body {
+                    pour(bytes, sink)?;
+                }
+                self.merge(data)
+            }
             Some(Err(reason)) => Brought::Malformed(reason),
             None if response.bodies > 0 => Brought::Malformed("a body outside a FETCH response"),
             None => {
@@ -95,7 +101,7 @@ impl Assembler {
                 }
                 Brought::Nothing
             }
-        }
+        })
     }
 
     /// Forgets what is half known, at the end of a command.
@@ -118,7 +124,6 @@ impl Assembler {
             && let Some(partial) = self.partials.get_mut(&old)
         {
             partial.length = None;
-            partial.quoted = None;
         }
     }
 
@@ -147,10 +152,7 @@ impl Assembler {
                 return Brought::Unfetchable(uid, "BODY[] NIL".to_owned());
             }
             Body::Streamed(length) => partial.length = Some(length),
-            Body::Quoted(bytes) => {
-                partial.length = Some(bytes.len() as u64);
-                partial.quoted = Some(bytes);
-            }
+            Body::Quoted(bytes) => partial.length = Some(bytes.len() as u64),
         }
         self.whole(key)
     }
@@ -192,9 +194,14 @@ impl Partial {
             internaldate: self.data.internaldate.flatten(),
             announced: self.data.size,
             length,
-            quoted: self.quoted,
         })
     }
+}
+
+fn pour(bytes: &[u8], sink: &mut dyn BodySink) -> Result<()> {
+    sink.begin(bytes.len() as u64)
+        .and_then(|()| sink.write(bytes))
+        .map_err(|error| SessionError::new(Kind::Local, error.to_string()))
 }
 
 /// Flags as the sidecar holds them: blank-separated, as sent, without `\Recent`.
@@ -207,6 +214,7 @@ pub fn join_flags(flags: Vec<String>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::reader::NoBody;
     use super::*;
 
     fn untagged(line: &str) -> Response {
@@ -220,6 +228,11 @@ mod tests {
             response.bodies = 1;
         }
         response
+    }
+
+    fn take(assembler: &mut Assembler, line: &str) -> Brought {
+        let taken = assembler.take(&untagged(line), &mut NoBody);
+        taken.expect("a sink that takes all")
     }
 
     fn uid_of(brought: &Brought) -> Option<u32> {
@@ -244,7 +257,7 @@ mod tests {
                 "* 1 FETCH (UID 7 X (\"UID 9\" {{1}}\r\n) ) FLAGS (\\Seen) {DATE} BODY[] \"abc\")"
             ),
         ] {
-            let brought = assembler.take(&untagged(&line));
+            let brought = take(&mut assembler, &line);
             let Brought::Whole(message) = brought else {
                 panic!("{line}: {brought:?}");
             };
@@ -268,7 +281,7 @@ mod tests {
         ];
         let uids: Vec<_> = parts
             .iter()
-            .map(|part| uid_of(&assembler.take(&untagged(part))))
+            .map(|part| uid_of(&take(&mut assembler, part)))
             .collect();
         assert_eq!(uids, [None, None, None, Some(7)]);
     }
@@ -276,37 +289,38 @@ mod tests {
     #[test]
     fn a_body_that_was_overwritten_is_not_committed() {
         let mut assembler = Assembler::default();
-        assembler.take(&untagged("* 1 FETCH (UID 7 BODY[] {3}\r\n)"));
-        assembler.take(&untagged("* 2 FETCH (UID 8 BODY[] {3}\r\n)"));
-        let late = assembler.take(&untagged(&format!("* 1 FETCH (FLAGS () {DATE})")));
+        take(&mut assembler, "* 1 FETCH (UID 7 BODY[] {3}\r\n)");
+        take(&mut assembler, "* 2 FETCH (UID 8 BODY[] {3}\r\n)");
+        let late = take(&mut assembler, &format!("* 1 FETCH (FLAGS () {DATE})"));
         assert_eq!(late, Brought::Nothing);
-        let second = assembler.take(&untagged(&format!("* 2 FETCH (FLAGS () {DATE})")));
+        let second = take(&mut assembler, &format!("* 2 FETCH (FLAGS () {DATE})"));
         assert_eq!(uid_of(&second), Some(8));
     }
 
     #[test]
     fn an_expunge_makes_half_known_messages_unknown() {
         let mut assembler = Assembler::default();
-        assembler.take(&untagged("* 2 FETCH (UID 7 BODY[] {3}\r\n)"));
-        assembler.take(&untagged("* 1 EXPUNGE"));
-        let late = assembler.take(&untagged(&format!("* 2 FETCH (FLAGS () {DATE})")));
+        take(&mut assembler, "* 2 FETCH (UID 7 BODY[] {3}\r\n)");
+        take(&mut assembler, "* 1 EXPUNGE");
+        let late = take(&mut assembler, &format!("* 2 FETCH (FLAGS () {DATE})"));
         assert_eq!(late, Brought::Nothing);
     }
 
     #[test]
     fn what_the_server_cannot_give_is_no_empty_message() {
         let mut assembler = Assembler::default();
-        let nil = assembler.take(&untagged(&format!(
-            "* 1 FETCH (UID 7 FLAGS () {DATE} BODY[] NIL)"
-        )));
+        let nil = take(
+            &mut assembler,
+            &format!("* 1 FETCH (UID 7 FLAGS () {DATE} BODY[] NIL)"),
+        );
         assert_eq!(nil, Brought::Unfetchable(Some(7), "BODY[] NIL".to_owned()));
         let empty = format!("* 1 FETCH (UID 7 FLAGS () {DATE} RFC822.SIZE 9 BODY[] {{0}}\r\n)");
         assert!(matches!(
-            assembler.take(&untagged(&empty)),
+            take(&mut assembler, &empty),
             Brought::Unfetchable(Some(7), _)
         ));
         let truly_empty = format!("* 1 FETCH (UID 7 FLAGS () {DATE} RFC822.SIZE 0 BODY[] \"\")");
-        assert_eq!(uid_of(&assembler.take(&untagged(&truly_empty))), Some(7));
+        assert_eq!(uid_of(&take(&mut assembler, &truly_empty)), Some(7));
     }
 
     #[test]
@@ -320,7 +334,7 @@ mod tests {
             "* 1 FETCH (UID 7 BODY[] \"a\" BODY[] \"b\")",
             "* 1 FETCH (FLAGS (\\Seen)",
         ] {
-            let brought = Assembler::default().take(&untagged(line));
+            let brought = take(&mut Assembler::default(), line);
             assert!(
                 matches!(brought, Brought::Malformed(_)),
                 "{line}: {brought:?}"
@@ -344,7 +358,7 @@ mod tests {
         for (attribute, expected) in cases {
             let line =
                 format!("* 1 FETCH (UID 7 {attribute} RFC822.SIZE -1 FLAGS () BODY[] {{3}}\r\n)");
-            let Brought::Whole(message) = Assembler::default().take(&untagged(&line)) else {
+            let Brought::Whole(message) = take(&mut Assembler::default(), &line) else {
                 panic!("{line}");
             };
             assert_eq!(message.internaldate.as_deref(), expected, "{line}");

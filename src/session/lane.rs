@@ -34,7 +34,7 @@ pub struct Lane<'a, S> {
 /// What came back.
 pub enum Answer<'a, S> {
     /// An untagged response while this step was the first outstanding one.
-    Untagged(&'a S, &'a Response),
+    Untagged(&'a mut S, &'a Response),
     /// The tagged end of this step.
     Done(S, Status),
 }
@@ -136,27 +136,43 @@ impl<'a, S> Lane<'a, S> {
         }
     }
 
-    /// The next answer; at least one command must be outstanding.
+    /// The next answer; at least one command must be outstanding. Bodies go to `sink`, whatever command is the oldest.
     ///
     /// # Errors
     /// Those of receiving; [`Kind::Desync`] for a tagged end that fits no command.
     pub fn next(&mut self, sink: &mut dyn BodySink) -> Result<Answer<'_, S>> {
-        loop {
-            self.channel.receive(&mut self.response, sink)?;
-            match response::classify(&self.response) {
-                Line::Tagged(tag, status) => {
-                    let at = self.position(tag)?;
-                    if let Some(done) = self.outstanding.remove(at) {
-                        return Ok(Answer::Done(done.step, status));
-                    }
-                }
-                Line::Untagged(_) | Line::Data => break,
-                Line::Continuation | Line::Garbage => {}
-            }
+        let ended = receive(self.channel, &mut self.response, sink)?;
+        self.answer(ended)
+    }
+
+    /// The same where each step has a sink of its own: bodies go to that of the oldest command.
+    ///
+    /// # Errors
+    /// As for [`Lane::next`].
+    pub fn next_into(
+        &mut self,
+        sink_of: impl FnOnce(&mut S) -> &mut dyn BodySink,
+    ) -> Result<Answer<'_, S>> {
+        let Some(first) = self.outstanding.front_mut() else {
+            return Err(nothing_outstanding());
+        };
+        let sink = sink_of(&mut first.step);
+        let ended = receive(self.channel, &mut self.response, sink)?;
+        self.answer(ended)
+    }
+
+    fn answer(&mut self, ended: Option<(String, Status)>) -> Result<Answer<'_, S>> {
+        if let Some((tag, status)) = ended {
+            let at = self.position(&tag)?;
+            let done = self
+                .outstanding
+                .remove(at)
+                .ok_or_else(nothing_outstanding)?;
+            return Ok(Answer::Done(done.step, status));
         }
-        match self.outstanding.front() {
-            Some(first) => Ok(Answer::Untagged(&first.step, &self.response)),
-            None => Err(SessionError::new(Kind::Desync, "no command is outstanding")),
+        match self.outstanding.front_mut() {
+            Some(first) => Ok(Answer::Untagged(&mut first.step, &self.response)),
+            None => Err(nothing_outstanding()),
         }
     }
 
@@ -175,4 +191,24 @@ impl<'a, S> Lane<'a, S> {
             SessionError::new(Kind::Desync, text)
         })
     }
+}
+
+/// Waits for an untagged response, or for the end of a command.
+fn receive(
+    channel: &mut Channel,
+    response: &mut Response,
+    sink: &mut dyn BodySink,
+) -> Result<Option<(String, Status)>> {
+    loop {
+        channel.receive(response, sink)?;
+        match response::classify(response) {
+            Line::Tagged(tag, status) => return Ok(Some((tag.to_owned(), status))),
+            Line::Untagged(_) | Line::Data => return Ok(None),
+            Line::Continuation | Line::Garbage => {}
+        }
+    }
+}
+
+fn nothing_outstanding() -> SessionError {
+    SessionError::new(Kind::Desync, "no command is outstanding")
 }

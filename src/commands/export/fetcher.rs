@@ -11,15 +11,17 @@ use std::collections::VecDeque;
 use anyhow::{Error, Result};
 use tracing::{info_span, warn};
 
+use super::body::Body;
 use super::job::{Chunk, Freeze, JobId, Jobs, Phase};
 use super::store::Store;
+use crate::archive::mailbox::MailboxDir;
 use crate::progress::AccountProgress;
 use crate::session::channel::Channel;
 use crate::session::command::Command;
 use crate::session::error::{Kind, SessionError};
 use crate::session::fetch::{self, Assembler};
 use crate::session::lane::{Answer, Lane, Order};
-use crate::session::reader::{NoBody, Response};
+use crate::session::reader::Response;
 use crate::session::refusal;
 use crate::session::response::{self, Condition, Status};
 use crate::stop::Stop;
@@ -27,26 +29,21 @@ use crate::stop::Stop;
 /// Commands sent ahead of their answers. They are short: all fit the socket's buffer, so writing never waits for reading.
 const WINDOW: usize = 16;
 
-enum Step {
-    Examine(JobId),
-    Inventory(JobId),
-    /// SEARCH ALL, after an inventory that names fewer messages than EXAMINE counted.
-    Search(JobId),
-    Fetch(JobId, Chunk),
-    /// Is a message that did not come still there?
-    Probe(JobId, u32, String),
+/// A command that was sent, and where a body in its answer goes.
+struct Step {
+    job: JobId,
+    asked: Asked,
+    body: Body,
 }
 
-impl Step {
-    fn job(&self) -> JobId {
-        match self {
-            Step::Examine(job)
-            | Step::Inventory(job)
-            | Step::Search(job)
-            | Step::Fetch(job, _)
-            | Step::Probe(job, ..) => *job,
-        }
-    }
+enum Asked {
+    Examine,
+    Inventory,
+    /// SEARCH ALL, after an inventory that names fewer messages than EXAMINE counted.
+    Search,
+    Fetch(Chunk),
+    /// Is a message that did not come still there?
+    Probe(u32, String),
 }
 
 /// What the answers to one EXAMINE said so far.
@@ -112,38 +109,27 @@ impl<'a> Fetcher<'a> {
         let mut lane = Lane::new(channel);
         loop {
             self.send_ahead(&mut lane)?;
-            let Some(front) = lane.steps().next() else {
+            if lane.outstanding() == 0 {
                 return Ok(());
-            };
-            let body_for = match front {
-                Step::Fetch(job, _) if !self.jobs[*job].is_distrusted() => Some(*job),
-                _ => None,
-            };
-            let answer = match self.store.as_deref_mut() {
-                Some(store) => {
-                    store.expect(body_for);
-                    lane.next(store)
-                }
-                None => lane.next(&mut NoBody),
-            };
-            let step = match answer {
+            }
+            let answer = lane.next_into(|step| {
+                step.body
+                    .goes_to(place_of(step, self.jobs, self.store.as_deref()));
+                &mut step.body
+            });
+            match answer {
                 Ok(Answer::Untagged(step, response)) => {
-                    let error = self.take(step, response).err();
-                    match error {
-                        None => continue,
-                        Some(error) => {
-                            self.suspect(&lane);
-                            return Err(error);
-                        }
+                    if let Err(error) = self.take(step, response) {
+                        self.suspect(&lane);
+                        return Err(error);
                     }
                 }
-                Ok(Answer::Done(step, status)) => (step, status),
+                Ok(Answer::Done(step, status)) => self.done(&mut lane, step, &status)?,
                 Err(error) => {
                     self.suspect(&lane);
                     return Err(error.into());
                 }
-            };
-            self.done(&mut lane, step.0, &step.1)?;
+            }
         }
     }
 
@@ -167,7 +153,7 @@ impl<'a> Fetcher<'a> {
                     } else {
                         fetch::inventory("1:*")
                     };
-                    self.send(lane, &inventory, Step::Inventory(id), Order::Loose)?;
+                    self.send(lane, &inventory, id, Asked::Inventory, Order::Loose)?;
                 }
                 Phase::Direct | Phase::Fetch => {
                     let Some(chunk) = job.next_chunk() else {
@@ -178,7 +164,7 @@ impl<'a> Fetcher<'a> {
                         continue;
                     }
                     let command = fetch::messages(&chunk.set);
-                    self.send(lane, &command, Step::Fetch(id, chunk), Order::Loose)?;
+                    self.send(lane, &command, id, Asked::Fetch(chunk), Order::Loose)?;
                 }
                 Phase::Unchanged | Phase::Done | Phase::Failed => {
                     self.queue.pop_front();
@@ -192,10 +178,13 @@ impl<'a> Fetcher<'a> {
         &mut self,
         lane: &mut Lane<'_, Step>,
         command: &Command,
-        step: Step,
+        job: JobId,
+        asked: Asked,
         order: Order,
     ) -> Result<()> {
-        self.jobs[step.job()].sent();
+        self.jobs[job].sent();
+        let body = Body::default();
+        let step = Step { job, asked, body };
         Ok(lane.send(command, step, order)?)
     }
 
@@ -209,7 +198,7 @@ impl<'a> Fetcher<'a> {
         match command {
             Ok(command) => {
                 self.sent_examine = Some(id);
-                self.send(lane, &command, Step::Examine(id), Order::Strict)?;
+                self.send(lane, &command, id, Asked::Examine, Order::Strict)?;
                 Ok(true)
             }
             Err(error) => {
@@ -226,26 +215,26 @@ impl<'a> Fetcher<'a> {
     }
 
     /// An untagged response.
-    fn take(&mut self, step: &Step, response: &Response) -> Result<()> {
-        let id = step.job();
+    fn take(&mut self, step: &mut Step, response: &Response) -> Result<()> {
+        let id = step.job;
         let span = info_span!("mailbox", mailbox = self.jobs[id].name());
         let _entered = span.enter();
         if response::parse_expunge(response).is_some() {
             self.jobs[id].expunged();
         }
-        match step {
-            Step::Examine(_) => {
+        match &step.asked {
+            Asked::Examine => {
                 self.selected.take(response);
                 Ok(())
             }
             _ if self.jobs[id].is_distrusted() => Ok(()),
-            Step::Inventory(_) => self.take_inventory(id, response),
-            Step::Search(_) => {
+            Asked::Inventory => self.take_inventory(id, response),
+            Asked::Search => {
                 self.take_search(id, response);
                 Ok(())
             }
-            Step::Fetch(_, chunk) => self.take_message(id, chunk, response),
-            Step::Probe(_, uid, _) => {
+            Asked::Fetch(chunk) => self.take_message(id, chunk, &mut step.body, response),
+            Asked::Probe(uid, _) => {
                 if let Some(Ok(data)) = response::parse_fetch(response)
                     && data.uid == Some(*uid)
                 {
@@ -258,20 +247,20 @@ impl<'a> Fetcher<'a> {
 
     /// The tagged end of a command.
     fn done(&mut self, lane: &mut Lane<'_, Step>, step: Step, status: &Status) -> Result<()> {
-        let id = step.job();
+        let id = step.job;
         self.jobs[id].answered();
         let span = info_span!("mailbox", mailbox = self.jobs[id].name());
         let _entered = span.enter();
         if status.condition != Condition::Ok {
             check_throttle(status)?;
         }
-        match step {
-            Step::Examine(_) => self.examined(id, status)?,
+        match step.asked {
+            Asked::Examine => self.examined(id, status)?,
             _ if self.jobs[id].is_distrusted() => {}
-            Step::Inventory(_) => self.surveyed(lane, id, status)?,
-            Step::Search(_) => self.searched(id, status)?,
-            Step::Fetch(_, chunk) => self.fetched(lane, id, &chunk, status)?,
-            Step::Probe(_, uid, reason) => self.probed(id, uid, reason),
+            Asked::Inventory => self.surveyed(lane, id, status)?,
+            Asked::Search => self.searched(id, status)?,
+            Asked::Fetch(chunk) => self.fetched(lane, id, &chunk, step.body, status)?,
+            Asked::Probe(uid, reason) => self.probed(id, uid, reason),
         }
         self.settle(id);
         Ok(())
@@ -320,10 +309,13 @@ impl<'a> Fetcher<'a> {
     /// The connection died: remembers on which message, so that it cannot hold up the others for ever.
     fn suspect(&mut self, lane: &Lane<'_, Step>) {
         let torn = lane.torn();
-        let Some(Step::Fetch(id, chunk)) = lane.steps().next() else {
+        let Some(step) = lane.steps().next() else {
             return;
         };
-        let job = &mut self.jobs[*id];
+        let Asked::Fetch(chunk) = &step.asked else {
+            return;
+        };
+        let job = &mut self.jobs[step.job];
         if torn.bodies == 0 && chunk.lone().is_none() {
             return;
         }
@@ -360,6 +352,12 @@ impl Selected {
             self.freeze.highestmodseq = Some(modseq).filter(|modseq| *modseq > 0);
         }
     }
+}
+
+/// The directory for the bodies that a step brings, unless they are to be passed over.
+fn place_of<'a>(step: &Step, jobs: &Jobs, store: Option<&'a Store>) -> Option<&'a MailboxDir> {
+    let wanted = matches!(step.asked, Asked::Fetch(_)) && !jobs[step.job].is_distrusted();
+    store.filter(|_| wanted)?.place(step.job)
 }
 
 /// A refusal that is about us and not about the mailbox or message: wait, then go on.

@@ -1,6 +1,7 @@
 //! `--mode export`: copies all mailboxes of all accounts to disk without changing anything on the server.
 
 mod account;
+mod body;
 mod fetcher;
 mod job;
 mod store;

@@ -1,60 +1,36 @@
-//! The archive's side of an export: takes bodies as they arrive, commits messages, keeps the state durable.
+//! The archive's side of an export: commits messages, keeps the state durable.
 //!
 //! Speaks of UIDs and directories; it does not know where the bytes come from.
 
-use std::collections::HashMap;
-use std::io::{self, Write};
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use tracing::{debug, warn};
 
 use super::job::{Job, JobId, Jobs};
 use crate::archive::account::AccountArchive;
+use crate::archive::checkpoint::Checkpoint;
 use crate::archive::incoming::Incoming;
 use crate::archive::mailbox::MailboxDir;
 use crate::archive::sidecar::Sidecar;
 use crate::archive::state::{MailboxState, State};
 use crate::archive::sync::Syncer;
 use crate::archive::writer::Writer;
-use crate::limits::NO_THREAD;
 use crate::message;
 use crate::session::fetch::Message;
-use crate::session::reader::BodySink;
-
-/// Bytes after which the archive is made durable.
-const CHECKPOINT_BYTES: u64 = 64 * 1024 * 1024;
-/// Time after which it is, whatever came.
-const CHECKPOINT_TIME: Duration = Duration::from_secs(10);
-/// Bytes that may be written while the last checkpoint is still being made durable.
-const CHECKPOINT_LAG: u64 = 4 * CHECKPOINT_BYTES;
 
 /// The account's archive while an export works on it.
 pub struct Store {
     archive: AccountArchive,
     state: State,
     open: HashMap<JobId, MailboxDir>,
-    /// The body that is arriving, and the job it is for.
-    incoming: Option<(JobId, Incoming)>,
-    /// The job whose body comes next; `None`: nobody asked for one.
-    expecting: Option<JobId>,
     writer: Writer,
     checkpoint: Checkpoint,
     min_free: u64,
-    /// Something was written since the last checkpoint.
-    dirty: bool,
     /// The state on disk does not claim to be complete while this run changes the archive.
     unclaimed: bool,
-}
-
-struct Checkpoint {
-    syncer: Arc<Syncer>,
-    running: Option<JoinHandle<Result<()>>>,
-    bytes: u64,
-    since: Instant,
 }
 
 impl Store {
@@ -73,16 +49,8 @@ impl Store {
             writer: Writer::start()?,
             state,
             open: HashMap::new(),
-            incoming: None,
-            expecting: None,
-            checkpoint: Checkpoint {
-                syncer,
-                running: None,
-                bytes: 0,
-                since: Instant::now(),
-            },
+            checkpoint: Checkpoint::new(syncer),
             min_free,
-            dirty: false,
             unclaimed: false,
         })
     }
@@ -94,7 +62,7 @@ impl Store {
 
     /// Before a change: a run that is cut off leaves no state that calls the archive complete.
     fn touch(&mut self) -> Result<()> {
-        self.dirty = true;
+        self.checkpoint.touch();
         if self.unclaimed {
             return Ok(());
         }
@@ -108,11 +76,6 @@ impl Store {
             .save(self.archive.dir()),
             _ => Ok(()),
         }
-    }
-
-    /// Says which mailbox the next body belongs to.
-    pub fn expect(&mut self, job: Option<JobId>) {
-        self.expecting = job;
     }
 
     /// Opens the mailbox's directory, creating it; pairs of an older UIDVALIDITY move aside.
@@ -148,6 +111,12 @@ impl Store {
         Ok(())
     }
 
+    /// Where bodies of this mailbox go.
+    #[must_use]
+    pub fn place(&self, id: JobId) -> Option<&MailboxDir> {
+        self.open.get(&id)
+    }
+
     fn dir(&self, id: JobId) -> Result<&MailboxDir> {
         self.open
             .get(&id)
@@ -158,15 +127,14 @@ impl Store {
     ///
     /// # Errors
     /// Those of the file system, also for messages before this one.
-    pub fn commit(&mut self, id: JobId, job: &Job, message: Message) -> Result<Stored> {
-        if let Some(bytes) = &message.quoted {
-            self.begin(bytes.len() as u64)?;
-            BodySink::write(self, bytes)?;
-        }
-        let Some((owner, incoming)) = self.incoming.take() else {
-            bail!("no body has arrived");
-        };
-        if owner != id || incoming.len() != message.length {
+    pub fn commit(
+        &mut self,
+        id: JobId,
+        job: &Job,
+        message: Message,
+        incoming: Incoming,
+    ) -> Result<Stored> {
+        if incoming.len() != message.length {
             bail!("the body does not belong to uid {}", message.uid);
         }
         self.touch()?;
@@ -194,7 +162,7 @@ impl Store {
         let size = incoming.len();
         self.writer
             .store(dir.clone(), incoming, sidecar, id.number())?;
-        self.checkpoint.bytes += size;
+        self.checkpoint.wrote(size);
         Ok(Stored::New(size))
     }
 
@@ -257,42 +225,21 @@ impl Store {
     /// # Errors
     /// What went wrong with the checkpoint before; too little free disk space.
     pub fn checkpoint_if_due(&mut self, jobs: &Jobs) -> Result<()> {
-        let checkpoint = &mut self.checkpoint;
-        let due =
-            checkpoint.bytes >= CHECKPOINT_BYTES || checkpoint.since.elapsed() >= CHECKPOINT_TIME;
-        if !due || !self.dirty {
-            return Ok(());
-        }
-        let busy = checkpoint
-            .running
-            .as_ref()
-            .is_some_and(|thread| !thread.is_finished());
-        if busy && checkpoint.bytes < CHECKPOINT_LAG {
+        if !self.checkpoint.is_due() {
             return Ok(());
         }
         self.check_space()?;
-        self.join()?;
-        let mut state = self.state.clone();
-        state.complete = false;
-        state.finished = None;
-        self.fill(&mut state, jobs);
-        let syncer = Arc::clone(&self.checkpoint.syncer);
-        let written = self.writer.barrier();
-        let dir = self.archive.dir().to_path_buf();
-        self.checkpoint.bytes = 0;
-        self.checkpoint.since = Instant::now();
-        self.dirty = false;
-        let builder = std::thread::Builder::new().name("checkpoint".to_owned());
-        let thread = builder.spawn(move || {
-            if written.wait().is_err() {
-                // Whoever hands over the next message is told why.
-                return Ok(());
-            }
-            syncer.sync()?;
-            state.save(&dir)
-        });
-        self.checkpoint.running = Some(thread.context(NO_THREAD)?);
-        Ok(())
+        let mut state = State {
+            complete: false,
+            finished: None,
+            ..self.state.clone()
+        };
+        let fill = || {
+            fill(&self.archive, &mut state, jobs);
+            state
+        };
+        let (dir, written) = (self.archive.dir(), self.writer.barrier());
+        self.checkpoint.begin(dir, written, fill)
     }
 
     fn check_space(&self) -> Result<()> {
@@ -306,14 +253,6 @@ impl Store {
             );
         }
         Ok(())
-    }
-
-    fn join(&mut self) -> Result<()> {
-        match self.checkpoint.running.take().map(JoinHandle::join) {
-            None | Some(Ok(Ok(()))) => Ok(()),
-            Some(Ok(Err(error))) => Err(error.context("make the archive durable")),
-            Some(Err(_)) => Err(anyhow!("the checkpoint thread panicked")),
-        }
     }
 
     /// Waits for the writer; what it could not write was not received.
@@ -335,17 +274,17 @@ impl Store {
     /// # Errors
     /// Those of the file system.
     pub fn finish(&mut self, jobs: &Jobs, complete: bool) -> Result<()> {
-        self.join()?;
-        if self.dirty {
-            self.checkpoint.syncer.sync()?;
-        }
+        self.checkpoint.finish()?;
         let mut state = self.state.clone();
         state.finished = Some(crate::clock::utc_now());
-        self.fill(&mut state, jobs);
-        let lost = jobs.iter().find(|job| self.is_lost(job));
+        fill(&self.archive, &mut state, jobs);
+        let lost = jobs.iter().find(|job| is_lost(&self.archive, job));
         // A filtered run says nothing about the mailboxes that it left alone.
         let rest_is_complete = || {
-            let worked_on = jobs.iter().filter(|job| !self.is_lost(job)).count();
+            let worked_on = jobs
+                .iter()
+                .filter(|job| !is_lost(&self.archive, job))
+                .count();
             let mut untouched = state.mailboxes.iter().skip(worked_on);
             untouched.all(|mailbox| mailbox.complete)
         };
@@ -360,26 +299,25 @@ impl Store {
         }
         Ok(())
     }
+}
 
-    /// True when somebody removed the directory of a mailbox that was read.
-    fn is_lost(&self, job: &Job) -> bool {
-        job.is_complete() && self.archive.uidvalidity_of(job.directory()).is_none()
-    }
+/// True when somebody removed the directory of a mailbox that was read.
+fn is_lost(archive: &AccountArchive, job: &Job) -> bool {
+    job.is_complete() && archive.uidvalidity_of(job.directory()).is_none()
+}
 
-    /// The mailboxes of this run, then those that it was not to touch.
-    fn fill(&self, state: &mut State, jobs: &Jobs) {
-        let before = self.archive.state().map(|state| state.mailboxes.as_slice());
-        let before = before.unwrap_or_default();
-        let there = jobs.iter().filter(|job| !self.is_lost(job));
-        state.mailboxes = there.map(|job| mailbox_state(job, before)).collect();
-        let worked_on: std::collections::HashSet<&str> =
-            jobs.iter().map(super::job::Job::directory).collect();
-        let untouched = before.iter().filter(|old| {
-            !worked_on.contains(old.directory.as_str())
-                && self.archive.uidvalidity_of(&old.directory).is_some()
-        });
-        state.mailboxes.extend(untouched.cloned());
-    }
+/// The mailboxes of this run, then those that it was not to touch.
+fn fill(archive: &AccountArchive, state: &mut State, jobs: &Jobs) {
+    let before = archive.state().map(|state| state.mailboxes.as_slice());
+    let before = before.unwrap_or_default();
+    let there = jobs.iter().filter(|job| !is_lost(archive, job));
+    state.mailboxes = there.map(|job| mailbox_state(job, before)).collect();
+    let worked_on: HashSet<&str> = jobs.iter().map(Job::directory).collect();
+    let untouched = before.iter().filter(|old| {
+        !worked_on.contains(old.directory.as_str())
+            && archive.uidvalidity_of(&old.directory).is_some()
+    });
+    state.mailboxes.extend(untouched.cloned());
 }
 
 /// What became of a message, with its size in bytes.
@@ -401,30 +339,6 @@ pub enum Refreshed {
     /// INTERNALDATE cannot change, or the sidecar cannot be read: what is here, of this size in
     /// bytes, may be another message.
     Doubtful(u64),
-}
-
-impl BodySink for Store {
-    fn begin(&mut self, announced: u64) -> io::Result<()> {
-        let Some(id) = self.expecting else {
-            self.incoming = None;
-            return Ok(());
-        };
-        let kept = self.incoming.take().filter(|(owner, _)| *owner == id);
-        let mut incoming = match kept {
-            Some((_, incoming)) => incoming,
-            None => self.dir(id).map_err(io::Error::other)?.incoming(),
-        };
-        incoming.begin(announced);
-        self.incoming = Some((id, incoming));
-        Ok(())
-    }
-
-    fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
-        match &mut self.incoming {
-            Some((_, incoming)) => incoming.write_all(chunk),
-            None => Ok(()),
-        }
-    }
 }
 
 /// Flags are a set: servers list them in any order.

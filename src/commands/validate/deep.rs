@@ -152,7 +152,7 @@ pub fn read_back(
             break;
         }
         let brought = match lane.next(&mut sink)? {
-            Answer::Untagged((), response) => assembler.take(response),
+            Answer::Untagged((), response) => assembler.take(response, &mut sink)?,
             Answer::Done((), status) => {
                 assembler.clear();
                 if status.condition != Condition::Ok {
@@ -168,11 +168,7 @@ pub fn read_back(
         match brought {
             Brought::Whole(message) => {
                 if let Some(pair) = left.remove(&message.uid) {
-                    let mut there = std::mem::take(&mut sink.0);
-                    if let Some(quoted) = message.quoted {
-                        there = Fingerprint::default();
-                        there.feed(&quoted);
-                    }
+                    let there = std::mem::take(&mut sink.0);
                     tell(pair, verdict(pair, jobs, repairs, there)?);
                 }
             }

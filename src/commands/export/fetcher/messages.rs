@@ -3,9 +3,10 @@
 use anyhow::{Context, Result};
 use tracing::{debug, warn};
 
+use super::super::body::Body;
 use super::super::job::{Chunk, JobId, Phase};
 use super::super::store::Stored;
-use super::{Fetcher, Step};
+use super::{Asked, Fetcher, Step};
 use crate::session::command::Command;
 use crate::session::error::{Kind, SessionError};
 use crate::session::fetch::{Brought, Message};
@@ -18,11 +19,12 @@ impl Fetcher<'_> {
         &mut self,
         id: JobId,
         chunk: &Chunk,
+        body: &mut Body,
         response: &Response,
     ) -> Result<()> {
-        match self.assembler.take(response) {
+        match self.assembler.take(response, body)? {
             Brought::Nothing => Ok(()),
-            Brought::Whole(message) => self.commit(id, message),
+            Brought::Whole(message) => self.commit(id, message, body),
             Brought::Unfetchable(uid, reason) => {
                 if let Some(uid) = uid.or(chunk.lone()) {
                     self.jobs[id].excuse(uid, reason);
@@ -46,7 +48,7 @@ impl Fetcher<'_> {
         }
     }
 
-    pub(super) fn commit(&mut self, id: JobId, message: Message) -> Result<()> {
+    pub(super) fn commit(&mut self, id: JobId, message: Message, body: &mut Body) -> Result<()> {
         let job = &mut self.jobs[id];
         let uid = message.uid;
         if !job.asked_for(uid) {
@@ -56,8 +58,9 @@ impl Fetcher<'_> {
         let Some(store) = self.store.as_deref_mut() else {
             return Ok(());
         };
+        let incoming = body.take().context("no body has arrived")?;
         let stored = store
-            .commit(id, job, message)
+            .commit(id, job, message, incoming)
             .with_context(|| format!("store uid {uid}"))?;
         match stored {
             Stored::New(size) => {
@@ -79,10 +82,11 @@ impl Fetcher<'_> {
         lane: &mut Lane<'_, Step>,
         id: JobId,
         chunk: &Chunk,
+        body: Body,
         status: &Status,
     ) -> Result<()> {
         if let Some(uid) = chunk.lone() {
-            return self.fetched_alone(lane, id, uid, status);
+            return self.fetched_alone(lane, id, uid, body, status);
         }
         self.assembler.clear();
         let job = &mut self.jobs[id];
@@ -110,12 +114,13 @@ impl Fetcher<'_> {
         lane: &mut Lane<'_, Step>,
         id: JobId,
         uid: u32,
+        mut body: Body,
         status: &Status,
     ) -> Result<()> {
         let belated = self.assembler.lone(uid);
         self.assembler.clear();
         if let Some(message) = belated {
-            self.commit(id, message)?;
+            self.commit(id, message, &mut body)?;
         }
         let job = &mut self.jobs[id];
         if !job.asked_for(uid) {
@@ -130,7 +135,7 @@ impl Fetcher<'_> {
         };
         self.examine(lane, id)?;
         let probe = Command::new(format!("UID FETCH {uid} (UID RFC822.SIZE)"));
-        self.send(lane, &probe, Step::Probe(id, uid, reason), Order::Loose)
+        self.send(lane, &probe, id, Asked::Probe(uid, reason), Order::Loose)
     }
 
     /// A message that is not there any more was deleted while we read; one that is there is a failure.

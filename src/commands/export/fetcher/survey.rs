@@ -5,7 +5,7 @@ use tracing::warn;
 
 use super::super::job::JobId;
 use super::super::store::Refreshed;
-use super::{Fetcher, Step};
+use super::{Asked, Fetcher, Step};
 use crate::session::command::Command;
 use crate::session::fetch;
 use crate::session::lane::{Lane, Order};
@@ -83,7 +83,7 @@ impl Fetcher<'_> {
             );
             self.examine(lane, id)?;
             let search = Command::new("UID SEARCH ALL");
-            return self.send(lane, &search, Step::Search(id), Order::Loose);
+            return self.send(lane, &search, id, Asked::Search, Order::Loose);
         }
         self.plan_fetch(id, true)
     }

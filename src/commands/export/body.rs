@@ -1,0 +1,49 @@
+//! The sink of one FETCH command: a body on its way into the directory of the mailbox it was asked of.
+
+use std::io::{self, Write};
+
+use crate::archive::incoming::Incoming;
+use crate::archive::mailbox::MailboxDir;
+use crate::session::reader::BodySink;
+
+/// The body that is arriving, if it is to go anywhere.
+#[derive(Default)]
+pub struct Body {
+    dir: Option<MailboxDir>,
+    incoming: Option<Incoming>,
+}
+
+impl Body {
+    /// Bodies go to this directory; without one they are passed over.
+    pub fn goes_to(&mut self, dir: Option<&MailboxDir>) {
+        if dir.is_none() {
+            self.incoming = None;
+        }
+        if self.dir.is_some() != dir.is_some() {
+            self.dir = dir.cloned();
+        }
+    }
+
+    /// What has arrived.
+    pub fn take(&mut self) -> Option<Incoming> {
+        self.incoming.take()
+    }
+}
+
+impl BodySink for Body {
+    fn begin(&mut self, announced: u64) -> io::Result<()> {
+        let Some(dir) = &self.dir else {
+            return Ok(());
+        };
+        let incoming = self.incoming.get_or_insert_with(|| dir.incoming());
+        incoming.begin(announced);
+        Ok(())
+    }
+
+    fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
+        match &mut self.incoming {
+            Some(incoming) => incoming.write_all(chunk),
+            None => Ok(()),
+        }
+    }
+}
