@@ -137,6 +137,14 @@ pub struct Args {
     #[arg(long, value_name = "FILE.json")]
     pub report: Option<PathBuf>,
 
+    /// Also write it as one page for a browser, to be handed on
+    #[arg(long, value_name = "FILE.html")]
+    pub html: Option<PathBuf>,
+
+    /// Also write the accounts as a table, one row each
+    #[arg(long, value_name = "FILE.csv")]
+    pub csv: Option<PathBuf>,
+
     /// Log more to the terminal; twice for all of it
     #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,

@@ -104,13 +104,17 @@ fn verbosity(args: &Args) -> Verbosity {
     }
 }
 
-/// The report, on stdout and in its file; returns how the process ends. The one does not wait for the other: a file that
-/// cannot be written must not hide how the run went.
+/// The report, on stdout and in its files; returns how the process ends. The one does not wait for the other: a file
+/// that cannot be written must not hide how the run went.
 fn tell(args: &Args, report: &Report) -> Exit {
-    let written = args.report.as_ref().map(|path| report.write_json(path));
+    let files = [
+        args.report.as_ref().map(|path| report.write_json(path)),
+        args.html.as_ref().map(|path| report.write_html(path)),
+        args.csv.as_ref().map(|path| report.write_csv(path)),
+    ];
     let printed = print(&report.to_string());
     let mut exit = report.exit_code;
-    for outcome in written.into_iter().chain([printed]) {
+    for outcome in files.into_iter().flatten().chain([printed]) {
         if let Err(error) = outcome {
             error!("{error:#}");
             exit = exit.merge(Exit::Unusable);

@@ -23,7 +23,9 @@ use crate::settings::Settings;
 use crate::stop::Stop;
 
 mod compared;
-pub mod document;
+pub mod csv;
+mod document;
+mod html;
 mod provisioned;
 pub mod table;
 mod tested;
@@ -351,13 +353,35 @@ impl Report {
     pub fn write_json(&self, path: &Path) -> Result<()> {
         let mut bytes = serde_json::to_vec_pretty(self).context("write JSON")?;
         bytes.push(b'\n');
-        let write = || {
-            let mut file = Output::create(path)?;
-            file.write_all(&bytes)?;
-            file.finish()
-        };
-        write().with_context(|| format!("write the report {}", path.display()))
+        write(path, &bytes)
     }
+
+    /// Writes it as one page for a browser, in the same way.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn write_html(&self, path: &Path) -> Result<()> {
+        write(path, html::page(self).as_bytes())
+    }
+
+    /// Writes the accounts as a table, in the same way.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn write_csv(&self, path: &Path) -> Result<()> {
+        let mut bytes = Vec::new();
+        csv::write(self, &mut bytes)?;
+        write(path, &bytes)
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let write = || {
+        let mut file = Output::create(path)?;
+        file.write_all(bytes)?;
+        file.finish()
+    };
+    write().with_context(|| format!("write the report {}", path.display()))
 }
 
 /// A signal wins over failures, failures over success.

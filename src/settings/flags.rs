@@ -51,6 +51,8 @@ fn run_flags(args: &Args) -> Vec<Flag> {
     vec![
         ("--config", args.config.is_some(), RUNS),
         ("--report", args.report.is_some(), RUNS),
+        ("--html", args.html.is_some(), RUNS),
+        ("--csv", args.csv.is_some(), RUNS),
         ("--account", !args.account.is_empty(), RUNS),
         ("--exclude-account", !args.exclude_account.is_empty(), RUNS),
         ("--shard", args.shard.is_some(), RUNS),

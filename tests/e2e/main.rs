@@ -15,4 +15,5 @@ mod import;
 mod kit;
 mod kit_works;
 mod panel;
+mod report;
 mod validate;

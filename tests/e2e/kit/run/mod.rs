@@ -1,6 +1,7 @@
 //! A run of the program: where it works, what it wrote, and what the servers hold afterwards.
 
 pub mod archive;
+pub mod browser;
 pub mod disk;
 pub mod findings;
 pub mod handmade;

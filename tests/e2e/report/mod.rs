@@ -1,0 +1,3 @@
+//! What a run leaves for those who read about it later.
+
+mod page;
