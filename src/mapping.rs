@@ -8,7 +8,7 @@ mod names;
 mod planner;
 mod special_use;
 
-pub use names::{encode_utf7, learnt_prefix, sanitised};
+pub use names::{learnt_prefix, sanitised};
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -12,7 +12,7 @@ use super::mailbox::{MailboxDir, MailboxMeta, check_directory};
 use super::path::{digest, encode_name};
 use super::state::{self, State};
 use crate::disk::{advised, file};
-use crate::session::list::is_inbox;
+use crate::mailbox::Name;
 
 /// Where directories of mailboxes go that the source no longer has.
 pub(super) const VANISHED_MAILBOXES: &str = ".vanished-mailboxes";
@@ -28,8 +28,8 @@ pub struct AccountArchive {
     state: Option<State>,
     /// Directory name → mailbox, of those that are there or were given a name in this run.
     mailboxes: BTreeMap<String, MailboxMeta>,
-    /// The same by what tells mailboxes apart, and by what tells directories apart where case does not.
-    by_wire: HashMap<Vec<u8>, String>,
+    /// The same by name, and by what tells directories apart where case does not.
+    by_name: HashMap<Name, String>,
     folded: HashSet<String>,
 }
 
@@ -129,7 +129,7 @@ impl AccountArchive {
             _lock: lock,
             state,
             mailboxes: BTreeMap::new(),
-            by_wire: HashMap::new(),
+            by_name: HashMap::new(),
             folded: HashSet::new(),
         };
         for (directory, meta) in mailboxes {
@@ -140,8 +140,8 @@ impl AccountArchive {
 
     /// Where two directories claim one mailbox, the first in order has it.
     fn note(&mut self, directory: String, meta: MailboxMeta) {
-        self.by_wire
-            .entry(wire_key(&meta.wire))
+        self.by_name
+            .entry(meta.name.clone())
             .or_insert_with(|| directory.clone());
         self.folded.insert(directory.to_lowercase());
         self.mailboxes.insert(directory, meta);
@@ -166,21 +166,21 @@ impl AccountArchive {
             .map(|(directory, meta)| (directory.as_str(), meta))
     }
 
-    /// The directory of the mailbox with this name on the wire.
+    /// The directory of the mailbox with this name.
     #[must_use]
-    pub fn directory_of(&self, wire: &[u8]) -> Option<&str> {
-        self.by_wire.get(&wire_key(wire)).map(String::as_str)
+    pub fn directory_of(&self, name: &Name) -> Option<&str> {
+        self.by_name.get(name).map(String::as_str)
     }
 
     /// The directory for a mailbox: its own where it has one, else a new name that no other mailbox has,
     /// not even on a file system that ignores case. Nothing is created yet.
     pub fn assign_directory(&mut self, meta: MailboxMeta) -> String {
-        if let Some(directory) = self.directory_of(&meta.wire) {
+        if let Some(directory) = self.directory_of(&meta.name) {
             return directory.to_owned();
         }
-        let plain = encode_name(&meta.name);
+        let plain = encode_name(meta.name.text());
         let directory = if self.is_taken(&plain) {
-            format!("{plain}~{}", digest(&meta.wire))
+            format!("{plain}~{}", digest(meta.name.wire()))
         } else {
             plain
         };
@@ -224,7 +224,7 @@ impl AccountArchive {
         let path = self.component(directory)?;
         file::make_dir(&path)?;
         let written = MailboxMeta::load(&path)?;
-        if written.as_ref() != Some(&meta) {
+        if !written.is_some_and(|written| written.is_written_as(&meta)) {
             meta.save(&path)?;
         }
         self.note(directory.to_owned(), meta);
@@ -249,12 +249,10 @@ impl AccountArchive {
         }
         self.folded.remove(&directory.to_lowercase());
         if let Some(meta) = self.mailboxes.remove(directory) {
-            let key = wire_key(&meta.wire);
             let mut others = self.mailboxes.iter();
-            let other = others.find(|(_, other)| wire_key(&other.wire) == key);
-            match other {
-                Some((other, _)) => self.by_wire.insert(key, other.clone()),
-                None => self.by_wire.remove(&key),
+            match others.find(|(_, other)| other.name == meta.name) {
+                Some((other, _)) => self.by_name.insert(meta.name, other.clone()),
+                None => self.by_name.remove(&meta.name),
             };
         }
         Ok(to)
@@ -270,22 +268,13 @@ impl AccountArchive {
     }
 }
 
-/// INBOX is one mailbox however it is written (RFC 9051 section 5.1).
-fn wire_key(wire: &[u8]) -> Vec<u8> {
-    if is_inbox(wire) {
-        return b"INBOX".to_vec();
-    }
-    wire.to_vec()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn meta(name: &str, wire: &[u8]) -> MailboxMeta {
         MailboxMeta {
-            name: name.to_owned(),
-            wire: wire.to_vec(),
+            name: Name::of_both(wire.to_vec(), name.to_owned()),
             delimiter: Some('/'),
             attributes: vec!["\\HasNoChildren".to_owned()],
             uidvalidity: 3,
@@ -319,7 +308,7 @@ mod tests {
         drop(archive);
         let again = open(root.path());
         for mailbox in &mailboxes {
-            let directory = again.directory_of(&mailbox.wire).expect("found");
+            let directory = again.directory_of(&mailbox.name).expect("found");
             assert!(seen.contains(&directory.to_lowercase()));
         }
         assert_eq!(
@@ -341,7 +330,7 @@ mod tests {
             places.insert(archive.move_mailbox_away("Old").expect("moved"));
         }
         assert_eq!(places.len(), 3);
-        assert!(archive.directory_of(b"Old").is_none());
+        assert!(archive.directory_of(&Name::new("Old")).is_none());
     }
 
     #[test]

@@ -12,36 +12,27 @@ use sha2::{Digest, Sha256};
 use tracing::warn;
 
 use super::incoming::{Incoming, SPILL_PREFIX};
+use super::name_json;
 use super::path::hex;
 use super::sidecar::Sidecar;
-use super::state::WireName;
 use crate::disk::{advised, file, is_about_us};
+use crate::mailbox::Name;
 
 /// Name of the file that says which mailbox a directory holds.
 pub const META_FILE: &str = ".mailbox.json";
 
 /// Which mailbox a directory holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailboxMeta {
-    /// Name in UTF-8.
-    pub name: String,
-    /// Name as on the wire.
-    pub wire: Vec<u8>,
+    /// Name: `name` in UTF-8, `wire` as on the wire.
+    #[serde(flatten, with = "name_json")]
+    pub name: Name,
     /// Hierarchy delimiter.
     pub delimiter: Option<char>,
     /// Attributes as listed.
     pub attributes: Vec<String>,
     /// UIDVALIDITY of the pairs; 0 where the server has none.
     pub uidvalidity: u32,
-}
-
-#[derive(Serialize, Deserialize)]
-struct MetaJson {
-    name: String,
-    wire: WireName,
-    delimiter: Option<char>,
-    attributes: Vec<String>,
-    uidvalidity: u32,
 }
 
 impl MailboxMeta {
@@ -61,30 +52,18 @@ impl MailboxMeta {
         if bytes.iter().all(|byte| *byte == 0) {
             return Ok(None);
         }
-        let json: MetaJson = serde_json::from_slice(&bytes)
-            .with_context(|| format!("{shown} is damaged; move its directory out of the archive, the mailbox is fetched anew then"))?;
-        let wire = json
-            .wire
-            .bytes()
-            .with_context(|| format!("{shown} is damaged: broken hex"))?;
-        Ok(Some(Self {
-            name: json.name,
-            wire,
-            delimiter: json.delimiter,
-            attributes: json.attributes,
-            uidvalidity: json.uidvalidity,
-        }))
+        serde_json::from_slice(&bytes).map(Some).with_context(|| {
+            format!("{shown} is damaged; move its directory out of the archive, the mailbox is fetched anew then")
+        })
+    }
+
+    /// Are both the same to the last byte of their names?
+    pub(super) fn is_written_as(&self, other: &Self) -> bool {
+        self == other && self.name.is_written_as(&other.name)
     }
 
     pub(super) fn save(&self, dir: &Path) -> Result<()> {
-        let json = MetaJson {
-            name: self.name.clone(),
-            wire: WireName::new(&self.wire),
-            delimiter: self.delimiter,
-            attributes: self.attributes.clone(),
-            uidvalidity: self.uidvalidity,
-        };
-        let mut bytes = serde_json::to_vec_pretty(&json).context("write JSON")?;
+        let mut bytes = serde_json::to_vec_pretty(self).context("write JSON")?;
         bytes.push(b'\n');
         file::replace(&dir.join(META_FILE), &bytes)
     }
@@ -158,13 +137,12 @@ impl MailboxDir {
             if sidecar.mailbox.is_empty() {
                 continue;
             }
-            let wire = sidecar.mailbox.into_bytes();
-            let name = crate::mailbox::display_name(&wire);
-            let by_dots = name.starts_with("INBOX.") || !name.contains('/') && name.contains('.');
+            let name = Name::listed(sidecar.mailbox);
+            let text = name.text();
+            let by_dots = text.starts_with("INBOX.") || !text.contains('/') && text.contains('.');
             return Ok(Some(MailboxMeta {
                 delimiter: Some(if by_dots { '.' } else { '/' }),
                 name,
-                wire,
                 attributes: Vec::new(),
                 uidvalidity: sidecar.uidvalidity.unwrap_or(0),
             }));

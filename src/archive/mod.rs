@@ -8,6 +8,7 @@ pub mod journal;
 pub mod listing;
 pub mod lock;
 pub mod mailbox;
+mod name_json;
 pub mod path;
 pub mod sidecar;
 pub mod state;

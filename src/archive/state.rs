@@ -6,10 +6,10 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::disk::file;
-
-use super::path::hex;
+use super::name_json;
 use super::uidset::UidSet;
+use crate::disk::file;
+use crate::mailbox::Name;
 
 /// Name of the file in the account's directory.
 pub const FILE: &str = "export-state.json";
@@ -61,12 +61,11 @@ pub struct State {
 pub struct MailboxState {
     /// Its directory.
     pub directory: String,
-    /// Its name, in UTF-8.
-    pub name: String,
-    /// Its name as on the wire.
-    pub wire: WireName,
+    /// Its name: `name` in UTF-8, `wire` as on the wire.
+    #[serde(flatten, with = "name_json")]
+    pub name: Name,
     /// Hierarchy delimiter; `null` for a flat name.
-    pub delimiter: Option<String>,
+    pub delimiter: Option<char>,
     /// Attributes as listed.
     pub attributes: Vec<String>,
     /// True when it was subscribed.
@@ -85,44 +84,6 @@ pub struct MailboxState {
     pub complete: bool,
     /// The messages that were durable at the last checkpoint.
     pub uids: UidSet,
-}
-
-/// A mailbox name as on the wire; JSON cannot hold bytes that are no UTF-8.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum WireName {
-    /// UTF-8, which includes modified UTF-7.
-    Text(String),
-    /// Anything else.
-    Bytes {
-        /// The bytes in hex.
-        hex: String,
-    },
-}
-
-impl WireName {
-    /// The JSON form of a name.
-    #[must_use]
-    pub fn new(bytes: &[u8]) -> Self {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Self::Text(text.to_owned()),
-            Err(_) => Self::Bytes { hex: hex(bytes) },
-        }
-    }
-
-    /// The bytes; `None` for broken hex.
-    #[must_use]
-    pub fn bytes(&self) -> Option<Vec<u8>> {
-        match self {
-            Self::Text(text) => Some(text.clone().into_bytes()),
-            Self::Bytes { hex } => {
-                let digits = hex.as_bytes().chunks(2);
-                digits
-                    .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-                    .collect()
-            }
-        }
-    }
 }
 
 impl Default for State {
@@ -184,15 +145,6 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_that_are_no_utf8_come_back() {
-        for name in [b"INBOX".as_slice(), "Größe".as_bytes(), b"caf\xe9", b""] {
-            let json = serde_json::to_string(&WireName::new(name)).expect("valid");
-            let back: WireName = serde_json::from_str(&json).expect("valid");
-            assert_eq!(back.bytes().as_deref(), Some(name));
-        }
-    }
 
     #[test]
     fn a_damaged_or_newer_state_is_an_error_and_a_missing_one_is_none() {

@@ -6,7 +6,8 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::names::escaped;
 use super::special_use::Use;
-use super::{Mapped, Present, Source, Target, Why, encode_utf7};
+use super::{Mapped, Present, Source, Target, Why};
+use crate::mailbox::Name;
 
 /// Levels of a name. The first is `INBOX` for what is below INBOX, and empty for all that stands beside it.
 pub(super) type Path = Vec<String>;
@@ -420,7 +421,10 @@ impl<'a> Planner<'a> {
         Mapped {
             source,
             parents: absent.map(str::to_owned).collect(),
-            wire: there.map_or_else(|| encode_utf7(&name), |there| there.wire.clone()),
+            wire: there.map_or_else(
+                || Name::new(&name).wire().to_vec(),
+                |there| there.wire.clone(),
+            ),
             // One that cannot be selected becomes a mailbox by CREATE (RFC 3501 section 6.3.3).
             exists: there.is_some_and(is_selectable),
             name,

@@ -10,7 +10,8 @@ use super::error::{Kind, Result, SessionError};
 use super::lane::{Answer, Lane, Order};
 use super::reader::{NoBody, Response};
 use super::refusal;
-use super::response::{self, Condition, Listed, MailboxStatus, Status};
+use super::response::{self, Condition, MailboxStatus, Status};
+use crate::mailbox::{Listed, Name};
 
 /// Most mailboxes that one account may have.
 const MAX_MAILBOXES: usize = 100_000;
@@ -53,8 +54,8 @@ enum Step {
 struct Heard {
     listed: Vec<Listed>,
     extended: Vec<Listed>,
-    subscribed: Vec<Vec<u8>>,
-    status: HashMap<Vec<u8>, MailboxStatus>,
+    subscribed: Vec<Name>,
+    status: HashMap<Name, MailboxStatus>,
     unreadable: Vec<String>,
     refusal: Option<Status>,
     bytes: usize,
@@ -100,7 +101,8 @@ pub fn list(channel: &mut Channel, wanted: impl Fn(&Listed) -> bool) -> Result<L
     }
     if !has_status {
         for mailbox in listing.mailboxes.iter().filter(|m| wanted(&m.listed)) {
-            let command = Command::new("STATUS").mailbox(&mailbox.listed.name, lane.capabilities());
+            let command =
+                Command::new("STATUS").mailbox(mailbox.listed.name.wire(), lane.capabilities());
             if let Ok(command) = command {
                 drain(&mut lane, &mut heard, STATUS_WINDOW - 1)?;
                 let command = command.words(&format!(" {items}"));
@@ -110,7 +112,7 @@ pub fn list(channel: &mut Channel, wanted: impl Fn(&Listed) -> bool) -> Result<L
         drain(&mut lane, &mut heard, 0)?;
     }
     for mailbox in &mut listing.mailboxes {
-        mailbox.status = heard.status.remove(&key(&mailbox.listed.name));
+        mailbox.status = heard.status.remove(&mailbox.listed.name);
     }
     Ok(listing)
 }
@@ -201,12 +203,12 @@ impl Heard {
                 if let Some(Ok(listed)) = response::parse_list(response, "LSUB")
                     && !listed.has("\\Noselect")
                 {
-                    self.subscribed.push(key(&listed.name));
+                    self.subscribed.push(listed.name);
                 }
             }
             Step::Extended | Step::Status => {
                 if let Some(Ok((name, status))) = response::parse_mailbox_status(response) {
-                    self.status.insert(key(&name), status);
+                    self.status.insert(name, status);
                 } else if let Some(Ok(listed)) = response::parse_list(response, "LIST") {
                     self.extended.push(listed);
                 }
@@ -218,46 +220,31 @@ impl Heard {
 
 /// Selectable mailboxes, each once, INBOX first.
 fn assemble(heard: &mut Heard) -> Vec<Mailbox> {
-    let extended: HashMap<Vec<u8>, Vec<String>> = heard
+    let extended: HashMap<Name, Vec<String>> = heard
         .extended
         .drain(..)
-        .map(|listed| (key(&listed.name), listed.attributes))
+        .map(|listed| (listed.name, listed.attributes))
         .collect();
-    let subscribed: std::collections::HashSet<Vec<u8>> = heard.subscribed.drain(..).collect();
+    let subscribed: std::collections::HashSet<Name> = heard.subscribed.drain(..).collect();
     let mut seen = std::collections::HashSet::new();
     let mut mailboxes = Vec::new();
     for mut listed in heard.listed.drain(..) {
-        let key = key(&listed.name);
-        for attribute in extended.get(&key).into_iter().flatten() {
+        for attribute in extended.get(&listed.name).into_iter().flatten() {
             if !listed.has(attribute) {
                 listed.attributes.push(attribute.clone());
             }
         }
         let selectable = !listed.has("\\Noselect") && !listed.has("\\NonExistent");
-        if selectable && seen.insert(key.clone()) {
+        if selectable && seen.insert(listed.name.clone()) {
             mailboxes.push(Mailbox {
-                subscribed: subscribed.contains(&key),
+                subscribed: subscribed.contains(&listed.name),
                 listed,
                 status: None,
             });
         }
     }
-    mailboxes.sort_by_key(|mailbox| !is_inbox(&mailbox.listed.name));
+    mailboxes.sort_by_key(|mailbox| !mailbox.listed.name.is_inbox());
     mailboxes
-}
-
-/// INBOX is one mailbox in any case (RFC 3501 section 5.1).
-#[must_use]
-pub fn is_inbox(name: &[u8]) -> bool {
-    name.eq_ignore_ascii_case(b"INBOX")
-}
-
-fn key(name: &[u8]) -> Vec<u8> {
-    if is_inbox(name) {
-        b"INBOX".to_vec()
-    } else {
-        name.to_vec()
-    }
 }
 
 #[cfg(test)]

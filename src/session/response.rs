@@ -6,6 +6,7 @@
 mod scanner;
 
 use super::reader::{Response, is_body_name};
+use crate::mailbox::{Listed, Name};
 use scanner::{Parsed, Scanner, Value};
 
 /// OK, NO, BAD, or the untagged-only BYE and PREAUTH (RFC 3501 section 7.1).
@@ -143,27 +144,6 @@ fn split_code(text: &str) -> (Option<String>, String) {
     }
 }
 
-/// One mailbox of a LIST or LSUB response (RFC 3501 section 7.2.2).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// Attributes as sent, for example `\HasNoChildren`, `\Sent`.
-    pub attributes: Vec<String>,
-    /// The hierarchy delimiter; `None` for NIL, a flat name.
-    pub delimiter: Option<char>,
-    /// The name, the exact bytes without quoting.
-    pub name: Vec<u8>,
-}
-
-impl Listed {
-    /// True for the attribute in any case, given with its backslash.
-    #[must_use]
-    pub fn has(&self, attribute: &str) -> bool {
-        self.attributes
-            .iter()
-            .any(|given| given.eq_ignore_ascii_case(attribute))
-    }
-}
-
 /// The numbers of a STATUS response (RFC 3501 section 7.2.4), each where the server sent it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MailboxStatus {
@@ -227,9 +207,9 @@ fn list_line(mut scanner: Scanner<'_>) -> Parsed<Listed> {
         return Err("the mailbox name is empty");
     }
     Ok(Listed {
-        attributes,
+        name: Name::listed(name),
         delimiter,
-        name,
+        attributes,
     })
 }
 
@@ -238,11 +218,11 @@ fn list_line(mut scanner: Scanner<'_>) -> Parsed<Listed> {
 /// # Errors
 /// What is wrong with a STATUS line. A number that cannot be read is left out.
 #[must_use]
-pub fn parse_mailbox_status(response: &Response) -> Option<Parsed<(Vec<u8>, MailboxStatus)>> {
+pub fn parse_mailbox_status(response: &Response) -> Option<Parsed<(Name, MailboxStatus)>> {
     data(response, b"STATUS").map(status_line)
 }
 
-fn status_line(mut scanner: Scanner<'_>) -> Parsed<(Vec<u8>, MailboxStatus)> {
+fn status_line(mut scanner: Scanner<'_>) -> Parsed<(Name, MailboxStatus)> {
     let name = scanner.value()?.into_bytes();
     let name = name.ok_or("the mailbox name is missing")?;
     let words = scanner.words_in_parentheses()?;
@@ -257,7 +237,7 @@ fn status_line(mut scanner: Scanner<'_>) -> Parsed<(Vec<u8>, MailboxStatus)> {
             _ => {}
         }
     }
-    Ok((name, status))
+    Ok((Name::listed(name), status))
 }
 
 /// The number of a `* n EXISTS` line.

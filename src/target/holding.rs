@@ -6,6 +6,7 @@ use anyhow::Result;
 use tracing::debug;
 
 use super::mailbox::Selected;
+use crate::mailbox::Name;
 use crate::message::{self, IDENTITY_FIELDS, Identity};
 use crate::session::channel::Channel;
 use crate::session::command::Command;
@@ -151,7 +152,8 @@ pub fn read(
                 });
                 if let Some(status) = trouble {
                     let kind = refusal::kind(&status, Kind::Refused);
-                    let name = crate::mailbox::display_name(&names[number]);
+                    let name = Name::listed(names[number].as_slice());
+                    let name = name.text();
                     let text = format!(
                         "the target does not say what \"{name}\" holds: {}",
                         status.said()

@@ -475,7 +475,7 @@ pub fn sources(archive: &AccountArchive) -> Vec<(String, Source)> {
         .mailboxes()
         .map(|(directory, meta)| {
             let source = Source {
-                name: meta.name.clone(),
+                name: meta.name.text().to_owned(),
                 delimiter: meta.delimiter,
                 attributes: meta.attributes.clone(),
             };

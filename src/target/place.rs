@@ -1,5 +1,6 @@
 //! Where a mailbox goes: the name as planned, and what became of it where the target refuses names.
 
+use crate::mailbox::Name;
 use crate::mapping;
 use crate::mapping::Mapped;
 
@@ -42,7 +43,9 @@ impl Place {
     /// Goes where the plan says.
     pub fn plan(&mut self, mapped: Mapped, why: String) {
         let parents = mapped.parents.iter();
-        self.parents = parents.map(|parent| mapping::encode_utf7(parent)).collect();
+        self.parents = parents
+            .map(|parent| Name::new(parent).wire().to_vec())
+            .collect();
         self.planned.clone_from(&mapped.name);
         self.to = mapped.name;
         self.wire = mapped.wire;
@@ -83,7 +86,7 @@ impl Place {
             return Next::GiveUp;
         };
         self.tried.push(name.clone());
-        self.wire = mapping::encode_utf7(&name);
+        self.wire = Name::new(&name).wire().to_vec();
         self.to = name;
         self.first.clear();
         Next::Renamed

@@ -12,7 +12,7 @@ use crate::archive::account::AccountArchive;
 use crate::archive::journal::{Journal, Known};
 use crate::archive::uidset::UidSet;
 use crate::filter::Filter;
-use crate::mailbox::display_name;
+use crate::mailbox::Name;
 use crate::mapping::{self, Present, Source, Target};
 use crate::session::channel::Channel;
 use crate::session::command::Command;
@@ -121,13 +121,13 @@ impl<'a> Plan<'a> {
             mailboxes.find_map(|there| there.listed.delimiter)
         });
         let present = listing.mailboxes.iter().map(|there| Present {
-            name: display_name(&there.listed.name),
-            wire: there.listed.name.clone(),
+            name: there.listed.name.text().to_owned(),
+            wire: there.listed.name.wire().to_vec(),
             attributes: there.listed.attributes.clone(),
         });
         let target = Target {
             present: present.collect(),
-            prefix: display_name(&prefix),
+            prefix: Name::listed(prefix).text().to_owned(),
             delimiter,
         };
         self.place(&target, journal);
@@ -175,7 +175,7 @@ impl<'a> Plan<'a> {
     pub fn recall(&mut self, listing: &Listing, journal: &Journal) {
         for job in &mut self.jobs {
             let mut mailboxes = listing.mailboxes.iter();
-            let there = mailboxes.find(|there| there.listed.name == job.place().wire);
+            let there = mailboxes.find(|there| there.listed.name.wire() == job.place().wire);
             let status = there
                 .and_then(|there| there.status.clone())
                 .unwrap_or_default();

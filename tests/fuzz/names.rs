@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use imapsync_bulk_migrator::archive::path::{decode_name, encode_name};
-use imapsync_bulk_migrator::mailbox::display_name;
+use imapsync_bulk_migrator::mailbox::Name;
 use imapsync_bulk_migrator::mapping::{self, Present, Source, Target};
 
 use crate::fuzz;
@@ -64,11 +64,12 @@ fn directories_tell_names_apart_and_stay_inside() {
 #[test]
 fn modified_utf7_comes_back() {
     fuzz("names", &WORDS, |input| {
-        let _ = display_name(input);
+        let _ = Name::listed(input);
         for name in names(input) {
-            let wire = mapping::encode_utf7(&name);
+            let wire = Name::new(name.as_str()).wire().to_vec();
             assert!(wire.is_ascii(), "{}", wire.escape_ascii());
-            let shown = display_name(&wire);
+            let shown = Name::listed(wire.as_slice());
+            let shown = shown.text();
             if !name.eq_ignore_ascii_case("INBOX") {
                 assert_eq!(shown, name, "{}", wire.escape_ascii());
             }
@@ -82,7 +83,7 @@ fn no_two_mailboxes_go_to_one() {
         // INBOX is one mailbox, however it is written.
         let names: Vec<String> = names(input)
             .iter()
-            .map(|name| display_name(&mapping::encode_utf7(name)))
+            .map(|name| Name::listed(Name::new(name).wire()).text().to_owned())
             .collect();
         let mut sources: Vec<Source> = Vec::new();
         let (first, second) = names.split_at(names.len() / 2);
@@ -97,7 +98,7 @@ fn no_two_mailboxes_go_to_one() {
         }
         let present = second.iter().take(40).map(|name| Present {
             name: name.clone(),
-            wire: mapping::encode_utf7(name),
+            wire: Name::new(name).wire().to_vec(),
             attributes: Vec::new(),
         });
         let present: Vec<Present> = present.collect();

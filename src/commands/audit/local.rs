@@ -214,11 +214,11 @@ impl Audit<'_> {
             }
             return Ok(());
         };
-        if !self.task.folders.matches(&meta.name) {
+        if !self.task.folders.matches(meta.name.text()) {
             return Ok(());
         }
-        progress.mailbox(&meta.name);
-        self.check_others(&path, Some(&meta.name), &entries)?;
+        progress.mailbox(meta.name.text());
+        self.check_others(&path, Some(meta.name.text()), &entries)?;
         let files = pairs(entries);
         let mut mailbox = Mailbox {
             directory: directory.to_owned(),
@@ -273,7 +273,7 @@ impl Audit<'_> {
             }
             let path = dir.join(file);
             let finding = Finding::new(code, self.task.account, text)
-                .in_mailbox(&mailbox.meta.name)
+                .in_mailbox(mailbox.meta.name.text())
                 .in_file(self.relative(&path))
                 .of_uid(*uid);
             self.local.findings.push(finding);
@@ -292,9 +292,9 @@ impl Audit<'_> {
             .filter(|(_, of_uid)| !of_uid.messages.is_empty() && !of_uid.sidecars.is_empty())
             .map(|(uid, of_uid)| (*uid, of_uid))
             .collect();
-        let wire = String::from_utf8_lossy(&mailbox.meta.wire).into_owned();
+        let wire = String::from_utf8_lossy(mailbox.meta.name.wire()).into_owned();
         let expected = Expected {
-            names: [&mailbox.meta.name, &wire],
+            names: [mailbox.meta.name.text(), &wire],
             uidvalidity: Some(mailbox.meta.uidvalidity).filter(|value| *value > 0),
         };
         let (stop, pool) = (self.task.stop, self.task.pool);
@@ -323,7 +323,7 @@ impl Audit<'_> {
                 for (severity, code, text) in checked.flaws {
                     let finding = Finding::new(code, self.task.account, text)
                         .graded(severity)
-                        .in_mailbox(&mailbox.meta.name)
+                        .in_mailbox(mailbox.meta.name.text())
                         .in_file(self.relative(&path))
                         .of_uid(*uid);
                     self.local.findings.push(finding);
@@ -340,7 +340,7 @@ impl Audit<'_> {
 
     /// `.mailbox.json` and the pairs against the state.
     fn compare_with_state(&mut self, mailbox: &mut Mailbox) {
-        let name = mailbox.meta.name.clone();
+        let name = mailbox.meta.name.text().to_owned();
         let Some(all) = &self.local.state else {
             return;
         };
@@ -353,14 +353,15 @@ impl Audit<'_> {
             self.add_in(&name, Code::NotInState, text);
             return;
         };
-        let wire = state.wire.bytes().unwrap_or_default();
-        if state.name != name
-            || wire != mailbox.meta.wire
+        if !state.name.is_written_as(&mailbox.meta.name)
             || state.uidvalidity != mailbox.meta.uidvalidity
         {
             let text = format!(
                 "{}/.mailbox.json says \"{name}\" with UIDVALIDITY {}, the state file \"{}\" with {}",
-                mailbox.directory, mailbox.meta.uidvalidity, state.name, state.uidvalidity
+                mailbox.directory,
+                mailbox.meta.uidvalidity,
+                state.name.text(),
+                state.uidvalidity
             );
             self.add_in(&name, Code::StateMismatch, text);
             return;
@@ -431,12 +432,12 @@ impl Audit<'_> {
         }
         for mailbox in &state.mailboxes {
             let there = std::fs::symlink_metadata(self.dir.join(&mailbox.directory));
-            if there.is_err() && self.task.folders.matches(&mailbox.name) {
+            if there.is_err() && self.task.folders.matches(mailbox.name.text()) {
                 let text = format!(
                     "its directory {} is gone, with {} messages",
                     mailbox.directory, mailbox.messages
                 );
-                self.add_in(&mailbox.name, Code::MailboxGone, text);
+                self.add_in(mailbox.name.text(), Code::MailboxGone, text);
             }
         }
         Ok(())

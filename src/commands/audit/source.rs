@@ -11,14 +11,14 @@ use crate::archive::uidset::UidSet;
 use crate::config::Account;
 use crate::filter::Filter;
 use crate::finding::{Code, Finding, Severity};
-use crate::mailbox::display_name;
+use crate::mailbox::Name;
 use crate::session::channel::Channel;
 use crate::session::command::Command;
 use crate::session::connect::{self, Login};
 use crate::session::error::SessionError;
 use crate::session::fetch;
 use crate::session::lane::{Answer, Lane, Order};
-use crate::session::list::{self, is_inbox};
+use crate::session::list;
 use crate::session::peer::Peer;
 use crate::session::reader::NoBody;
 use crate::session::response::{self, Condition, Line};
@@ -78,7 +78,7 @@ struct Source<'a> {
 /// What the source says of one mailbox.
 struct There<'a> {
     mailbox: &'a Mailbox,
-    wire: Vec<u8>,
+    name: Name,
     messages: Option<u64>,
     exists: u64,
     uidvalidity: u32,
@@ -105,9 +105,7 @@ impl<'a> Source<'a> {
     }
 
     fn read(mut self, channel: &mut Channel) -> Result<Vec<Finding>> {
-        let listing = list::list(channel, |listed| {
-            self.folders.matches(&display_name(&listed.name))
-        })?;
+        let listing = list::list(channel, |listed| self.folders.matches(listed.name.text()))?;
         for line in &listing.unreadable {
             let text = format!("the server lists a mailbox that cannot be read: {line}");
             let finding = Finding::new(Code::UnreadableList, self.account, text);
@@ -120,15 +118,15 @@ impl<'a> Source<'a> {
             .map(|state| Filter::new(&state.folders, &state.exclude_folders));
         let mut there: Vec<There<'a>> = Vec::new();
         for listed in &listing.mailboxes {
-            let name = display_name(&listed.listed.name);
-            if !self.folders.matches(&name) {
+            let name = listed.listed.name.text();
+            if !self.folders.matches(name) {
                 continue;
             }
             let status = listed.status.clone().unwrap_or_default();
             if let Some(mailbox) = self.mailbox_of(&listed.listed.name) {
                 there.push(There {
                     mailbox,
-                    wire: listed.listed.name.clone(),
+                    name: listed.listed.name.clone(),
                     messages: status.messages,
                     exists: 0,
                     uidvalidity: 0,
@@ -140,17 +138,17 @@ impl<'a> Source<'a> {
             let count = status
                 .messages
                 .map_or_else(|| "an unknown number of".to_owned(), |n| n.to_string());
-            let wanted = !matches!(&left_out, Some(Ok(filter)) if !filter.matches(&name));
+            let wanted = !matches!(&left_out, Some(Ok(filter)) if !filter.matches(name));
             if !wanted {
                 let text = format!(
                     "the source has this mailbox with {count} messages; the export was told to leave it out"
                 );
-                self.add(Code::MailboxLeftOut, &name, text);
-            } else if !self.directory_is_known(&name) {
+                self.add(Code::MailboxLeftOut, name, text);
+            } else if !self.directory_is_known(name) {
                 let text = format!(
                     "the source has this mailbox with {count} messages, the archive has not; run the export again"
                 );
-                self.add(Code::MailboxNotInArchive, &name, text);
+                self.add(Code::MailboxNotInArchive, name, text);
             }
         }
         let local = self.local;
@@ -163,7 +161,7 @@ impl<'a> Source<'a> {
                     "the source no longer has this mailbox; the archive has {} messages of it",
                     mailbox.pairs.len()
                 );
-                self.add(Code::MailboxVanished, &mailbox.meta.name, text);
+                self.add(Code::MailboxVanished, mailbox.meta.name.text(), text);
             }
         }
         inventories(channel, &mut there)?;
@@ -173,19 +171,16 @@ impl<'a> Source<'a> {
         Ok(self.findings)
     }
 
-    fn mailbox_of(&self, wire: &[u8]) -> Option<&'a Mailbox> {
-        let same = |mailbox: &&Mailbox| {
-            let own = &mailbox.meta.wire;
-            own == wire || is_inbox(own) && is_inbox(wire)
-        };
-        self.local.mailboxes.iter().find(same)
+    fn mailbox_of(&self, name: &Name) -> Option<&'a Mailbox> {
+        let mut mailboxes = self.local.mailboxes.iter();
+        mailboxes.find(|mailbox| mailbox.meta.name == *name)
     }
 
     /// The audit of the archive alone has said already that its directory is gone or damaged.
     fn directory_is_known(&self, name: &str) -> bool {
         let states = self.local.state.iter().flat_map(|state| &state.mailboxes);
         let directories: Vec<&str> = states
-            .filter(|state| state.name == name)
+            .filter(|state| state.name.text() == name)
             .map(|state| state.directory.as_str())
             .collect();
         self.local.findings.iter().any(|finding| {
@@ -199,7 +194,7 @@ impl<'a> Source<'a> {
 
     fn compare(&mut self, there: &There<'_>) {
         let mailbox = there.mailbox;
-        let name = &mailbox.meta.name;
+        let name = mailbox.meta.name.text();
         if let Some(refusal) = &there.refusal {
             let text = format!("the source does not say what it holds: {refusal}");
             return self.add(Code::UnreadableSource, name, text);
@@ -278,7 +273,7 @@ impl<'a> Source<'a> {
 fn inventories(channel: &mut Channel, there: &mut [There<'_>]) -> Result<()> {
     let mut queue = VecDeque::new();
     for (number, mailbox) in there.iter().enumerate() {
-        let open = Command::new("EXAMINE").mailbox(&mailbox.wire, &channel.capabilities)?;
+        let open = Command::new("EXAMINE").mailbox(mailbox.name.wire(), &channel.capabilities)?;
         queue.push_back((open, Step::Open(number)));
         if mailbox.messages != Some(0) {
             queue.push_back((fetch::uids("1:*"), Step::Uids(number)));

@@ -15,7 +15,6 @@ use crate::archive::state::{MailboxState, SourceServer, State};
 use crate::archive::sync::Syncer;
 use crate::config::{Account, Server};
 use crate::filter::Filter;
-use crate::mailbox::display_name;
 use crate::progress::AccountProgress;
 use crate::report::{AccountReport, FailedMessageReport, MailboxReport, Status};
 use crate::secret::Secret;
@@ -104,7 +103,7 @@ impl Export<'_> {
         let mut session = connect::open(&self.run.peer, &login, self.run.stop)?;
         if !self.listed {
             let listing = list::list(session.channel(), |listed| {
-                settings.folders.matches(&display_name(&listed.name))
+                settings.folders.matches(listed.name.text())
             })?;
             self.listed = true;
             self.prepare(listing)?;
@@ -134,11 +133,10 @@ impl Export<'_> {
         let vanished = self.vanished_directories(&listing);
         let folders = &self.run.settings.folders;
         for mailbox in listing.mailboxes {
-            let name = display_name(&mailbox.listed.name);
-            if !folders.matches(&name) {
+            if !folders.matches(mailbox.listed.name.text()) {
                 continue;
             }
-            let mut job = Job::new(mailbox, name);
+            let mut job = Job::new(mailbox);
             if let Some(store) = &mut self.store {
                 job.goes_to(store.archive().assign_directory(job.meta()));
             }
@@ -173,7 +171,7 @@ impl Export<'_> {
         for job in self.jobs.iter_mut() {
             let _span = info_span!("mailbox", mailbox = job.name()).entered();
             if job.directory().is_empty() {
-                let known = archive.directory_of(job.wire());
+                let known = archive.directory_of(job.listed_name());
                 job.goes_to(known.unwrap_or_default());
             }
             let before = before
@@ -210,14 +208,11 @@ impl Export<'_> {
             .archive()
             .mailboxes()
             .filter(|(_, meta)| {
-                let listed = |wire: &[u8]| {
-                    wire == meta.wire || list::is_inbox(wire) && list::is_inbox(&meta.wire)
-                };
-                folders.matches(&meta.name)
+                folders.matches(meta.name.text())
                     && !listing
                         .mailboxes
                         .iter()
-                        .any(|mailbox| listed(&mailbox.listed.name))
+                        .any(|mailbox| mailbox.listed.name == meta.name)
             })
             .map(|(directory, _)| directory.to_owned())
             .collect();

@@ -193,7 +193,7 @@ impl<'a> Fetcher<'a> {
         if self.sent_examine == Some(id) {
             return Ok(true);
         }
-        let name = self.jobs[id].wire();
+        let name = self.jobs[id].listed_name().wire();
         let command = Command::new("EXAMINE").mailbox(name, lane.capabilities());
         match command {
             Ok(command) => {

@@ -16,8 +16,9 @@ pub use freeze::Freeze;
 pub use jobs::{JobId, Jobs};
 
 use crate::archive::mailbox::MailboxMeta;
-use crate::archive::state::{MailboxState, WireName};
+use crate::archive::state::MailboxState;
 use crate::archive::uidset::UidSet;
+use crate::mailbox::Name;
 use crate::report::Counts;
 use crate::session::list::Mailbox;
 use crate::session::response::MailboxStatus;
@@ -126,7 +127,6 @@ struct Tally {
 /// One mailbox at work.
 pub struct Job {
     mailbox: Mailbox,
-    name: String,
     directory: String,
     held: Holding,
     phase: Phase,
@@ -142,11 +142,10 @@ pub struct Job {
 impl Job {
     /// A mailbox before anything is known but its listing.
     #[must_use]
-    pub fn new(mailbox: Mailbox, name: String) -> Self {
+    pub fn new(mailbox: Mailbox) -> Self {
         let status = mailbox.status.clone().unwrap_or_default();
         Self {
             mailbox,
-            name,
             directory: String::new(),
             held: Holding::default(),
             phase: Phase::default(),
@@ -162,12 +161,12 @@ impl Job {
     /// Name for people.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        self.listed_name().text()
     }
 
-    /// Name as on the wire.
+    /// Name as listed.
     #[must_use]
-    pub fn wire(&self) -> &[u8] {
+    pub fn listed_name(&self) -> &Name {
         &self.mailbox.listed.name
     }
 
@@ -198,8 +197,7 @@ impl Job {
     #[must_use]
     pub fn meta(&self) -> MailboxMeta {
         MailboxMeta {
-            name: self.name.clone(),
-            wire: self.wire().to_vec(),
+            name: self.listed_name().clone(),
             delimiter: self.mailbox.listed.delimiter,
             attributes: self.mailbox.listed.attributes.clone(),
             uidvalidity: self.freeze.uidvalidity,
@@ -212,9 +210,8 @@ impl Job {
         let uids = self.archived();
         MailboxState {
             directory: self.directory.clone(),
-            name: self.name.clone(),
-            wire: WireName::new(self.wire()),
-            delimiter: self.mailbox.listed.delimiter.map(String::from),
+            name: self.listed_name().clone(),
+            delimiter: self.mailbox.listed.delimiter,
             attributes: self.mailbox.listed.attributes.clone(),
             subscribed: self.mailbox.subscribed,
             uidvalidity: self.freeze.uidvalidity,

@@ -12,7 +12,6 @@ use crate::archive::uidset::UidSet;
 use crate::compare::{self, Held, Wanted};
 use crate::config::Account;
 use crate::finding::{Code, Finding};
-use crate::mailbox::display_name;
 use crate::report::{Compared, Counts, MailboxReport};
 use crate::session::Session;
 use crate::session::connect::{self, Login};
@@ -423,9 +422,11 @@ impl Comparing<'_> {
     /// Mailboxes of the target that nothing of the archive goes to.
     fn others(&mut self, listing: &Listing, jobs: &Jobs) {
         for there in &listing.mailboxes {
-            let name = display_name(&there.listed.name);
+            let name = there.listed.name.text();
             let count = there.status.as_ref().and_then(|status| status.messages);
-            let known = jobs.iter().any(|job| job.place().wire == there.listed.name);
+            let known = jobs
+                .iter()
+                .any(|job| job.place().wire == there.listed.name.wire());
             if let Some(count) = count.filter(|count| *count > 0 && !known)
                 && self.settings.folders.include().is_empty()
                 && self.settings.folders.exclude().is_empty()
@@ -433,7 +434,7 @@ impl Comparing<'_> {
                 let text =
                     format!("the target has {count} messages here that are not from the archive");
                 let finding = Finding::new(Code::ExtraMailbox, self.account, text);
-                self.looked.findings.push(finding.in_mailbox(&name));
+                self.looked.findings.push(finding.in_mailbox(name));
             }
         }
     }
