@@ -274,21 +274,14 @@ impl Journal {
     }
 
     /// Notes that these messages are about to be sent; durable after [`Journal::commit`].
-    ///
-    /// # Errors
-    /// Never in practice; those of serde.
-    pub fn pending(&mut self, route: &Route, uids: &UidSet) -> Result<()> {
-        self.write(&Line::Pending(self.batch(route, uids)))?;
+    pub fn pending(&mut self, route: &Route, uids: &UidSet) {
+        self.write(&Line::Pending(self.batch(route, uids)));
         let known = self.known.entry(route.clone()).or_default();
         known.pending.insert_all(uids);
-        Ok(())
     }
 
     /// Notes that the target has a message; durable after [`Journal::commit`].
-    ///
-    /// # Errors
-    /// Never in practice; those of serde.
-    pub fn done(&mut self, route: &Route, done: &Done) -> Result<()> {
+    pub fn done(&mut self, route: &Route, done: &Done) {
         self.write(&Line::Done {
             target: self.target.clone(),
             mailbox: route.directory.clone(),
@@ -298,27 +291,22 @@ impl Journal {
             to: route.to.clone(),
             to_uidvalidity: route.to_uidvalidity,
             to_uid: done.to_uid,
-        })?;
+        });
         let known = self.known.entry(route.clone()).or_default();
         known.finish(done.uid, done.to_uid);
-        Ok(())
     }
 
     /// Notes that these messages are no longer about to arrive, and not there; durable after [`Journal::commit`].
-    ///
-    /// # Errors
-    /// Never in practice; those of serde.
-    pub fn settled(&mut self, route: &Route, uids: &UidSet) -> Result<()> {
-        self.write(&Line::Settled(self.batch(route, uids)))?;
+    pub fn settled(&mut self, route: &Route, uids: &UidSet) {
+        self.write(&Line::Settled(self.batch(route, uids)));
         let known = self.known.entry(route.clone()).or_default();
         known.pending.remove_all(uids);
-        Ok(())
     }
 
-    fn write(&mut self, line: &Line) -> Result<()> {
-        serde_json::to_writer(&mut self.unwritten, line).context("write JSON")?;
+    fn write(&mut self, line: &Line) {
+        serde_json::to_writer(&mut self.unwritten, line)
+            .expect("names, numbers and sets of them are JSON, and memory takes it");
         self.unwritten.push(b'\n');
-        Ok(())
     }
 
     /// Makes everything noted durable: one write, one sync.
@@ -400,11 +388,11 @@ mod tests {
         let open =
             |port| Journal::open(dir.path(), "b.example", port, "anna", false).expect("opened");
         let mut journal = open(993);
-        journal.pending(&route(), &set("1:5")).expect("noted");
-        journal.done(&route(), &done(2)).expect("noted");
-        journal.done(&route(), &done(3)).expect("noted");
+        journal.pending(&route(), &set("1:5"));
+        journal.done(&route(), &done(2));
+        journal.done(&route(), &done(3));
         journal.commit().expect("written");
-        journal.done(&route(), &done(4)).expect("noted");
+        journal.done(&route(), &done(4));
         drop(journal);
         let known = open(993).known(&route());
         assert_eq!(known.done, set("2:3"));
@@ -423,13 +411,13 @@ mod tests {
         let dir = tempfile::tempdir().expect("temporary directory");
         let open = || Journal::open(dir.path(), "b.example", 993, "anna", false).expect("opened");
         let mut journal = open();
-        journal.pending(&route(), &set("1:5")).expect("noted");
-        journal.settled(&route(), &set("2,4")).expect("noted");
+        journal.pending(&route(), &set("1:5"));
+        journal.settled(&route(), &set("2,4"));
         assert_eq!(journal.known(&route()).pending, set("1,3,5"));
         journal.commit().expect("written");
         let mut journal = open();
         assert_eq!(journal.known(&route()).pending, set("1,3,5"));
-        journal.pending(&route(), &set("2")).expect("noted");
+        journal.pending(&route(), &set("2"));
         journal.commit().expect("written");
         assert_eq!(open().known(&route()).pending, set("1:3,5"));
     }
@@ -439,7 +427,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("temporary directory");
         let open = || Journal::open(dir.path(), "b.example", 993, "anna", false).expect("opened");
         let mut journal = open();
-        journal.done(&route(), &done(1)).expect("noted");
+        journal.done(&route(), &done(1));
         journal.commit().expect("written");
         let path = dir.path().join(FILE);
         let whole = std::fs::read(&path).expect("read");
@@ -448,7 +436,7 @@ mod tests {
         let mut journal = open();
         assert_eq!(journal.damaged, 1);
         assert_eq!(journal.known(&route()).done, set("1"));
-        journal.done(&route(), &done(2)).expect("noted");
+        journal.done(&route(), &done(2));
         journal.commit().expect("written");
         assert_eq!(open().known(&route()).done, set("1:2"));
     }

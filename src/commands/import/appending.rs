@@ -107,7 +107,7 @@ impl<'a> Appender<'a> {
             self.hear_out(&mut lane);
         }
         for (id, items) in std::mem::take(&mut self.again) {
-            self.note_settled(id, &items)?;
+            self.note_settled(id, &items);
         }
         // What was answered is worth knowing, whatever happened.
         self.journal.commit()?;
@@ -125,15 +125,12 @@ impl<'a> Appender<'a> {
             let Step::Append(id, items) = step else {
                 continue;
             };
-            let noted = if status.condition == Condition::Ok {
-                self.taken(id, items, &status, lane)
-            } else if matches!(meaning(&status), Meaning::Wait(_)) {
-                Ok(())
-            } else {
-                self.note_settled(id, &items)
-            };
-            if noted.is_err() {
-                return;
+            if status.condition == Condition::Ok {
+                if self.taken(id, items, &status, lane).is_err() {
+                    return;
+                }
+            } else if !matches!(meaning(&status), Meaning::Wait(_)) {
+                self.note_settled(id, &items);
             }
         }
     }
@@ -193,14 +190,14 @@ impl<'a> Appender<'a> {
 
     fn note_pending(&mut self, id: JobId, batch: &[Item]) -> Result<()> {
         let route = self.jobs[id].route();
-        self.journal.pending(&route, &uids_of(batch))?;
+        self.journal.pending(&route, &uids_of(batch));
         self.journal.commit()
     }
 
     /// These were refused, which is an answer, or not sent: the next run has nothing to wait for.
-    fn note_settled(&mut self, id: JobId, items: &[Item]) -> Result<()> {
+    fn note_settled(&mut self, id: JobId, items: &[Item]) {
         let route = self.jobs[id].route();
-        self.journal.settled(&route, &uids_of(items))
+        self.journal.settled(&route, &uids_of(items));
     }
 
     /// Sends a batch, in one command where the server can, waiting while too much is unanswered.
@@ -223,7 +220,7 @@ impl<'a> Appender<'a> {
             }
         }
         for unsent in parts {
-            self.note_settled(id, &unsent)?;
+            self.note_settled(id, &unsent);
         }
         outcome
     }
@@ -355,7 +352,7 @@ impl<'a> Appender<'a> {
                 return Err(SessionError::new(kind, text).into());
             }
             Meaning::Quota => {
-                self.note_settled(id, &items)?;
+                self.note_settled(id, &items);
                 let job = &self.jobs[id];
                 return Err(anyhow!(
                     "{}: the account on the target is full: {said}; give it more quota and run the import again",
@@ -363,7 +360,7 @@ impl<'a> Appender<'a> {
                 ));
             }
             Meaning::Mailbox => {
-                self.note_settled(id, &items)?;
+                self.note_settled(id, &items);
                 let job = &mut self.jobs[id];
                 let text = format!("{}: the target takes no messages here: {said}", job.name());
                 job.fail(text.clone());
@@ -399,7 +396,7 @@ impl<'a> Appender<'a> {
             return Ok(());
         }
         let (uid, size) = (item.ready.uid, item.ready.size);
-        self.note_settled(id, &[item])?;
+        self.note_settled(id, &[item]);
         self.refuse(id, uid, Some(size), said)
     }
 
@@ -441,7 +438,7 @@ impl<'a> Appender<'a> {
                     sha256: Some(item.ready.sha256.clone()),
                     to_uid,
                 },
-            )?;
+            );
             if item.ready.mending.any() {
                 warn!(uid, mended = ?item.ready.mending, "the message was mended on its way");
             }

@@ -77,14 +77,14 @@ pub fn learn_uids(channel: &mut Channel, job: &mut Job, journal: &mut Journal) -
     for uid in new {
         let identity = message::identity(&job.here().dir, uid)?;
         if let Some(to_uid) = identity.and_then(|identity| there.take(&identity)) {
-            note_found(journal, &route, uid, to_uid)?;
+            note_found(journal, &route, uid, to_uid);
         }
     }
     Ok(())
 }
 
 /// The target was seen to have a message.
-fn note_found(journal: &mut Journal, route: &Route, uid: u32, to_uid: u32) -> Result<()> {
+fn note_found(journal: &mut Journal, route: &Route, uid: u32, to_uid: u32) {
     journal.done(
         route,
         &Done {
@@ -92,7 +92,7 @@ fn note_found(journal: &mut Journal, route: &Route, uid: u32, to_uid: u32) -> Re
             sha256: None,
             to_uid: Some(to_uid),
         },
-    )
+    );
 }
 
 /// Compares with what the target holds, unless the journal knows it all; fills `todo`.
@@ -126,7 +126,7 @@ pub fn find_missing(
         };
         job.found(uid);
         if !dry_run {
-            note_found(journal, &route, uid, to_uid)?;
+            note_found(journal, &route, uid, to_uid);
         }
     }
     Ok(())
