@@ -32,7 +32,7 @@ pub fn run(
     let pool = threads(workers.min(accounts.len()).max(1))?;
     let reports: Vec<Mutex<AccountReport>> = accounts
         .iter()
-        .map(|account| Mutex::new(AccountReport::new(&account.email)))
+        .map(|account| Mutex::new(AccountReport::new(&account.name)))
         .collect();
     let next = AtomicUsize::new(0);
     // One loop a thread, and no job an account: a job that waits for another pool would begin further jobs meanwhile,
@@ -43,7 +43,7 @@ pub fn run(
             let (Some(account), Some(slot)) = (accounts.get(index), reports.get(index)) else {
                 break;
             };
-            let _span = info_span!("account", account = account.email).entered();
+            let _span = info_span!("account", account = account.name).entered();
             let report = guarded(account, &work);
             if report.status.is_trouble() && !ignore_errors {
                 stop.request();
@@ -75,7 +75,7 @@ pub fn each(
         settings.workers,
         settings.ignore_errors,
         stop,
-        |account| work(account, progress.account(&account.email)),
+        |account| work(account, progress.account(&account.name)),
     )?;
     // A shard may well have no account at all.
     let nothing_matched = !reports.is_empty()
@@ -108,7 +108,7 @@ fn threads(mut count: usize) -> Result<ThreadPool> {
 
 fn guarded(account: &Account, work: &impl Fn(&Account) -> AccountReport) -> AccountReport {
     catch_unwind(AssertUnwindSafe(|| work(account))).unwrap_or_else(|_| {
-        let mut report = AccountReport::new(&account.email);
+        let mut report = AccountReport::new(&account.name);
         report.status = Status::Failed;
         report.error = Some(
             "a bug in this program ended the account; please report it with the log".to_owned(),
@@ -151,7 +151,7 @@ mod tests {
     fn ended(account: &Account, status: Status) -> AccountReport {
         AccountReport {
             status,
-            ..AccountReport::new(&account.email)
+            ..AccountReport::new(&account.name)
         }
     }
 
@@ -159,7 +159,7 @@ mod tests {
     fn the_first_failure_stops_what_was_not_begun() {
         let stop = Stop::new();
         let reports = run(&accounts(5), 1, false, &stop, |account| {
-            let fails = account.email == "a1";
+            let fails = account.name == "a1";
             ended(
                 account,
                 if fails {
@@ -198,7 +198,7 @@ mod tests {
     fn others_go_on_when_errors_are_ignored_even_after_a_panic() {
         let stop = Stop::new();
         let reports = run(&accounts(4), 2, true, &stop, |account| {
-            assert_ne!(account.email, "a1", "a bug");
+            assert_ne!(account.name, "a1", "a bug");
             ended(account, Status::Complete)
         })
         .expect("threads");

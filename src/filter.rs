@@ -32,6 +32,13 @@ impl Filter {
         (self.include.is_empty() || self.included.is_match(name)) && !self.excluded.is_match(name)
     }
 
+    /// True for something of several names that is meant by one of them, and excluded by none.
+    #[must_use]
+    pub fn matches_any(&self, names: &[&str]) -> bool {
+        let included = |name: &&str| self.include.is_empty() || self.included.is_match(name);
+        names.iter().any(included) && !names.iter().any(|name| self.excluded.is_match(name))
+    }
+
     /// The patterns to include.
     #[must_use]
     pub fn include(&self) -> &[String] {

@@ -17,6 +17,7 @@ use crate::imapsync::UseImapsync;
 use crate::limits;
 use crate::mode::Mode;
 use crate::panel::access::Access;
+use crate::session::peer::Peers;
 use crate::target::mend::Repairs;
 use crate::target::plan::Want;
 
@@ -117,7 +118,7 @@ impl Settings {
             if !config
                 .accounts
                 .iter()
-                .any(|account| one.matches(&account.email))
+                .any(|account| one.matches(&account.email) || one.matches(&account.name))
             {
                 bail!(
                     "--account {pattern} matches no account of {}",
@@ -127,7 +128,7 @@ impl Settings {
         }
         config
             .accounts
-            .retain(|account| accounts.matches(&account.email));
+            .retain(|account| accounts.matches_any(&[&account.email, &account.name]));
         if config.accounts.is_empty() {
             bail!(
                 "--exclude-account leaves no account of {}",
@@ -179,15 +180,23 @@ impl Settings {
         })
     }
 
+    /// The servers of the accounts, as connections are made to them.
+    ///
+    /// # Errors
+    /// A `ca_file` that cannot be read.
+    pub fn peers(&self) -> Result<Peers> {
+        Ok(Peers::new(&self.config.servers(), self.timeout)?)
+    }
+
     /// What of an account an import means, or one who looks as an import does.
     #[must_use]
     pub fn want<'a>(&'a self, account: &'a Account, write: bool) -> Want<'a> {
         Want {
             archive_dir: &self.archive_dir,
-            email: &account.email,
+            email: &account.name,
             login: &account.login,
-            host: &self.config.server.host,
-            port: self.config.server.port,
+            host: &account.server.host,
+            port: account.server.port,
             folders: &self.folders,
             folder_map: &self.config.folder_map,
             allow_incomplete: self.allow_incomplete,
@@ -212,10 +221,13 @@ impl Settings {
 /// Leaves only the accounts that are the shard's.
 fn keep_own(config: &mut Config, shard: Shard) -> Part {
     let configured = config.accounts.len();
-    let server = &config.server;
-    config
-        .accounts
-        .retain(|account| shard.owns(&shard::identity(&account.login, &server.host, server.port)));
+    config.accounts.retain(|account| {
+        shard.owns(&shard::identity(
+            &account.login,
+            &account.server.host,
+            account.server.port,
+        ))
+    });
     Part {
         shard,
         accounts: config.accounts.len(),

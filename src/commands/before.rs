@@ -109,7 +109,7 @@ fn leave_out(
 ) {
     failed.extend(more);
     let accounts = &mut rest.config.accounts;
-    accounts.retain(|account| !failed.contains_key(&account.email));
+    accounts.retain(|account| !failed.contains_key(&account.name));
 }
 
 /// Puts the accounts that were left out back into the report, at their places.
@@ -123,9 +123,9 @@ fn put_back(accounts: &[Account], report: &mut Report, mut failed: HashMap<Strin
         .map(|account| (account.account.clone(), account))
         .collect();
     for account in accounts {
-        let one = failed.remove(&account.email);
+        let one = failed.remove(&account.name);
         report
             .accounts
-            .extend(one.or_else(|| done.remove(&account.email)));
+            .extend(one.or_else(|| done.remove(&account.name)));
     }
 }

@@ -37,8 +37,8 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
                 settings,
                 stop,
                 progress,
-                &|peer, account, progress, missing| {
-                    import::again(settings, peer, stop, account, progress, missing)
+                &|peers, account, progress, missing| {
+                    import::again(settings, peers, stop, account, progress, missing)
                 },
             ),
             Mode::Audit => audit::run(settings, stop, progress),

@@ -157,9 +157,9 @@ impl<'a> Provision<'a> {
     pub fn report(&self, accounts: &[Account]) -> ProvisionReport {
         let known = self.lock();
         let one = |account: &Account| {
-            known.get(&account.email).map_or_else(
+            known.get(&account.name).map_or_else(
                 || Provisioned {
-                    account: account.email.clone(),
+                    account: account.name.clone(),
                     state: ProvisionState::NotTried,
                     quota_mb: None,
                     note: None,
@@ -202,7 +202,7 @@ impl<'a> Provision<'a> {
     /// Creates a mailbox that was not there; false when it is not there now.
     fn create(&self, account: &Account, address: &Address) -> bool {
         let panel = self.panel.name();
-        let name = &account.email;
+        let name = &account.name;
         if self.plan.dry_run {
             info!(panel = %panel, account = name, "would be created");
             self.put(account, ProvisionState::WouldCreate, None);
@@ -275,7 +275,7 @@ impl<'a> Provision<'a> {
 
     /// Whether, and after which time, a refused login is worth another try; else what to add to its error.
     fn after_refusal(&self, account: &Account, refusals: u32) -> Result<Duration, String> {
-        let known = self.lock().get(&account.email).cloned();
+        let known = self.lock().get(&account.name).cloned();
         let Some(known) = known else {
             return Err("its mailbox has not been looked for on the panel".to_owned());
         };
@@ -296,7 +296,7 @@ impl<'a> Provision<'a> {
         if known.looked_again {
             return Err(wrong.to_owned());
         }
-        if let Some(known) = self.lock().get_mut(&account.email) {
+        if let Some(known) = self.lock().get_mut(&account.name) {
             known.looked_again = true;
         }
         let address = Address::parse(&account.email).map_err(|error| format!("{error:#}"))?;
@@ -307,7 +307,7 @@ impl<'a> Provision<'a> {
             Ok(_) => {
                 let known = self.lock();
                 let note = known
-                    .get(&account.email)
+                    .get(&account.name)
                     .and_then(|known| known.report.note.clone());
                 Err(note.unwrap_or_default())
             }
@@ -316,12 +316,12 @@ impl<'a> Provision<'a> {
     }
 
     fn exists(&self, account: &Account, note: Option<&str>) {
-        info!(panel = %self.panel.name(), account = account.email, "mailbox exists");
+        info!(panel = %self.panel.name(), account = account.name, "mailbox exists");
         self.put(account, ProvisionState::Exists, note.map(str::to_owned));
     }
 
     fn failed(&self, account: &Account, said: &str) {
-        error!(panel = %self.panel.name(), account = account.email, "{said}");
+        error!(panel = %self.panel.name(), account = account.name, "{said}");
         self.put(account, ProvisionState::Failed, Some(said.to_owned()));
     }
 
@@ -329,11 +329,11 @@ impl<'a> Provision<'a> {
         use ProvisionState::{Created, WouldCreate};
         let mut all = self.lock();
         let looked_again = all
-            .get(&account.email)
+            .get(&account.name)
             .is_some_and(|known| known.looked_again);
         let known = Known {
             report: Provisioned {
-                account: account.email.clone(),
+                account: account.name.clone(),
                 state,
                 quota_mb: matches!(state, Created | WouldCreate).then_some(self.plan.quota_mb),
                 note,
@@ -341,7 +341,7 @@ impl<'a> Provision<'a> {
             created: (state == Created).then(Instant::now),
             looked_again,
         };
-        all.insert(account.email.clone(), known);
+        all.insert(account.name.clone(), known);
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Known>> {
@@ -370,7 +370,7 @@ pub fn logged_in<T>(
         match next {
             Some(Ok(wait)) => {
                 info!(
-                    account = account.email,
+                    account = account.name,
                     "{error}; trying again, the mailbox is new"
                 );
                 if stop.sleep(wait) {

@@ -1,18 +1,23 @@
 //! The JSON file with server and accounts: read as a whole, all that is wrong with it told at once.
 
+mod account;
+mod place;
 mod read;
+mod server;
 pub mod template;
 pub mod write;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::credential::source::Source;
+use place::Place;
 use read::Reader;
 
 use crate::secret::{Secret, SecretJson};
@@ -40,9 +45,11 @@ impl TlsMode {
     }
 }
 
-/// The server.
+/// A server.
 #[derive(Debug, Clone)]
 pub struct Server {
+    /// What accounts call it; the default one has no name.
+    pub name: Option<String>,
     /// Host name or address.
     pub host: String,
     /// Port.
@@ -55,13 +62,31 @@ pub struct Server {
     pub insecure_tls: bool,
 }
 
+impl Server {
+    /// Host and port.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    /// True where both are one host and port.
+    #[must_use]
+    pub fn is_at(&self, other: &Self) -> bool {
+        self.port == other.port && self.host.eq_ignore_ascii_case(&other.host)
+    }
+}
+
 /// One login.
 #[derive(Debug, Clone)]
 pub struct Account {
-    /// The account's name; its directory in the archive.
+    /// The account's name, which no other one has; its directory in the archive.
+    pub name: String,
+    /// Its address.
     pub email: String,
     /// User name for the login; `email` unless given.
     pub login: String,
+    /// Where its mail is.
+    pub server: Arc<Server>,
     source: Source,
 }
 
@@ -70,8 +95,17 @@ impl Account {
     #[cfg(test)]
     pub(crate) fn for_tests(email: &str) -> Self {
         Self {
+            name: email.to_owned(),
             email: email.to_owned(),
             login: email.to_owned(),
+            server: Arc::new(Server {
+                name: None,
+                host: "localhost".to_owned(),
+                port: 993,
+                tls: TlsMode::Implicit,
+                ca_file: None,
+                insecure_tls: false,
+            }),
             source: Source::Ready(Secret::new("secret".to_owned())),
         }
     }
@@ -92,8 +126,6 @@ impl Account {
 pub struct Config {
     /// The file it came from.
     pub path: PathBuf,
-    /// The server.
-    pub server: Server,
     /// The accounts, in the file's order.
     pub accounts: Vec<Account>,
     /// Import: mailboxes of the archive that go to a mailbox of another name, by their exact names.
@@ -102,6 +134,31 @@ pub struct Config {
     pub warnings: Vec<String>,
     /// The `accounts` list as written, for the import template.
     pub accounts_as_written: SecretJson,
+}
+
+const KEYS: [&str; 5] = [
+    "server",
+    "servers",
+    "accounts",
+    "folder_map",
+    "source_server",
+];
+
+impl Config {
+    /// The servers that the accounts are on, each once.
+    #[must_use]
+    pub fn servers(&self) -> Vec<&Arc<Server>> {
+        let mut servers: Vec<&Arc<Server>> = Vec::new();
+        for account in &self.accounts {
+            if !servers
+                .iter()
+                .any(|known| Arc::ptr_eq(known, &account.server))
+            {
+                servers.push(&account.server);
+            }
+        }
+        servers
+    }
 }
 
 /// Reads and checks a configuration.
@@ -121,14 +178,12 @@ pub fn load(path: &Path) -> Result<Config> {
     let json = SecretJson::new(json);
     let mut reader = Reader::new(path);
     reader.check_mode(path, "the configuration");
-    let server = reader.server(json.expose());
-    let accounts = reader.accounts(json.expose());
+    let servers = reader.servers(json.expose());
+    let accounts = reader.accounts(json.expose(), &servers);
     let folder_map = reader.folder_map(json.expose());
-    reader.unknown_keys(
-        json.expose(),
-        "",
-        &["server", "accounts", "folder_map", "source_server"],
-    );
+    if let Some(object) = json.expose().as_object() {
+        reader.unknown_keys(object, &Place::top(), &KEYS);
+    }
     let (problems, warnings) = reader.into_findings();
     if !problems.is_empty() {
         let count = problems.len();
@@ -139,7 +194,6 @@ pub fn load(path: &Path) -> Result<Config> {
     }
     Ok(Config {
         path: path.to_path_buf(),
-        server,
         accounts,
         folder_map,
         warnings,

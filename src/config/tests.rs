@@ -35,7 +35,10 @@ fn tls_and_port_follow_from_each_other() {
         let json = format!(r#"{{"server":{server},"accounts":[{{"email":"a","password":"p"}}]}}"#);
         let config = load_text(&json).expect(server);
         assert_eq!(
-            (config.server.tls, config.server.port),
+            (
+                config.accounts[0].server.tls,
+                config.accounts[0].server.port
+            ),
             (tls, port),
             "{server}"
         );
@@ -163,8 +166,8 @@ fn the_sample_configuration_is_valid() {
         );
     }
     let mut reader = Reader::new(Path::new("sample"));
-    reader.server(&json);
-    reader.accounts(&json);
+    let servers = reader.servers(&json);
+    reader.accounts(&json, &servers);
     let (problems, warnings) = reader.into_findings();
     // Its password file and variable do not exist here; all else is right.
     assert!(

@@ -8,7 +8,7 @@ use native_tls::TlsConnector;
 use super::error::Result;
 use super::slots::Slots;
 use super::tls;
-use crate::config::{Server, TlsMode};
+use crate::config::{Account, Server, TlsMode};
 
 /// A server as connections are made to it: where it is, what it must prove, how long it may take. Clones share what is
 /// known of its limits.
@@ -40,5 +40,40 @@ impl Peer {
             slots: Arc::default(),
             tls,
         })
+    }
+}
+
+/// The servers of a run.
+#[derive(Clone)]
+pub struct Peers(Arc<Vec<(Arc<Server>, Peer)>>);
+
+impl Peers {
+    /// Prepares connections to all of them; makes none.
+    ///
+    /// # Errors
+    /// As for [`Peer::new`].
+    pub fn new(servers: &[&Arc<Server>], timeout: Duration) -> Result<Self> {
+        let mut peers: Vec<(Arc<Server>, Peer)> = Vec::with_capacity(servers.len());
+        for server in servers {
+            let mut peer = Peer::new(server, timeout)?;
+            // Two entries may be one host, entered in two ways.
+            let same = peers.iter().find(|(known, _)| known.is_at(server));
+            if let Some((_, known)) = same {
+                peer.slots = Arc::clone(&known.slots);
+            }
+            peers.push((Arc::clone(server), peer));
+        }
+        Ok(Self(Arc::new(peers)))
+    }
+
+    /// The one that an account is on.
+    ///
+    /// # Panics
+    /// For an account of another configuration.
+    #[must_use]
+    pub fn of(&self, account: &Account) -> &Peer {
+        let mut peers = self.0.iter();
+        let own = peers.find(|(server, _)| Arc::ptr_eq(server, &account.server));
+        &own.expect("made from the servers of all accounts").1
     }
 }

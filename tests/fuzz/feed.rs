@@ -14,6 +14,7 @@ use imapsync_bulk_migrator::stop::Stop;
 pub fn with_peer<T>(pieces: &[&[u8]], client: impl FnOnce(&Peer) -> T) -> T {
     let listener = TcpListener::bind("127.0.0.1:0").expect("listen on loopback");
     let server = Server {
+        name: None,
         host: "127.0.0.1".to_owned(),
         port: listener.local_addr().expect("an address").port(),
         tls: TlsMode::None,

@@ -19,7 +19,7 @@ use crate::limits::NO_THREAD;
 use crate::progress::{AccountProgress, Progress};
 use crate::report::{AccountReport, AuditReport, Report, Status};
 use crate::session::error::is_stopped;
-use crate::session::peer::Peer;
+use crate::session::peer::Peers;
 use crate::settings::Settings;
 use crate::stop::Stop;
 use manifest::Manifest;
@@ -29,8 +29,8 @@ pub(super) use local::messages;
 /// What all accounts of an audit share.
 struct Run<'a> {
     settings: &'a Settings,
-    /// The source; `None` when it is not asked.
-    peer: Option<Peer>,
+    /// The sources; `None` when it is not asked.
+    peers: Option<Peers>,
     pool: rayon::ThreadPool,
     manifest: Option<Manifest>,
     stop: &'a Stop,
@@ -45,7 +45,7 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
     require_root(&settings.archive_dir)?;
     let run = Run::new(settings, stop)?;
     report.accounts = accounts::each(settings, stop, progress, |account, progress| {
-        let mut report = AccountReport::new(&account.email);
+        let mut report = AccountReport::new(&account.name);
         run.account(account, progress, &mut report);
         // Nobody needs to look at a note.
         let tally = Tally::of(&report.findings);
@@ -77,7 +77,7 @@ pub fn after_export(
         .filter(|account| exported(account.status))
         .filter_map(|done| {
             let mut all = settings.config.accounts.iter();
-            all.find(|account| account.email == done.account).cloned()
+            all.find(|account| account.name == done.account).cloned()
         })
         .collect();
     if accounts.is_empty() || stop.requested() {
@@ -91,8 +91,8 @@ pub fn after_export(
         settings.ignore_errors,
         stop,
         |account| {
-            let mut report = AccountReport::new(&account.email);
-            run.account(account, progress.account(&account.email), &mut report);
+            let mut report = AccountReport::new(&account.name);
+            run.account(account, progress.account(&account.name), &mut report);
             if report.status == Status::Complete && Tally::of(&report.findings).errors > 0 {
                 report.status = Status::Findings;
             }
@@ -124,9 +124,7 @@ pub fn after_export(
 
 impl<'a> Run<'a> {
     fn new(settings: &'a Settings, stop: &'a Stop) -> Result<Self> {
-        let peer = (!settings.offline)
-            .then(|| Peer::new(&settings.config.server, settings.timeout))
-            .transpose()?;
+        let peers = (!settings.offline).then(|| settings.peers()).transpose()?;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(settings.workers)
             .thread_name(|index| format!("message-{index}"))
@@ -138,7 +136,7 @@ impl<'a> Run<'a> {
             .transpose()?;
         Ok(Self {
             settings,
-            peer,
+            peers,
             pool,
             manifest,
             stop,
@@ -188,19 +186,19 @@ impl<'a> Run<'a> {
     ) -> Result<()> {
         let settings = self.settings;
         let root = &settings.archive_dir;
-        let dir = AccountArchive::directory(root, &account.email);
+        let dir = AccountArchive::directory(root, &account.name);
         let there = std::fs::symlink_metadata(&dir);
         if !there.is_ok_and(|there| there.is_dir()) {
             bail!(
                 "the archive has no account {}: there is no directory {}",
-                account.email,
+                account.name,
                 dir.display()
             );
         }
-        let _lock = Lock::share(&dir, &account.email)?;
+        let _lock = Lock::share(&dir, &account.name)?;
         let task = local::Task {
             root,
-            account: &account.email,
+            account: &account.name,
             folders: &settings.folders,
             pool: &self.pool,
             stop: self.stop,
@@ -210,9 +208,9 @@ impl<'a> Run<'a> {
         if let Some(manifest) = &self.manifest {
             manifest.add(&local.digests);
         }
-        let compared = match &self.peer {
-            Some(peer) => source::compare(
-                peer,
+        let compared = match &self.peers {
+            Some(peers) => source::compare(
+                peers.of(account),
                 account,
                 &settings.folders,
                 self.stop,
@@ -228,7 +226,7 @@ impl<'a> Run<'a> {
             mailboxes: local.mailboxes.len() as u64,
             messages: local.mailboxes.iter().map(|m| m.pairs.len()).sum(),
             bytes: local.mailboxes.iter().map(|m| m.bytes).sum(),
-            against_source: self.peer.is_some() && compared.is_ok(),
+            against_source: self.peers.is_some() && compared.is_ok(),
             findings: tally,
         });
         report.findings = local.findings;

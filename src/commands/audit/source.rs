@@ -53,7 +53,7 @@ pub fn compare(
         };
         let mut session = connect::open(peer, &login, stop)?;
         found = Source {
-            account: &account.email,
+            account: &account.name,
             folders,
             local,
             failed: &failed,

@@ -28,7 +28,7 @@ const MAX_BUSY: u32 = 5;
 /// Tests an account. What goes wrong is in the report.
 pub fn test(run: &Run<'_>, account: &Account) -> AccountReport {
     let began = Instant::now();
-    let mut report = AccountReport::new(&account.email);
+    let mut report = AccountReport::new(&account.name);
     let mut steps = Steps::default();
     let outcome = work(run, account, &mut steps, &mut report);
     let mut tested = report.tested.take().unwrap_or_default();
@@ -84,7 +84,7 @@ fn work(
         user: &account.login,
         password: &password,
     };
-    let mut session = run.logins.attempt(run.stop, || {
+    let mut session = run.host(account).logins.attempt(run.stop, || {
         connect(run, account, &login, steps).map_err(|error| (error, steps.current()))
     })?;
     steps.begin(Step::List);
@@ -104,7 +104,7 @@ fn work(
     tested.quota_limit_kib = quota.map(|(_, limit)| limit);
     report.tested = Some(tested);
     session.logout();
-    match &run.objection {
+    match &run.host(account).objection {
         Some(objection) => bail!("{objection}"),
         None => Ok(()),
     }
@@ -125,7 +125,7 @@ fn connect(
         }
         let outcome = logged_in(run.provision, account, run.stop, || {
             *steps = Steps::default();
-            connect::open_in_steps(&run.peer, login, run.stop, steps)
+            connect::open_in_steps(run.peers.of(account), login, run.stop, steps)
         });
         let error = match outcome {
             Ok(session) => return Ok(session),

@@ -6,6 +6,7 @@ mod logins;
 mod preflight;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -15,13 +16,13 @@ use logins::Logins;
 
 use super::provision::Provision;
 use crate::accounts;
-use crate::config::Config;
+use crate::config::{Account, Config, Server};
 use crate::disk::space::check_space;
 use crate::imapsync::{Imapsync, UseImapsync};
 use crate::mode::Mode;
 use crate::progress::Progress;
 use crate::report::{AccountReport, Report, Status};
-use crate::session::peer::Peer;
+use crate::session::peer::Peers;
 use crate::settings::Settings;
 use crate::stop::Stop;
 
@@ -29,10 +30,16 @@ use crate::stop::Stop;
 struct Run<'a> {
     settings: &'a Settings,
     provision: Option<&'a Provision<'a>>,
-    peer: Peer,
+    peers: Peers,
     stop: &'a Stop,
+    hosts: Vec<Host>,
+}
+
+/// A host that accounts are on: it counts refused logins, whatever entry of the configuration they come by.
+struct Host {
+    server: Arc<Server>,
     logins: Logins,
-    /// What imapsync says against the server.
+    /// What imapsync says against it.
     objection: Option<String>,
 }
 
@@ -50,13 +57,7 @@ pub(super) fn run(
     let (run, environment) = Run::new(settings, provision, stop)?;
     report.environment = environment;
     report.accounts = run.all(&settings.config, progress)?;
-    if let Some(tls) = report
-        .accounts
-        .iter()
-        .find_map(|account| account.tested.as_ref()?.tls.clone())
-    {
-        report.environment.push(tls);
-    }
+    report.environment.extend(run.tls(&report.accounts));
     Ok(report)
 }
 
@@ -134,20 +135,44 @@ impl<'a> Run<'a> {
         for dir in dirs {
             environment.push(check_space(dir, settings.min_free_bytes)?);
         }
-        let peer = Peer::new(&settings.config.server, settings.timeout)?;
+        let peers = settings.peers()?;
         let mut run = Self {
             settings,
             provision,
-            peer,
+            peers,
             stop,
-            logins: Logins::default(),
-            objection: None,
+            hosts: hosts(&settings.config),
         };
         run.imapsync(&mut environment)?;
         Ok((run, environment))
     }
 
-    /// Once for the one server that a configuration has.
+    /// The host that an account is on.
+    fn host(&self, account: &Account) -> &Host {
+        let mut hosts = self.hosts.iter();
+        let own = hosts.find(|host| host.server.is_at(&account.server));
+        own.expect("made from the servers of all accounts")
+    }
+
+    /// What TLS was negotiated, once for each host; which one is said where there are several.
+    fn tls(&self, reports: &[AccountReport]) -> Vec<String> {
+        let accounts = &self.settings.config.accounts;
+        let one = |host: &Host| {
+            let mut of_host = accounts
+                .iter()
+                .zip(reports)
+                .filter(|(account, _)| host.server.is_at(&account.server));
+            let tls = of_host.find_map(|(_, report)| report.tested.as_ref()?.tls.as_deref())?;
+            Some(if self.hosts.len() > 1 {
+                format!("{}: {tls}", host.server.place())
+            } else {
+                tls.to_owned()
+            })
+        };
+        self.hosts.iter().filter_map(one).collect()
+    }
+
+    /// Once for each host.
     fn imapsync(&mut self, environment: &mut Vec<String>) -> Result<()> {
         let found = match self.settings.imapsync {
             UseImapsync::Never => return Ok(()),
@@ -161,17 +186,18 @@ impl<'a> Run<'a> {
             },
         };
         environment.push(format!("imapsync: version {}", found.version));
-        let server = &self.settings.config.server;
-        let began = Instant::now();
-        let place = format!("{}:{}", server.host, server.port);
-        match found.just_connect(server, self.settings.timeout, self.stop) {
-            Ok(()) => environment.push(format!(
-                "imapsync --justconnect to {place}: ok ({:.1} s)",
-                began.elapsed().as_secs_f64()
-            )),
-            Err(error) => {
-                environment.push(format!("{error:#}"));
-                self.objection = Some(format!("{error:#}"));
+        for host in &mut self.hosts {
+            let began = Instant::now();
+            match found.just_connect(&host.server, self.settings.timeout, self.stop) {
+                Ok(()) => environment.push(format!(
+                    "imapsync --justconnect to {}: ok ({:.1} s)",
+                    host.server.place(),
+                    began.elapsed().as_secs_f64()
+                )),
+                Err(error) => {
+                    environment.push(format!("{error:#}"));
+                    host.objection = Some(format!("{error:#}"));
+                }
             }
         }
         Ok(())
@@ -182,8 +208,23 @@ impl<'a> Run<'a> {
         let (accounts, workers) = (&config.accounts, self.settings.workers);
         progress.start(accounts.len() as u64, self.settings.quiet);
         accounts::run(accounts, workers, true, self.stop, |account| {
-            let _progress = progress.account(&account.email);
+            let _progress = progress.account(&account.name);
             account::test(self, account)
         })
     }
+}
+
+/// The hosts that accounts are on, each once.
+fn hosts(config: &Config) -> Vec<Host> {
+    let mut hosts: Vec<Host> = Vec::new();
+    for server in config.servers() {
+        if !hosts.iter().any(|host| host.server.is_at(server)) {
+            hosts.push(Host {
+                server: Arc::clone(server),
+                logins: Logins::default(),
+                objection: None,
+            });
+        }
+    }
+    hosts
 }

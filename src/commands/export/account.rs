@@ -21,7 +21,7 @@ use crate::secret::Secret;
 use crate::session::connect::{self, Login};
 use crate::session::error::{SessionError, is_stopped};
 use crate::session::list::{self, Listing};
-use crate::session::peer::Peer;
+use crate::session::peer::Peers;
 use crate::session::retry::{Backoff, keep_trying};
 use crate::settings::Settings;
 use crate::stop::Stop;
@@ -30,8 +30,8 @@ use crate::stop::Stop;
 pub struct Run<'a> {
     /// The checked settings.
     pub settings: &'a Settings,
-    /// The server.
-    pub peer: Peer,
+    /// The servers.
+    pub peers: Peers,
     /// Asks for an orderly end.
     pub stop: &'a Stop,
     /// Makes the archive durable; `None` in a dry run.
@@ -63,7 +63,7 @@ pub fn export(run: &Run<'_>, account: &Account, progress: AccountProgress) -> Ac
         store: None,
         listed: false,
         unreadable: false,
-        report: AccountReport::new(&account.email),
+        report: AccountReport::new(&account.name),
     };
     let outcome = export.work();
     let mut report = export.conclude(outcome);
@@ -77,9 +77,9 @@ impl Export<'_> {
         let password = self.account.secret()?;
         if let Some(syncer) = &self.run.syncer {
             let archive =
-                AccountArchive::open(&settings.archive_dir, &self.account.email, "export")?;
+                AccountArchive::open(&settings.archive_dir, &self.account.name, "export")?;
             self.compare_source(archive.state());
-            let state = new_state(&settings.config.server, self.account, &settings.folders);
+            let state = new_state(&self.account.server, self.account, &settings.folders);
             let syncer = Arc::clone(syncer);
             let store = Store::new(archive, state, syncer, settings.min_free_bytes)?;
             self.store = Some(store);
@@ -100,7 +100,7 @@ impl Export<'_> {
             user: &self.account.login,
             password,
         };
-        let mut session = connect::open(&self.run.peer, &login, self.run.stop)?;
+        let mut session = connect::open(self.run.peers.of(self.account), &login, self.run.stop)?;
         if !self.listed {
             let listing = list::list(session.channel(), |listed| {
                 settings.folders.matches(listed.name.text())
@@ -159,7 +159,7 @@ impl Export<'_> {
             &*store.archive()
         } else {
             let settings = self.run.settings;
-            read_only = AccountArchive::open_read_only(&settings.archive_dir, &self.account.email)?;
+            read_only = AccountArchive::open_read_only(&settings.archive_dir, &self.account.name)?;
             if let Some(archive) = &read_only {
                 archive
             } else {
@@ -242,7 +242,7 @@ impl Export<'_> {
 
     /// The archive may hold another server's mail by mistake; UIDVALIDITY keeps them apart, but say so.
     fn compare_source(&mut self, before: Option<&State>) {
-        let server = &self.run.settings.config.server;
+        let server = &self.account.server;
         let Some(before) = before else { return };
         if before.server.host != server.host || before.user != self.account.login {
             let warning = format!(
@@ -310,7 +310,7 @@ impl Export<'_> {
             job.unfetched()
                 .iter()
                 .map(|unfetched| FailedMessage {
-                    account: self.account.email.clone(),
+                    account: self.account.name.clone(),
                     mailbox: job.name().to_owned(),
                     uid: unfetched.uid,
                     size: unfetched.size,

@@ -18,7 +18,6 @@ use crate::config::template;
 use crate::disk::space::check_space;
 use crate::progress::Progress;
 use crate::report::Report;
-use crate::session::peer::Peer;
 use crate::settings::Settings;
 use crate::stop::Stop;
 
@@ -29,7 +28,7 @@ use crate::stop::Stop;
 pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Report> {
     let mut report = Report::new(settings);
     check_space(&settings.archive_dir, settings.min_free_bytes)?;
-    let peer = Peer::new(&settings.config.server, settings.timeout)?;
+    let peers = settings.peers()?;
     let syncer = if settings.dry_run {
         None
     } else {
@@ -38,7 +37,7 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
     };
     let run = account::Run {
         settings,
-        peer,
+        peers,
         stop,
         syncer,
     };

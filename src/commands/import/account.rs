@@ -17,7 +17,7 @@ use crate::report::{AccountReport, Counts, FailedMessageReport, MailboxReport, S
 use crate::secret::Secret;
 use crate::session::connect::{self, Login};
 use crate::session::error::{SessionError, is_stopped};
-use crate::session::peer::Peer;
+use crate::session::peer::Peers;
 use crate::session::retry::{Backoff, keep_trying};
 use crate::settings::Settings;
 use crate::stop::Stop;
@@ -30,8 +30,8 @@ pub struct Run<'a> {
     pub settings: &'a Settings,
     /// Creates mailboxes that are missing.
     pub provision: Option<&'a Provision<'a>>,
-    /// The server.
-    pub peer: Peer,
+    /// The servers.
+    pub peers: Peers,
     /// Asks for an orderly end.
     pub stop: &'a Stop,
 }
@@ -68,7 +68,7 @@ pub fn import(
             import.conclude(&outcome)
         }
         Err(error) => {
-            let mut report = AccountReport::new(&account.email);
+            let mut report = AccountReport::new(&account.name);
             (report.status, report.error) = ended(&error);
             report
         }
@@ -101,7 +101,7 @@ impl Import<'_> {
             password,
         };
         let mut session = logged_in(self.run.provision, self.account, self.run.stop, || {
-            connect::open(&self.run.peer, &login, self.run.stop)
+            connect::open(self.run.peers.of(self.account), &login, self.run.stop)
         })?;
         let connected = Instant::now();
         let dry_run = self.run.settings.dry_run;
@@ -165,7 +165,7 @@ impl Import<'_> {
 
     /// Says how it went, and records what could not be imported.
     fn conclude(mut self, outcome: &Result<()>) -> AccountReport {
-        let mut report = AccountReport::new(&self.account.email);
+        let mut report = AccountReport::new(&self.account.name);
         report.warnings = std::mem::take(&mut self.plan.warnings);
         let failures = self.failures();
         let complete = outcome.is_ok() && self.plan.jobs.iter().all(Job::is_complete);
@@ -201,7 +201,7 @@ impl Import<'_> {
             job.refused()
                 .iter()
                 .map(|refused| FailedMessage {
-                    account: self.account.email.clone(),
+                    account: self.account.name.clone(),
                     mailbox: job.name().to_owned(),
                     uid: refused.uid,
                     size: refused.size,

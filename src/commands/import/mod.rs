@@ -12,7 +12,7 @@ use crate::accounts;
 use crate::config::Account;
 use crate::progress::{AccountProgress, Progress};
 use crate::report::{AccountReport, Report};
-use crate::session::peer::Peer;
+use crate::session::peer::Peers;
 use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::target::plan::Messages;
@@ -31,7 +31,7 @@ pub(super) fn run(
     let run = account::Run {
         settings,
         provision,
-        peer: Peer::new(&settings.config.server, settings.timeout)?,
+        peers: settings.peers()?,
         stop,
     };
     report.accounts = accounts::each(settings, stop, progress, |account, progress| {
@@ -43,7 +43,7 @@ pub(super) fn run(
 /// Imports these messages of one account, whatever the journal says of them.
 pub(super) fn again(
     settings: &Settings,
-    peer: &Peer,
+    peers: &Peers,
     stop: &Stop,
     account: &Account,
     progress: AccountProgress,
@@ -52,7 +52,7 @@ pub(super) fn again(
     let run = account::Run {
         settings,
         provision: None,
-        peer: peer.clone(),
+        peers: peers.clone(),
         stop,
     };
     account::import(&run, account, progress, Some(messages))

@@ -60,7 +60,7 @@ pub fn look(settings: &Settings, peer: &Peer, stop: &Stop, account: &Account) ->
         let mut session = connect::open(peer, &login, stop)?;
         let (listing, _) = plan.map(session.channel(), &journal)?;
         let comparing = Comparing {
-            account: &account.email,
+            account: &account.name,
             settings,
             journal: &journal,
             looked: Looked::default(),

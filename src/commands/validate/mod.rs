@@ -15,14 +15,14 @@ use crate::finding::Tally;
 use crate::progress::{AccountProgress, Progress};
 use crate::report::{AccountReport, Compared, Report, Status};
 use crate::session::error::is_stopped;
-use crate::session::peer::Peer;
+use crate::session::peer::Peers;
 use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::target::plan::Messages;
 
 /// Imports these messages of an account.
 pub type Import<'a> =
-    dyn Fn(&Peer, &Account, AccountProgress, Messages) -> AccountReport + Sync + 'a;
+    dyn Fn(&Peers, &Account, AccountProgress, Messages) -> AccountReport + Sync + 'a;
 
 /// Validates every account; an error means that the run could not begin.
 ///
@@ -37,7 +37,7 @@ pub fn run(
     let mut report = Report::new(settings);
     let validation = Validation {
         settings,
-        peer: Peer::new(&settings.config.server, settings.timeout)?,
+        peers: settings.peers()?,
         stop,
         progress,
         import,
@@ -50,7 +50,7 @@ pub fn run(
 
 struct Validation<'a> {
     settings: &'a Settings,
-    peer: Peer,
+    peers: Peers,
     stop: &'a Stop,
     progress: &'a Progress,
     import: &'a Import<'a>,
@@ -59,7 +59,7 @@ struct Validation<'a> {
 impl Validation<'_> {
     fn account(&self, account: &Account, progress: AccountProgress) -> AccountReport {
         let began = Instant::now();
-        let mut report = AccountReport::new(&account.email);
+        let mut report = AccountReport::new(&account.name);
         let outcome = self.work(account, progress, &mut report);
         let tally = Tally::of(&report.findings);
         report.status = match outcome {
@@ -86,8 +86,8 @@ impl Validation<'_> {
             return Ok(());
         }
         let before = report.compared.take();
-        let again = self.progress.account(&account.email);
-        let imported = (self.import)(&self.peer, account, again, missing);
+        let again = self.progress.account(&account.name);
+        let imported = (self.import)(&self.peers, account, again, missing);
         if let Some(error) = imported.error {
             report.compared = before;
             anyhow::bail!("import what is missing: {error}");
@@ -97,7 +97,7 @@ impl Validation<'_> {
         report.mailboxes.clear();
         report.failures = imported.failures;
         report.counts = imported.counts;
-        self.look(account, self.progress.account(&account.email), report)?;
+        self.look(account, self.progress.account(&account.name), report)?;
         report.compared_before = before;
         Ok(())
     }
@@ -110,13 +110,13 @@ impl Validation<'_> {
         report: &mut AccountReport,
     ) -> Result<Messages> {
         let settings = self.settings;
-        let dir = AccountArchive::directory(&settings.archive_dir, &account.email);
+        let dir = AccountArchive::directory(&settings.archive_dir, &account.name);
         let _lock = if dir.is_dir() {
-            Lock::share(&dir, &account.email)?
+            Lock::share(&dir, &account.name)?
         } else {
             None
         };
-        let mut looked = account::look(settings, &self.peer, self.stop, account)?;
+        let mut looked = account::look(settings, self.peers.of(account), self.stop, account)?;
         drop(progress);
         report.counts.mailboxes = looked.mailboxes.len() as u64;
         report.findings.append(&mut looked.findings);
