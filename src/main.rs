@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use imapsync_bulk_migrator::cli::Args;
 use imapsync_bulk_migrator::commands::{self, index, index::Outcome};
+use imapsync_bulk_migrator::disk::output::is_stdout;
 use imapsync_bulk_migrator::exit::Exit;
 use imapsync_bulk_migrator::limits;
 use imapsync_bulk_migrator::logging::{self, LogFile, Verbosity};
@@ -112,7 +113,14 @@ fn tell(args: &Args, report: &Report) -> Exit {
         args.html.as_ref().map(|path| report.write_html(path)),
         args.csv.as_ref().map(|path| report.write_csv(path)),
     ];
-    let printed = print(&report.to_string());
+    let text = report.to_string();
+    // Whoever reads one of them from standard output reads nothing else there.
+    let taken = [&args.report, &args.html, &args.csv, &args.manifest];
+    let printed = if taken.into_iter().flatten().any(|path| is_stdout(path)) {
+        eprint(&text)
+    } else {
+        print(&text)
+    };
     let mut exit = report.exit_code;
     for outcome in files.into_iter().flatten().chain([printed]) {
         if let Err(error) = outcome {
@@ -121,6 +129,12 @@ fn tell(args: &Args, report: &Report) -> Exit {
         }
     }
     exit
+}
+
+fn eprint(text: &str) -> Result<()> {
+    std::io::stderr()
+        .write_all(text.as_bytes())
+        .context("print the report")
 }
 
 fn print(text: &str) -> Result<()> {

@@ -50,12 +50,7 @@ pub fn create_root(root: &Path) -> Result<()> {
     if !root.is_dir() {
         file::make_dir(root)?;
     }
-    // Machines that share the file system may have a process of the same number each.
-    let host = rustix::system::uname();
-    let host = encode_name(&host.nodename().to_string_lossy());
-    let probe = root.join(format!(".write-test-{host}-{}", std::process::id()));
-    file::create_or_empty(&probe)
-        .and_then(|_| fs::remove_file(&probe))
+    file::probe(root)
         .with_context(|| format!("the output directory {} cannot be written", root.display()))
 }
 

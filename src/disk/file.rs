@@ -1,6 +1,7 @@
 //! Makes, replaces and reads files and directories: modes independent of the umask, no symlink followed.
 
 use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -46,6 +47,17 @@ pub fn write_or_remove(file: &mut File, path: &Path, bytes: &[u8]) -> io::Result
         let _ = fs::remove_file(path);
         advised(error)
     })
+}
+
+/// Tries whether files can be made in a directory, and leaves none there.
+pub fn probe(dir: &Path) -> io::Result<()> {
+    let path = dir.join(format!(".write-test-{}", random()));
+    create_new(&path).and_then(|_| fs::remove_file(&path))
+}
+
+/// Part of a name that nobody can foresee.
+pub fn random() -> String {
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }
 
 /// Opens for reading, unless it is a symlink.

@@ -1,50 +1,101 @@
-//! A file that the user named for a run to write: it gets its name when it is whole, 0600, or not at all.
+//! A file that the user named for a run to write: it gets its name when it is whole, 0600, or not at all. What is no
+//! regular file (a device, a pipe) is written into and stays what it is; `-` is standard output.
+//!
+//! The directory may be others' too: temporary names cannot be foreseen, and a symlink is followed only where this user
+//! or root made it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
+
 use super::advised;
+use super::file;
+
+/// How many symlinks lead to a file at most.
+const MOST_LINKS: usize = 16;
+/// Standard output, as a path.
+const STDOUT: &str = "-";
 
 /// The file in the making; dropped before it is finished, it leaves nothing behind.
-pub struct Output {
-    path: PathBuf,
-    temporary: PathBuf,
-    file: File,
+pub struct Output(Place);
+
+enum Place {
+    /// Standard output.
+    Stdout,
+    /// What is no regular file.
+    Into(File),
+    /// A regular file, beside the name that it is to get.
+    Beside {
+        path: PathBuf,
+        temporary: Temporary,
+        file: File,
+    },
+}
+
+/// Removes the file when dropped: half of one is worth nothing and takes room.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // After a rename there is none.
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 impl Output {
     /// Begins a file.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// Those of the file system; a directory; a symlink of somebody else; a pipe that nobody reads from.
     pub fn create(path: &Path) -> io::Result<Self> {
+        if is_stdout(path) {
+            return Ok(Self(Place::Stdout));
+        }
+        let path = followed(path)?;
+        if let Some(file) = special(&path)? {
+            return Ok(Self(Place::Into(file)));
+        }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&temporary)
-            .map_err(advised)?;
-        Ok(Self {
-            path: path.to_path_buf(),
-            temporary,
+        let temporary = path.with_file_name(format!(".{name}.{}.tmp", file::random()));
+        let file = file::create_new(&temporary)?;
+        Ok(Self(Place::Beside {
+            path,
+            temporary: Temporary(temporary),
             file,
-        })
+        }))
+    }
+
+    /// Tries whether it could be created, and leaves everything as it was.
+    ///
+    /// # Errors
+    /// Those of [`Self::create`], but a pipe may find its reader later.
+    pub fn probe(path: &Path) -> io::Result<()> {
+        let is_pipe = fs::metadata(path).is_ok_and(|there| there.file_type().is_fifo());
+        if is_pipe {
+            return Ok(());
+        }
+        Self::create(path).map(drop)
     }
 
     /// Gives the file its name, in the place of one that has it already.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn finish(self) -> io::Result<()> {
-        self.file
-            .sync_all()
-            .and_then(|()| fs::rename(&self.temporary, &self.path))
-            .map_err(advised)
+    pub fn finish(mut self) -> io::Result<()> {
+        match &mut self.0 {
+            Place::Stdout | Place::Into(_) => self.flush(),
+            Place::Beside {
+                path,
+                temporary,
+                file,
+            } => file
+                .sync_all()
+                .and_then(|()| fs::rename(&temporary.0, path))
+                .map_err(advised),
+        }
     }
 
     /// Gives the file its name, unless one has it already: false then.
@@ -52,29 +103,137 @@ impl Output {
     /// # Errors
     /// Those of the file system.
     pub fn finish_unless_there(self) -> io::Result<bool> {
-        self.file.sync_all().map_err(advised)?;
+        let Place::Beside {
+            path,
+            temporary,
+            file,
+        } = &self.0
+        else {
+            return Ok(false);
+        };
+        file.sync_all().map_err(advised)?;
         // Unlike a rename, a link never replaces a file that came in between.
-        match fs::hard_link(&self.temporary, &self.path) {
+        match fs::hard_link(&temporary.0, path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             other => other.map(|()| true).map_err(advised),
         }
     }
 }
 
+/// True where the path is the standard output of this process.
+#[must_use]
+pub fn is_stdout(path: &Path) -> bool {
+    [STDOUT, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]
+        .iter()
+        .any(|name| path == Path::new(name))
+}
+
+/// Where symlinks that may be followed lead.
+fn followed(path: &Path) -> io::Result<PathBuf> {
+    let us = rustix::process::geteuid().as_raw();
+    let mut path = path.to_path_buf();
+    for _ in 0..MOST_LINKS {
+        let Ok(there) = fs::symlink_metadata(&path) else {
+            return Ok(path);
+        };
+        if !there.is_symlink() {
+            return Ok(path);
+        }
+        if there.uid() != us && there.uid() != 0 {
+            let text = format!(
+                "it is a symlink that user {} made, and is not followed",
+                there.uid()
+            );
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+        }
+        let target = fs::read_link(&path)?;
+        let next = path.with_file_name("").join(target);
+        // A link of /proc names no path where it leads to a pipe or a deleted file; the kernel follows it all the same.
+        if fs::symlink_metadata(&next).is_err() && fs::metadata(&path).is_ok() {
+            return Ok(path);
+        }
+        path = next;
+    }
+    Err(io::Error::other("too many symlinks"))
+}
+
+/// What is there and no regular file, opened for writing.
+fn special(path: &Path) -> io::Result<Option<File>> {
+    let Ok(there) = fs::metadata(path) else {
+        return Ok(None);
+    };
+    // One under a name of /proc is nobody's to replace.
+    let is_link = fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink());
+    if there.is_file() && !is_link {
+        return Ok(None);
+    }
+    // A pipe without a reader would hold the run up for ever.
+    let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let opened = OpenOptions::new()
+        .write(true)
+        .custom_flags(nonblocking)
+        .open(path);
+    let file = match opened {
+        Err(error) if there.file_type().is_fifo() => {
+            let text = format!("nobody reads from this pipe: {error}");
+            return Err(io::Error::new(error.kind(), text));
+        }
+        opened => opened.map_err(advised)?,
+    };
+    rustix::fs::fcntl_setfl(&file, OFlags::empty())?;
+    Ok(Some(file))
+}
+
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes).map_err(advised)
+        let written = match &mut self.0 {
+            Place::Stdout => io::stdout().write(bytes),
+            Place::Into(file) | Place::Beside { file, .. } => file.write(bytes),
+        };
+        written.map_err(advised)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush().map_err(advised)
+        let flushed = match &mut self.0 {
+            Place::Stdout => io::stdout().flush(),
+            Place::Into(file) | Place::Beside { file, .. } => file.flush(),
+        };
+        flushed.map_err(advised)
     }
 }
 
-/// Half a file is worth nothing and takes room.
-impl Drop for Output {
-    fn drop(&mut self) {
-        // After a rename there is none.
-        let _ = fs::remove_file(&self.temporary);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_link_of_ours_leads_to_the_file_and_stays() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let (file, link) = (dir.path().join("sub/today.json"), dir.path().join("latest"));
+        fs::create_dir(dir.path().join("sub")).expect("directory");
+        symlink("sub/today.json", &link).expect("link");
+        for text in ["one", "two"] {
+            let mut output = Output::create(&link).expect("created");
+            output.write_all(text.as_bytes()).expect("written");
+            output.finish().expect("finished");
+            assert_eq!(fs::read_to_string(&file).expect("there"), text);
+        }
+        assert!(fs::symlink_metadata(&link).expect("there").is_symlink());
+        let there = fs::read_dir(dir.path().join("sub"))
+            .expect("listed")
+            .count();
+        assert_eq!(there, 1, "temporary files");
+    }
+
+    #[test]
+    fn a_pipe_without_a_reader_is_an_error_and_no_wait() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let pipe = dir.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("mkfifo").success());
+        assert!(Output::create(&pipe).is_err());
+        Output::probe(&pipe).expect("a reader may come");
+        assert!(fs::metadata(&pipe).expect("there").file_type().is_fifo());
     }
 }

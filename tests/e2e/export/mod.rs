@@ -7,11 +7,12 @@ mod environment;
 mod interrupted;
 mod login;
 mod odd_servers;
+mod outputs;
 
 use serde_json::Value;
 
 use crate::kit::PASSWORD;
-use crate::kit::run::program::Program;
+use crate::kit::run::program::{EXPORT, Program};
 use crate::kit::servers::fake::FakeServer;
 
 /// The user of a default Dovecot and of the fake server.
@@ -36,4 +37,9 @@ fn total(program: &Program, name: &str) -> u64 {
     value
         .as_u64()
         .unwrap_or_else(|| panic!("totals have no {name}"))
+}
+
+/// The words of an export that writes its report there.
+fn with_report(path: &str) -> Vec<&str> {
+    [EXPORT.as_slice(), &["--report", path]].concat()
 }
