@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -12,6 +13,7 @@ use crate::config::Account;
 use crate::limits::NO_THREAD;
 use crate::progress::{AccountProgress, Progress};
 use crate::report::{AccountReport, Status};
+use crate::session::error::is_stopped;
 use crate::settings::Settings;
 use crate::stop::Stop;
 
@@ -27,7 +29,7 @@ pub fn run(
     workers: usize,
     ignore_errors: bool,
     stop: &Stop,
-    work: impl Fn(&Account) -> AccountReport + Sync,
+    work: impl Fn(&Account, &mut AccountReport) -> Result<()> + Sync,
 ) -> Result<Vec<AccountReport>> {
     let pool = threads(workers.min(accounts.len()).max(1))?;
     let reports: Vec<Mutex<AccountReport>> = accounts
@@ -44,7 +46,7 @@ pub fn run(
                 break;
             };
             let _span = info_span!("account", account = account.name).entered();
-            let report = guarded(account, &work);
+            let report = one(account, |report| work(account, report));
             if report.status.is_trouble() && !ignore_errors {
                 stop.request();
             }
@@ -66,7 +68,7 @@ pub fn each(
     settings: &Settings,
     stop: &Stop,
     progress: &Progress,
-    work: impl Fn(&Account, AccountProgress) -> AccountReport + Sync,
+    work: impl Fn(&Account, AccountProgress, &mut AccountReport) -> Result<()> + Sync,
 ) -> Result<Vec<AccountReport>> {
     let accounts = &settings.config.accounts;
     progress.start(accounts.len() as u64, settings.quiet);
@@ -75,7 +77,7 @@ pub fn each(
         settings.workers,
         settings.ignore_errors,
         stop,
-        |account| work(account, progress.account(&account.name)),
+        |account, report| work(account, progress.account(&account.name), report),
     )?;
     // A shard may well have no account at all.
     let nothing_matched = !reports.is_empty()
@@ -106,15 +108,40 @@ fn threads(mut count: usize) -> Result<ThreadPool> {
     }
 }
 
-fn guarded(account: &Account, work: &impl Fn(&Account) -> AccountReport) -> AccountReport {
-    catch_unwind(AssertUnwindSafe(|| work(account))).unwrap_or_else(|_| {
-        let mut report = AccountReport::new(&account.name);
-        report.status = Status::Failed;
-        report.error = Some(
-            "a bug in this program ended the account; please report it with the log".to_owned(),
-        );
-        report
-    })
+/// Works on one account: the only way from an outcome to a report. `work` may leave a status that says less than
+/// complete; its error wins, and a panic is an error too.
+pub fn one(
+    account: &Account,
+    work: impl FnOnce(&mut AccountReport) -> Result<()>,
+) -> AccountReport {
+    let began = Instant::now();
+    let mut report = AccountReport::new(&account.name);
+    report.status = Status::Complete;
+    let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut report))).unwrap_or_else(|_| {
+        bail!("a bug in this program ended the account; please report it with the log")
+    });
+    match outcome {
+        Ok(()) => {}
+        Err(error) if is_stopped(&error) => report.status = Status::Stopped,
+        Err(error) => {
+            report.status = Status::Failed;
+            report.error = Some(format!("{error:#}"));
+        }
+    }
+    report.seconds = began.elapsed().as_secs_f64();
+    report
+}
+
+/// The work, and then what has to be recorded whatever came of it: neither error hides the other.
+///
+/// # Errors
+/// That of `work`, unless it only says that the run was stopped; that of `recorded`.
+pub fn both(work: Result<()>, recorded: Result<()>) -> Result<()> {
+    match (work, recorded) {
+        (work, Ok(())) => work,
+        (Err(first), Err(second)) if !is_stopped(&first) => bail!("{first:#}; then: {second:#}"),
+        (_, Err(second)) => Err(second),
+    }
 }
 
 fn log(report: &AccountReport) {
@@ -148,26 +175,12 @@ mod tests {
             .collect()
     }
 
-    fn ended(account: &Account, status: Status) -> AccountReport {
-        AccountReport {
-            status,
-            ..AccountReport::new(&account.name)
-        }
-    }
-
     #[test]
     fn the_first_failure_stops_what_was_not_begun() {
         let stop = Stop::new();
-        let reports = run(&accounts(5), 1, false, &stop, |account| {
-            let fails = account.name == "a1";
-            ended(
-                account,
-                if fails {
-                    Status::Failed
-                } else {
-                    Status::Complete
-                },
-            )
+        let reports = run(&accounts(5), 1, false, &stop, |account, _| {
+            anyhow::ensure!(account.name != "a1", "it fails");
+            Ok(())
         })
         .expect("threads");
         let statuses: Vec<Status> = reports.iter().map(|report| report.status).collect();
@@ -184,11 +197,11 @@ mod tests {
         let pool = pool.expect("a thread");
         let (at_work, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let stop = Stop::new();
-        run(&accounts(40), 2, false, &stop, |account| {
+        run(&accounts(40), 2, false, &stop, |_, _| {
             most.fetch_max(1 + at_work.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
             pool.install(|| std::thread::sleep(std::time::Duration::from_millis(1)));
             at_work.fetch_sub(1, Ordering::SeqCst);
-            ended(account, Status::Complete)
+            Ok(())
         })
         .expect("threads");
         assert!(most.into_inner() <= 2, "accounts at a time");
@@ -197,9 +210,9 @@ mod tests {
     #[test]
     fn others_go_on_when_errors_are_ignored_even_after_a_panic() {
         let stop = Stop::new();
-        let reports = run(&accounts(4), 2, true, &stop, |account| {
+        let reports = run(&accounts(4), 2, true, &stop, |account, _| {
             assert_ne!(account.name, "a1", "a bug");
-            ended(account, Status::Complete)
+            Ok(())
         })
         .expect("threads");
         assert!(reports[1].error.is_some() && reports[1].status == Status::Failed);

@@ -5,8 +5,6 @@ mod manifest;
 mod pair;
 mod source;
 
-use std::time::Instant;
-
 use anyhow::{Context, Result, bail};
 use tracing::{info, warn};
 
@@ -18,7 +16,6 @@ use crate::finding::Tally;
 use crate::limits::NO_THREAD;
 use crate::progress::{AccountProgress, Progress};
 use crate::report::{AccountReport, AuditReport, Report, Status};
-use crate::session::error::is_stopped;
 use crate::session::peer::Peers;
 use crate::settings::Settings;
 use crate::stop::Stop;
@@ -44,15 +41,14 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
     let mut report = Report::new(settings);
     require_root(&settings.archive_dir)?;
     let run = Run::new(settings, stop)?;
-    report.accounts = accounts::each(settings, stop, progress, |account, progress| {
-        let mut report = AccountReport::new(&account.name);
-        run.account(account, progress, &mut report);
+    report.accounts = accounts::each(settings, stop, progress, |account, progress, report| {
+        run.account(account, progress, report)?;
         // Nobody needs to look at a note.
         let tally = Tally::of(&report.findings);
         if report.status == Status::Complete && tally.errors + tally.warnings > 0 {
             report.status = Status::Findings;
         }
-        report
+        Ok(())
     })?;
     if let Err(error) = run.finish(stop) {
         report.add_error(&error);
@@ -90,13 +86,12 @@ pub fn after_export(
         settings.workers,
         settings.ignore_errors,
         stop,
-        |account| {
-            let mut report = AccountReport::new(&account.name);
-            run.account(account, progress.account(&account.name), &mut report);
+        |account, report| {
+            run.account(account, progress.account(&account.name), report)?;
             if report.status == Status::Complete && Tally::of(&report.findings).errors > 0 {
                 report.status = Status::Findings;
             }
-            report
+            Ok(())
         },
     )?;
     progress.finish();
@@ -149,19 +144,11 @@ impl<'a> Run<'a> {
         account: &Account,
         mut progress: AccountProgress,
         report: &mut AccountReport,
-    ) {
-        let began = Instant::now();
+    ) -> Result<()> {
         let outcome = self.work(account, &mut progress, report);
-        report.seconds = began.elapsed().as_secs_f64();
-        report.status = match outcome {
-            Ok(()) if self.stop.by_signal() => Status::Stopped,
-            Ok(()) => Status::Complete,
-            Err(error) if is_stopped(&error) => Status::Stopped,
-            Err(error) => {
-                report.error = Some(format!("{error:#}"));
-                Status::Failed
-            }
-        };
+        if self.stop.by_signal() {
+            report.status = Status::Stopped;
+        }
         for finding in &report.findings {
             let place = finding.file.as_deref().or(finding.mailbox.as_deref());
             info!(
@@ -176,6 +163,7 @@ impl<'a> Run<'a> {
         if tally.errors > 0 {
             warn!(errors = tally.errors, "the audit found loss or damage");
         }
+        outcome
     }
 
     fn work(

@@ -1,7 +1,5 @@
 //! The test of one account: every step to a list of its mailboxes, timed.
 
-use std::time::Instant;
-
 use anyhow::{Result, bail};
 use tracing::{info, warn};
 
@@ -9,7 +7,7 @@ use super::cause::likely_cause;
 use super::{Run, preflight};
 use crate::commands::provision::logged_in;
 use crate::config::Account;
-use crate::report::{AccountReport, Status, StepReport};
+use crate::report::{AccountReport, StepReport};
 use crate::session::Session;
 use crate::session::channel::Channel;
 use crate::session::command::Command;
@@ -26,11 +24,9 @@ const MAX_LOST: u32 = 2;
 const MAX_BUSY: u32 = 5;
 
 /// Tests an account. What goes wrong is in the report.
-pub fn test(run: &Run<'_>, account: &Account) -> AccountReport {
-    let began = Instant::now();
-    let mut report = AccountReport::new(&account.name);
+pub fn test(run: &Run<'_>, account: &Account, report: &mut AccountReport) -> Result<()> {
     let mut steps = Steps::default();
-    let outcome = work(run, account, &mut steps, &mut report);
+    let outcome = work(run, account, &mut steps, report);
     let mut tested = report.tested.take().unwrap_or_default();
     tested.steps = steps
         .made
@@ -57,20 +53,16 @@ pub fn test(run: &Run<'_>, account: &Account) -> AccountReport {
     tested.failed_step = outcome.as_ref().err().and(steps.current());
     info!(steps = ?tested.steps, tls = tested.tls, "tested");
     report.tested = Some(tested);
-    report.status = match outcome {
-        Ok(()) => Status::Complete,
-        Err(error) if is_stopped(&error) => Status::Stopped,
-        Err(error) => {
-            let step = steps.current();
-            let text = format!("{error:#}");
-            let doing = step.map_or_else(String::new, |step| format!("{}: ", step.as_str()));
-            let cause = likely_cause(step, &text);
-            report.error = Some(format!("{doing}{text}{cause}"));
-            Status::Failed
+    outcome.or_else(|error| {
+        if is_stopped(&error) {
+            return Err(error);
         }
-    };
-    report.seconds = began.elapsed().as_secs_f64();
-    report
+        let step = steps.current();
+        let text = format!("{error:#}");
+        let doing = step.map_or_else(String::new, |step| format!("{}: ", step.as_str()));
+        let cause = likely_cause(step, &text);
+        bail!("{doing}{text}{cause}")
+    })
 }
 
 fn work(

@@ -207,9 +207,9 @@ impl<'a> Run<'a> {
     fn all(&self, config: &Config, progress: &Progress) -> Result<Vec<AccountReport>> {
         let (accounts, workers) = (&config.accounts, self.settings.workers);
         progress.start(accounts.len() as u64, self.settings.quiet);
-        accounts::run(accounts, workers, true, self.stop, |account| {
+        accounts::run(accounts, workers, true, self.stop, |account, report| {
             let _progress = progress.account(&account.name);
-            account::test(self, account)
+            account::test(self, account, report)
         })
     }
 }

@@ -1,7 +1,6 @@
 //! The export of one account: opens its archive, connects as often as it takes, reports.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use tracing::{info, info_span, warn};
@@ -9,6 +8,7 @@ use tracing::{info, info_span, warn};
 use super::fetcher::Fetcher;
 use super::job::{Holding, Job, Jobs, Phase};
 use super::store::Store;
+use crate::accounts;
 use crate::archive::account::AccountArchive;
 use crate::archive::failed::{self, During, FailedMessage};
 use crate::archive::state::{MailboxState, SourceServer, State};
@@ -19,7 +19,7 @@ use crate::progress::AccountProgress;
 use crate::report::{AccountReport, FailedMessageReport, MailboxReport, Status};
 use crate::secret::Secret;
 use crate::session::connect::{self, Login};
-use crate::session::error::{SessionError, is_stopped};
+use crate::session::error::SessionError;
 use crate::session::list::{self, Listing};
 use crate::session::peer::Peers;
 use crate::session::retry::{Backoff, keep_trying};
@@ -49,12 +49,16 @@ struct Export<'a> {
     listed: bool,
     /// LIST named mailboxes that could not be understood.
     unreadable: bool,
-    report: AccountReport,
+    report: &'a mut AccountReport,
 }
 
 /// Exports one account. What goes wrong is in the report.
-pub fn export(run: &Run<'_>, account: &Account, progress: AccountProgress) -> AccountReport {
-    let began = Instant::now();
+pub fn export(
+    run: &Run<'_>,
+    account: &Account,
+    progress: AccountProgress,
+    report: &mut AccountReport,
+) -> Result<()> {
     let mut export = Export {
         run,
         account,
@@ -63,12 +67,10 @@ pub fn export(run: &Run<'_>, account: &Account, progress: AccountProgress) -> Ac
         store: None,
         listed: false,
         unreadable: false,
-        report: AccountReport::new(&account.name),
+        report,
     };
     let outcome = export.work();
-    let mut report = export.conclude(outcome);
-    report.seconds = began.elapsed().as_secs_f64();
-    report
+    export.conclude(outcome)
 }
 
 impl Export<'_> {
@@ -255,7 +257,7 @@ impl Export<'_> {
     }
 
     /// Makes durable what has come, and says how it went.
-    fn conclude(mut self, outcome: Result<()>) -> AccountReport {
+    fn conclude(mut self, outcome: Result<()>) -> Result<()> {
         let store = self.store.as_mut();
         let settled = store.map_or(Ok(()), |store| store.settle(&mut self.jobs));
         let outcome = outcome.and(settled);
@@ -270,26 +272,10 @@ impl Export<'_> {
             note_doubtful_window(job, &mut self.report.warnings);
         }
         self.report.failures = failures.iter().map(FailedMessageReport::from).collect();
-        self.report.status = match (&outcome, complete) {
-            (Ok(()), true) => Status::Complete,
-            (Ok(()), false) => Status::Incomplete,
-            (Err(error), _) if is_stopped(error) => Status::Stopped,
-            (Err(_), _) => Status::Failed,
-        };
-        if let Err(error) = outcome
-            && self.report.status == Status::Failed
-        {
-            self.report.error = Some(format!("{error:#}"));
+        if !complete {
+            self.report.status = Status::Incomplete;
         }
-        if let Err(error) = saved {
-            self.report.status = Status::Failed;
-            let text = format!("{:#}", error.context("save the state of the archive"));
-            self.report.error = Some(match self.report.error.take() {
-                Some(first) => format!("{first}; then: {text}"),
-                None => text,
-            });
-        }
-        self.report
+        accounts::both(outcome, saved.context("save the state of the archive"))
     }
 
     fn save(&mut self, complete: bool, failures: &[FailedMessage]) -> Result<()> {

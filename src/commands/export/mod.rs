@@ -41,8 +41,8 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
         stop,
         syncer,
     };
-    report.accounts = accounts::each(settings, stop, progress, |account, progress| {
-        account::export(&run, account, progress)
+    report.accounts = accounts::each(settings, stop, progress, |account, progress, report| {
+        account::export(&run, account, progress, report)
     })?;
     progress.finish();
     if settings.dry_run {

@@ -8,6 +8,7 @@ use tracing::info;
 use super::appending::Appender;
 use super::create;
 use super::reconcile::{self, find_missing, learn_uids};
+use crate::accounts;
 use crate::archive::failed::{self, During, FailedMessage};
 use crate::archive::journal::Journal;
 use crate::commands::provision::{Provision, logged_in};
@@ -16,7 +17,7 @@ use crate::progress::AccountProgress;
 use crate::report::{AccountReport, Counts, FailedMessageReport, MailboxReport, Status};
 use crate::secret::Secret;
 use crate::session::connect::{self, Login};
-use crate::session::error::{SessionError, is_stopped};
+use crate::session::error::SessionError;
 use crate::session::peer::Peers;
 use crate::session::retry::{Backoff, keep_trying};
 use crate::settings::Settings;
@@ -50,39 +51,21 @@ pub fn import(
     account: &Account,
     progress: AccountProgress,
     only: Option<Messages>,
-) -> AccountReport {
-    let began = Instant::now();
+    report: &mut AccountReport,
+) -> Result<()> {
     let want = run.settings.want(account, !run.settings.dry_run);
-    let read = || Ok((account.secret()?, Plan::read(want, only)?));
-    let mut report = match read() {
-        Ok((password, (plan, mut journal))) => {
-            let mut import = Import {
-                run,
-                account,
-                progress,
-                plan,
-            };
-            let outcome = keep_trying(run.stop, |backoff| {
-                import.connection(&password, &mut journal, backoff)
-            });
-            import.conclude(&outcome)
-        }
-        Err(error) => {
-            let mut report = AccountReport::new(&account.name);
-            (report.status, report.error) = ended(&error);
-            report
-        }
+    let password = account.secret()?;
+    let (plan, mut journal) = Plan::read(want, only)?;
+    let mut import = Import {
+        run,
+        account,
+        progress,
+        plan,
     };
-    report.seconds = began.elapsed().as_secs_f64();
-    report
-}
-
-fn ended(error: &anyhow::Error) -> (Status, Option<String>) {
-    if is_stopped(error) {
-        (Status::Stopped, None)
-    } else {
-        (Status::Failed, Some(format!("{error:#}")))
-    }
+    let outcome = keep_trying(run.stop, |backoff| {
+        import.connection(&password, &mut journal, backoff)
+    });
+    import.conclude(outcome, report)
 }
 
 impl Import<'_> {
@@ -164,8 +147,7 @@ impl Import<'_> {
     }
 
     /// Says how it went, and records what could not be imported.
-    fn conclude(mut self, outcome: &Result<()>) -> AccountReport {
-        let mut report = AccountReport::new(&self.account.name);
+    fn conclude(mut self, outcome: Result<()>, report: &mut AccountReport) -> Result<()> {
         report.warnings = std::mem::take(&mut self.plan.warnings);
         let failures = self.failures();
         let complete = outcome.is_ok() && self.plan.jobs.iter().all(Job::is_complete);
@@ -176,23 +158,14 @@ impl Import<'_> {
             report.mailboxes.push(mailbox);
         }
         report.failures = failures.iter().map(FailedMessageReport::from).collect();
-        report.status = match outcome {
-            Ok(()) if complete || dry_run => Status::Complete,
-            Ok(()) => Status::Incomplete,
-            Err(error) => {
-                let (status, text) = ended(error);
-                report.error = text;
-                status
-            }
-        };
-        if !dry_run && let Err(error) = failed::write(self.plan.dir(), During::Import, &failures) {
-            report.status = Status::Failed;
-            report.error = Some(match report.error.take() {
-                Some(first) => format!("{first}; then: {error:#}"),
-                None => format!("{error:#}"),
-            });
+        if dry_run {
+            return outcome;
         }
-        report
+        if !complete {
+            report.status = Status::Incomplete;
+        }
+        let recorded = failed::write(self.plan.dir(), During::Import, &failures);
+        accounts::both(outcome, recorded)
     }
 
     fn failures(&self) -> Vec<FailedMessage> {

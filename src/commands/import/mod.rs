@@ -34,8 +34,8 @@ pub(super) fn run(
         peers: settings.peers()?,
         stop,
     };
-    report.accounts = accounts::each(settings, stop, progress, |account, progress| {
-        account::import(&run, account, progress, None)
+    report.accounts = accounts::each(settings, stop, progress, |account, progress, report| {
+        account::import(&run, account, progress, None, report)
     })?;
     Ok(report)
 }
@@ -55,5 +55,7 @@ pub(super) fn again(
         peers: peers.clone(),
         stop,
     };
-    account::import(&run, account, progress, Some(messages))
+    accounts::one(account, |report| {
+        account::import(&run, account, progress, Some(messages), report)
+    })
 }

@@ -3,8 +3,6 @@
 mod account;
 mod deep;
 
-use std::time::Instant;
-
 use anyhow::Result;
 
 use crate::accounts;
@@ -14,7 +12,6 @@ use crate::config::Account;
 use crate::finding::Tally;
 use crate::progress::{AccountProgress, Progress};
 use crate::report::{AccountReport, Compared, Report, Status};
-use crate::session::error::is_stopped;
 use crate::session::peer::Peers;
 use crate::settings::Settings;
 use crate::stop::Stop;
@@ -42,8 +39,8 @@ pub fn run(
         progress,
         import,
     };
-    report.accounts = accounts::each(settings, stop, progress, |account, progress| {
-        validation.account(account, progress)
+    report.accounts = accounts::each(settings, stop, progress, |account, progress, report| {
+        validation.account(account, progress, report)
     })?;
     Ok(report)
 }
@@ -57,22 +54,18 @@ struct Validation<'a> {
 }
 
 impl Validation<'_> {
-    fn account(&self, account: &Account, progress: AccountProgress) -> AccountReport {
-        let began = Instant::now();
-        let mut report = AccountReport::new(&account.name);
-        let outcome = self.work(account, progress, &mut report);
+    fn account(
+        &self,
+        account: &Account,
+        progress: AccountProgress,
+        report: &mut AccountReport,
+    ) -> Result<()> {
+        self.work(account, progress, report)?;
         let tally = Tally::of(&report.findings);
-        report.status = match outcome {
-            Ok(()) if tally.errors + tally.warnings > 0 => Status::Findings,
-            Ok(()) => Status::Complete,
-            Err(error) if is_stopped(&error) => Status::Stopped,
-            Err(error) => {
-                report.error = Some(format!("{error:#}"));
-                Status::Failed
-            }
-        };
-        report.seconds = began.elapsed().as_secs_f64();
-        report
+        if tally.errors + tally.warnings > 0 {
+            report.status = Status::Findings;
+        }
+        Ok(())
     }
 
     fn work(
