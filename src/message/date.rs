@@ -4,6 +4,8 @@ use mail_parser::{DateTime, MessageParser};
 
 use super::header;
 
+mod lenient;
+
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
@@ -23,41 +25,50 @@ pub enum DateSource {
 
 /// The INTERNALDATE to append a message with, `dd-Mon-yyyy HH:MM:SS +zzzz` (RFC 3501 `date-time`), and its source.
 ///
-/// `raw` is what the source server said, `head` the beginning of the message.
+/// `raw` is what the source server said, `head` the beginning of the message. A date before 1970 is taken only where
+/// no other is to be had, and then as the first second of 1970: servers store earlier ones as the year 2106, or not.
 #[must_use]
 pub fn internaldate_for(raw: &str, head: &[u8]) -> (Option<String>, DateSource) {
-    if let Some(date) = canonical(raw) {
-        return (Some(date), DateSource::Server);
+    let mut early = None;
+    let dates = [
+        (DateSource::Server, parse(raw)),
+        (DateSource::DateHeader, of_header(head, "date")),
+        (DateSource::Received, of_header(head, "received")),
+    ];
+    for (source, date) in dates {
+        let Some((date, text)) = date.and_then(|date| Some((date, format(&date)?))) else {
+            continue;
+        };
+        if without_leap_second(&date).to_timestamp() >= 0 {
+            return (Some(text), source);
+        }
+        early.get_or_insert(source);
     }
-    let message = MessageParser::new()
-        .with_date_headers()
-        .header_raw(mail_parser::HeaderName::Received)
-        .parse_headers(header(head));
-    let Some(message) = message else {
-        return (None, DateSource::None);
-    };
-    if let Some(date) = message.date().and_then(format) {
-        return (Some(date), DateSource::DateHeader);
-    }
-    let received = message
-        .headers_raw()
-        .find(|(name, _)| name.eq_ignore_ascii_case("received"))
-        .and_then(|(_, value)| value.rsplit_once(';'))
-        .and_then(|(_, date)| DateTime::parse_rfc822(date.trim()));
-    match received.as_ref().and_then(format) {
-        Some(date) => (Some(date), DateSource::Received),
+    match early {
+        Some(source) => (Some("01-Jan-1970 00:00:00 +0000".to_owned()), source),
         None => (None, DateSource::None),
     }
+}
+
+/// The date in the topmost header of that name: in a Received header, what stands behind the last semicolon.
+fn of_header(head: &[u8], name: &str) -> Option<DateTime> {
+    let mut parser = MessageParser::new().header_raw(mail_parser::HeaderName::Date);
+    parser = parser.header_raw(mail_parser::HeaderName::Received);
+    let message = parser.parse_headers(header(head))?;
+    let (_, value) = message
+        .headers_raw()
+        .find(|(found, _)| found.eq_ignore_ascii_case(name))?;
+    let text = value.rsplit_once(';').map_or(value, |(_, date)| date);
+    let strict = DateTime::parse_rfc822(text.trim());
+    let likely = |date: &DateTime| format(date).is_some() && date.to_timestamp() >= 0;
+    // A year of two or three digits is read literally there.
+    strict.filter(likely).or_else(|| lenient::parse(text))
 }
 
 /// Seconds since 1970 of an INTERNALDATE in any form that servers send.
 #[must_use]
 pub fn timestamp(raw: &str) -> Option<i64> {
     parse(raw).map(|date| without_leap_second(&date).to_timestamp())
-}
-
-fn canonical(raw: &str) -> Option<String> {
-    format(&parse(raw)?)
 }
 
 /// Reads what servers send for a date: one-digit days, leading blanks, zone names.
@@ -108,7 +119,7 @@ fn parse(raw: &str) -> Option<DateTime> {
 fn format(date: &DateTime) -> Option<String> {
     let date = without_leap_second(date);
     let sane = date.is_valid()
-        && (1970..=9999).contains(&date.year)
+        && (1..=9999).contains(&date.year)
         && date.day <= days_in(date.year, date.month)
         && date.tz_hour <= 14
         && date.tz_minute <= 59;
@@ -197,5 +208,24 @@ mod tests {
                 (None, DateSource::None)
             );
         }
+    }
+
+    #[test]
+    fn a_date_before_1970_is_the_last_choice() {
+        let later = b"Date: Mon, 2 Feb 2015 03:04:05 -0500\r\n\r\n";
+        let first = "01-Jan-1970 00:00:00 +0000";
+        for raw in ["01-Jan-1970 00:00:00 +0100", "31-Dec-1969 23:59:59 +0000"] {
+            let (date, source) = internaldate_for(raw, later);
+            assert_eq!(date.as_deref(), Some("02-Feb-2015 03:04:05 -0500"));
+            assert_eq!(source, DateSource::DateHeader);
+            let (date, source) = internaldate_for(raw, b"Subject: x\r\n\r\n");
+            assert_eq!((date.as_deref(), source), (Some(first), DateSource::Server));
+        }
+        let early = b"Date: Sat, 20 Jul 1968 20:17:40 +0000\r\n\r\n";
+        let (date, source) = internaldate_for("NIL", early);
+        assert_eq!(
+            (date.as_deref(), source),
+            (Some(first), DateSource::DateHeader)
+        );
     }
 }

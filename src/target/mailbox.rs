@@ -89,8 +89,10 @@ pub struct Told {
     pub flags_dropped: u64,
     /// Messages that were mended.
     pub mended: u64,
-    /// Messages whose date is not the source's.
-    pub dates_guessed: u64,
+    /// Messages that have the date of their headers.
+    pub dates_from_headers: u64,
+    /// Messages that have no date anywhere, so the target gives its own time.
+    pub undated: u64,
     /// What a reader should know.
     pub notes: Vec<String>,
 }

@@ -205,8 +205,12 @@ fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
     );
     note(told.mended, "messages were mended");
     note(
-        told.dates_guessed,
+        told.dates_from_headers,
         "messages have the date of their headers, as the source gave none",
+    );
+    note(
+        told.undated,
+        "messages have the time of the import, as neither the source nor their headers give a date",
     );
     let new = if dry_run {
         job.todo().len() as u64

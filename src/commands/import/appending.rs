@@ -428,7 +428,11 @@ impl<'a> Appender<'a> {
             job.appended(uid);
             job.told.bytes += item.ready.size;
             job.told.mended += u64::from(item.ready.mending.any());
-            job.told.dates_guessed += u64::from(item.ready.internaldate.1 != DateSource::Server);
+            match item.ready.internaldate.1 {
+                DateSource::Server => {}
+                DateSource::DateHeader | DateSource::Received => job.told.dates_from_headers += 1,
+                DateSource::None => job.told.undated += 1,
+            }
             self.committed += 1;
             self.progress.message(item.ready.size);
             self.journal.done(

@@ -2,6 +2,7 @@
 
 mod accepted_archives;
 mod again;
+mod dates;
 mod hostile_archive;
 mod identity;
 mod interrupted;
