@@ -6,7 +6,7 @@ use clap::builder::PossibleValue;
 use clap::{ArgAction, Parser, ValueEnum};
 
 use crate::imapsync::UseImapsync;
-use crate::mode::Mode;
+use crate::mode::{Mode, Phase};
 
 mod panel;
 
@@ -20,7 +20,7 @@ pub use panel::{IndexArgs, PanelArgs};
 pub struct Args {
     /// What to do: "export" copies all mailboxes to disk without changing anything on the server;
     /// "audit" proves the copy; "import" puts it onto another server; "validate" proves that the
-    /// other server has it; "test" checks the connections; "index" writes the configuration from what
+    /// other server has it; "migrate" does all of that, account by account; "test" checks the connections; "index" writes the configuration from what
     /// a DirectAdmin panel lists
     #[arg(long, value_enum, hide_possible_values = true, value_name = "MODE")]
     pub mode: Mode,
@@ -29,6 +29,15 @@ pub struct Args {
     /// validate import.pass.config.json]
     #[arg(long, value_name = "PATH")]
     pub config: Option<PathBuf>,
+
+    /// Migrate: the JSON file with the server that the mail goes to, and the same accounts there [default:
+    /// import.pass.config.json]
+    #[arg(long, value_name = "PATH")]
+    pub import_config: Option<PathBuf>,
+
+    /// Migrate: end each account after its "export" (and its audit) or its "import"
+    #[arg(long, value_name = "PHASE", value_parser = until)]
+    pub until: Option<Phase>,
 
     /// Where an export puts the archive [default: ./exported]
     #[arg(long, value_name = "DIR")]
@@ -179,6 +188,14 @@ impl ValueEnum for UseImapsync {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(PossibleValue::new(self.as_str()))
+    }
+}
+
+fn until(text: &str) -> Result<Phase, String> {
+    match text {
+        "export" => Ok(Phase::Export),
+        "import" => Ok(Phase::Import),
+        _ => Err("must be export or import".to_owned()),
     }
 }
 

@@ -18,17 +18,20 @@ pub enum Mode {
     Audit,
     /// Hosting panel to configuration.
     Index,
+    /// Server to archive to server.
+    Migrate,
 }
 
 impl Mode {
     /// All of them, as `--help` lists them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Export,
         Self::Import,
         Self::Test,
         Self::Validate,
         Self::Audit,
         Self::Index,
+        Self::Migrate,
     ];
 
     /// The word on the command line and in reports.
@@ -41,6 +44,34 @@ impl Mode {
             Self::Validate => "validate",
             Self::Audit => "audit",
             Self::Index => "index",
+            Self::Migrate => "migrate",
+        }
+    }
+}
+
+/// What a migration does with an account, one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Source to archive.
+    Export,
+    /// The archive by itself and against the source.
+    Audit,
+    /// Archive to target.
+    Import,
+    /// Archive against target.
+    Validate,
+}
+
+impl Phase {
+    /// The word in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Export => "export",
+            Self::Audit => "audit",
+            Self::Import => "import",
+            Self::Validate => "validate",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the arguments and the configuration mean together: checked once, used everywhere.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::filter::Filter;
 use crate::fleet::shard::{self, Part, Shard};
 use crate::imapsync::UseImapsync;
 use crate::limits;
-use crate::mode::Mode;
+use crate::mode::{Mode, Phase};
 use crate::panel::access::Access;
 use crate::session::peer::Peers;
 use crate::target::mend::Repairs;
@@ -86,7 +87,14 @@ pub struct Settings {
     pub dry_run: bool,
     /// Show no progress.
     pub quiet: bool,
+    /// A migration ends each account after this phase.
+    pub until: Option<Phase>,
+    /// The other side of a migration.
+    pub target: Option<Box<Settings>>,
 }
+
+/// The configuration of those that bring messages to a server.
+const IMPORT_CONFIG: &str = "import.pass.config.json";
 
 impl Settings {
     /// Reads the configuration and checks what was typed.
@@ -95,11 +103,11 @@ impl Settings {
     /// All problems of the configuration; a bad glob; an `--account` that matches nothing.
     pub fn new(args: &Args) -> Result<Self> {
         let config_name = match args.mode {
-            Mode::Import | Mode::Validate => "import.pass.config.json",
+            Mode::Import | Mode::Validate => IMPORT_CONFIG,
             _ => "export.pass.config.json",
         };
         let archive_dir = match args.mode {
-            Mode::Export => &args.output_dir,
+            Mode::Export | Mode::Migrate => &args.output_dir,
             _ => args
                 .input_dir
                 .as_ref()
@@ -141,7 +149,7 @@ impl Settings {
             .map(|text| Shard::parse(text, |name| std::env::var(name).ok()).context("--shard"));
         let shard = shard.transpose()?.map(|shard| keep_own(&mut config, shard));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Ok(Self {
+        let mut settings = Self {
             mode: args.mode,
             config,
             shard,
@@ -149,7 +157,7 @@ impl Settings {
             is_target: match args.mode {
                 Mode::Import | Mode::Validate => true,
                 Mode::Test => args.input_dir.is_some(),
-                Mode::Export | Mode::Audit | Mode::Index => false,
+                Mode::Export | Mode::Audit | Mode::Index | Mode::Migrate => false,
             },
             log_dir: args.log_dir.clone(),
             precheck: !args.no_connectivity_test,
@@ -177,7 +185,45 @@ impl Settings {
             folders,
             dry_run: args.dry_run,
             quiet: args.quiet,
-        })
+            until: args.until,
+            target: None,
+        };
+        if args.mode == Mode::Migrate {
+            settings.add_target(args.import_config.as_deref())?;
+        }
+        Ok(settings)
+    }
+
+    /// The other side of a migration: the same accounts, at the servers of the import's configuration.
+    fn add_target(&mut self, path: Option<&Path>) -> Result<()> {
+        let mut config = config::load(path.unwrap_or(Path::new(IMPORT_CONFIG)))?;
+        let names = |config: &Config| -> HashSet<String> {
+            let accounts = config.accounts.iter();
+            accounts.map(|account| account.name.clone()).collect()
+        };
+        let (here, there) = (names(&self.config), names(&config));
+        let mut missing: Vec<&str> = here.difference(&there).map(String::as_str).collect();
+        if !missing.is_empty() {
+            missing.sort_unstable();
+            bail!(
+                "{} lacks {} of the accounts that are to be migrated:\n  {}",
+                config.path.display(),
+                missing.len(),
+                missing.join("\n  ")
+            );
+        }
+        let accounts = &mut config.accounts;
+        accounts.retain(|account| here.contains(&account.name));
+        self.config.warnings.append(&mut config.warnings);
+        let target = Self {
+            config,
+            is_target: true,
+            provisioning: self.provisioning.take(),
+            shard: None,
+            ..self.clone()
+        };
+        self.target = Some(Box::new(target));
+        Ok(())
     }
 
     /// The servers of the accounts, as connections are made to them.
@@ -213,6 +259,9 @@ impl Settings {
         let (allowed, warning) = limits::workers_with_files(wanted)?;
         if allowed < wanted {
             self.workers = allowed;
+        }
+        if let Some(target) = &mut self.target {
+            target.workers = self.workers;
         }
         Ok(warning)
     }

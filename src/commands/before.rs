@@ -25,7 +25,10 @@ pub fn run(
     progress: &Progress,
     carry_out: impl FnOnce(&Settings, Option<&Provision<'_>>) -> Result<Report>,
 ) -> Result<Report> {
-    let has_precheck = matches!(settings.mode, Mode::Export | Mode::Import | Mode::Validate);
+    let has_precheck = matches!(
+        settings.mode,
+        Mode::Export | Mode::Import | Mode::Validate | Mode::Migrate
+    );
     let only_panel = settings.provisioning.as_ref().is_some_and(|p| p.dry_run);
     if matches!(settings.mode, Mode::Import | Mode::Validate) && !only_panel {
         require_root(&settings.archive_dir)?;

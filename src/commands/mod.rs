@@ -6,6 +6,7 @@ pub mod check;
 pub mod export;
 pub mod import;
 pub mod index;
+mod migrate;
 mod provision;
 pub mod validate;
 
@@ -43,6 +44,7 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
             ),
             Mode::Audit => audit::run(settings, stop, progress),
             Mode::Test => check::run(settings, None, stop, progress),
+            Mode::Migrate => migrate::run(settings, stop, progress),
             Mode::Index => bail!("--mode index has no accounts to go through"),
         },
     )

@@ -16,9 +16,9 @@ pub use tested::{Preflight, StepReport, Tested};
 use crate::archive::failed::FailedMessage;
 use crate::disk::output::Output;
 use crate::exit::Exit;
-use crate::finding::{Finding, Tally};
+use crate::finding::{Code, Finding, Tally};
 use crate::fleet::shard::Part;
-use crate::mode::Mode;
+use crate::mode::{Mode, Phase};
 use crate::settings::Settings;
 use crate::stop::Stop;
 
@@ -182,12 +182,28 @@ pub struct AccountReport {
     /// Whether the target can take the archive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preflight: Option<Preflight>,
+    /// Migrate: how each phase ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<PhaseReport>,
     /// How archive and target compare.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compared: Option<Compared>,
     /// The same before what was missing was imported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compared_before: Option<Compared>,
+}
+
+/// How a phase of a migration ended.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct PhaseReport {
+    /// Which one.
+    pub phase: Phase,
+    /// How it ended.
+    pub status: Status,
+    /// Wall time.
+    pub seconds: f64,
+    /// What it counted.
+    pub counts: Counts,
 }
 
 /// What an audit has looked at.
@@ -207,6 +223,15 @@ pub struct AuditReport {
 }
 
 impl AccountReport {
+    /// True unless both sides were compared and the target has every message.
+    #[must_use]
+    pub fn lacks_messages(&self) -> bool {
+        let is_missing =
+            |finding: &Finding| matches!(finding.code, Code::Missing | Code::MailboxMissing);
+        self.compared.is_none_or(|compared| compared.missing > 0)
+            || self.findings.iter().any(is_missing)
+    }
+
     /// An account that was not begun.
     #[must_use]
     pub fn new(account: &str) -> Self {
@@ -223,6 +248,7 @@ impl AccountReport {
             audit: None,
             tested: None,
             preflight: None,
+            phases: Vec::new(),
             compared: None,
             compared_before: None,
         }

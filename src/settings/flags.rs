@@ -5,17 +5,17 @@ use anyhow::{Result, bail};
 use crate::cli::{Args, IndexArgs, PanelArgs};
 use crate::imapsync::UseImapsync;
 use crate::mode::Mode;
-use Mode::{Audit, Export, Import, Index, Test, Validate};
+use Mode::{Audit, Export, Import, Index, Migrate, Test, Validate};
 
 /// A flag, whether it is given, and the modes that know it.
 type Flag = (&'static str, bool, &'static [Mode]);
 
 /// Every mode with accounts.
-const RUNS: &[Mode] = &[Export, Import, Test, Validate, Audit];
-/// The two that know a panel.
-const PANEL: &[Mode] = &[Import, Index];
-/// The two that bring messages to a server.
-const TARGET: &[Mode] = &[Import, Validate];
+const RUNS: &[Mode] = &[Export, Import, Test, Validate, Audit, Migrate];
+/// Those that know a panel.
+const PANEL: &[Mode] = &[Import, Migrate, Index];
+/// Those that bring messages to a server.
+const TARGET: &[Mode] = &[Import, Validate, Migrate];
 
 /// # Errors
 /// Names the first flag that the mode does not know, and flags that contradict each other.
@@ -31,7 +31,7 @@ pub fn refuse_foreign_flags(args: &Args) -> Result<()> {
             bail!("{flag} does not go with --mode {}", args.mode.as_str());
         }
     }
-    if args.mode == Import && !args.panel.auto_provision_da {
+    if matches!(args.mode, Import | Migrate) && !args.panel.auto_provision_da {
         for (flag, given, _) in panel_flags(&args.panel) {
             if given {
                 bail!("{flag} needs --auto-provision-da");
@@ -68,7 +68,7 @@ fn flags_of_some(args: &Args) -> Vec<Flag> {
         (
             "--output-dir",
             args.output_dir.is_some(),
-            &[Export, Audit, Test],
+            &[Export, Audit, Test, Migrate],
         ),
         (
             "--input-dir",
@@ -82,18 +82,32 @@ fn flags_of_some(args: &Args) -> Vec<Flag> {
         (
             "--no-connectivity-test",
             args.no_connectivity_test,
-            &[Export, Import, Validate],
+            &[Export, Import, Validate, Migrate],
         ),
-        ("--imapsync", imapsync, &[Export, Import, Validate, Test]),
+        (
+            "--imapsync",
+            imapsync,
+            &[Export, Import, Validate, Test, Migrate],
+        ),
         (
             "--no-audit-after-export",
             args.no_audit_after_export,
-            &[Export],
+            &[Export, Migrate],
         ),
-        ("--audit-offline", args.audit_offline, &[Export, Audit]),
-        ("--manifest", args.manifest.is_some(), &[Export, Audit]),
-        ("--deep", args.deep, &[Validate]),
-        ("--sample", args.sample.is_some(), &[Validate]),
+        (
+            "--audit-offline",
+            args.audit_offline,
+            &[Export, Audit, Migrate],
+        ),
+        (
+            "--manifest",
+            args.manifest.is_some(),
+            &[Export, Audit, Migrate],
+        ),
+        ("--deep", args.deep, &[Validate, Migrate]),
+        ("--sample", args.sample.is_some(), &[Validate, Migrate]),
+        ("--import-config", args.import_config.is_some(), &[Migrate]),
+        ("--until", args.until.is_some(), &[Migrate]),
         ("--resync-missing", args.resync_missing, &[Validate]),
         ("--dry-run", args.dry_run, &[Export, Import]),
     ]
@@ -101,9 +115,17 @@ fn flags_of_some(args: &Args) -> Vec<Flag> {
 
 fn panel_flags(args: &PanelArgs) -> Vec<Flag> {
     vec![
-        ("--auto-provision-da", args.auto_provision_da, &[Import]),
-        ("--da-dry-run", args.da_dry_run, &[Import]),
-        ("--da-quota-mb", args.da_quota_mb.is_some(), &[Import]),
+        (
+            "--auto-provision-da",
+            args.auto_provision_da,
+            &[Import, Migrate],
+        ),
+        ("--da-dry-run", args.da_dry_run, &[Import, Migrate]),
+        (
+            "--da-quota-mb",
+            args.da_quota_mb.is_some(),
+            &[Import, Migrate],
+        ),
         ("--da-url", args.da_url.is_some(), PANEL),
         ("--da-username", args.da_username.is_some(), PANEL),
         ("--da-password", args.da_password.is_some(), PANEL),

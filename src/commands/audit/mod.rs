@@ -24,7 +24,7 @@ use manifest::Manifest;
 pub(super) use local::messages;
 
 /// What all accounts of an audit share.
-struct Run<'a> {
+pub(super) struct Run<'a> {
     settings: &'a Settings,
     /// The sources; `None` when it is not asked.
     peers: Option<Peers>,
@@ -86,13 +86,7 @@ pub fn after_export(
         settings.workers,
         settings.ignore_errors,
         stop,
-        |account, report| {
-            run.account(account, progress.account(&account.name), report)?;
-            if report.status == Status::Complete && Tally::of(&report.findings).errors > 0 {
-                report.status = Status::Findings;
-            }
-            Ok(())
-        },
+        |account, report| run.after_export(account, progress.account(&account.name), report),
     )?;
     progress.finish();
     run.finish(stop)?;
@@ -118,7 +112,9 @@ pub fn after_export(
 }
 
 impl<'a> Run<'a> {
-    fn new(settings: &'a Settings, stop: &'a Stop) -> Result<Self> {
+    /// # Errors
+    /// As for [`run`].
+    pub(super) fn new(settings: &'a Settings, stop: &'a Stop) -> Result<Self> {
         let peers = (!settings.offline).then(|| settings.peers()).transpose()?;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(settings.workers)
@@ -136,6 +132,23 @@ impl<'a> Run<'a> {
             manifest,
             stop,
         })
+    }
+
+    /// Audits one account that has just been exported: errors among the findings count against it.
+    ///
+    /// # Errors
+    /// Those of the audit.
+    pub(super) fn after_export(
+        &self,
+        account: &Account,
+        progress: AccountProgress,
+        report: &mut AccountReport,
+    ) -> Result<()> {
+        self.account(account, progress, report)?;
+        if report.status == Status::Complete && Tally::of(&report.findings).errors > 0 {
+            report.status = Status::Findings;
+        }
+        Ok(())
     }
 
     /// Audits one account. What goes wrong is in the report.
@@ -221,7 +234,9 @@ impl<'a> Run<'a> {
         compared
     }
 
-    fn finish(self, stop: &Stop) -> Result<()> {
+    /// # Errors
+    /// A manifest that cannot be written.
+    pub(super) fn finish(self, stop: &Stop) -> Result<()> {
         match self.manifest {
             // A list that lacks messages proves nothing.
             Some(manifest) if !stop.requested() => manifest.finish(),

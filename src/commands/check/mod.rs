@@ -129,7 +129,7 @@ impl<'a> Run<'a> {
         let mut environment = Vec::new();
         let dirs = match settings.mode {
             Mode::Test => vec![&settings.archive_dir, &settings.log_dir],
-            Mode::Export | Mode::Import => vec![&settings.archive_dir],
+            Mode::Export | Mode::Import | Mode::Migrate => vec![&settings.archive_dir],
             Mode::Validate | Mode::Audit | Mode::Index => Vec::new(),
         };
         for dir in dirs {

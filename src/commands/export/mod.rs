@@ -1,6 +1,6 @@
 //! `--mode export`: copies all mailboxes of all accounts to disk without changing anything on the server.
 
-mod account;
+pub(super) mod account;
 mod body;
 mod fetcher;
 mod job;
@@ -27,20 +27,7 @@ use crate::stop::Stop;
 /// An output directory that cannot be written, too little free disk space.
 pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Report> {
     let mut report = Report::new(settings);
-    check_space(&settings.archive_dir, settings.min_free_bytes)?;
-    let peers = settings.peers()?;
-    let syncer = if settings.dry_run {
-        None
-    } else {
-        create_root(&settings.archive_dir)?;
-        Some(Arc::new(Syncer::new(&settings.archive_dir)?))
-    };
-    let run = account::Run {
-        settings,
-        peers,
-        stop,
-        syncer,
-    };
+    let run = begin(settings, stop)?;
     report.accounts = accounts::each(settings, stop, progress, |account, progress, report| {
         account::export(&run, account, progress, report)
     })?;
@@ -65,4 +52,25 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
         report.add_error(&error.context("audit after the export"));
     }
     Ok(report)
+}
+
+/// What all accounts of a run share.
+///
+/// # Errors
+/// As for [`run`].
+pub(super) fn begin<'a>(settings: &'a Settings, stop: &'a Stop) -> Result<account::Run<'a>> {
+    check_space(&settings.archive_dir, settings.min_free_bytes)?;
+    let peers = settings.peers()?;
+    let syncer = if settings.dry_run {
+        None
+    } else {
+        create_root(&settings.archive_dir)?;
+        Some(Arc::new(Syncer::new(&settings.archive_dir)?))
+    };
+    Ok(account::Run {
+        settings,
+        peers,
+        stop,
+        syncer,
+    })
 }

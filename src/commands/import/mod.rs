@@ -1,6 +1,6 @@
 //! `--mode import`: makes a server hold what an archive holds, exactly once.
 
-mod account;
+pub(super) mod account;
 mod appending;
 mod create;
 mod reconcile;
@@ -28,16 +28,28 @@ pub(super) fn run(
     progress: &Progress,
 ) -> Result<Report> {
     let mut report = Report::new(settings);
-    let run = account::Run {
-        settings,
-        provision,
-        peers: settings.peers()?,
-        stop,
-    };
+    let run = begin(settings, provision, stop)?;
     report.accounts = accounts::each(settings, stop, progress, |account, progress, report| {
         account::import(&run, account, progress, None, report)
     })?;
     Ok(report)
+}
+
+/// What all accounts of a run share.
+///
+/// # Errors
+/// As for [`run`].
+pub(super) fn begin<'a>(
+    settings: &'a Settings,
+    provision: Option<&'a Provision<'a>>,
+    stop: &'a Stop,
+) -> Result<account::Run<'a>> {
+    Ok(account::Run {
+        settings,
+        provision,
+        peers: settings.peers()?,
+        stop,
+    })
 }
 
 /// Imports these messages of one account, whatever the journal says of them.

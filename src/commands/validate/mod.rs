@@ -32,20 +32,15 @@ pub fn run(
     import: &Import<'_>,
 ) -> Result<Report> {
     let mut report = Report::new(settings);
-    let validation = Validation {
-        settings,
-        peers: settings.peers()?,
-        stop,
-        progress,
-        import,
-    };
+    let validation = Validation::new(settings, stop, progress, import)?;
     report.accounts = accounts::each(settings, stop, progress, |account, progress, report| {
         validation.account(account, progress, report)
     })?;
     Ok(report)
 }
 
-struct Validation<'a> {
+/// What all accounts of a validation share.
+pub(super) struct Validation<'a> {
     settings: &'a Settings,
     peers: Peers,
     stop: &'a Stop,
@@ -53,8 +48,29 @@ struct Validation<'a> {
     import: &'a Import<'a>,
 }
 
-impl Validation<'_> {
-    fn account(
+impl<'a> Validation<'a> {
+    /// # Errors
+    /// As for [`run`].
+    pub(super) fn new(
+        settings: &'a Settings,
+        stop: &'a Stop,
+        progress: &'a Progress,
+        import: &'a Import<'a>,
+    ) -> Result<Self> {
+        Ok(Self {
+            settings,
+            peers: settings.peers()?,
+            stop,
+            progress,
+            import,
+        })
+    }
+
+    /// Validates one account.
+    ///
+    /// # Errors
+    /// Those of the archive and of the connection.
+    pub(super) fn account(
         &self,
         account: &Account,
         progress: AccountProgress,

@@ -98,6 +98,12 @@ fn main_part(report: &Report) -> Vec<Block> {
         (Mode::Import, true) => vec![Block::Table(tables::mapping(report))],
         (_, true) => vec![Block::Table(tables::mailboxes(report))],
         (Mode::Import, false) => vec![Block::Table(tables::import(report))],
+        (Mode::Migrate, false) => {
+            let mut blocks = vec![Block::Table(tables::migration(report))];
+            blocks.extend(proof::in_words(report));
+            blocks.extend(findings::of(&report.accounts));
+            blocks
+        }
         (Mode::Validate, _) => {
             let mut blocks = proof::of(report);
             blocks.extend(findings::of(&report.accounts));
@@ -109,6 +115,9 @@ fn main_part(report: &Report) -> Vec<Block> {
 }
 
 fn audit(report: &Report) -> Vec<Block> {
+    if report.mode == Mode::Migrate {
+        return Vec::new();
+    }
     let alone = report.mode == Mode::Audit;
     if report
         .accounts

@@ -49,6 +49,23 @@ pub fn of(report: &Report) -> Vec<Block> {
     vec![Block::Table(table), Block::Text(sentences(&sum))]
 }
 
+/// What was compared, in sentences alone.
+pub fn in_words(report: &Report) -> Vec<Block> {
+    let compared: Vec<Compared> = report
+        .accounts
+        .iter()
+        .filter_map(|account| account.compared)
+        .collect();
+    if compared.is_empty() {
+        return Vec::new();
+    }
+    let mut sum = Compared::default();
+    for compared in compared {
+        sum += compared;
+    }
+    vec![Block::Text(sentences(&sum))]
+}
+
 fn sentences(sum: &Compared) -> Vec<String> {
     let mut lines = vec![
         String::new(),

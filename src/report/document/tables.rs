@@ -2,6 +2,7 @@
 
 use indicatif::HumanBytes;
 
+use crate::mode::Phase;
 use crate::report::{Counts, Report, table::Table};
 
 /// Export: a row an account.
@@ -65,6 +66,48 @@ pub fn import(report: &Report) -> Table {
     }
     if report.accounts.len() > 1 {
         row("total", &report.totals, report.seconds, "");
+    }
+    table
+}
+
+/// Migrate: a row an account, from the one server to the other.
+pub fn migration(report: &Report) -> Table {
+    let mut table = Table::new(&[
+        "account",
+        "mailboxes",
+        "exported",
+        "imported",
+        "in archive",
+        "on target",
+        "missing",
+        "failed",
+        "seconds",
+        "status",
+    ]);
+    for account in &report.accounts {
+        let imported = account
+            .phases
+            .iter()
+            .find(|part| part.phase == Phase::Import);
+        let imported = imported.map_or(0, |part| part.counts.new);
+        let mut row = vec![
+            account.account.clone(),
+            account.counts.mailboxes.to_string(),
+            account.counts.new.to_string(),
+            imported.to_string(),
+        ];
+        match &account.compared {
+            Some(compared) => row.extend([
+                compared.archive.to_string(),
+                compared.matched.to_string(),
+                compared.missing.to_string(),
+            ]),
+            None => row.extend(["-"; 3].map(str::to_owned)),
+        }
+        row.push(account.counts.failed.to_string());
+        row.push(format!("{:.1}", account.seconds));
+        row.push(account.status.as_str().to_owned());
+        table.row(&row);
     }
     table
 }

@@ -40,6 +40,18 @@ pub fn sentence(report: &Report) -> String {
             "The mail of {accounts} is on the new server, all {} messages of it.",
             grouped(counts.new + counts.unchanged)
         ),
+        Mode::Migrate
+            if report
+                .accounts
+                .iter()
+                .all(|account| account.compared.is_some()) =>
+        {
+            format!(
+                "The mail of {accounts} has moved: all {} messages are on the new server.",
+                grouped(compared.archive)
+            )
+        }
+        Mode::Migrate => format!("The mail of {accounts} has moved as far as was asked."),
         Mode::Validate => format!(
             "The mail of {accounts} is on the new server: all {} messages were looked for, and all were found.",
             grouped(compared.archive)

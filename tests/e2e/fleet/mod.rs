@@ -1,3 +1,4 @@
 //! Many processes that share one move.
 
+mod migrate;
 mod shards;

@@ -1,0 +1,179 @@
+//! `--mode migrate`: export, audit, import and validate, the four of one account one after the other and the accounts
+//! side by side, so that the first are done while the last are still being read. Knows the order and what follows from
+//! each outcome; the work itself is theirs.
+
+mod whole;
+
+use std::collections::HashSet;
+
+use anyhow::{Context, Result};
+
+use super::provision::Provision;
+use super::{audit, before, export, import, validate};
+use crate::accounts;
+use crate::config::Account;
+use crate::mode::Phase;
+use crate::progress::{AccountProgress, Progress};
+use crate::report::{AccountReport, Report, Status};
+use crate::settings::Settings;
+use crate::stop::Stop;
+use whole::Whole;
+
+/// Migrates every account; an error means that the run could not begin.
+///
+/// # Errors
+/// What keeps an export or an import from beginning.
+pub(super) fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Report> {
+    let target = settings
+        .target
+        .as_deref()
+        .context("a migration has a target")?;
+    let names = |settings: &Settings| -> HashSet<String> {
+        settings
+            .config
+            .accounts
+            .iter()
+            .map(|account| account.name.clone())
+            .collect()
+    };
+    let mut target = target.clone();
+    let sources = names(settings);
+    target
+        .config
+        .accounts
+        .retain(|account| sources.contains(&account.name));
+    before::run(&target, stop, progress, |target, provision| {
+        let mut source = settings.clone();
+        let reachable = names(target);
+        source
+            .config
+            .accounts
+            .retain(|account| reachable.contains(&account.name));
+        carry_out(&source, target, provision, stop, progress)
+    })
+}
+
+fn carry_out(
+    source: &Settings,
+    target: &Settings,
+    provision: Option<&Provision<'_>>,
+    stop: &Stop,
+    progress: &Progress,
+) -> Result<Report> {
+    let mut report = Report::new(source);
+    let again = |peers: &_, account: &_, progress, missing| {
+        import::again(target, peers, stop, account, progress, missing)
+    };
+    let migration = Migration {
+        settings: source,
+        target,
+        export: export::begin(source, stop)?,
+        audit: source
+            .audit
+            .then(|| audit::Run::new(source, stop))
+            .transpose()?,
+        import: import::begin(target, provision, stop)?,
+        validation: validate::Validation::new(target, stop, progress, &again)?,
+        stop,
+        progress,
+    };
+    report.accounts = accounts::each(source, stop, progress, |account, progress, report| {
+        *report = migration.account(account, progress);
+        Ok(())
+    })?;
+    if let Some(audit) = migration.audit
+        && let Err(error) = audit.finish(stop)
+    {
+        report.add_error(&error);
+    }
+    Ok(report)
+}
+
+struct Migration<'a> {
+    settings: &'a Settings,
+    target: &'a Settings,
+    export: export::account::Run<'a>,
+    audit: Option<audit::Run<'a>>,
+    import: import::account::Run<'a>,
+    validation: validate::Validation<'a>,
+    stop: &'a Stop,
+    progress: &'a Progress,
+}
+
+impl Migration<'_> {
+    fn account(&self, source: &Account, progress: AccountProgress) -> AccountReport {
+        let mut whole = Whole::new(&source.name);
+        self.phases(source, progress, &mut whole);
+        whole.report
+    }
+
+    fn phases(&self, source: &Account, progress: AccountProgress, whole: &mut Whole) {
+        let exported = accounts::one(source, |report| {
+            export::account::export(&self.export, source, progress, report)
+        });
+        let is_news = exported.counts.new > 0;
+        if !whole.add(Phase::Export, exported)
+            || whole.lacks_something(self.target.allow_incomplete)
+        {
+            return;
+        }
+        if let Some(audit) = &self.audit {
+            if self.is_stopped(whole) {
+                return;
+            }
+            let audited = accounts::one(source, |report| {
+                audit.after_export(source, self.again(source), report)
+            });
+            whole.add(Phase::Audit, audited);
+        }
+        let mut accounts = self.target.config.accounts.iter();
+        let target = accounts.find(|account| account.name == source.name);
+        // Accounts without one were left out before.
+        if let Some(target) = target.filter(|_| self.settings.until != Some(Phase::Export)) {
+            self.to_target(target, is_news, whole);
+        }
+    }
+
+    fn to_target(&self, target: &Account, is_news: bool, whole: &mut Whole) {
+        let validated = || {
+            accounts::one(target, |report| {
+                self.validation.account(target, self.again(target), report)
+            })
+        };
+        if self.is_stopped(whole) {
+            return;
+        }
+        // Where nothing is new, the target has it all, unless a run was cut off in between: the comparison shows that.
+        if !is_news && self.settings.until.is_none() {
+            let compared = validated();
+            if !compared.lacks_messages() {
+                whole.add(Phase::Validate, compared);
+                return;
+            }
+            if self.is_stopped(whole) {
+                return;
+            }
+        }
+        let imported = accounts::one(target, |report| {
+            import::account::import(&self.import, target, self.again(target), None, report)
+        });
+        if !whole.add(Phase::Import, imported) || self.settings.until == Some(Phase::Import) {
+            return;
+        }
+        if !self.is_stopped(whole) {
+            whole.add(Phase::Validate, validated());
+        }
+    }
+
+    fn again(&self, account: &Account) -> AccountProgress {
+        self.progress.account(&account.name)
+    }
+
+    fn is_stopped(&self, whole: &mut Whole) -> bool {
+        let stopped = self.stop.requested();
+        if stopped {
+            whole.report.status = Status::Stopped;
+        }
+        stopped
+    }
+}
