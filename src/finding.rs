@@ -80,6 +80,8 @@ pub enum Code {
     UidvalidityChanged,
     /// The source does not say what it holds.
     UnreadableSource,
+    /// Most of an account, or of a large mailbox, is gone from the source since the last export.
+    MostVanished,
     /// The archive has the message, the target has not.
     Missing,
     /// The archive has the mailbox, the target has not.
@@ -106,6 +108,8 @@ pub enum Code {
     FlagsLost,
     /// Another INTERNALDATE on the target.
     DateDiffers,
+    /// Far shorter than the source announced.
+    ShortBody,
     /// Another RFC822.SIZE on the target.
     SizeDiffers,
     /// Another header on the target.
@@ -138,7 +142,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, its word in reports, and how bad it usually is.
-    const ALL: [(Self, &'static str, Severity); 52] = [
+    const ALL: [(Self, &'static str, Severity); 54] = [
         (Self::Sha256Mismatch, "sha256-mismatch", Severity::Error),
         (Self::SizeMismatch, "size-mismatch", Severity::Error),
         (Self::EmptyMessage, "empty-message", Severity::Error),
@@ -184,6 +188,7 @@ impl Code {
             Severity::Error,
         ),
         (Self::UnreadableSource, "unreadable-source", Severity::Error),
+        (Self::MostVanished, "most-vanished", Severity::Error),
         (Self::Missing, "missing", Severity::Error),
         (Self::MailboxMissing, "mailbox-missing", Severity::Error),
         (Self::ContentDiffers, "content-differs", Severity::Error),
@@ -201,6 +206,7 @@ impl Code {
         (Self::UnreadableList, "unreadable-list", Severity::Warning),
         (Self::FlagsLost, "flags-lost", Severity::Warning),
         (Self::DateDiffers, "date-differs", Severity::Warning),
+        (Self::ShortBody, "short-body", Severity::Warning),
         (Self::SizeDiffers, "size-differs", Severity::Warning),
         (Self::HeaderDiffers, "header-differs", Severity::Warning),
         (Self::SparseHeader, "sparse-header", Severity::Note),

@@ -253,6 +253,56 @@ impl AccountArchive {
         Ok(to)
     }
 
+    /// The directory below `.vanished-mailboxes/` that held this mailbox last, under this UIDVALIDITY where one is given.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn vanished_mailbox(
+        &self,
+        name: &Name,
+        uidvalidity: Option<u32>,
+    ) -> Result<Option<PathBuf>> {
+        let parent = self.dir.join(VANISHED_MAILBOXES);
+        if !check_directory(&parent)? {
+            return Ok(None);
+        }
+        let shown = parent.display();
+        let mut last = None;
+        for entry in fs::read_dir(&parent).with_context(|| format!("read {shown}"))? {
+            let path = entry.with_context(|| format!("read {shown}"))?.path();
+            let Ok(true) = check_directory(&path) else {
+                continue;
+            };
+            let Ok(Some(meta)) = MailboxMeta::load(&path) else {
+                continue;
+            };
+            let same = uidvalidity.is_none_or(|uidvalidity| meta.uidvalidity == uidvalidity);
+            if meta.name != *name || !same {
+                continue;
+            }
+            let changed = fs::symlink_metadata(&path).and_then(|there| there.modified());
+            let changed = changed.ok();
+            if last.as_ref().is_none_or(|(latest, _)| changed >= *latest) {
+                last = Some((changed, path));
+            }
+        }
+        Ok(last.map(|(_, path)| path))
+    }
+
+    /// Moves such a directory back to where its mailbox belongs.
+    ///
+    /// # Errors
+    /// Those of the file system; a directory without `.mailbox.json`.
+    pub fn bring_mailbox_back(&mut self, from: &Path) -> Result<()> {
+        let shown = from.display();
+        let meta = MailboxMeta::load(from)?.with_context(|| format!("{shown} holds no mailbox"))?;
+        let directory = self.assign_directory(meta);
+        let to = self.component(&directory)?;
+        fs::rename(from, &to)
+            .map_err(advised)
+            .with_context(|| format!("move {shown} to {}", to.display()))
+    }
+
     /// A directory name comes from a state file too: only a plain component stays inside.
     fn component(&self, directory: &str) -> Result<PathBuf> {
         let mut components = Path::new(directory).components();

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::disk::file;
 
@@ -29,8 +29,9 @@ pub struct FailedMessage {
     pub account: String,
     /// The mailbox, in UTF-8.
     pub mailbox: String,
-    /// UID; 0 when the server counts messages whose UIDs it does not name.
-    pub uid: u32,
+    /// UID; `null` for a whole mailbox, or for messages that the server counts and does not name.
+    #[serde(deserialize_with = "uid_or_none")]
+    pub uid: Option<u32>,
     /// RFC822.SIZE in bytes, where the server says it.
     pub size: Option<u64>,
     /// The server's words, or what is wrong with them.
@@ -40,6 +41,14 @@ pub struct FailedMessage {
     /// Which way it was to go.
     #[serde(default)]
     pub during: During,
+}
+
+/// Earlier versions wrote 0 where there is none.
+fn uid_or_none<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<u32>, D::Error> {
+    let uid = Option::<u32>::deserialize(deserializer)?;
+    Ok(uid.filter(|uid| *uid > 0))
 }
 
 /// The messages that did not come over in one direction; lines that cannot be read are passed over.
@@ -101,7 +110,7 @@ mod tests {
         let failed = |during, uid| FailedMessage {
             account: "a".to_owned(),
             mailbox: "INBOX".to_owned(),
-            uid,
+            uid: Some(uid),
             size: None,
             server: "NO".to_owned(),
             at: "now".to_owned(),

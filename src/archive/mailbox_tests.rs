@@ -11,6 +11,7 @@ fn sidecar(uid: u32) -> Sidecar {
         flags: String::new(),
         internaldate: String::new(),
         size: None,
+        rfc822_size: None,
         sha256: None,
         message_id: None,
         extra: serde_json::Map::new(),

@@ -24,6 +24,13 @@ pub struct Sidecar {
     /// Size of the message file, in bytes.
     #[serde(default)]
     pub size: Option<u64>,
+    /// RFC822.SIZE as the source announced it: another one under the same UID is another message.
+    #[serde(
+        default,
+        deserialize_with = "lenient_number",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub rfc822_size: Option<u64>,
     /// Digest of the message file, in lower-case hex.
     #[serde(default)]
     pub sha256: Option<String>,
@@ -37,6 +44,15 @@ pub struct Sidecar {
 
 fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Option::<String>::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// A number, also as a string; anything else is not known.
+fn lenient_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    })
 }
 
 impl Sidecar {

@@ -131,8 +131,8 @@ pub struct FailedMessageReport {
     pub account: String,
     /// The mailbox.
     pub mailbox: String,
-    /// UID; 0 when the server does not name it.
-    pub uid: u32,
+    /// UID; `null` for a whole mailbox, or for messages that the server does not name.
+    pub uid: Option<u32>,
     /// Size in bytes, where the server says it.
     pub size: Option<u64>,
     /// The server's words.

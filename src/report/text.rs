@@ -73,7 +73,7 @@ mod tests {
             .map(|uid| FailedMessageReport {
                 account: "b@example.com".into(),
                 mailbox: "IN\u{1b}[2JBOX".into(),
-                uid,
+                uid: Some(uid),
                 size: (uid == 1).then_some(9),
                 server: "[SERVERBUG] no".into(),
             })

@@ -426,7 +426,7 @@ impl Audit<'_> {
                 let text = format!("was never exported: {}", failed.server);
                 let mut finding = Finding::new(Code::NotExported, self.task.account, text)
                     .in_mailbox(&failed.mailbox);
-                finding.uid = Some(failed.uid).filter(|uid| *uid > 0);
+                finding.uid = failed.uid;
                 self.local.findings.push(finding);
             }
         }

@@ -66,7 +66,12 @@ pub fn after_export(
     progress: &Progress,
     report: &mut Report,
 ) -> Result<()> {
-    let exported = |status| matches!(status, Status::Complete | Status::Incomplete);
+    let exported = |status| {
+        matches!(
+            status,
+            Status::Complete | Status::Findings | Status::Incomplete
+        )
+    };
     let accounts: Vec<Account> = report
         .accounts
         .iter()
@@ -96,7 +101,7 @@ pub fn after_export(
             continue;
         };
         account.seconds += audit.seconds;
-        account.findings = audit.findings;
+        account.findings.extend(audit.findings);
         account.audit = audit.audit;
         if let Some(error) = audit.error {
             account.error = Some(format!("audit after the export: {error}"));

@@ -222,7 +222,7 @@ impl<'a> Source<'a> {
         let is_known = |uid: u32| {
             let mut failed = self.failed.iter();
             mailbox.known_missing.contains(uid)
-                || failed.any(|failed| failed.uid == uid && failed.mailbox == *name)
+                || failed.any(|failed| failed.uid == Some(uid) && failed.mailbox == *name)
         };
         let absent = |uid: &u32| !mailbox.pairs.contains(*uid) && !is_known(*uid);
         let missing: UidSet = there

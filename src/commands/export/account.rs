@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use tracing::{info, info_span, warn};
 
 use super::fetcher::Fetcher;
+use super::gone;
 use super::job::{Holding, Job, Jobs, Phase};
 use super::store::Store;
 use crate::accounts;
@@ -13,8 +14,9 @@ use crate::archive::account::AccountArchive;
 use crate::archive::failed::{self, During, FailedMessage};
 use crate::archive::state::{MailboxState, SourceServer, State};
 use crate::archive::sync::Syncer;
-use crate::config::{Account, Server};
+use crate::config::Account;
 use crate::filter::Filter;
+use crate::finding::{Code, Finding, Tally};
 use crate::progress::AccountProgress;
 use crate::report::{AccountReport, FailedMessageReport, MailboxReport, Status};
 use crate::secret::Secret;
@@ -49,6 +51,8 @@ struct Export<'a> {
     listed: bool,
     /// LIST named mailboxes that could not be understood.
     unreadable: bool,
+    /// Directories of mailboxes that the server has no longer.
+    vanished: Vec<String>,
     report: &'a mut AccountReport,
 }
 
@@ -67,6 +71,7 @@ pub fn export(
         store: None,
         listed: false,
         unreadable: false,
+        vanished: Vec::new(),
         report,
     };
     let outcome = export.work();
@@ -81,7 +86,7 @@ impl Export<'_> {
             let archive =
                 AccountArchive::open(&settings.archive_dir, &self.account.name, "export")?;
             self.compare_source(archive.state());
-            let state = new_state(&self.account.server, self.account, &settings.folders);
+            let state = new_state(self.account, &settings.folders, archive.state());
             let syncer = Arc::clone(syncer);
             let store = Store::new(archive, state, syncer, settings.min_free_bytes)?;
             self.store = Some(store);
@@ -140,6 +145,7 @@ impl Export<'_> {
             }
             let mut job = Job::new(mailbox);
             if let Some(store) = &mut self.store {
+                store.bring_back(&job)?;
                 job.goes_to(store.archive().assign_directory(job.meta()));
             }
             self.jobs.push(job);
@@ -147,6 +153,7 @@ impl Export<'_> {
         self.read_archive()?;
         self.create_empty()?;
         self.move_away(&vanished)?;
+        self.vanished = vanished;
         let expected: u64 = self.jobs.iter().map(Job::expected).sum();
         self.progress.expect(expected);
         let mailboxes = self.jobs.iter().len();
@@ -200,24 +207,13 @@ impl Export<'_> {
         Ok(())
     }
 
-    /// Directories whose mailbox is neither listed nor excluded by the filters.
+    /// Directories of mailboxes that the server has no longer.
     fn vanished_directories(&mut self, listing: &Listing) -> Vec<String> {
         let Some(store) = &mut self.store else {
             return Vec::new();
         };
         let folders = &self.run.settings.folders;
-        let gone: Vec<String> = store
-            .archive()
-            .mailboxes()
-            .filter(|(_, meta)| {
-                folders.matches(meta.name.text())
-                    && !listing
-                        .mailboxes
-                        .iter()
-                        .any(|mailbox| mailbox.listed.name == meta.name)
-            })
-            .map(|(directory, _)| directory.to_owned())
-            .collect();
+        let gone = gone::directories(store.archive(), &listing.mailboxes, folders);
         if !gone.is_empty() && !listing.unreadable.is_empty() {
             let warning = "mailboxes seem to be gone, but LIST could not be read whole: nothing is moved aside";
             self.report.warnings.push(warning.to_owned());
@@ -231,7 +227,13 @@ impl Export<'_> {
             return Ok(());
         };
         for directory in directories {
-            let to = store.move_mailbox_away(directory)?;
+            let Some(to) = store.move_mailbox_away(directory)? else {
+                let warning = format!(
+                    "the mailbox of {directory} is on record, but neither in the archive nor on the server any more"
+                );
+                self.report.warnings.push(warning);
+                continue;
+            };
             let warning = format!(
                 "the server no longer has the mailbox of {directory}; its messages moved to {}",
                 to.display()
@@ -272,10 +274,46 @@ impl Export<'_> {
             note_doubtful_window(job, &mut self.report.warnings);
         }
         self.report.failures = failures.iter().map(FailedMessageReport::from).collect();
+        self.tell_losses();
         if !complete {
             self.report.status = Status::Incomplete;
+        } else if Tally::of(&self.report.findings).errors > 0 {
+            self.report.status = Status::Findings;
         }
         accounts::both(outcome, saved.context("save the state of the archive"))
+    }
+
+    /// What is lost, here or on the server: nothing that an exit code of 0 may follow.
+    fn tell_losses(&mut self) {
+        let account = &self.account.name;
+        for job in self.jobs.iter() {
+            let replaced = job.replaced();
+            if replaced > 0 {
+                self.report.warnings.push(format!(
+                    "{}: {replaced} messages that the archive had are lost there; they were fetched again",
+                    job.name()
+                ));
+            }
+            let lost = job.lost();
+            if job.is_complete() && !lost.is_empty() {
+                let text = format!(
+                    "{} messages that the archive had (uid {lost}) are lost there, and the server has them no longer",
+                    lost.len()
+                );
+                let finding = Finding::new(Code::MessageGone, account, text);
+                self.report.findings.push(finding.in_mailbox(job.name()));
+            }
+        }
+        let Some(store) = &mut self.store else { return };
+        let before = store.archive().state();
+        let before = before.map_or(&[][..], |state| state.mailboxes.as_slice());
+        for text in gone::most_vanished(before, &self.vanished, &self.jobs) {
+            let text = format!(
+                "{text}; the archive keeps them aside (.vanished): if that is a mistake of the server, have it repaired before the next export"
+            );
+            let finding = Finding::new(Code::MostVanished, account, text);
+            self.report.findings.push(finding);
+        }
     }
 
     fn save(&mut self, complete: bool, failures: &[FailedMessage]) -> Result<()> {
@@ -313,6 +351,10 @@ impl Export<'_> {
 /// Fills in which messages of the archive are whole: those of the last checkpoint, and newer ones by their sha256.
 fn believe(archive: &AccountArchive, job: &mut Job, before: Option<&MailboxState>) -> Result<()> {
     let Some(dir) = archive.mailbox(job.directory())? else {
+        job.holds(Holding {
+            lost: before.map(|before| before.uids.clone()).unwrap_or_default(),
+            ..Holding::default()
+        });
         return Ok(());
     };
     let mut held = Holding {
@@ -320,6 +362,10 @@ fn believe(archive: &AccountArchive, job: &mut Job, before: Option<&MailboxState
         ..Holding::default()
     };
     let scan = dir.scan().context("read the archive")?;
+    if let Some(before) = before {
+        held.lost = before.uids.clone();
+        held.lost.remove_all(&scan.pairs.iter().copied().collect());
+    }
     for uid in scan.pairs {
         let known = before.is_some_and(|before| before.uids.contains(uid));
         if known || dir.verify(uid)? {
@@ -342,7 +388,17 @@ fn believe(archive: &AccountArchive, job: &mut Job, before: Option<&MailboxState
     Ok(())
 }
 
-fn new_state(server: &Server, account: &Account, folders: &Filter) -> State {
+/// The state to be written. A filter says what the record leaves out, unless that is one of the whole already.
+fn new_state(account: &Account, folders: &Filter, before: Option<&State>) -> State {
+    let whole = before.is_some_and(|before| {
+        before.folders.is_empty()
+            && before.exclude_folders.is_empty()
+            && !before.mailboxes.is_empty()
+    });
+    let left_out = |patterns: &[String]| {
+        if whole { Vec::new() } else { patterns.to_vec() }
+    };
+    let server = &account.server;
     State {
         server: SourceServer {
             host: server.host.clone(),
@@ -351,8 +407,8 @@ fn new_state(server: &Server, account: &Account, folders: &Filter) -> State {
         },
         user: account.login.clone(),
         started: crate::clock::utc_now(),
-        folders: folders.include().to_vec(),
-        exclude_folders: folders.exclude().to_vec(),
+        folders: left_out(folders.include()),
+        exclude_folders: left_out(folders.exclude()),
         ..State::default()
     }
 }

@@ -39,9 +39,11 @@ struct Step {
 enum Asked {
     Examine,
     Inventory,
-    /// SEARCH ALL, after an inventory that names fewer messages than EXAMINE counted.
-    Search,
+    /// SEARCH ALL, after an inventory that names fewer messages than EXAMINE counted, or was refused with these words.
+    Search(Option<String>),
     Fetch(Chunk),
+    /// A second inventory, for messages that did not come.
+    Recheck,
     /// Is a message that did not come still there?
     Probe(u32, String),
 }
@@ -141,6 +143,18 @@ impl<'a> Fetcher<'a> {
             };
             let job = &mut self.jobs[id];
             match job.phase() {
+                Phase::Look => {
+                    self.queue.pop_front();
+                    self.examine(lane, id)?;
+                }
+                Phase::Recheck => {
+                    self.queue.pop_front();
+                    // What is deleted is named no more by a view that begins now.
+                    self.sent_examine = None;
+                    if self.examine(lane, id)? {
+                        self.send(lane, &fetch::uids("1:*"), id, Asked::Recheck, Order::Loose)?;
+                    }
+                }
                 Phase::Survey => {
                     let nothing_here = job.has_nothing_here() && self.store.is_some();
                     self.queue.pop_front();
@@ -229,11 +243,19 @@ impl<'a> Fetcher<'a> {
             }
             _ if self.jobs[id].is_distrusted() => Ok(()),
             Asked::Inventory => self.take_inventory(id, response),
-            Asked::Search => {
+            Asked::Search(_) => {
                 self.take_search(id, response);
                 Ok(())
             }
             Asked::Fetch(chunk) => self.take_message(id, chunk, &mut step.body, response),
+            Asked::Recheck => {
+                if let Some(Ok(data)) = response::parse_fetch(response)
+                    && let Some(uid) = data.uid
+                {
+                    self.jobs[id].saw_again(uid);
+                }
+                Ok(())
+            }
             Asked::Probe(uid, _) => {
                 if let Some(Ok(data)) = response::parse_fetch(response)
                     && data.uid == Some(*uid)
@@ -258,9 +280,10 @@ impl<'a> Fetcher<'a> {
             Asked::Examine => self.examined(id, status)?,
             _ if self.jobs[id].is_distrusted() => {}
             Asked::Inventory => self.surveyed(lane, id, status)?,
-            Asked::Search => self.searched(id, status)?,
+            Asked::Search(refusal) => self.searched(id, refusal, status)?,
             Asked::Fetch(chunk) => self.fetched(lane, id, &chunk, step.body, status)?,
-            Asked::Probe(uid, reason) => self.probed(id, uid, reason),
+            Asked::Probe(uid, reason) => self.probed(id, uid, reason, status),
+            Asked::Recheck => self.jobs[id].rechecked(status.condition == Condition::Ok),
         }
         self.settle(id);
         Ok(())
@@ -295,13 +318,18 @@ impl<'a> Fetcher<'a> {
             None if job.is_of_another_uidvalidity() => job.begins_anew(),
             None => {}
         }
+        if job.phase() == Phase::Look {
+            job.looked();
+            if job.phase() == Phase::Survey {
+                self.queue.push_front(id);
+            }
+        }
         Ok(())
     }
 
     /// When nothing of a job is on its way any more, it is done, or begins anew.
     fn settle(&mut self, id: JobId) {
         if self.jobs[id].settle() {
-            self.sent_examine = None;
             self.queue.push_back(id);
         }
     }

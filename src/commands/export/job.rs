@@ -9,7 +9,7 @@ mod messages;
 mod survey;
 mod work;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 pub use chunk::Chunk;
 pub use freeze::Freeze;
@@ -31,6 +31,8 @@ const DIRECT_LIMIT: u64 = 1000;
 pub enum Phase {
     /// Nothing: server and archive agree since the last run.
     Unchanged,
+    /// STATUS says that it is empty: EXAMINE it, to be sure.
+    Look,
     /// Fetch all of it at once; there is nothing in the archive yet.
     Direct,
     /// Take the inventory first.
@@ -38,6 +40,8 @@ pub enum Phase {
     Survey,
     /// Fetch what the inventory showed to be missing.
     Fetch,
+    /// A second inventory: messages that the first one named did not come, and may be deleted.
+    Recheck,
     /// All is done that can be.
     Done,
     /// It cannot be read.
@@ -46,15 +50,18 @@ pub enum Phase {
 
 impl Phase {
     fn is_open(self) -> bool {
-        matches!(self, Self::Direct | Self::Survey | Self::Fetch)
+        matches!(
+            self,
+            Self::Look | Self::Direct | Self::Survey | Self::Fetch | Self::Recheck
+        )
     }
 }
 
-/// A message that the server does not give.
+/// A message that the server does not give, or a mailbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unfetched {
-    /// UID.
-    pub uid: u32,
+    /// UID; `None` for the mailbox, or for messages that it counts and does not name.
+    pub uid: Option<u32>,
     /// RFC822.SIZE, where the server says it.
     pub size: Option<u64>,
     /// The server's words, or what is wrong with them.
@@ -72,6 +79,8 @@ pub struct Holding {
     pub doubtful: HashSet<u32>,
     /// Bytes of the message files.
     pub bytes: u64,
+    /// UIDs that were durable by the state and are not there any more.
+    pub lost: UidSet,
 }
 
 /// What one survey found, and what it leaves to be asked for.
@@ -83,6 +92,10 @@ struct Survey {
     wanted: UidSet,
     /// RFC822.SIZE of those, added up, where the inventory told.
     bytes_wanted: u64,
+    /// Messages from UIDNEXT on, with their sizes: later arrivals, unless UIDNEXT is wrong.
+    beyond: Vec<(u32, u64)>,
+    /// EXPUNGE came while it was taken: what it does not name may be there all the same.
+    shifted: bool,
 }
 
 /// What is under way on this connection.
@@ -101,8 +114,12 @@ struct Work {
 /// What is known of single messages that make trouble.
 #[derive(Default)]
 struct Trouble {
-    /// Found gone when they were asked for alone.
+    /// A second inventory no longer names them.
     gone: HashSet<u32>,
+    /// Named by an inventory and given by no FETCH, with what was said of them last.
+    unclear: BTreeMap<u32, String>,
+    /// What the second inventory names.
+    seen_again: UidSet,
     /// The server's last words on those that did not come.
     reasons: HashMap<u32, String>,
     /// How often the connection died while this message was on its way.
@@ -131,6 +148,8 @@ pub struct Job {
     held: Holding,
     phase: Phase,
     freeze: Freeze,
+    /// EXAMINE has been answered in this run, or STATUS was enough.
+    looked_at: bool,
     surveys: u32,
     survey: Survey,
     work: Work,
@@ -150,6 +169,7 @@ impl Job {
             held: Holding::default(),
             phase: Phase::default(),
             freeze: Freeze::from_status(&status),
+            looked_at: false,
             surveys: 0,
             survey: Survey::default(),
             work: Work::default(),
@@ -231,6 +251,32 @@ impl Job {
         all
     }
 
+    /// True when this run knows how the mailbox stands.
+    #[must_use]
+    pub fn is_looked_at(&self) -> bool {
+        self.looked_at
+    }
+
+    /// Messages that were durable by the state, are not there any more, and have not come again.
+    #[must_use]
+    pub fn lost(&self) -> UidSet {
+        let mut lost = self.held.lost.clone();
+        lost.remove_all(&self.tally.received);
+        lost
+    }
+
+    /// How many of them have come again.
+    #[must_use]
+    pub fn replaced(&self) -> u64 {
+        self.held.lost.len() - self.lost().len()
+    }
+
+    /// UIDVALIDITY by STATUS, where the server says it.
+    #[must_use]
+    pub fn uidvalidity_by_status(&self) -> Option<u32> {
+        self.mailbox.status.as_ref()?.uidvalidity
+    }
+
     /// True when the archive holds all of the mailbox that this run was to bring.
     #[must_use]
     pub fn is_complete(&self) -> bool {
@@ -285,8 +331,21 @@ impl Job {
         }
     }
 
+    /// Attributes as listed.
+    #[must_use]
+    pub fn attributes(&self) -> &[String] {
+        &self.mailbox.listed.attributes
+    }
+
+    /// Messages moved aside in this run.
+    #[must_use]
+    pub fn vanished_count(&self) -> u64 {
+        self.tally.vanished
+    }
+
     /// Number of messages that were in the archive before this run and still are.
-    fn kept(&self) -> u64 {
+    #[must_use]
+    pub fn kept(&self) -> u64 {
         let mut kept = self.held.present.clone();
         kept.remove_all(&self.tally.received);
         kept.len()
@@ -318,9 +377,10 @@ impl Job {
         let status = self.mailbox.status.clone().unwrap_or_default();
         let empty_here = self.held.present.is_empty() && self.held.doubtful.is_empty();
         self.phase = if before.is_some_and(|before| self.is_unchanged(before, &status)) {
+            self.looked_at = true;
             Phase::Unchanged
-        } else if status.messages == Some(0) && status.uidvalidity.is_some() && empty_here {
-            Phase::Done
+        } else if status.messages == Some(0) && empty_here {
+            Phase::Look
         } else if empty_here
             && status.uidvalidity.is_some()
             && status.uidnext.is_some_and(|next| next > 1)

@@ -3,6 +3,7 @@
 pub(super) mod account;
 mod body;
 mod fetcher;
+mod gone;
 mod job;
 mod store;
 

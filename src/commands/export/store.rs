@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::job::{Job, JobId, Jobs};
 use crate::archive::account::AccountArchive;
@@ -17,7 +17,9 @@ use crate::archive::mailbox::MailboxDir;
 use crate::archive::sidecar::Sidecar;
 use crate::archive::state::{MailboxState, State};
 use crate::archive::sync::Syncer;
+use crate::archive::uidset::UidSet;
 use crate::archive::writer::Writer;
+use crate::mailbox::Name;
 use crate::message;
 use crate::session::fetch::Message;
 
@@ -31,6 +33,8 @@ pub struct Store {
     min_free: u64,
     /// The state on disk does not claim to be complete while this run changes the archive.
     unclaimed: bool,
+    /// Directories of mailboxes that the server no longer has.
+    moved: HashSet<String>,
 }
 
 impl Store {
@@ -52,6 +56,7 @@ impl Store {
             checkpoint: Checkpoint::new(syncer),
             min_free,
             unclaimed: false,
+            moved: HashSet::new(),
         })
     }
 
@@ -67,15 +72,16 @@ impl Store {
             return Ok(());
         }
         self.unclaimed = true;
-        match self.archive.state() {
-            Some(before) if before.complete => State {
-                complete: false,
-                finished: None,
-                ..before.clone()
-            }
-            .save(self.archive.dir()),
-            _ => Ok(()),
+        let before = self.archive.state();
+        if before.is_some_and(|before| !before.complete) {
+            return Ok(());
         }
+        State {
+            complete: false,
+            finished: None,
+            ..before.unwrap_or(&self.state).clone()
+        }
+        .save(self.archive.dir())
     }
 
     /// Opens the mailbox's directory, creating it; pairs of an older UIDVALIDITY move aside.
@@ -146,6 +152,7 @@ impl Store {
             flags: message.flags,
             internaldate: message.internaldate.unwrap_or_default(),
             size: None,
+            rfc822_size: message.announced,
             sha256: None,
             message_id: message::message_id(incoming.head()),
             extra: serde_json::Map::new(),
@@ -176,6 +183,7 @@ impl Store {
         uid: u32,
         flags: &str,
         internaldate: Option<&str>,
+        announced: Option<u64>,
     ) -> Result<Refreshed> {
         self.writer.drain()?;
         let dir = self.dir(id)?;
@@ -186,7 +194,11 @@ impl Store {
                 return Ok(Refreshed::Doubtful(counted(dir, uid)));
             }
         };
-        if internaldate.is_some_and(|date| date != sidecar.internaldate) {
+        let other_date = internaldate.is_some_and(|date| !same_date(date, &sidecar.internaldate));
+        let other_size = announced
+            .zip(sidecar.rfc822_size)
+            .is_some_and(|(now, then)| now != then);
+        if other_date || other_size {
             return Ok(Refreshed::Doubtful(counted(dir, uid)));
         }
         if same_flags(&sidecar.flags, flags) {
@@ -211,13 +223,34 @@ impl Store {
         Ok(size)
     }
 
-    /// Moves the directory of a mailbox aside that the server no longer has.
+    /// Moves the directory of a mailbox aside that the server no longer has; `None` where there is none.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn move_mailbox_away(&mut self, directory: &str) -> Result<PathBuf> {
+    pub fn move_mailbox_away(&mut self, directory: &str) -> Result<Option<PathBuf>> {
         self.touch()?;
-        self.archive.move_mailbox_away(directory)
+        self.moved.insert(directory.to_owned());
+        let there = self.archive.mailbox(directory)?.is_some();
+        let to = self.archive.move_mailbox_away(directory)?;
+        Ok(there.then_some(to))
+    }
+
+    /// A mailbox that is there again under its UIDVALIDITY gets the directory back that was moved aside.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn bring_back(&mut self, job: &Job) -> Result<()> {
+        let name = job.listed_name();
+        if self.archive.directory_of(name).is_some() {
+            return Ok(());
+        }
+        let uidvalidity = job.uidvalidity_by_status();
+        if let Some(from) = self.archive.vanished_mailbox(name, uidvalidity)? {
+            self.touch()?;
+            info!(mailbox = job.name(), "the mailbox is there again");
+            self.archive.bring_mailbox_back(&from)?;
+        }
+        Ok(())
     }
 
     /// Makes durable in the background what has been committed, when it is time for it.
@@ -235,7 +268,7 @@ impl Store {
             ..self.state.clone()
         };
         let fill = || {
-            fill(&self.archive, &mut state, jobs);
+            fill(&self.archive, &mut state, jobs, &self.moved);
             state
         };
         let (dir, written) = (self.archive.dir(), self.writer.barrier());
@@ -277,18 +310,11 @@ impl Store {
         self.checkpoint.finish()?;
         let mut state = self.state.clone();
         state.finished = Some(crate::clock::utc_now());
-        fill(&self.archive, &mut state, jobs);
+        fill(&self.archive, &mut state, jobs, &self.moved);
         let lost = jobs.iter().find(|job| is_lost(&self.archive, job));
-        // A filtered run says nothing about the mailboxes that it left alone.
-        let rest_is_complete = || {
-            let worked_on = jobs
-                .iter()
-                .filter(|job| !is_lost(&self.archive, job))
-                .count();
-            let mut untouched = state.mailboxes.iter().skip(worked_on);
-            untouched.all(|mailbox| mailbox.complete)
-        };
-        state.complete = complete && lost.is_none() && rest_is_complete();
+        // The record is of the whole: also of what a filtered run leaves alone.
+        let whole = state.mailboxes.iter().all(|mailbox| mailbox.complete);
+        state.complete = complete && whole;
         debug!(complete = state.complete, "write the state");
         state.save(self.archive.dir())?;
         if let Some(lost) = lost {
@@ -306,18 +332,24 @@ fn is_lost(archive: &AccountArchive, job: &Job) -> bool {
     job.is_complete() && archive.uidvalidity_of(job.directory()).is_none()
 }
 
-/// The mailboxes of this run, then those that it was not to touch.
-fn fill(archive: &AccountArchive, state: &mut State, jobs: &Jobs) {
+/// The mailboxes of this run, then those that it was not to touch: they keep what the record says of them.
+fn fill(archive: &AccountArchive, state: &mut State, jobs: &Jobs, moved: &HashSet<String>) {
     let before = archive.state().map(|state| state.mailboxes.as_slice());
     let before = before.unwrap_or_default();
-    let there = jobs.iter().filter(|job| !is_lost(archive, job));
-    state.mailboxes = there.map(|job| mailbox_state(job, before)).collect();
-    let worked_on: HashSet<&str> = jobs.iter().map(Job::directory).collect();
+    let of_job = |job| mailbox_state(archive, job, before);
+    state.mailboxes = jobs.iter().map(of_job).collect();
+    let directories: HashSet<&str> = jobs.iter().map(Job::directory).collect();
+    let names: HashSet<&Name> = jobs.iter().map(Job::listed_name).collect();
     let untouched = before.iter().filter(|old| {
-        !worked_on.contains(old.directory.as_str())
-            && archive.uidvalidity_of(&old.directory).is_some()
+        !directories.contains(old.directory.as_str())
+            && !names.contains(&old.name)
+            && !moved.contains(&old.directory)
     });
-    state.mailboxes.extend(untouched.cloned());
+    let kept = untouched.map(|old| MailboxState {
+        complete: old.complete && archive.uidvalidity_of(&old.directory).is_some(),
+        ..old.clone()
+    });
+    state.mailboxes.extend(kept);
 }
 
 /// What became of a message, with its size in bytes.
@@ -336,9 +368,15 @@ pub enum Refreshed {
     Same,
     /// The sidecar has the new flags.
     FlagsChanged,
-    /// INTERNALDATE cannot change, or the sidecar cannot be read: what is here, of this size in
-    /// bytes, may be another message.
+    /// INTERNALDATE and RFC822.SIZE cannot change, or the sidecar cannot be read: what is here, of this
+    /// size in bytes, may be another message.
     Doubtful(u64),
+}
+
+/// A date is the same in every zone.
+fn same_date(one: &str, other: &str) -> bool {
+    let moment = |date: &str| message::timestamp(date);
+    one == other || moment(one).is_some() && moment(one) == moment(other)
 }
 
 /// Flags are a set: servers list them in any order.
@@ -351,16 +389,29 @@ fn same_flags(one: &str, other: &str) -> bool {
     one == other || sorted(one) == sorted(other)
 }
 
-fn mailbox_state(job: &Job, before: &[MailboxState]) -> MailboxState {
+fn mailbox_state(archive: &AccountArchive, job: &Job, before: &[MailboxState]) -> MailboxState {
     let state = job.state();
+    if is_lost(archive, job) {
+        return MailboxState {
+            complete: false,
+            messages: 0,
+            bytes: 0,
+            uids: UidSet::new(),
+            ..state
+        };
+    }
     let old = before.iter().find(|old| old.directory == state.directory);
-    // A mailbox that could not be read this time keeps what was known of it.
-    match old.filter(|_| !state.complete && state.uidvalidity == 0) {
-        Some(old) => MailboxState {
+    match old {
+        // What was not looked at keeps what was known of it.
+        Some(old) if !job.is_looked_at() => MailboxState {
+            complete: old.complete && job.lost().is_empty(),
+            ..old.clone()
+        },
+        Some(old) if !state.complete && state.uidvalidity == 0 => MailboxState {
             complete: false,
             ..old.clone()
         },
-        None => state,
+        _ => state,
     }
 }
 
@@ -375,7 +426,16 @@ fn counted(dir: &MailboxDir, uid: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::same_flags;
+    use super::{same_date, same_flags};
+
+    #[test]
+    fn a_date_is_the_same_in_another_zone() {
+        let date = "17-Jul-1996 02:44:25 -0700";
+        assert!(same_date(date, "17-Jul-1996 09:44:25 +0000"));
+        assert!(same_date(date, "17-Jul-1996 11:44:25 +0200"));
+        assert!(!same_date(date, "17-Jul-1996 02:44:25 +0000"));
+        assert!(same_date("odd", "odd") && !same_date("odd", "odder"));
+    }
 
     #[test]
     fn flags_are_compared_as_sets() {

@@ -176,7 +176,7 @@ impl Import<'_> {
                 .map(|refused| FailedMessage {
                     account: self.account.name.clone(),
                     mailbox: job.name().to_owned(),
-                    uid: refused.uid,
+                    uid: Some(refused.uid),
                     size: refused.size,
                     server: refused.reason.clone(),
                     at: at.clone(),

@@ -11,9 +11,12 @@ pub fn messages(report: &Report) -> Vec<Block> {
             let size = failed
                 .size
                 .map_or_else(String::new, |size| format!(", {size} bytes"));
+            let uid = failed
+                .uid
+                .map_or_else(String::new, |uid| format!("  uid {uid}"));
             format!(
-                "{}  {}  uid {}{size}: {}",
-                failed.account, failed.mailbox, failed.uid, failed.server
+                "{}  {}{uid}{size}: {}",
+                failed.account, failed.mailbox, failed.server
             )
         })
         .collect();

@@ -56,7 +56,7 @@ pub fn of(report: &Report) -> Markup {
                         tr {
                             th scope="row" { (shown(&failed.account)) }
                             td { (shown(&failed.mailbox)) }
-                            td { @if failed.uid > 0 { (failed.uid) } }
+                            td { @if let Some(uid) = failed.uid { (uid) } }
                             td { @if let Some(size) = failed.size { (bytes(size)) } }
                             td.words { (shown(&failed.server)) }
                         }

@@ -4,6 +4,7 @@ mod accounts;
 mod again;
 mod copies;
 mod environment;
+mod evidence;
 mod interrupted;
 mod login;
 mod odd_servers;

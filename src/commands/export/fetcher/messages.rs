@@ -138,16 +138,22 @@ impl Fetcher<'_> {
         self.send(lane, &probe, id, Asked::Probe(uid, reason), Order::Loose)
     }
 
-    /// A message that is not there any more was deleted while we read; one that is there is a failure.
-    pub(super) fn probed(&mut self, id: JobId, uid: u32, reason: String) {
+    /// A message that the probe finds cannot be had; so is one of which the server says nothing but NO.
+    /// Where it answers OK without the message, that may be deleted: a second inventory tells.
+    pub(super) fn probed(&mut self, id: JobId, uid: u32, reason: String, status: &Status) {
         let found = self.probed.take().filter(|(named, _)| *named == uid);
         let job = &mut self.jobs[id];
-        if let Some((_, size)) = found {
-            warn!(uid, reason, "the message cannot be fetched");
-            job.refuse(uid, size, reason);
-        } else {
-            debug!(uid, "the message was deleted while the mailbox was read");
-            job.gone(uid);
+        match found {
+            Some((_, size)) => {
+                warn!(uid, reason, "the message cannot be fetched");
+                job.refuse(uid, size, reason);
+            }
+            None if status.condition == Condition::Ok => job.unclear(uid, reason),
+            None => {
+                let reason = format!("{reason}; asked for its size: {}", status.said());
+                warn!(uid, reason, "the message cannot be fetched");
+                job.refuse(uid, None, reason);
+            }
         }
     }
 }

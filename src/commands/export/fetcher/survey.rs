@@ -34,7 +34,7 @@ impl Fetcher<'_> {
             return Ok(());
         };
         let (flags, date) = (fetch::join_flags(flags), line.internaldate.flatten());
-        match store.refresh(id, uid, &flags, date.as_deref())? {
+        match store.refresh(id, uid, &flags, date.as_deref(), line.size)? {
             Refreshed::Same => {}
             Refreshed::FlagsChanged => job.flags_changed(),
             Refreshed::Doubtful(bytes) => job.doubt(uid, bytes),
@@ -69,44 +69,68 @@ impl Fetcher<'_> {
         id: JobId,
         status: &Status,
     ) -> Result<()> {
+        let job = &self.jobs[id];
+        let ended_well = status.condition == Condition::Ok;
+        // A FETCH of nothing may be refused.
+        if job.count() == 0 || ended_well && job.named() >= job.count() {
+            return self.plan_fetch(id, true);
+        }
+        let (named, exists) = (job.named(), job.count());
+        warn!(
+            named,
+            exists,
+            answer = status.said(),
+            "the inventory is short, asking SEARCH as well"
+        );
+        self.examine(lane, id)?;
+        let search = Command::new("UID SEARCH ALL");
+        let refusal = (!ended_well).then(|| status.said());
+        self.send(lane, &search, id, Asked::Search(refusal), Order::Loose)
+    }
+
+    /// SEARCH has named what it names; `refusal` is what the server said to the inventory, unless that was OK.
+    pub(super) fn searched(
+        &mut self,
+        id: JobId,
+        refusal: Option<String>,
+        status: &Status,
+    ) -> Result<()> {
         let job = &mut self.jobs[id];
-        if status.condition != Condition::Ok {
-            let text = format!("the inventory is refused: {}", status.said());
+        let whole = status.condition == Condition::Ok && job.named() >= job.count();
+        if whole {
+            return self.plan_fetch(id, true);
+        }
+        if job.named() == 0
+            && let Some(refusal) = refusal
+        {
+            let text = format!("the inventory is refused: {refusal}");
             self.fail(id, &text);
             return Ok(());
         }
-        let (named, exists) = (job.named(), job.count());
-        if named < exists {
-            warn!(
-                named,
-                exists, "the inventory is short, asking SEARCH as well"
-            );
-            self.examine(lane, id)?;
-            let search = Command::new("UID SEARCH ALL");
-            return self.send(lane, &search, id, Asked::Search, Order::Loose);
-        }
-        self.plan_fetch(id, true)
-    }
-
-    pub(super) fn searched(&mut self, id: JobId, status: &Status) -> Result<()> {
-        let job = &mut self.jobs[id];
-        let whole = job.named() >= job.count();
-        if !whole {
-            let note = format!(
-                "the server counts {} messages but names only {} ({}); the others cannot be read",
-                job.count(),
-                job.named(),
-                status.said()
-            );
-            warn!("{note}");
-            job.tell(note);
-        }
-        self.plan_fetch(id, whole)
+        let note = format!(
+            "the server counts {} messages but names only {} ({}); the others cannot be read",
+            job.count(),
+            job.named(),
+            refusal.unwrap_or_else(|| status.said())
+        );
+        warn!("{note}");
+        job.tell(note);
+        self.plan_fetch(id, false)
     }
 
     /// The inventory is in: moves aside what vanished, and queues what is missing.
     pub(super) fn plan_fetch(&mut self, id: JobId, whole: bool) -> Result<()> {
         let job = &mut self.jobs[id];
+        let corrected = job.count_against_uidnext();
+        if corrected > 0 {
+            let note = format!(
+                "UIDNEXT is {}, but {corrected} of the {} messages that EXISTS counts have that UID or a higher one; they are fetched all the same",
+                job.freeze().uidnext,
+                job.count()
+            );
+            warn!("{note}");
+            job.tell(note);
+        }
         if whole {
             for uid in job.unnamed() {
                 let bytes = match self.store.as_deref_mut() {
@@ -123,7 +147,7 @@ impl Fetcher<'_> {
         job.prepare_fetches();
         if !whole {
             let note = job.note().unwrap_or_default().to_owned();
-            job.refuse(0, None, note);
+            job.refuse_unnamed(note);
         }
         if job.has_more_to_send() {
             self.queue.push_front(id);

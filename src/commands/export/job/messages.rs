@@ -1,6 +1,9 @@
 //! The messages of a job: asked for together, then alone; come, gone, or given up.
 
+use tracing::{debug, warn};
+
 use super::{Chunk, Job, Phase, Unfetched, chunk};
+use crate::archive::uidset::UidSet;
 
 /// Deaths of the connection on one message before it is given up.
 const MAX_DEATHS: u32 = 3;
@@ -22,12 +25,13 @@ impl Job {
     fn missing(&self) -> Vec<u32> {
         let mut missing = self.survey.wanted.clone();
         missing.remove_all(&self.tally.received);
-        for uid in &self.trouble.gone {
+        let unclear = self.trouble.unclear.keys();
+        let refused = self.tally.unfetched.iter();
+        let refused: UidSet = refused.filter_map(|failed| failed.uid).collect();
+        for uid in self.trouble.gone.iter().chain(unclear) {
             missing.remove(*uid);
         }
-        for failed in &self.tally.unfetched {
-            missing.remove(failed.uid);
-        }
+        missing.remove_all(&refused);
         missing.iter().collect()
     }
 
@@ -95,15 +99,45 @@ impl Job {
     /// A message is there and cannot be had.
     pub fn refuse(&mut self, uid: u32, size: Option<u64>, reason: impl Into<String>) {
         self.tally.unfetched.push(Unfetched {
-            uid,
+            uid: Some(uid),
             size,
             reason: reason.into(),
         });
     }
 
-    /// A message was deleted while the mailbox was read.
-    pub fn gone(&mut self, uid: u32) {
-        self.trouble.gone.insert(uid);
+    /// The mailbox, or messages that nobody names, cannot be had.
+    pub fn refuse_unnamed(&mut self, reason: impl Into<String>) {
+        self.tally.unfetched.push(Unfetched {
+            uid: None,
+            size: None,
+            reason: reason.into(),
+        });
+    }
+
+    /// An inventory named the message, and no FETCH gives it: a second inventory says whether it is deleted.
+    pub fn unclear(&mut self, uid: u32, reason: String) {
+        self.trouble.unclear.insert(uid, reason);
+    }
+
+    /// The second inventory names a message.
+    pub fn saw_again(&mut self, uid: u32) {
+        self.trouble.seen_again.insert(uid);
+    }
+
+    /// The second inventory is over: what it no longer names is deleted, if it is a whole one.
+    pub fn rechecked(&mut self, ended_well: bool) {
+        let seen = std::mem::take(&mut self.trouble.seen_again);
+        let whole = ended_well && seen.len() >= self.work.count;
+        for (uid, reason) in std::mem::take(&mut self.trouble.unclear) {
+            if whole && !seen.contains(uid) {
+                debug!(uid, "the message was deleted while the mailbox was read");
+                self.trouble.gone.insert(uid);
+            } else {
+                warn!(uid, reason, "the message cannot be fetched");
+                self.refuse(uid, None, reason);
+            }
+        }
+        self.phase = Phase::Done;
     }
 
     /// The connection died on a message that nobody can name: each is asked for alone.

@@ -10,6 +10,7 @@ impl Job {
     pub fn survey_again(&mut self) {
         self.work.unsent.clear();
         self.survey = Survey::default();
+        self.trouble.unclear.clear();
         if self.surveys >= MAX_SURVEYS {
             self.phase = Phase::Failed;
             self.tell("the server says something else about it each time");
@@ -46,11 +47,33 @@ impl Job {
 
     /// A message that is on the server is to be fetched, if it is this run's and has not come yet.
     pub fn want(&mut self, uid: u32, size: Option<u64>) {
-        if self.has(uid) || self.tally.received.contains(uid) || !self.freeze.covers(uid) {
+        if self.has(uid) || self.tally.received.contains(uid) {
             return;
         }
-        self.survey.wanted.insert(uid);
-        self.survey.bytes_wanted += size.unwrap_or(0);
+        if self.freeze.covers(uid) {
+            self.survey.wanted.insert(uid);
+            self.survey.bytes_wanted += size.unwrap_or(0);
+        } else {
+            self.survey.beyond.push((uid, size.unwrap_or(0)));
+        }
+    }
+
+    /// The inventory is over. What EXAMINE counted is this run's, whatever UIDNEXT says: how many messages
+    /// it had to be corrected by.
+    pub fn count_against_uidnext(&mut self) -> usize {
+        let mut beyond = std::mem::take(&mut self.survey.beyond);
+        let named = self.named();
+        let below = named.saturating_sub(beyond.len() as u64);
+        let Ok(missing) = usize::try_from(self.work.count.saturating_sub(below)) else {
+            return 0;
+        };
+        beyond.sort_unstable();
+        beyond.truncate(missing);
+        for (uid, size) in &beyond {
+            self.survey.wanted.insert(*uid);
+            self.survey.bytes_wanted += size;
+        }
+        beyond.len()
     }
 
     /// What is here under this UID may be another message: it is to be fetched and compared.
@@ -72,9 +95,12 @@ impl Job {
         self.tally.flags_changed += 1;
     }
 
-    /// Messages in the archive that a whole inventory does not name.
+    /// Messages in the archive that a whole inventory does not name; none where EXPUNGE came in between.
     #[must_use]
     pub fn unnamed(&self) -> Vec<u32> {
+        if self.survey.shifted {
+            return Vec::new();
+        }
         let mut unnamed = self.held.present.clone();
         unnamed.remove_all(&self.survey.seen);
         unnamed.iter().collect()

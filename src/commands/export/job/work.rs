@@ -1,6 +1,7 @@
 //! A job on one connection: commands sent and answered, what EXAMINE says, and where it goes from there.
 
 use super::{Chunk, Freeze, Job, Phase, Survey};
+use crate::archive::uidset::UidSet;
 
 impl Job {
     /// The next FETCH to send.
@@ -39,21 +40,34 @@ impl Job {
     /// One message fewer.
     pub fn expunged(&mut self) {
         self.work.count = self.work.count.saturating_sub(1);
+        self.survey.shifted = true;
     }
 
     /// EXAMINE says how it stands. False when it is another mailbox than the one that was being read.
     pub fn selected(&mut self, freeze: Freeze, count: u64) -> bool {
         self.work.count = count;
-        if self.phase == Phase::Survey {
+        self.looked_at = true;
+        let begun = matches!(self.phase, Phase::Fetch | Phase::Recheck);
+        if !begun {
             self.freeze = freeze.completed_by(&self.freeze, count);
             return true;
         }
-        if self.freeze.uidvalidity == freeze.uidvalidity {
+        // No UIDVALIDITY means "not said", and says nothing against the one that was said before.
+        if freeze.uidvalidity == 0 || self.freeze.uidvalidity == freeze.uidvalidity {
             return true;
         }
         self.work.distrusted = true;
         self.work.unsent.clear();
         false
+    }
+
+    /// STATUS says that it is empty, and EXAMINE says the same, or something else: then an inventory is due.
+    pub fn looked(&mut self) {
+        self.phase = if self.work.count == 0 {
+            Phase::Done
+        } else {
+            Phase::Survey
+        };
     }
 
     /// True where what the archive holds is of another UIDVALIDITY than the server's.
@@ -70,7 +84,7 @@ impl Job {
         self.tell(reason);
     }
 
-    /// When nothing is on its way any more, it is done, or is to be read anew: true then.
+    /// When nothing is on its way any more, it is done, or something else is to be done: true then.
     pub fn settle(&mut self) -> bool {
         if self.work.in_flight > 0 || !self.work.unsent.is_empty() {
             return false;
@@ -80,10 +94,18 @@ impl Job {
             self.survey_again();
             return true;
         }
-        if matches!(self.phase, Phase::Direct | Phase::Fetch) {
-            self.phase = Phase::Done;
+        match self.phase {
+            Phase::Fetch if !self.trouble.unclear.is_empty() => {
+                self.phase = Phase::Recheck;
+                self.trouble.seen_again = UidSet::new();
+                true
+            }
+            Phase::Direct | Phase::Fetch => {
+                self.phase = Phase::Done;
+                false
+            }
+            _ => false,
         }
-        false
     }
 
     /// After a lost connection: what was in flight is to be asked again.
@@ -98,7 +120,8 @@ impl Job {
             }
             Phase::Survey => self.survey = Survey::default(),
             Phase::Fetch => self.prepare_fetches(),
-            Phase::Unchanged | Phase::Done | Phase::Failed => {}
+            Phase::Recheck => self.trouble.seen_again = UidSet::new(),
+            Phase::Look | Phase::Unchanged | Phase::Done | Phase::Failed => {}
         }
     }
 }

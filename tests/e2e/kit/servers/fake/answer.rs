@@ -208,7 +208,9 @@ impl<'a> Session<'a> {
     }
 
     fn select(&mut self, command: &Received, arguments: &[Vec<u8>]) -> Vec<u8> {
-        let state = self.shared.state();
+        let mut state = self.shared.state();
+        state.openings += 1;
+        let openings = state.openings - 1;
         let Some(mailbox) = self.named(&state.mailboxes, arguments) else {
             self.selected = None;
             return tagged(command, "NO [NONEXISTENT] no such mailbox");
@@ -219,6 +221,13 @@ impl<'a> Session<'a> {
         } else {
             String::new()
         };
+        let said = match &self.shared.options.opened_as {
+            Some(said) => said(mailbox.uidvalidity, openings),
+            None => Some(mailbox.uidvalidity),
+        };
+        let uidvalidity = said.map_or_else(String::new, |said| {
+            format!("* OK [UIDVALIDITY {said}] ok\r\n")
+        });
         self.writable = command.name == "SELECT";
         let (access, flags) = if self.writable {
             ("READ-WRITE", mailbox.permanent_flags.as_str())
@@ -227,10 +236,9 @@ impl<'a> Session<'a> {
         };
         format!(
             "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n* OK [PERMANENTFLAGS ({flags})] these\r\n\
-             * {} EXISTS\r\n* 0 RECENT\r\n* OK [UIDVALIDITY {}] ok\r\n* OK [UIDNEXT {}] ok\r\n{modseq}\
+             * {} EXISTS\r\n* 0 RECENT\r\n{uidvalidity}* OK [UIDNEXT {}] ok\r\n{modseq}\
              {} OK [{access}] {} completed\r\n",
             mailbox.messages.len(),
-            mailbox.uidvalidity,
             mailbox.next_uid(),
             command.tag,
             command.name,

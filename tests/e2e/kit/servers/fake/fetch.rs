@@ -25,6 +25,10 @@ pub enum Behaviour {
     StallAt(usize),
     /// `* BYE` with this text instead of the message, and the end.
     Bye(String),
+    /// The connection ends where the response was due.
+    Hangup,
+    /// Silence where the response was due.
+    Silence,
 }
 
 /// When a [`Behaviour`] applies.
@@ -103,6 +107,8 @@ impl Request {
                     out.extend(format!("* BYE {text}\r\n").into_bytes());
                     return Answer::Close(out);
                 }
+                Some(Behaviour::Hangup) => return Answer::Close(out),
+                Some(Behaviour::Silence) => return Answer::Stall(out),
             }
         }
         let end = refused.map_or("OK FETCH completed".to_owned(), |text| format!("NO {text}"));

@@ -63,6 +63,8 @@ struct State {
     cuts: Vec<CutRule>,
     /// Messages announced by APPEND so far.
     announced: usize,
+    /// EXAMINE and SELECT so far.
+    openings: usize,
     /// Are messages and flags refused?
     objecting: bool,
 }
@@ -126,6 +128,7 @@ impl FakeServer {
             create_objections: Vec::new(),
             cuts: Vec::new(),
             hooks: Vec::new(),
+            opened_as: None,
             mailboxes: Vec::new(),
         }
     }

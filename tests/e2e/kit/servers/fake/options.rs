@@ -17,6 +17,8 @@ use crate::kit::servers::tls::{Certificates, Shown};
 use crate::kit::servers::wire::{Received, Wire};
 
 type Objection = Box<dyn Fn(&Appended) -> Option<String> + Send + Sync>;
+/// What EXAMINE and SELECT say of UIDVALIDITY, from the true one and the number of openings before.
+pub(super) type UidValidity = Box<dyn Fn(u32, usize) -> Option<u32> + Send + Sync>;
 type CreateObjection = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// How the server is set up; everything has a default, and [`FakeOptions::start`] ends it.
@@ -31,6 +33,7 @@ pub struct FakeOptions {
     pub(super) namespace: String,
     pub(super) rules: Vec<Rule>,
     pub(super) hooks: Vec<Hook>,
+    pub(super) opened_as: Option<UidValidity>,
     pub(super) mailboxes: Vec<FakeMailbox>,
     pub(super) delimiter: Option<char>,
     pub(super) any_case: bool,
@@ -113,6 +116,15 @@ impl FakeOptions {
         self
     }
 
+    /// EXAMINE and SELECT say another UIDVALIDITY than STATUS, or none: from the true one and the number of openings before.
+    pub fn uidvalidity_when_opened(
+        mut self,
+        said: impl Fn(u32, usize) -> Option<u32> + Send + Sync + 'static,
+    ) -> Self {
+        self.opened_as = Some(Box::new(said));
+        self
+    }
+
     /// The hierarchy delimiter of mailboxes that clients create; without this that of the first mailbox.
     pub fn delimiter(mut self, delimiter: char) -> Self {
         self.delimiter = Some(delimiter);
@@ -192,6 +204,7 @@ impl FakeOptions {
                 rules: self.rules.clone(),
                 cuts: self.cuts.clone(),
                 announced: 0,
+                openings: 0,
                 objecting: true,
             }),
             options: self,
