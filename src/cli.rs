@@ -217,8 +217,7 @@ fn percent(text: &str) -> Result<f64, String> {
     }
 }
 
-/// What `--help` says at its end.
-pub const AFTER_HELP: &str = "\
+const AFTER_HELP: &str = "\
 Exit codes:
   0    everything was done, and all is well
   1    an account failed or is not complete, or audit or validate found errors or warnings
@@ -241,3 +240,32 @@ Examples:
       --da-username bob --da-password-file da.key --da-dry-run
 
 A run that was stopped, killed or cut off is simply started again: it completes the work.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+
+    /// First numbers of lines, between a heading and the next empty line behind them.
+    fn listed(text: &str, heading: &str, cell: fn(&str) -> &str) -> Vec<u8> {
+        let (_, behind) = text.split_once(heading).expect("the heading");
+        let numbers = behind.lines().map(|line| cell(line).parse().ok());
+        let numbers = numbers.skip_while(Option::is_none);
+        numbers.map_while(|number| number).collect()
+    }
+
+    #[test]
+    fn help_and_readme_list_the_codes() {
+        let codes: Vec<u8> = Exit::ALL.into_iter().map(Exit::code).collect();
+        let help = listed(AFTER_HELP, "Exit codes:", |line| {
+            line.split_whitespace().next().unwrap_or_default()
+        });
+        assert_eq!(help, codes, "--help");
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+        let readme = std::fs::read_to_string(path).expect("README.md");
+        let table = listed(&readme, "### Exit codes", |line| {
+            line.split('|').nth(1).unwrap_or_default().trim()
+        });
+        assert_eq!(table, codes, "README.md");
+    }
+}

@@ -19,6 +19,15 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// All of them, by their numbers.
+    pub const ALL: [Self; 5] = [
+        Self::Clean,
+        Self::Findings,
+        Self::Unusable,
+        Self::Precheck,
+        Self::Stopped,
+    ];
+
     /// The number that the process ends with.
     #[must_use]
     pub fn code(self) -> u8 {
@@ -49,42 +58,17 @@ mod tests {
     use super::*;
     use Exit::{Clean, Findings, Precheck, Stopped, Unusable};
 
-    const ALL: [Exit; 5] = [Clean, Findings, Unusable, Precheck, Stopped];
-
     #[test]
     fn a_signal_wins_over_failures_and_failures_over_success() {
-        for one in ALL {
+        for one in Exit::ALL {
             assert_eq!(one.merge(Clean), one);
             assert_eq!(one.merge(Stopped), Stopped);
-            for other in ALL {
+            for other in Exit::ALL {
                 assert_eq!(one.merge(other), other.merge(one));
             }
         }
         // A report that cannot be written does not hide that accounts failed.
         assert_eq!(Unusable.merge(Findings), Findings);
         assert_eq!(Findings.merge(Precheck), Precheck);
-    }
-
-    /// First numbers of lines, between a heading and the next empty line behind them.
-    fn listed(text: &str, heading: &str, cell: fn(&str) -> &str) -> Vec<u8> {
-        let (_, behind) = text.split_once(heading).expect("the heading");
-        let numbers = behind.lines().map(|line| cell(line).parse().ok());
-        let numbers = numbers.skip_while(Option::is_none);
-        numbers.map_while(|number| number).collect()
-    }
-
-    #[test]
-    fn help_and_readme_list_the_codes() {
-        let codes: Vec<u8> = ALL.into_iter().map(Exit::code).collect();
-        let help = listed(crate::cli::AFTER_HELP, "Exit codes:", |line| {
-            line.split_whitespace().next().unwrap_or_default()
-        });
-        assert_eq!(help, codes, "--help");
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-        let readme = std::fs::read_to_string(path).expect("README.md");
-        let table = listed(&readme, "### Exit codes", |line| {
-            line.split('|').nth(1).unwrap_or_default().trim()
-        });
-        assert_eq!(table, codes, "README.md");
     }
 }

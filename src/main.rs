@@ -64,7 +64,7 @@ fn run(args: &Args) -> Result<Exit> {
 /// `--mode index` has no accounts, so no report on them.
 fn index(args: &Args) -> Result<Exit> {
     settings::refuse_foreign_flags(args)?;
-    let plan = index::Plan::new(args)?;
+    let plan = settings::index::Plan::new(args)?;
     start_log(args, &Progress::new(true))?;
     for warning in &plan.warnings {
         warn!(panel = %"directadmin", "{warning}");

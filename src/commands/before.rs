@@ -29,7 +29,11 @@ pub fn run(
         settings.mode,
         Mode::Export | Mode::Import | Mode::Validate | Mode::Migrate
     );
-    let only_panel = settings.provisioning.as_ref().is_some_and(|p| p.dry_run);
+    let only_panel = settings
+        .importing
+        .provisioning
+        .as_ref()
+        .is_some_and(|p| p.dry_run);
     if matches!(settings.mode, Mode::Import | Mode::Validate) && !only_panel {
         require_root(&settings.archive_dir)?;
     }

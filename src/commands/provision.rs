@@ -50,7 +50,7 @@ impl<'a> Provision<'a> {
     /// # Errors
     /// A CA file that cannot be used.
     pub fn new(settings: &'a Settings, stop: &'a Stop) -> Result<Option<Self>> {
-        let Some(plan) = &settings.provisioning else {
+        let Some(plan) = &settings.importing.provisioning else {
             return Ok(None);
         };
         for warning in &plan.access.warnings {

@@ -1,11 +1,10 @@
 //! The JSON file with server and accounts: read as a whole, all that is wrong with it told at once.
 
 mod account;
+pub mod document;
 mod place;
 mod read;
 mod server;
-pub mod template;
-pub mod write;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;

@@ -131,16 +131,18 @@ fn the_import_template_holds_the_same_accounts_and_replaces_nothing() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let json = r#"{"server":{"host":"h","ca_file":null},"accounts":[{"email":"a","password":"p"},{"email":"b","password_env":"HOME"}]}"#;
     let config = load(&write(dir.path(), json)).expect("valid");
-    let path = template::write(&config).expect("written").expect("new");
+    let path = document::write_template(&config)
+        .expect("written")
+        .expect("new");
     let mode = fs::metadata(&path).expect("there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let written: Value = serde_json::from_slice(&fs::read(&path).expect("read")).expect("JSON");
-    assert_eq!(written["server"]["host"], template::HOST);
+    assert_eq!(written["server"]["host"], document::HOST);
     assert_eq!(
         written["accounts"],
         serde_json::json!([{"email":"a","password":"p"},{"email":"b","password_env":"HOME"}])
     );
-    assert_eq!(template::write(&config).expect("no error"), None);
+    assert_eq!(document::write_template(&config).expect("no error"), None);
     assert!(
         load(&path)
             .expect_err("host to be changed")

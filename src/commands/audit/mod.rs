@@ -120,13 +120,15 @@ impl<'a> Run<'a> {
     /// # Errors
     /// As for [`run`].
     pub(super) fn new(settings: &'a Settings, stop: &'a Stop) -> Result<Self> {
-        let peers = (!settings.offline).then(|| settings.peers()).transpose()?;
+        let peers = (!settings.auditing.offline)
+            .then(|| settings.peers())
+            .transpose()?;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(settings.workers)
             .thread_name(|index| format!("message-{index}"))
             .build()
             .context(NO_THREAD)?;
-        let path = settings.manifest.as_deref();
+        let path = settings.auditing.manifest.as_deref();
         let manifest = path
             .map(|path| Manifest::create(path, &settings.archive_dir))
             .transpose()?;

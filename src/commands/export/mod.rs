@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use crate::accounts;
 use crate::archive::account::create_root;
 use crate::archive::sync::Syncer;
-use crate::config::template;
+use crate::config::document;
 use crate::disk::space::check_space;
 use crate::progress::Progress;
 use crate::report::Report;
@@ -36,7 +36,7 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
     if settings.dry_run {
         return Ok(report);
     }
-    match template::write(&settings.config) {
+    match document::write_template(&settings.config) {
         Ok(Some(path)) => {
             info!(path = %path.display(), "import template written; fill in its host before the import");
         }
@@ -47,7 +47,7 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
             report.warnings.push(format!("{error:#}"));
         }
     }
-    if settings.audit
+    if settings.auditing.after_export
         && let Err(error) = super::audit::after_export(settings, stop, progress, &mut report)
     {
         report.add_error(&error.context("audit after the export"));

@@ -165,7 +165,7 @@ impl<'a> Appender<'a> {
             let Some(uid) = job.pop() else {
                 break;
             };
-            let ready = match Ready::load(&job.here().dir, uid, self.settings.repairs)? {
+            let ready = match Ready::load(&job.here().dir, uid, self.settings.importing.repairs)? {
                 Ok(ready) => ready,
                 Err(damaged) => {
                     let reason = format!("the archive is damaged here: {}", damaged.0);

@@ -9,17 +9,7 @@ use inquire::validator::Validation;
 use inquire::{InquireError, MultiSelect};
 
 use super::listing::Listings;
-
-/// How the domains are chosen.
-#[derive(Debug, Clone)]
-pub enum Choice {
-    /// All of them.
-    All,
-    /// By name.
-    Named(Vec<String>),
-    /// On the terminal.
-    Ask,
-}
+use crate::settings::index::Choice;
 
 /// A line to choose.
 struct Line {

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use super::Plan;
 use super::listing::Listing;
 use crate::config::TlsMode;
 use crate::exit::Exit;
 use crate::report::table::{Table, printable};
+use crate::settings::index::Plan;
 
 /// Names that are told; the rest are counted.
 const SHOWN: usize = 20;

@@ -69,7 +69,8 @@ fn carry_out(
         target,
         export: export::begin(source, stop)?,
         audit: source
-            .audit
+            .auditing
+            .after_export
             .then(|| audit::Run::new(source, stop))
             .transpose()?,
         import: import::begin(target, provision, stop)?,
@@ -113,7 +114,7 @@ impl Migration<'_> {
         });
         let is_news = exported.counts.new > 0;
         if !whole.add(Phase::Export, exported)
-            || whole.lacks_something(self.target.allow_incomplete)
+            || whole.lacks_something(self.target.importing.allow_incomplete)
         {
             return;
         }

@@ -132,7 +132,7 @@ impl Comparing<'_> {
             Ok(())
         })?;
         self.flags(session, jobs, &names, doubtful, &mut compared)?;
-        if self.settings.deep > 0 {
+        if self.settings.validating.deep > 0 {
             for (at, pairs) in pairs.iter().enumerate() {
                 self.deep(session, jobs, &names[at], pairs, &mut compared)?;
             }
@@ -247,7 +247,7 @@ impl Comparing<'_> {
         counts.extra += result.extra.len() as u64;
         for &(one, other) in &result.rewritten {
             // Reading back says more than a header that the target picks its fields from.
-            if deep::is_sampled(self.settings.deep, &wanted[one].identity) {
+            if deep::is_sampled(self.settings.validating.deep, &wanted[one].identity) {
                 continue;
             }
             let Expected { job, uid, .. } = &expected[one];
@@ -268,7 +268,7 @@ impl Comparing<'_> {
                 uid: expected.uid,
                 to_uid: there.uid,
             };
-            let read_back = deep::is_sampled(self.settings.deep, &wanted[one].identity);
+            let read_back = deep::is_sampled(self.settings.validating.deep, &wanted[one].identity);
             self.attributes(jobs, expected, there, holding, read_back, counts);
             let lost = holding.lost_flags(&expected.described.flags, there);
             if !lost.is_empty() {
@@ -339,7 +339,7 @@ impl Comparing<'_> {
             self.add_of(Code::DateDiffers, job, expected.uid, text);
         }
         // Mending changes the size, and reading back says more than a size.
-        let mends = self.settings.repairs != Repairs::default();
+        let mends = self.settings.importing.repairs != Repairs::default();
         if let Some(size) = there.size.filter(|size| *size != described.size)
             && !mends
             && !read_back
@@ -400,7 +400,7 @@ impl Comparing<'_> {
         pairs: &[Pair],
         compared: &mut HashMap<JobId, Compared>,
     ) -> Result<()> {
-        let repairs = self.settings.repairs;
+        let repairs = self.settings.importing.repairs;
         let mut found = Vec::new();
         deep::read_back(
             session.channel(),

@@ -91,7 +91,7 @@ impl<'a> Validation<'a> {
         report: &mut AccountReport,
     ) -> Result<()> {
         let missing = self.look(account, progress, report)?;
-        if !self.settings.resync || missing.is_empty() {
+        if !self.settings.validating.resync || missing.is_empty() {
             return Ok(());
         }
         let before = report.compared.take();

@@ -7,6 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 mod flags;
+pub mod index;
+mod panel;
 
 pub use flags::refuse_foreign_flags;
 
@@ -36,6 +38,37 @@ pub struct Provisioning {
     pub dry_run: bool,
 }
 
+/// What an import does, or a validation that looks as an import does.
+#[derive(Debug, Clone, Default)]
+pub struct Importing {
+    /// Import what an export left incomplete.
+    pub allow_incomplete: bool,
+    /// What is mended in messages.
+    pub repairs: Repairs,
+    /// Mailboxes are created where a panel has none.
+    pub provisioning: Option<Provisioning>,
+}
+
+/// What an audit does.
+#[derive(Debug, Clone, Default)]
+pub struct Auditing {
+    /// It comes after an export.
+    pub after_export: bool,
+    /// It does not ask the source.
+    pub offline: bool,
+    /// Where it lists digests.
+    pub manifest: Option<PathBuf>,
+}
+
+/// What a validation does.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Validating {
+    /// How many of 10,000 messages it reads back.
+    pub deep: u32,
+    /// It imports what is missing.
+    pub resync: bool,
+}
+
 /// A checked run.
 // Switches are bools.
 #[allow(clippy::struct_excessive_bools)]
@@ -57,22 +90,12 @@ pub struct Settings {
     pub precheck: bool,
     /// What is done with imapsync.
     pub imapsync: UseImapsync,
-    /// Mailboxes are created where a panel has none.
-    pub provisioning: Option<Provisioning>,
-    /// Audit after an export.
-    pub audit: bool,
-    /// An audit does not ask the source.
-    pub offline: bool,
-    /// Where an audit lists digests.
-    pub manifest: Option<PathBuf>,
-    /// How many of 10,000 messages a validation reads back.
-    pub deep: u32,
-    /// A validation imports what is missing.
-    pub resync: bool,
-    /// Import what an export left incomplete.
-    pub allow_incomplete: bool,
-    /// What an import mends in messages.
-    pub repairs: Repairs,
+    /// What an import does beside the usual.
+    pub importing: Importing,
+    /// The same of an audit.
+    pub auditing: Auditing,
+    /// The same of a validation.
+    pub validating: Validating,
     /// Accounts at a time.
     pub workers: usize,
     /// Go on after a failed account.
@@ -114,7 +137,7 @@ impl Settings {
                 .map_or(&args.output_dir, |_| &args.input_dir),
         };
         refuse_foreign_flags(args)?;
-        let provisioning = provisioning(args)?;
+        let importing = importing(args)?;
         let accounts = Filter::new(&args.account, &args.exclude_account)
             .context("--account or --exclude-account")?;
         let folders = Filter::new(&args.folder, &args.exclude_folder)
@@ -162,21 +185,19 @@ impl Settings {
             log_dir: args.log_dir.clone(),
             precheck: !args.no_connectivity_test,
             imapsync: args.imapsync,
-            provisioning,
-            audit: !args.no_audit_after_export,
-            offline: args.audit_offline,
-            manifest: args.manifest.clone(),
-            deep: if args.deep {
-                per_ten_thousand(args.sample)
-            } else {
-                0
+            importing,
+            auditing: Auditing {
+                after_export: !args.no_audit_after_export,
+                offline: args.audit_offline,
+                manifest: args.manifest.clone(),
             },
-            resync: args.resync_missing,
-            allow_incomplete: args.allow_incomplete,
-            repairs: Repairs {
-                bare_lf: args.fix_bare_lf,
-                nul: args.fix_nul,
-                final_newline: args.fix_final_newline,
+            validating: Validating {
+                deep: if args.deep {
+                    per_ten_thousand(args.sample)
+                } else {
+                    0
+                },
+                resync: args.resync_missing,
             },
             workers: args.max_workers.map_or(cores.max(MIN_WORKERS), usize::from),
             ignore_errors: args.ignore_errors,
@@ -218,10 +239,11 @@ impl Settings {
         let target = Self {
             config,
             is_target: true,
-            provisioning: self.provisioning.take(),
             shard: None,
             ..self.clone()
         };
+        // Mailboxes are created at the target only.
+        self.importing.provisioning = None;
         self.target = Some(Box::new(target));
         Ok(())
     }
@@ -245,7 +267,7 @@ impl Settings {
             port: account.server.port,
             folders: &self.folders,
             folder_map: &self.config.folder_map,
-            allow_incomplete: self.allow_incomplete,
+            allow_incomplete: self.importing.allow_incomplete,
             write,
         }
     }
@@ -284,9 +306,21 @@ fn keep_own(config: &mut Config, shard: Shard) -> Part {
     }
 }
 
+fn importing(args: &Args) -> Result<Importing> {
+    Ok(Importing {
+        allow_incomplete: args.allow_incomplete,
+        repairs: Repairs {
+            bare_lf: args.fix_bare_lf,
+            nul: args.fix_nul,
+            final_newline: args.fix_final_newline,
+        },
+        provisioning: provisioning(args)?,
+    })
+}
+
 fn provisioning(args: &Args) -> Result<Option<Provisioning>> {
-    let panel = &args.panel;
-    if !panel.auto_provision_da {
+    let typed = &args.panel;
+    if !typed.auto_provision_da {
         return Ok(None);
     }
     if args.dry_run {
@@ -296,9 +330,9 @@ fn provisioning(args: &Args) -> Result<Option<Provisioning>> {
         );
     }
     Ok(Some(Provisioning {
-        access: Access::new(panel, "--auto-provision-da", &[])?,
-        quota_mb: panel.da_quota_mb.unwrap_or(0),
-        dry_run: panel.da_dry_run,
+        access: panel::access(typed, "--auto-provision-da", &[])?,
+        quota_mb: typed.da_quota_mb.unwrap_or(0),
+        dry_run: typed.da_dry_run,
     }))
 }
 

@@ -1,0 +1,88 @@
+//! Writes configurations: the only place that spells their keys for writing. A file appears 0600, as a whole or not at
+//! all.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::{Config, TlsMode};
+use crate::disk::output::Output;
+use crate::secret::SecretJson;
+
+/// Name of the import template, beside the configuration it is made from.
+pub const TEMPLATE: &str = "import.pass.config.json";
+/// The host to be replaced there.
+pub const HOST: &str = "CHANGE_ME.example.com";
+
+/// A configuration to be written.
+pub struct Document(SecretJson);
+
+impl Document {
+    /// One server and its accounts.
+    #[must_use]
+    pub fn new(host: &str, port: u16, tls: TlsMode, accounts: Vec<Value>) -> Self {
+        let mut json = json!({"server": server(host, port, tls)});
+        json["accounts"] = Value::Array(accounts);
+        Self(SecretJson::new(json))
+    }
+
+    /// Writes it; a file that is there already stays unless `replace`, false then.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn write(&self, path: &Path, replace: bool) -> Result<bool> {
+        let bytes = serde_json::to_vec_pretty(self.0.expose()).context("write JSON")?;
+        let mut bytes = Zeroizing::new(bytes);
+        bytes.push(b'\n');
+        let write = || {
+            let mut file = Output::create(path)?;
+            file.write_all(&bytes)?;
+            if replace {
+                return file.finish().map(|()| true);
+            }
+            file.finish_unless_there()
+        };
+        write().with_context(|| format!("write {}", path.display()))
+    }
+}
+
+/// One account, with a login where it is another than the address.
+#[must_use]
+pub fn account(email: &str, login: Option<&str>, password: &str) -> Value {
+    match login {
+        Some(login) => json!({"email": email, "login": login, "password": password}),
+        None => json!({"email": email, "password": password}),
+    }
+}
+
+/// Writes the import template, same accounts and a server still to be named, unless there is such a file already.
+/// Returns its path when written.
+///
+/// # Errors
+/// Those of the file system.
+pub fn write_template(config: &Config) -> Result<Option<PathBuf>> {
+    let path = config.path.with_file_name(TEMPLATE);
+    if fs::symlink_metadata(&path).is_ok() {
+        return Ok(None);
+    }
+    let mut json = json!({"server": server(HOST, 993, TlsMode::Implicit)});
+    json["accounts"] = config.accounts_as_written.expose().clone();
+    let template = Document(SecretJson::new(json));
+    let written = template
+        .write(&path, false)
+        .context("the import template")?;
+    Ok(written.then_some(path))
+}
+
+fn server(host: &str, port: u16, tls: TlsMode) -> Value {
+    json!({
+        "host": host,
+        "port": port,
+        "ssl": tls == TlsMode::Implicit,
+        "starttls": tls == TlsMode::StartTls,
+    })
+}
