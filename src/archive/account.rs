@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::lock::Lock;
-use super::mailbox::{MailboxDir, MailboxMeta, check_directory};
+use super::mailbox::{MailboxDir, MailboxMeta, Origin, check_directory};
+use super::original::Original;
 use super::path::{digest, encode_name};
 use super::state::{self, State};
 use crate::disk::{advised, file};
@@ -26,6 +27,10 @@ pub struct AccountArchive {
     /// `None` when it was opened for reading only.
     _lock: Option<Lock>,
     state: Option<State>,
+    /// The original tool's, where it is one.
+    original: Option<Original>,
+    /// A mailbox has this program's `.mailbox.json`.
+    is_ours: bool,
     /// Directory name → mailbox, of those that are there or were given a name in this run.
     mailboxes: BTreeMap<String, MailboxMeta>,
     /// The same by name, and by what tells directories apart where case does not.
@@ -100,6 +105,8 @@ impl AccountArchive {
 
     fn read(dir: PathBuf, lock: Option<Lock>) -> Result<Self> {
         let state = State::load(&dir)?;
+        let original = Original::load(&dir)?;
+        let mut is_ours = false;
         let mut mailboxes = BTreeMap::new();
         let shown = dir.display().to_string();
         for entry in fs::read_dir(&dir).with_context(|| format!("read {shown}"))? {
@@ -111,11 +118,10 @@ impl AccountArchive {
             if !kind.is_dir() || name.starts_with('.') {
                 continue;
             }
-            let meta = match MailboxMeta::load(&entry.path())? {
-                Some(meta) => Some(meta),
-                None => MailboxDir::new(entry.path()).foreign_meta()?,
-            };
-            if let Some(meta) = meta {
+            let of_state = state.as_ref().and_then(|state| state.mailbox(&name));
+            let found = MailboxDir::new(entry.path()).identify(of_state)?;
+            if let Some((meta, origin)) = found {
+                is_ours |= origin == Origin::Ours;
                 mailboxes.insert(name, meta);
             }
         }
@@ -123,6 +129,8 @@ impl AccountArchive {
             dir,
             _lock: lock,
             state,
+            original,
+            is_ours,
             mailboxes: BTreeMap::new(),
             by_name: HashMap::new(),
             folded: HashSet::new(),
@@ -218,12 +226,11 @@ impl AccountArchive {
     pub fn create_mailbox(&mut self, directory: &str, meta: MailboxMeta) -> Result<MailboxDir> {
         let path = self.component(directory)?;
         file::make_dir(&path)?;
-        let written = MailboxMeta::load(&path)?;
-        if !written.is_some_and(|written| written.is_written_as(&meta)) {
-            meta.save(&path)?;
+        let mailbox = MailboxDir::new(path);
+        if !mailbox.says(&meta)? {
+            mailbox.write_meta(&meta)?;
         }
         self.note(directory.to_owned(), meta);
-        let mailbox = MailboxDir::new(path);
         mailbox.clean_spills()?;
         Ok(mailbox)
     }

@@ -13,8 +13,10 @@ use tracing::warn;
 
 use super::incoming::{Incoming, SPILL_PREFIX};
 use super::name_json;
+use super::original::{self, guessed_delimiter};
 use super::path::hex;
 use super::sidecar::Sidecar;
+use super::state::MailboxState;
 use crate::disk::{advised, file, is_about_us};
 use crate::mailbox::Name;
 
@@ -35,12 +37,25 @@ pub struct MailboxMeta {
     pub uidvalidity: u32,
 }
 
+/// Who said which mailbox a directory holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// This program's `.mailbox.json`.
+    Ours,
+    /// That of the original Python tool.
+    Original,
+    /// The state: there is no `.mailbox.json`.
+    State,
+    /// The sidecars: neither is there.
+    Sidecars,
+}
+
 impl MailboxMeta {
     /// Reads the directory's `.mailbox.json`; `None` where there is none, or a power loss left it without bytes.
     ///
     /// # Errors
     /// A file that cannot be read or understood.
-    pub fn load(dir: &Path) -> Result<Option<Self>> {
+    fn load(dir: &Path) -> Result<Option<(Self, Origin)>> {
         let path = dir.join(META_FILE);
         let shown = path.display();
         let bytes = match file::read(&path) {
@@ -52,17 +67,16 @@ impl MailboxMeta {
         if bytes.iter().all(|byte| *byte == 0) {
             return Ok(None);
         }
-        serde_json::from_slice(&bytes).map(Some).with_context(|| {
-            format!("{shown} is damaged; move its directory out of the archive, the mailbox is fetched anew then")
-        })
+        if let Some(meta) = original::meta(&bytes) {
+            return Ok(Some((meta, Origin::Original)));
+        }
+        let meta = serde_json::from_slice(&bytes).with_context(|| {
+            format!("{shown} is damaged; if the server still has the mailbox, move its directory out of the archive and export again")
+        })?;
+        Ok(Some((meta, Origin::Ours)))
     }
 
-    /// Are both the same to the last byte of their names?
-    pub(super) fn is_written_as(&self, other: &Self) -> bool {
-        self == other && self.name.is_written_as(&other.name)
-    }
-
-    pub(super) fn save(&self, dir: &Path) -> Result<()> {
+    fn save(&self, dir: &Path) -> Result<()> {
         let mut bytes = serde_json::to_vec_pretty(self).context("write JSON")?;
         bytes.push(b'\n');
         file::replace(&dir.join(META_FILE), &bytes)
@@ -123,13 +137,38 @@ impl MailboxDir {
         Ok(scan)
     }
 
-    /// What the sidecars say of a directory without `.mailbox.json`, as the original Python tool leaves them.
-    ///
-    /// Its names are as the server listed them; it kept neither delimiter nor UIDVALIDITY.
+    /// Which mailbox it holds, and who says so; `None` where nobody does.
     ///
     /// # Errors
-    /// Those of the file system.
-    pub fn foreign_meta(&self) -> Result<Option<MailboxMeta>> {
+    /// A file that cannot be read or understood.
+    pub fn identify(&self, state: Option<&MailboxState>) -> Result<Option<(MailboxMeta, Origin)>> {
+        if let Some(found) = MailboxMeta::load(&self.dir)? {
+            return Ok(Some(found));
+        }
+        if let Some(state) = state {
+            return Ok(Some((state.meta(), Origin::State)));
+        }
+        Ok(self.of_sidecars()?.map(|meta| (meta, Origin::Sidecars)))
+    }
+
+    /// Is this what its `.mailbox.json` says, to the last byte of the name?
+    pub(super) fn says(&self, meta: &MailboxMeta) -> Result<bool> {
+        let written = MailboxMeta::load(&self.dir)?;
+        Ok(written.is_some_and(|(written, origin)| {
+            origin == Origin::Ours && written == *meta && written.name.is_written_as(&meta.name)
+        }))
+    }
+
+    /// Replaces its `.mailbox.json`.
+    pub(super) fn write_meta(&self, meta: &MailboxMeta) -> Result<()> {
+        meta.save(&self.dir)
+    }
+
+    /// What the sidecars say, as early versions of the original Python tool leave them.
+    ///
+    /// Its names are as the server listed them; it kept neither delimiter nor UIDVALIDITY. Sidecars with a digest are of
+    /// later versions, or this program's: their names are decoded.
+    fn of_sidecars(&self) -> Result<Option<MailboxMeta>> {
         for uid in self.scan()?.pairs {
             let Ok(sidecar) = self.read_sidecar(uid) else {
                 continue;
@@ -137,12 +176,17 @@ impl MailboxDir {
             if sidecar.mailbox.is_empty() {
                 continue;
             }
-            let name = Name::listed(sidecar.mailbox);
-            let text = name.text();
-            let by_dots = text.starts_with("INBOX.") || !text.contains('/') && text.contains('.');
+            let given = sidecar.extra.get("source_delimiter");
+            let given = given.and_then(|text| text.as_str()?.chars().next());
+            let guessed = || guessed_delimiter(&sidecar.mailbox);
+            let delimiter = Some(given.unwrap_or_else(guessed));
+            let name = match sidecar.sha256 {
+                Some(_) => Name::new(sidecar.mailbox),
+                None => Name::listed(sidecar.mailbox),
+            };
             return Ok(Some(MailboxMeta {
-                delimiter: Some(if by_dots { '.' } else { '/' }),
                 name,
+                delimiter,
                 attributes: Vec::new(),
                 uidvalidity: sidecar.uidvalidity.unwrap_or(0),
             }));
@@ -214,7 +258,7 @@ impl MailboxDir {
         };
         let shown = path.display();
         let bytes = bytes.with_context(|| format!("read {shown}"))?;
-        serde_json::from_slice(&bytes).with_context(|| format!("{shown} is no sidecar"))
+        Sidecar::parse(&bytes).with_context(|| format!("{shown} is no sidecar"))
     }
 
     /// True when the message file has the size and sha256 that its sidecar says. A broken sidecar vouches for nothing, and

@@ -29,6 +29,7 @@ pub mod listing;
 pub mod lock;
 pub mod mailbox;
 mod name_json;
+pub mod original;
 pub mod path;
 pub mod sidecar;
 pub mod state;

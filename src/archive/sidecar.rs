@@ -3,9 +3,11 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+use super::original::number;
+
 /// What is known of a message beside its bytes.
 ///
-/// Sidecars of the original Python tool hold `mailbox`, `uid`, `flags` and `internaldate` only.
+/// Sidecars of early versions of the original Python tool hold `mailbox`, `uid`, `flags` and `internaldate` only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sidecar {
     /// Name of the mailbox, in UTF-8.
@@ -13,7 +15,7 @@ pub struct Sidecar {
     /// UID on the source.
     pub uid: u32,
     /// UIDVALIDITY on the source.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     pub uidvalidity: Option<u32>,
     /// Flags and keywords, blank-separated.
     #[serde(default, deserialize_with = "null_is_empty")]
@@ -56,6 +58,25 @@ fn lenient_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u
 }
 
 impl Sidecar {
+    /// Reads the bytes of the file.
+    ///
+    /// # Errors
+    /// Those of serde, for anything else than a sidecar.
+    pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
+        let mut sidecar: Self = serde_json::from_slice(bytes)?;
+        if sidecar.sha256.is_none() {
+            sidecar.sha256 = sidecar.originals_digest();
+        }
+        Ok(sidecar)
+    }
+
+    /// The digest where the original tool keeps it.
+    fn originals_digest(&self) -> Option<String> {
+        let digest = self.extra.get("content_sha256")?.as_str()?;
+        let is_one = digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_one.then(|| digest.to_ascii_lowercase())
+    }
+
     /// The bytes of the file.
     ///
     /// # Errors
@@ -84,5 +105,27 @@ mod tests {
         let again: Sidecar = serde_json::from_slice(&written).expect("valid");
         assert_eq!(again.extra.get("note"), Some(&serde_json::json!([1])));
         assert_eq!(again, sidecar);
+    }
+
+    #[test]
+    fn the_original_tools_digest_and_uidvalidity_count() {
+        let digest = "04022947D53843e09a109da0f54b5016cf0a2172e8a082b747d35fe1a867e166";
+        let json = format!(
+            r#"{{"mailbox":"Sent","uid":1,"flags":"","internaldate":"x","rfc822_size":135,
+                "content_sha256":"{digest}","uidvalidity":"1795644425","account":"a@x.test"}}"#
+        );
+        let sidecar = Sidecar::parse(json.as_bytes()).expect("valid");
+        assert_eq!(sidecar.uidvalidity, Some(1_795_644_425));
+        assert_eq!(sidecar.rfc822_size, Some(135));
+        assert_eq!(sidecar.sha256, Some(digest.to_lowercase()));
+        let written = sidecar.to_json().expect("valid");
+        let again = Sidecar::parse(&written).expect("valid");
+        assert_eq!(again, sidecar);
+        assert_eq!(again.extra["account"], "a@x.test");
+        let broken = json.replace(digest, "ab");
+        assert_eq!(
+            Sidecar::parse(broken.as_bytes()).expect("valid").sha256,
+            None
+        );
     }
 }

@@ -6,7 +6,9 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 
+use super::mailbox::MailboxMeta;
 use super::name_json;
+use super::original;
 use super::uidset::UidSet;
 use crate::disk::file;
 use crate::mailbox::Name;
@@ -86,6 +88,19 @@ pub struct MailboxState {
     pub uids: UidSet,
 }
 
+impl MailboxState {
+    /// What its directory is to say of it.
+    #[must_use]
+    pub fn meta(&self) -> MailboxMeta {
+        MailboxMeta {
+            name: self.name.clone(),
+            delimiter: self.delimiter,
+            attributes: self.attributes.clone(),
+            uidvalidity: self.uidvalidity,
+        }
+    }
+}
+
 impl Default for State {
     fn default() -> Self {
         Self {
@@ -105,7 +120,7 @@ impl Default for State {
 }
 
 impl State {
-    /// The state of an account's directory; `None` where there is none yet.
+    /// The state of an account's directory; `None` where there is none yet, or one of the original tool.
     ///
     /// # Errors
     /// A file that cannot be read or understood, or is of a newer format.
@@ -117,6 +132,9 @@ impl State {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).with_context(|| format!("read {shown}")),
         };
+        if original::is_state(&bytes) {
+            return Ok(None);
+        }
         let state: Self = serde_json::from_slice(&bytes).map_err(|error| {
             anyhow!(
                 "{shown} is damaged: {error}; rename it away and run again: messages in the archive are then checked by their sha256 instead of being fetched again"
@@ -129,6 +147,13 @@ impl State {
             );
         }
         Ok(Some(state))
+    }
+
+    /// What it says of the mailbox in a directory.
+    #[must_use]
+    pub fn mailbox(&self, directory: &str) -> Option<&MailboxState> {
+        let mut mailboxes = self.mailboxes.iter();
+        mailboxes.find(|mailbox| mailbox.directory == directory)
     }
 
     /// Replaces the file, durably.

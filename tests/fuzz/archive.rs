@@ -4,7 +4,7 @@ use std::fs;
 
 use imapsync_bulk_migrator::archive::failed::{self, During};
 use imapsync_bulk_migrator::archive::journal::{Journal, Route};
-use imapsync_bulk_migrator::archive::mailbox::{MailboxDir, MailboxMeta};
+use imapsync_bulk_migrator::archive::mailbox::MailboxDir;
 use imapsync_bulk_migrator::archive::state::State;
 use imapsync_bulk_migrator::archive::uidset::UidSet;
 
@@ -43,7 +43,7 @@ fn sidecars() {
         }
         let _ = mailbox.verify(7);
         fs::write(dir.path().join(".mailbox.json"), input).expect("write");
-        let _ = MailboxMeta::load(dir.path());
+        let _ = mailbox.identify(None);
     });
 }
 

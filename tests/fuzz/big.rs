@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use imapsync_bulk_migrator::archive::failed::{self, During};
 use imapsync_bulk_migrator::archive::journal::Journal;
-use imapsync_bulk_migrator::archive::mailbox::{MailboxDir, MailboxMeta};
+use imapsync_bulk_migrator::archive::mailbox::MailboxDir;
 use imapsync_bulk_migrator::archive::state::State;
 use imapsync_bulk_migrator::archive::uidset::UidSet;
 use imapsync_bulk_migrator::panel::directadmin::reply::Reply;
@@ -211,7 +211,7 @@ fn archives() {
         }
         bounded(what, 24 * BIG + (16 << 20), || {
             let _ = mailbox.read_sidecar(7);
-            let _ = MailboxMeta::load(dir.path());
+            let _ = mailbox.identify(None);
             let _ = State::load(dir.path());
             let _ = failed::load(dir.path(), During::Export);
             let journal = Journal::open(dir.path(), "b.example", 143, "anna", false);
@@ -252,7 +252,7 @@ fn an_archive_file_without_end_is_refused() {
             format!("{sidecar:#}").contains("u0000000007.json"),
             "{sidecar:#}"
         );
-        assert!(MailboxMeta::load(dir.path()).is_err());
+        assert!(mailbox.identify(None).is_err());
         assert!(State::load(dir.path()).is_err());
         assert!(failed::load(dir.path(), During::Export).is_err());
     });

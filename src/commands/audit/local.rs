@@ -182,17 +182,11 @@ impl Audit<'_> {
 
     fn mailbox(&mut self, directory: &str, progress: &mut AccountProgress) -> Result<()> {
         let path = self.dir.join(directory);
-        let states = self
-            .local
-            .state
-            .as_ref()
-            .map(|state| state.mailboxes.as_slice());
-        let mut states = states.unwrap_or_default().iter();
-        let state = states.find(|state| state.directory == directory).cloned();
+        let state = self.local.state.as_ref();
+        let state = state.and_then(|state| state.mailbox(directory)).cloned();
         let entries = listing::mailbox(&path)?;
-        let meta = match MailboxMeta::load(&path) {
-            Ok(Some(meta)) => Some(meta),
-            Ok(None) => MailboxDir::new(path.clone()).foreign_meta()?,
+        let meta = match MailboxDir::new(path.clone()).identify(state.as_ref()) {
+            Ok(found) => found.map(|(meta, _)| meta),
             Err(error) => {
                 self.add_in(directory, Code::UnreadableMailbox, format!("{error:#}"));
                 return Ok(());

@@ -132,7 +132,7 @@ fn read_sidecar(
         flaws.push((Error, Code::UnreadableSidecar, text));
         return Ok(None);
     }
-    let sidecar: Sidecar = match serde_json::from_slice(&bytes) {
+    let sidecar = match Sidecar::parse(&bytes) {
         Ok(sidecar) => sidecar,
         Err(error) => {
             let text = format!("its sidecar is damaged: {error}");
