@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::lock::Lock;
-use super::mailbox::{MailboxDir, MailboxMeta, Origin, check_directory};
+use super::mailbox::{MailboxDir, MailboxMeta, Origin, VANISHED, check_directory};
 use super::original::Original;
-use super::path::{digest, encode_name};
+use super::path::{self, digest, encode_name};
 use super::state::{self, State};
+use super::uidset::UidSet;
 use crate::disk::{advised, file};
 use crate::mailbox::Name;
 
@@ -19,6 +20,38 @@ use crate::mailbox::Name;
 pub(super) const VANISHED_MAILBOXES: &str = ".vanished-mailboxes";
 /// Names in an account's directory that no mailbox may have.
 const RESERVED: [&str; 3] = [state::FILE, super::failed::FILE, super::journal::FILE];
+
+/// How whole an archive is by its own record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The last export brought everything.
+    Complete,
+    /// It did not come to its end.
+    Incomplete,
+    /// There is no record beside mailboxes of this program: the first export was cut off, or the file is lost.
+    RecordLost,
+    /// There is none, as early versions of the original Python tool leave it.
+    NoRecord,
+    /// There is nothing.
+    Empty,
+}
+
+/// Messages that the record of an archive has and the archive has not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Their UIDs.
+    pub uids: UidSet,
+    /// Those of which the record has only the number.
+    pub unnamed: u64,
+}
+
+impl Lost {
+    /// How many they are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.uids.len() + self.unnamed
+    }
+}
 
 /// The archive of one account.
 #[derive(Debug)]
@@ -29,7 +62,7 @@ pub struct AccountArchive {
     state: Option<State>,
     /// The original tool's, where it is one.
     original: Option<Original>,
-    /// A mailbox has this program's `.mailbox.json`.
+    /// A mailbox has been written by this program.
     is_ours: bool,
     /// Directory name → mailbox, of those that are there or were given a name in this run.
     mailboxes: BTreeMap<String, MailboxMeta>,
@@ -121,7 +154,7 @@ impl AccountArchive {
             let of_state = state.as_ref().and_then(|state| state.mailbox(&name));
             let found = MailboxDir::new(entry.path()).identify(of_state)?;
             if let Some((meta, origin)) = found {
-                is_ours |= origin == Origin::Ours;
+                is_ours |= matches!(origin, Origin::Ours | Origin::OurSidecars);
                 mailboxes.insert(name, meta);
             }
         }
@@ -160,6 +193,69 @@ impl AccountArchive {
     #[must_use]
     pub fn state(&self) -> Option<&State> {
         self.state.as_ref()
+    }
+
+    /// How whole it is by its own record.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let state = self.state.as_ref().map(|state| state.complete);
+        let original = self.original.as_ref().map(|original| original.complete);
+        match state.or(original) {
+            Some(true) => Standing::Complete,
+            Some(false) => Standing::Incomplete,
+            None if self.is_ours => Standing::RecordLost,
+            None if self.mailboxes.is_empty() => Standing::Empty,
+            None => Standing::NoRecord,
+        }
+    }
+
+    /// Mailboxes that the record has and that are not there any more, by name, with their numbers of messages.
+    #[must_use]
+    pub fn lost_mailboxes(&self) -> Vec<(String, u64)> {
+        let ours = self.state.iter().flat_map(|state| &state.mailboxes);
+        let ours = ours.map(|one| (&one.directory, one.name.text(), one.messages));
+        let theirs = self.original.iter().flat_map(|state| &state.mailboxes);
+        let theirs = theirs.map(|one| (&one.path, one.mailbox.as_str(), one.messages));
+        ours.chain(theirs)
+            .filter(|(directory, ..)| self.is_lost(directory))
+            .map(|(_, name, messages)| (name.to_owned(), messages))
+            .collect()
+    }
+
+    /// Neither in its place nor moved aside by an export that did not come to writing it down.
+    fn is_lost(&self, directory: &str) -> bool {
+        let gone = |dir: &Path| matches!(path::find(dir, directory), Ok(None));
+        gone(&self.dir) && gone(&self.dir.join(VANISHED_MAILBOXES))
+    }
+
+    /// What the record has of a mailbox's messages and is not among those that are there.
+    #[must_use]
+    pub fn lost_messages(&self, directory: &str, there: &UidSet) -> Lost {
+        let state = self.state.as_ref();
+        if let Some(known) = state.and_then(|state| state.mailbox(directory)) {
+            let is_current = self.uidvalidity_of(directory) == Some(known.uidvalidity);
+            let aside = self.dir.join(directory).join(VANISHED);
+            let is_lost = |uid: &u32| {
+                !there.contains(*uid) && !aside.join(format!("u{uid:010}.eml")).exists()
+            };
+            return Lost {
+                uids: known
+                    .uids
+                    .iter()
+                    .filter(|_| is_current)
+                    .filter(is_lost)
+                    .collect(),
+                unnamed: 0,
+            };
+        }
+        let mailboxes = self.original.iter().flat_map(|state| &state.mailboxes);
+        let known = mailboxes.filter(|one| one.path == directory);
+        Lost {
+            uids: UidSet::new(),
+            unnamed: known
+                .map(|one| one.messages.saturating_sub(there.len()))
+                .sum(),
+        }
     }
 
     /// The mailboxes on disk, and those that were given a directory in this run.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use super::account::VANISHED_MAILBOXES;
 use super::incoming::SPILL_PREFIX;
-use super::mailbox::{META_FILE, parse_name};
+use super::mailbox::{META_FILE, VANISHED, parse_name};
 use super::{failed, journal, state};
 
 /// What a directory entry is, by its name and kind.
@@ -61,7 +61,7 @@ pub fn account(dir: &Path) -> Result<Vec<Entry>> {
 pub fn mailbox(dir: &Path) -> Result<Vec<Entry>> {
     entries(dir, |name, is_dir| {
         if is_dir {
-            let aside = name == ".vanished" || name.starts_with(".superseded-");
+            let aside = name == VANISHED || name.starts_with(".superseded-");
             return if aside { Kind::Known } else { Kind::Foreign };
         }
         match parse_name(OsStr::new(name)) {

@@ -23,6 +23,9 @@ use crate::mailbox::Name;
 /// Name of the file that says which mailbox a directory holds.
 pub const META_FILE: &str = ".mailbox.json";
 
+/// Where pairs go that the source no longer has.
+pub(super) const VANISHED: &str = ".vanished";
+
 /// Which mailbox a directory holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailboxMeta {
@@ -46,7 +49,9 @@ pub enum Origin {
     Original,
     /// The state: there is no `.mailbox.json`.
     State,
-    /// The sidecars: neither is there.
+    /// Sidecars of this program: neither is there.
+    OurSidecars,
+    /// Those of another.
     Sidecars,
 }
 
@@ -148,7 +153,7 @@ impl MailboxDir {
         if let Some(state) = state {
             return Ok(Some((state.meta(), Origin::State)));
         }
-        Ok(self.of_sidecars()?.map(|meta| (meta, Origin::Sidecars)))
+        self.of_sidecars()
     }
 
     /// Is this what its `.mailbox.json` says, to the last byte of the name?
@@ -168,7 +173,7 @@ impl MailboxDir {
     ///
     /// Its names are as the server listed them; it kept neither delimiter nor UIDVALIDITY. Sidecars with a digest are of
     /// later versions, or this program's: their names are decoded.
-    fn of_sidecars(&self) -> Result<Option<MailboxMeta>> {
+    fn of_sidecars(&self) -> Result<Option<(MailboxMeta, Origin)>> {
         for uid in self.scan()?.pairs {
             let Ok(sidecar) = self.read_sidecar(uid) else {
                 continue;
@@ -184,12 +189,18 @@ impl MailboxDir {
                 Some(_) => Name::new(sidecar.mailbox),
                 None => Name::listed(sidecar.mailbox),
             };
-            return Ok(Some(MailboxMeta {
+            let meta = MailboxMeta {
                 name,
                 delimiter,
                 attributes: Vec::new(),
                 uidvalidity: sidecar.uidvalidity.unwrap_or(0),
-            }));
+            };
+            // The original tool says no `size`.
+            let origin = match sidecar.size {
+                Some(_) => Origin::OurSidecars,
+                None => Origin::Sidecars,
+            };
+            return Ok(Some((meta, origin)));
         }
         Ok(None)
     }
@@ -374,7 +385,7 @@ impl MailboxDir {
     /// # Errors
     /// Those of the file system.
     pub fn vanish(&self, uid: u32) -> Result<()> {
-        self.move_pair(uid, ".vanished")
+        self.move_pair(uid, VANISHED)
     }
 
     /// Moves one pair aside whose UID belongs to another message now, or that is damaged.
@@ -475,8 +486,11 @@ pub(super) fn parse_name(name: &OsStr) -> Option<(u32, bool)> {
     Some((uid, is_message))
 }
 
-/// Refuses anything but a directory: a symlink could lead out of the archive.
-pub(super) fn check_directory(path: &Path) -> Result<bool> {
+/// Is there a directory? Anything else is refused: a symlink could lead out of the archive.
+///
+/// # Errors
+/// Something else in its place; those of the file system.
+pub fn check_directory(path: &Path) -> Result<bool> {
     match fs::symlink_metadata(path) {
         Ok(there) if there.is_dir() => Ok(true),
         Ok(_) => bail!(

@@ -4,7 +4,12 @@
 //! blank percent-encoded. A longer one is cut and a digest added; then `.mailbox.json` has the name. So that no name
 //! looks like one with a digest, a `~` before 16 hex digits at the end is encoded too.
 
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
 use sha2::{Digest, Sha256};
+use unicode_normalization::UnicodeNormalization;
 
 /// Longest directory name, in bytes; file systems allow 255, and a suffix may be added.
 const MAX_BYTES: usize = 200;
@@ -58,6 +63,29 @@ pub fn decode_name(directory: &str) -> Option<String> {
         name
     };
     (encode_name(&name) == directory).then_some(name)
+}
+
+/// Are both one name to a file system that decomposes characters, as that of a Mac does?
+#[must_use]
+pub fn same_name(one: &str, other: &str) -> bool {
+    one == other || one.nfc().eq(other.nfc())
+}
+
+/// The entry of a directory with this name, as the file system may have rewritten it; `None` where there is none.
+///
+/// # Errors
+/// What cannot be looked at is not known to be gone.
+pub fn find(dir: &Path, name: &str) -> io::Result<Option<PathBuf>> {
+    let forms = [name.to_owned(), name.nfc().collect(), name.nfd().collect()];
+    for form in forms {
+        let path = dir.join(form);
+        match fs::symlink_metadata(&path) {
+            Ok(_) => return Ok(Some(path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
 }
 
 /// 16 hex digits that tell names apart.
@@ -174,6 +202,20 @@ mod tests {
                 "{name:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_name_is_found_in_the_form_that_the_file_system_gave_it() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let (composed, decomposed) = ("Caf\u{e9}", "Cafe\u{301}");
+        assert!(same_name(composed, decomposed) && !same_name(composed, "Cafe"));
+        assert_eq!(find(dir.path(), composed).expect("looked"), None);
+        fs::create_dir(dir.path().join(decomposed)).expect("created");
+        for name in [composed, decomposed] {
+            let found = find(dir.path(), name).expect("looked").expect("there");
+            assert_eq!(found, dir.path().join(decomposed));
+        }
+        assert_eq!(find(dir.path(), "Cafe").expect("looked"), None);
     }
 
     #[test]

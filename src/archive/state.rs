@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::mailbox::MailboxMeta;
 use super::name_json;
 use super::original;
+use super::path::same_name;
 use super::uidset::UidSet;
 use crate::disk::file;
 use crate::mailbox::Name;
@@ -152,8 +153,11 @@ impl State {
     /// What it says of the mailbox in a directory.
     #[must_use]
     pub fn mailbox(&self, directory: &str) -> Option<&MailboxState> {
-        let mut mailboxes = self.mailboxes.iter();
-        mailboxes.find(|mailbox| mailbox.directory == directory)
+        let exact = self.mailboxes.iter().find(|one| one.directory == directory);
+        exact.or_else(|| {
+            let mut mailboxes = self.mailboxes.iter();
+            mailboxes.find(|one| same_name(&one.directory, directory))
+        })
     }
 
     /// Replaces the file, durably.

@@ -102,6 +102,25 @@ impl UidSet {
     }
 }
 
+/// Longest list of UIDs in a text for people, in bytes.
+const TOLD: usize = 200;
+
+impl UidSet {
+    /// For people: "2 messages (uid 3,7)".
+    #[must_use]
+    pub fn told(&self) -> String {
+        let count = self.len();
+        let noun = if count == 1 { "message" } else { "messages" };
+        let mut list = self.to_string();
+        if list.len() > TOLD {
+            let end = list[..TOLD].rfind(',').unwrap_or(TOLD);
+            list.truncate(end);
+            list.push_str(",…");
+        }
+        format!("{count} {noun} (uid {list})")
+    }
+}
+
 impl FromIterator<u32> for UidSet {
     fn from_iter<I: IntoIterator<Item = u32>>(uids: I) -> Self {
         let mut set = Self::new();

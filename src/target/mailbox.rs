@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::flags;
 use super::place::Place;
-use crate::archive::account::AccountArchive;
+use crate::archive::account::{AccountArchive, Lost};
 use crate::archive::journal::{Known, Route};
 use crate::archive::mailbox::MailboxDir;
 use crate::archive::uidset::UidSet;
@@ -102,6 +102,8 @@ pub struct Job {
     here: Here,
     /// Messages of the archive.
     uids: UidSet,
+    /// Messages that the archive has lost.
+    lost: Lost,
     /// Messages that are a view of ones in other mailboxes.
     elsewhere: UidSet,
     place: Place,
@@ -140,7 +142,7 @@ impl Jobs {
                 uidvalidity: archive.uidvalidity_of(directory).unwrap_or(0),
                 subscribed: state.is_some_and(|state| state.subscribed),
             };
-            jobs.push(Job::read(here)?);
+            jobs.push(Job::read(here, archive)?);
         }
         Ok(Self(jobs))
     }
@@ -184,6 +186,7 @@ impl Jobs {
             let wanted = only(&job.here.directory);
             let is_meant = wanted.is_some();
             job.uids = wanted.unwrap_or_default();
+            job.lost = Lost::default();
             is_meant
         });
     }
@@ -222,14 +225,16 @@ impl IndexMut<JobId> for Jobs {
 }
 
 impl Job {
-    fn read(here: Here) -> Result<Self> {
+    fn read(here: Here, archive: &AccountArchive) -> Result<Self> {
         let scan = here
             .dir
             .scan()
             .with_context(|| format!("mailbox {}", here.name))?;
+        let uids = scan.pairs.iter().copied().collect();
         let mut job = Self {
+            lost: archive.lost_messages(&here.directory, &uids),
             here,
-            uids: scan.pairs.iter().copied().collect(),
+            uids,
             elsewhere: UidSet::new(),
             place: Place::default(),
             there: There::default(),
@@ -272,6 +277,12 @@ impl Job {
     #[must_use]
     pub fn uids(&self) -> &UidSet {
         &self.uids
+    }
+
+    /// Messages that the archive's own record has, and the archive has not.
+    #[must_use]
+    pub fn lost(&self) -> &Lost {
+        &self.lost
     }
 
     /// Messages that are a view of ones in other mailboxes.
@@ -460,7 +471,10 @@ impl Job {
     /// True when nothing is left to do and nothing was refused.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        !self.has_failed() && self.open.refused.is_empty() && self.missing().next().is_none()
+        self.lost.count() == 0
+            && !self.has_failed()
+            && self.open.refused.is_empty()
+            && self.missing().next().is_none()
     }
 
     /// The flags to send: `\Recent` never, and only what the target keeps. The second is true when some were dropped.

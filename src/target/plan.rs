@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::mailbox::{self, Job, JobId, Jobs};
 use super::views;
-use crate::archive::account::AccountArchive;
+use crate::archive::account::{AccountArchive, Standing};
 use crate::archive::journal::{Journal, Known};
 use crate::archive::uidset::UidSet;
 use crate::filter::Filter;
@@ -55,6 +55,8 @@ pub struct Plan<'a> {
     only: Option<Messages>,
     /// The mailboxes that are meant.
     pub jobs: Jobs,
+    /// Mailboxes that are meant and that the archive has lost, with their numbers of messages.
+    pub lost: Vec<(String, u64)>,
     /// What the report is to say.
     pub warnings: Vec<String>,
 }
@@ -85,6 +87,8 @@ impl<'a> Plan<'a> {
         let sources = mailbox::sources(&archive);
         let mut jobs = Jobs::read(&archive, &sources, want.folders)?;
         views::leave_out(&mut jobs)?;
+        let mut lost = archive.lost_mailboxes();
+        lost.retain(|(name, _)| want.folders.matches(name) && only.is_none());
         if let Some(only) = &only {
             jobs.keep(|directory| only.get(directory).cloned());
         }
@@ -94,9 +98,16 @@ impl<'a> Plan<'a> {
             sources,
             only,
             jobs,
+            lost,
             warnings,
         };
         Ok((plan, journal))
+    }
+
+    /// How whole the archive is by its own record.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.archive.standing()
     }
 
     /// The account's directory.
@@ -226,22 +237,20 @@ fn open_archive(want: &Want<'_>) -> Result<AccountArchive> {
 
 /// A warning about an archive that is, or may be, not complete.
 fn check_state(want: &Want<'_>, archive: &AccountArchive) -> Result<Option<String>> {
-    let text = match archive.state() {
-        Some(state) if state.complete => return Ok(None),
-        Some(_) if !want.allow_incomplete => bail!(
-            "the archive in {} is not complete: run the export again, or import what there is with --allow-incomplete",
-            archive.dir().display()
-        ),
-        Some(_) => "the archive is not complete; what there is is imported",
-        None if archive.mailboxes().next().is_none() => bail!(
-            "the archive in {} is empty: the account was never exported",
-            archive.dir().display()
-        ),
-        None => {
-            "the archive has no export-state.json, as those of the original tool: nothing says whether it is complete"
+    let dir = archive.dir().display();
+    let advice = "run the export again, or import what there is with --allow-incomplete";
+    let lost = "has no export-state.json: its first export was cut off, or the file is lost, and nothing says whether it is complete";
+    Ok(match archive.standing() {
+        Standing::Complete => None,
+        Standing::Incomplete if !want.allow_incomplete => {
+            bail!("the archive in {dir} is not complete: {advice}")
         }
-    };
-    Ok(Some(text.to_owned()))
+        Standing::RecordLost if !want.allow_incomplete => bail!("the archive in {dir} {lost}: {advice}"),
+        Standing::Empty => bail!("the archive in {dir} is empty: the account was never exported"),
+        Standing::Incomplete => Some("the archive is not complete; what there is is imported".to_owned()),
+        Standing::RecordLost => Some(format!("the archive {lost}")),
+        Standing::NoRecord => Some("the archive has no export-state.json, as those of early versions of the original tool: nothing says whether it is complete".to_owned()),
+    })
 }
 
 /// Prefix and delimiter of the personal namespace (RFC 2342); `None` where the server does not say.

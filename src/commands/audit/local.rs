@@ -1,20 +1,22 @@
 //! The archive of one account by itself: what lies there, and whether it is whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use rayon::prelude::*;
 
 use super::pair::{self, Checked, Expected};
 use crate::archive::account::AccountArchive;
 use crate::archive::failed::{self, During};
 use crate::archive::listing::{self, Entry, Kind};
-use crate::archive::mailbox::{MailboxDir, MailboxMeta};
+use crate::archive::mailbox::{MailboxDir, MailboxMeta, Origin};
+use crate::archive::original::{Original, OriginalMailbox};
+use crate::archive::path;
 use crate::archive::state::{MailboxState, State};
 use crate::archive::uidset::UidSet;
 use crate::filter::Filter;
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Severity};
 use crate::progress::AccountProgress;
 use crate::stop::Stop;
 
@@ -24,6 +26,8 @@ pub struct Mailbox {
     pub directory: String,
     /// What the directory holds.
     pub meta: MailboxMeta,
+    /// Who says so.
+    pub origin: Origin,
     /// What the state says of it.
     pub state: Option<MailboxState>,
     /// Messages with message file and sidecar.
@@ -40,6 +44,10 @@ pub struct Local {
     pub mailboxes: Vec<Mailbox>,
     /// The state, where there is a readable one.
     pub state: Option<State>,
+    /// That of the original tool, where it is one.
+    pub original: Option<Original>,
+    /// This program has written into it.
+    pub is_ours: bool,
     /// What is wrong.
     pub findings: Vec<Finding>,
     /// Lines for the manifest: digest and path below the archive's root.
@@ -74,6 +82,8 @@ pub fn audit(task: &Task<'_>, progress: &mut AccountProgress) -> Result<Local> {
         local: Local {
             mailboxes: Vec::new(),
             state: None,
+            original: None,
+            is_ours: false,
             findings: Vec::new(),
             digests: Vec::new(),
         },
@@ -93,8 +103,13 @@ struct Audit<'a> {
 
 impl Audit<'_> {
     fn run(&mut self, progress: &mut AccountProgress) -> Result<()> {
-        match State::load(&self.dir) {
-            Ok(state) => self.local.state = state,
+        let loaded =
+            State::load(&self.dir).and_then(|state| Ok((state, Original::load(&self.dir)?)));
+        match loaded {
+            Ok((state, original)) => {
+                self.local.is_ours = state.is_some();
+                (self.local.state, self.local.original) = (state, original);
+            }
             Err(error) => self.add(Code::UnreadableState, format!("{error:#}")),
         }
         let entries = listing::account(&self.dir)?;
@@ -118,6 +133,13 @@ impl Audit<'_> {
             self.add(Code::NoDigest, text);
         }
         Ok(())
+    }
+
+    /// Is this directory there, in whatever form the file system gave its name?
+    fn has(&self, directory: &str) -> Result<bool> {
+        let found = path::find(&self.dir, directory);
+        let found = found.with_context(|| format!("look into {}", self.dir.display()))?;
+        Ok(found.is_some())
     }
 
     fn add(&mut self, code: Code, text: impl Into<String>) {
@@ -186,37 +208,38 @@ impl Audit<'_> {
         let state = state.and_then(|state| state.mailbox(directory)).cloned();
         let entries = listing::mailbox(&path)?;
         let meta = match MailboxDir::new(path.clone()).identify(state.as_ref()) {
-            Ok(found) => found.map(|(meta, _)| meta),
+            Ok(found) => found,
             Err(error) => {
                 self.add_in(directory, Code::UnreadableMailbox, format!("{error:#}"));
                 return Ok(());
             }
         };
-        let Some(meta) = meta else {
-            if state.is_none() {
-                let text = "is a directory that holds no mailbox";
-                let file = self.relative(&path);
-                self.local
-                    .findings
-                    .push(Finding::new(Code::ForeignFile, self.task.account, text).in_file(file));
-            } else {
-                self.add_in(
-                    directory,
-                    Code::UnreadableMailbox,
-                    ".mailbox.json is missing",
-                );
-            }
+        let Some((meta, origin)) = meta else {
+            let text = "is a directory that holds no mailbox";
+            let file = self.relative(&path);
+            let finding = Finding::new(Code::ForeignFile, self.task.account, text);
+            self.local.findings.push(finding.in_file(file));
             return Ok(());
         };
+        self.local.is_ours |= matches!(origin, Origin::Ours | Origin::OurSidecars);
         if !self.task.folders.matches(meta.name.text()) {
             return Ok(());
         }
         progress.mailbox(meta.name.text());
         self.check_others(&path, Some(meta.name.text()), &entries)?;
+        if matches!(origin, Origin::State | Origin::OurSidecars) {
+            let text = "its .mailbox.json is missing, as after a copy without dot files; the next export writes it again";
+            let finding = Finding::new(Code::UnreadableMailbox, self.task.account, text);
+            let finding = finding
+                .graded(Severity::Warning)
+                .in_mailbox(meta.name.text());
+            self.local.findings.push(finding);
+        }
         let files = pairs(entries);
         let mut mailbox = Mailbox {
             directory: directory.to_owned(),
             meta,
+            origin,
             state,
             pairs: UidSet::new(),
             known_missing: UidSet::new(),
@@ -290,6 +313,8 @@ impl Audit<'_> {
         let expected = Expected {
             names: [mailbox.meta.name.text(), &wire],
             uidvalidity: Some(mailbox.meta.uidvalidity).filter(|value| *value > 0),
+            digest: matches!(mailbox.origin, Origin::Ours | Origin::State)
+                && self.local.state.is_some(),
         };
         let (stop, pool) = (self.task.stop, self.task.pool);
         // A batch at a time, so that progress is told and a stop is heard.
@@ -347,15 +372,12 @@ impl Audit<'_> {
             self.add_in(&name, Code::NotInState, text);
             return;
         };
-        if !state.name.is_written_as(&mailbox.meta.name)
-            || state.uidvalidity != mailbox.meta.uidvalidity
-        {
+        if mailbox.origin == Origin::Ours && !agree(&mailbox.meta, state) {
             let text = format!(
-                "{}/.mailbox.json says \"{name}\" with UIDVALIDITY {}, the state file \"{}\" with {}",
+                "{}/.mailbox.json says {}, the state file {}",
                 mailbox.directory,
-                mailbox.meta.uidvalidity,
-                state.name.text(),
-                state.uidvalidity
+                shown(&mailbox.meta),
+                shown(&state.meta())
             );
             self.add_in(&name, Code::StateMismatch, text);
             return;
@@ -374,7 +396,7 @@ impl Audit<'_> {
             mailbox.known_missing.insert(uid);
         }
         if !gone.is_empty() {
-            let text = format!("{} are gone from the archive", messages(&gone));
+            let text = format!("{} are gone from the archive", gone.told());
             let mut finding = Finding::new(Code::MessageGone, self.task.account, text);
             finding.uid = Some(&gone)
                 .filter(|gone| gone.len() == 1)
@@ -384,27 +406,74 @@ impl Audit<'_> {
         if !extra.is_empty() && complete {
             let text = format!(
                 "{} are in the archive and not in the state file",
-                messages(&extra)
+                extra.told()
             );
             self.add_in(&name, Code::NotInState, text);
         }
     }
 
+    /// An archive without a state of this program.
+    fn check_originals_state(&mut self) -> Result<()> {
+        if let Some(original) = self.local.original.take() {
+            if !original.complete {
+                let text = "the last export, by the original tool, is not complete";
+                self.add(Code::Incomplete, text);
+            }
+            for known in &original.mailboxes {
+                if self.task.folders.matches(&known.mailbox) {
+                    self.check_originals_mailbox(known)?;
+                }
+            }
+            self.local.original = Some(original);
+            return Ok(());
+        }
+        let mut findings = self.local.findings.iter();
+        if findings.any(|finding| finding.code == Code::UnreadableState) {
+            return Ok(());
+        }
+        let (severity, text) = if self.local.is_ours {
+            let text = "there is no export-state.json: the first export was cut off, or the file is lost, and nothing says what the archive must hold; run the export again, or import with --allow-incomplete";
+            (Severity::Error, text)
+        } else {
+            let text = "there is no export-state.json, as in archives of early versions of the original tool: nothing says whether the export was complete";
+            (Severity::Note, text)
+        };
+        let finding = Finding::new(Code::NoState, self.task.account, text);
+        self.local.findings.push(finding.graded(severity));
+        Ok(())
+    }
+
+    /// The original tool's state knows how many messages a mailbox has, and not which.
+    fn check_originals_mailbox(&mut self, known: &OriginalMailbox) -> Result<()> {
+        let mut mailboxes = self.local.mailboxes.iter();
+        let found = mailboxes.find(|one| one.directory == known.path);
+        let there = found.map(|one| one.pairs.len() + one.known_missing.len());
+        let Some(there) = there else {
+            let is_gone = !self.has(&known.path)?;
+            if is_gone {
+                let text = format!(
+                    "its directory {} is gone, with {} messages",
+                    known.path, known.messages
+                );
+                self.add_in(&known.mailbox, Code::MailboxGone, text);
+            }
+            return Ok(());
+        };
+        if there < known.messages {
+            let text = format!(
+                "{} messages are gone from the archive: the original tool's state counts {}, there are {there}",
+                known.messages - there,
+                known.messages
+            );
+            self.add_in(&known.mailbox, Code::MessageGone, text);
+        }
+        Ok(())
+    }
+
     /// The state by itself: complete, and every mailbox of it there.
     fn check_state(&mut self) -> Result<()> {
         let Some(state) = self.local.state.clone() else {
-            if !self
-                .local
-                .findings
-                .iter()
-                .any(|f| f.code == Code::UnreadableState)
-            {
-                self.add(
-                    Code::NoState,
-                    "there is no export-state.json, as in archives of the original tool: nothing says whether the export was complete",
-                );
-            }
-            return Ok(());
+            return self.check_originals_state();
         };
         if !state.complete {
             self.add(
@@ -425,8 +494,8 @@ impl Audit<'_> {
             }
         }
         for mailbox in &state.mailboxes {
-            let there = std::fs::symlink_metadata(self.dir.join(&mailbox.directory));
-            if there.is_err() && self.task.folders.matches(mailbox.name.text()) {
+            let is_there = self.has(&mailbox.directory)?;
+            if !is_there && self.task.folders.matches(mailbox.name.text()) {
                 let text = format!(
                     "its directory {} is gone, with {} messages",
                     mailbox.directory, mailbox.messages
@@ -437,6 +506,43 @@ impl Audit<'_> {
         Ok(())
     }
 }
+
+/// Do `.mailbox.json` and state say the same? Attributes that come and go with the mailbox's messages and children, and those of
+/// a mailbox that was not read whole, are not compared.
+fn agree(meta: &MailboxMeta, state: &MailboxState) -> bool {
+    let lasting = |attributes: &[String]| {
+        let lasting = attributes.iter().map(|one| one.to_ascii_lowercase());
+        let lasting = lasting.filter(|one| !PASSING.contains(&one.as_str()));
+        lasting.collect::<BTreeSet<String>>()
+    };
+    state.name.is_written_as(&meta.name)
+        && state.uidvalidity == meta.uidvalidity
+        && (!state.complete
+            || state.delimiter == meta.delimiter
+                && lasting(&state.attributes) == lasting(&meta.attributes))
+}
+
+/// For people.
+fn shown(meta: &MailboxMeta) -> String {
+    format!(
+        "\"{}\" with UIDVALIDITY {}, delimiter {}, attributes ({})",
+        meta.name.text(),
+        meta.uidvalidity,
+        meta.delimiter
+            .map_or_else(|| "none".to_owned(), |c| format!("\"{c}\"")),
+        meta.attributes.join(" ")
+    )
+}
+
+/// Attributes that say how a mailbox stands, not what it is (RFC 3501 section 7.2.2, RFC 3348, RFC 5258).
+const PASSING: [&str; 6] = [
+    "\\marked",
+    "\\unmarked",
+    "\\haschildren",
+    "\\hasnochildren",
+    "\\noinferiors",
+    "\\subscribed",
+];
 
 /// The files that claim a UID.
 #[derive(Default)]
@@ -458,17 +564,4 @@ fn pairs(entries: Vec<Entry>) -> BTreeMap<u32, Files> {
         names.push(entry.name);
     }
     files
-}
-
-/// "2 messages (uid 3,7)".
-pub fn messages(uids: &UidSet) -> String {
-    let count = uids.len();
-    let noun = if count == 1 { "message" } else { "messages" };
-    let mut list = uids.to_string();
-    if list.len() > 200 {
-        let end = list[..200].rfind(',').unwrap_or(200);
-        list.truncate(end);
-        list.push_str(",…");
-    }
-    format!("{count} {noun} (uid {list})")
 }

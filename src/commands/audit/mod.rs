@@ -11,6 +11,7 @@ use tracing::{info, warn};
 use crate::accounts;
 use crate::archive::account::{AccountArchive, require_root};
 use crate::archive::lock::Lock;
+use crate::archive::mailbox::check_directory;
 use crate::config::Account;
 use crate::finding::Tally;
 use crate::limits::NO_THREAD;
@@ -20,8 +21,6 @@ use crate::session::peer::Peers;
 use crate::settings::Settings;
 use crate::stop::Stop;
 use manifest::Manifest;
-
-pub(super) use local::messages;
 
 /// What all accounts of an audit share.
 pub(super) struct Run<'a> {
@@ -195,8 +194,7 @@ impl<'a> Run<'a> {
         let settings = self.settings;
         let root = &settings.archive_dir;
         let dir = AccountArchive::directory(root, &account.name);
-        let there = std::fs::symlink_metadata(&dir);
-        if !there.is_ok_and(|there| there.is_dir()) {
+        if !check_directory(&dir)? {
             bail!(
                 "the archive has no account {}: there is no directory {}",
                 account.name,

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use anyhow::Result;
 use tracing::debug;
 
-use super::local::{Local, Mailbox, messages};
+use super::local::{Local, Mailbox};
 use crate::archive::failed::{self, During, FailedMessage};
 use crate::archive::uidset::UidSet;
 use crate::config::Account;
@@ -245,24 +245,24 @@ impl<'a> Source<'a> {
         if !missing.is_empty() {
             let text = format!(
                 "{} of the source are not in the archive; run the export again",
-                messages(&missing)
+                missing.told()
             );
             self.add(Code::NotInArchive, name, text);
         }
         if !arrived.is_empty() && freeze.is_some() {
-            let text = format!("{} arrived after the export", messages(&arrived));
+            let text = format!("{} arrived after the export", arrived.told());
             self.add(Code::Arrived, name, text);
         } else if !arrived.is_empty() {
             let text = format!(
                 "{} of the source are not in the archive: they arrived after the export, or it missed them; nothing here says when it was made",
-                messages(&arrived)
+                arrived.told()
             );
             self.doubt(Code::NotInArchive, name, text);
         }
         if !vanished.is_empty() {
             let text = format!(
                 "{} are no longer on the source; the archive keeps them",
-                messages(&vanished)
+                vanished.told()
             );
             self.add(Code::Vanished, name, text);
         }

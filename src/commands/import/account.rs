@@ -150,10 +150,17 @@ impl Import<'_> {
     fn conclude(mut self, outcome: Result<()>, report: &mut AccountReport) -> Result<()> {
         report.warnings = std::mem::take(&mut self.plan.warnings);
         let failures = self.failures();
-        let complete = outcome.is_ok() && self.plan.jobs.iter().all(Job::is_complete);
+        let complete = outcome.is_ok()
+            && self.plan.lost.is_empty()
+            && self.plan.jobs.iter().all(Job::is_complete);
         let dry_run = self.run.settings.dry_run;
         for job in &self.plan.jobs {
             let mailbox = mailbox_report(job, dry_run);
+            report.counts += mailbox.counts;
+            report.mailboxes.push(mailbox);
+        }
+        for (name, messages) in &self.plan.lost {
+            let mailbox = lost_report(name, *messages);
             report.counts += mailbox.counts;
             report.mailboxes.push(mailbox);
         }
@@ -171,20 +178,45 @@ impl Import<'_> {
     fn failures(&self) -> Vec<FailedMessage> {
         let at = crate::clock::utc_now();
         let of_job = |job: &Job| -> Vec<FailedMessage> {
-            job.refused()
-                .iter()
-                .map(|refused| FailedMessage {
-                    account: self.account.name.clone(),
-                    mailbox: job.name().to_owned(),
-                    uid: Some(refused.uid),
-                    size: refused.size,
-                    server: refused.reason.clone(),
-                    at: at.clone(),
-                    during: During::Import,
-                })
+            let failed = |uid: u32, size: Option<u64>, reason: String| FailedMessage {
+                account: self.account.name.clone(),
+                mailbox: job.name().to_owned(),
+                uid: Some(uid),
+                size,
+                server: reason,
+                at: at.clone(),
+                during: During::Import,
+            };
+            let refused = job.refused().iter();
+            let refused = refused.map(|one| failed(one.uid, one.size, one.reason.clone()));
+            let lost = job.lost().uids.iter();
+            refused
+                .chain(lost.map(|uid| failed(uid, None, LOST.to_owned())))
                 .collect()
         };
         self.plan.jobs.iter().flat_map(of_job).collect()
+    }
+}
+
+/// Why a message that the archive has lost is not on the target.
+const LOST: &str = "the archive's own record has it, and it is gone from the archive";
+
+/// What the report says of a mailbox that the archive has lost.
+fn lost_report(name: &str, messages: u64) -> MailboxReport {
+    MailboxReport {
+        mailbox: name.to_owned(),
+        directory: String::new(),
+        target: None,
+        why: None,
+        counts: Counts {
+            mailboxes: 1,
+            failed: messages.max(1),
+            ..Counts::default()
+        },
+        compared: None,
+        note: Some(format!(
+            "the archive's own record has it, with {messages} messages, and its directory is gone from the archive"
+        )),
     }
 }
 
@@ -202,6 +234,10 @@ fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
     note(
         told.flags_dropped,
         "messages without flags that the target does not keep",
+    );
+    note(
+        job.lost().count(),
+        "messages that the archive's own record has are gone from it",
     );
     note(told.mended, "messages were mended");
     note(
@@ -226,7 +262,7 @@ fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
             mailboxes: 1,
             new,
             unchanged: job.done_before() + job.found_there().len() + job.elsewhere().len(),
-            failed: job.refused().len() as u64 + u64::from(job.has_failed()),
+            failed: job.refused().len() as u64 + job.lost().count() + u64::from(job.has_failed()),
             bytes: told.bytes,
             ..Counts::default()
         },

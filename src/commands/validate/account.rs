@@ -7,11 +7,12 @@ use anyhow::{Context, Result};
 use tracing::info;
 
 use super::deep::{self, Pair};
+use crate::archive::account::Standing;
 use crate::archive::journal::Journal;
 use crate::archive::uidset::UidSet;
 use crate::compare::{self, Held, Wanted};
 use crate::config::Account;
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Severity};
 use crate::report::{Compared, Counts, MailboxReport};
 use crate::session::Session;
 use crate::session::connect::{self, Login};
@@ -70,7 +71,39 @@ pub fn look(settings: &Settings, peer: &Peer, stop: &Stop, account: &Account) ->
         Ok(())
     })?;
     looked.warnings.append(&mut plan.warnings);
+    let mut findings = shortcomings(&account.name, &plan);
+    findings.append(&mut looked.findings);
+    looked.findings = findings;
     Ok(looked)
+}
+
+/// What the archive lacks by its own record: the target may hold all that is there, and yet not everything.
+fn shortcomings(account: &str, plan: &Plan<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let standing = match plan.standing() {
+        Standing::Incomplete => Some((Code::Incomplete, "the archive is not complete")),
+        Standing::RecordLost => Some((
+            Code::NoState,
+            "the archive has no export-state.json: nothing says whether it is complete",
+        )),
+        _ => None,
+    };
+    if let Some((code, text)) = standing {
+        found.push(Finding::new(code, account, text).graded(Severity::Error));
+    }
+    for (name, messages) in &plan.lost {
+        let text = format!("its directory is gone from the archive, with {messages} messages");
+        found.push(Finding::new(Code::MailboxGone, account, text).in_mailbox(name));
+    }
+    for job in plan.jobs.iter().filter(|job| job.lost().count() > 0) {
+        let lost = job.lost();
+        let text = match lost.unnamed {
+            0 => format!("{} are gone from the archive", lost.uids.told()),
+            more => format!("{more} messages are gone from the archive"),
+        };
+        found.push(Finding::new(Code::MessageGone, account, text).in_mailbox(job.name()));
+    }
+    found
 }
 
 struct Comparing<'a> {
@@ -234,7 +267,7 @@ impl Comparing<'_> {
             (Code::Extra, uids(&result.extra), "not from the archive"),
         ] {
             if !extra.is_empty() {
-                let messages = crate::commands::audit::messages(&extra);
+                let messages = extra.told();
                 let text = format!(
                     "{messages} in \"{}\" on the target: {what}",
                     first.place().to

@@ -45,7 +45,7 @@ fn chmod(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set a mode");
 }
 
-const DAMAGES: [Damage; 31] = [
+const DAMAGES: [Damage; 38] = [
     (
         "a byte flipped",
         |a| {
@@ -175,6 +175,68 @@ const DAMAGES: [Damage; 31] = [
             });
         },
         &["warning not-in-state"],
+    ),
+    (
+        "digest and size gone, and with them the proof",
+        |a| {
+            let bytes = fs::read(eml(a)).expect("read");
+            write(&eml(a), &bytes[..bytes.len() - 8]);
+            Handmade::edit(&sidecar(a), |s| {
+                s["sha256"] = json!(null);
+                s["size"] = json!(null);
+            });
+        },
+        &["error no-digest"],
+    ),
+    (
+        "state gone",
+        |a| remove(&a.dir.join("export-state.json")),
+        &["error no-state"],
+    ),
+    (
+        "state and dot files gone",
+        |a| {
+            remove(&a.dir.join("export-state.json"));
+            remove(&a.mailbox_dir("INBOX").join(".mailbox.json"));
+            remove(&a.mailbox_dir("Work/2024").join(".mailbox.json"));
+        },
+        &[
+            "error no-state",
+            "warning unreadable-mailbox",
+            "warning unreadable-mailbox",
+        ],
+    ),
+    (
+        ".mailbox.json gone",
+        |a| remove(&a.mailbox_dir("INBOX").join(".mailbox.json")),
+        &["warning unreadable-mailbox"],
+    ),
+    (
+        ".mailbox.json of another delimiter",
+        |a| {
+            Handmade::edit(&a.mailbox_dir("Work/2024").join(".mailbox.json"), |m| {
+                m["delimiter"] = json!(".");
+            });
+        },
+        &["error state-mismatch"],
+    ),
+    (
+        ".mailbox.json of a view",
+        |a| {
+            Handmade::edit(&a.mailbox_dir("Work/2024").join(".mailbox.json"), |m| {
+                m["attributes"] = json!(["\\All"]);
+            });
+        },
+        &["error state-mismatch"],
+    ),
+    (
+        "children that came and went are no damage",
+        |a| {
+            Handmade::edit(&a.mailbox_dir("Work/2024").join(".mailbox.json"), |m| {
+                m["attributes"] = json!(["\\HasChildren", "\\Marked"]);
+            });
+        },
+        &[],
     ),
     (
         "left by a killed run",
@@ -319,6 +381,27 @@ fn the_original_tools_archive_is_audited_as_far_as_it_goes() {
         "error not-mail",
     ];
     assert_codes(&program, &expected);
+}
+
+#[test]
+fn an_archive_that_came_over_a_mac_is_whole() {
+    let program = Program::new();
+    super::unreachable(&program);
+    let archive = Handmade::new(&program)
+        .mailbox("INBOX", &[Mail::simple("x")])
+        .mailbox("Caf\u{e9}", &[Mail::simple("y")])
+        .complete();
+    let decomposed = archive.dir.join("Cafe\u{301}");
+    fs::rename(archive.mailbox_dir("Caf\u{e9}"), &decomposed).expect("renamed");
+    audit(&program, &[]).code(0);
+    assert_codes(&program, &[]);
+    remove(&decomposed.join("u0000000001.eml"));
+    remove(&decomposed.join("u0000000001.json"));
+    audit(&program, &[]).code(1);
+    assert_codes(&program, &["error message-gone"]);
+    fs::remove_dir_all(decomposed).expect("removed");
+    audit(&program, &[]).code(1);
+    assert_codes(&program, &["error mailbox-gone"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::fs;
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::{
     ANNA, MODERN, aim, aim_with, assert_holds, assert_same, date, import, of_archived, of_held,
@@ -10,9 +11,10 @@ use super::{
 };
 use crate::kit::PASSWORD;
 use crate::kit::mail::{Mail, realistic};
-use crate::kit::run::handmade::{Handmade, write};
+use crate::kit::run::handmade::{Handmade, private, write};
 use crate::kit::run::program::Program;
 use crate::kit::run::reader::Reader;
+use crate::kit::servers::codec::hex;
 use crate::kit::servers::dovecot::Dovecot;
 use crate::kit::servers::fake::{FakeMailbox, FakeOptions, FakeServer};
 
@@ -61,6 +63,161 @@ fn archives_of_the_original_tool_are_imported() {
     assert_holds(&server, "Archive/2024", &mails[3..]);
     import(&program, &[]).code(0);
     assert_eq!(totals(&program, ["new", "unchanged"]), [0, 6]);
+}
+
+/// An archive as later versions of the original tool write it: UIDVALIDITY as text, names decoded, digests.
+fn of_the_original_tool(program: &Program, mails: &[Mail]) -> std::path::PathBuf {
+    let dir = program.path("exported").join(ANNA);
+    let mut state = Vec::new();
+    let mailboxes = [
+        ("INBOX", "INBOX"),
+        ("Caf_", "Caf\u{e9}"),
+        ("Work_2024", "Work/2024"),
+    ];
+    for ((directory, mailbox), mails) in mailboxes.into_iter().zip(mails.chunks(2)) {
+        let path = dir.join(directory);
+        fs::create_dir_all(&path).expect("create a directory");
+        private(&path, 0o700);
+        let mut marker =
+            json!({"mailbox": mailbox, "message_count": mails.len(), "uidvalidity": "1795644430"});
+        if mailbox.contains('/') {
+            marker["source_delimiter"] = json!("/");
+            marker["source_path_segments"] = json!(["Work", "2024"]);
+        }
+        for (mail, uid) in mails.iter().zip(1..) {
+            let stem = path.join(format!("u{uid:010}"));
+            let mut sidecar = marker.clone();
+            let more = json!({
+                "account": ANNA,
+                "content_binding_sha256": "00".repeat(32),
+                "content_sha256": hex(&Sha256::digest(&mail.bytes)),
+                "flags": format!("{} \\Recent", mail.flags),
+                "internaldate": mail.internaldate(),
+                "rfc822_size": mail.bytes.len(),
+                "uid": uid,
+            });
+            for (key, value) in more.as_object().expect("an object") {
+                sidecar[key] = value.clone();
+            }
+            write(&stem.with_extension("eml"), &mail.bytes);
+            write(&stem.with_extension("json"), sidecar.to_string());
+        }
+        write(&path.join(".mailbox.json"), marker.to_string());
+        marker["path"] = json!(directory);
+        state.push(marker);
+    }
+    private(&dir, 0o700);
+    let state = json!({
+        "account": ANNA,
+        "complete": true,
+        "completed_at": 1_795_644_445,
+        "mailboxes": state,
+        "schema_version": 1,
+        "source_server": {"host": "127.0.0.1", "port": 143, "ssl": false, "starttls": false},
+    });
+    write(&dir.join("export-state.json"), state.to_string());
+    dir
+}
+
+#[test]
+fn archives_of_the_original_tools_later_versions_are_proved_by_their_digests() {
+    let server = inbox().start();
+    let program = Program::new();
+    let mails = realistic(143, 6);
+    let dir = of_the_original_tool(&program, &mails);
+    aim(&program, &server.endpoint());
+    let audit = || {
+        program.run(&[
+            "--mode",
+            "audit",
+            "--audit-offline",
+            "--config",
+            "import.pass.config.json",
+        ])
+    };
+    audit().code(0).says("0 errors, 0 warnings, 0 notes");
+    import(&program, &[]).code(0);
+    assert_holds(&server, "INBOX", &mails[..2]);
+    assert_holds(&server, "Caf\u{e9}", &mails[2..4]);
+    assert_holds(&server, "Work/2024", &mails[4..]);
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new", "unchanged"]), [0, 6]);
+
+    let mut damaged = mails[1].bytes.clone();
+    damaged[40] ^= 1;
+    write(&dir.join("INBOX/u0000000002.eml"), damaged);
+    audit().code(1).says("sha256-mismatch");
+    fs::remove_file(dir.join("INBOX/u0000000002.eml")).expect("removed");
+    fs::remove_file(dir.join("INBOX/u0000000002.json")).expect("removed");
+    audit().code(1).says("message-gone");
+    import(&program, &[]).code(1);
+    fs::remove_dir_all(dir.join("Caf_")).expect("removed");
+    audit().code(1).says("mailbox-gone");
+}
+
+#[test]
+fn what_the_archive_lost_is_neither_imported_as_complete_nor_called_identical() {
+    type Loss = fn(&Handmade);
+    let losses: [(&str, Loss); 6] = [
+        ("message-gone", |a| {
+            fs::remove_file(a.file("INBOX", 3, "eml")).expect("removed");
+            fs::remove_file(a.file("INBOX", 3, "json")).expect("removed");
+        }),
+        ("message-gone", |a| {
+            fs::remove_file(a.file("INBOX", 3, "eml")).expect("removed")
+        }),
+        ("message-gone", |a| {
+            fs::remove_file(a.file("INBOX", 3, "json")).expect("removed")
+        }),
+        ("message-gone", |a| {
+            for uid in 1..=5 {
+                fs::remove_file(a.file("INBOX", uid, "eml")).expect("removed");
+                fs::remove_file(a.file("INBOX", uid, "json")).expect("removed");
+            }
+        }),
+        ("mailbox-gone", |a| {
+            fs::remove_dir_all(a.mailbox_dir("Work")).expect("removed")
+        }),
+        ("no-state", |a| {
+            fs::remove_file(a.dir.join("export-state.json")).expect("removed")
+        }),
+    ];
+    for (code, lose) in losses {
+        let server = inbox().start();
+        let program = Program::new();
+        let mails = realistic(144, 6);
+        let archive = Handmade::new(&program)
+            .mailbox("INBOX", &mails[..5])
+            .mailbox("Work", &mails[5..])
+            .complete();
+        lose(&archive);
+        aim(&program, &server.endpoint());
+        import(&program, &["--ignore-errors", "--allow-incomplete"])
+            .code(i32::from(code != "no-state"));
+        let validate = ["--deep", "--allow-incomplete", "--no-connectivity-test"];
+        let validate = [
+            &["--mode", "validate", "--config", "import.pass.config.json"],
+            &validate[..],
+        ]
+        .concat();
+        program.run(&validate).code(1).says(code);
+    }
+}
+
+#[test]
+fn a_first_export_that_was_killed_is_no_archive_of_the_original_tool() {
+    let server = inbox().start();
+    let program = Program::new();
+    let mails = realistic(145, 3);
+    Handmade::new(&program).mailbox("INBOX", &mails);
+    aim(&program, &server.endpoint());
+    import(&program, &[])
+        .code(1)
+        .says("export-state.json")
+        .says("--allow-incomplete");
+    assert_holds(&server, "INBOX", &[]);
+    import(&program, &["--allow-incomplete"]).code(0);
+    assert_holds(&server, "INBOX", &mails);
 }
 
 #[test]
