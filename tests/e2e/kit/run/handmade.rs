@@ -150,6 +150,7 @@ pub fn write(path: &Path, bytes: impl AsRef<[u8]>) {
     private(path, 0o600);
 }
 
+/// Gives a file or directory this mode.
 pub fn private(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set a mode");
 }
