@@ -127,7 +127,7 @@ fn archives_of_the_original_tools_later_versions_are_proved_by_their_digests() {
     let dir = of_the_original_tool(&program, &mails);
     aim(&program, &server.endpoint());
     let audit = || {
-        program.run(&[
+        program.run([
             "--mode",
             "audit",
             "--audit-offline",
@@ -164,10 +164,10 @@ fn what_the_archive_lost_is_neither_imported_as_complete_nor_called_identical() 
             fs::remove_file(a.file("INBOX", 3, "json")).expect("removed");
         }),
         ("message-gone", |a| {
-            fs::remove_file(a.file("INBOX", 3, "eml")).expect("removed")
+            fs::remove_file(a.file("INBOX", 3, "eml")).expect("removed");
         }),
         ("message-gone", |a| {
-            fs::remove_file(a.file("INBOX", 3, "json")).expect("removed")
+            fs::remove_file(a.file("INBOX", 3, "json")).expect("removed");
         }),
         ("message-gone", |a| {
             for uid in 1..=5 {
@@ -176,10 +176,10 @@ fn what_the_archive_lost_is_neither_imported_as_complete_nor_called_identical() 
             }
         }),
         ("mailbox-gone", |a| {
-            fs::remove_dir_all(a.mailbox_dir("Work")).expect("removed")
+            fs::remove_dir_all(a.mailbox_dir("Work")).expect("removed");
         }),
         ("no-state", |a| {
-            fs::remove_file(a.dir.join("export-state.json")).expect("removed")
+            fs::remove_file(a.dir.join("export-state.json")).expect("removed");
         }),
     ];
     for (code, lose) in losses {
