@@ -225,7 +225,8 @@ impl AccountArchive {
     /// Neither in its place nor moved aside by an export that did not come to writing it down.
     fn is_lost(&self, directory: &str) -> bool {
         let gone = |dir: &Path| matches!(path::find(dir, directory), Ok(None));
-        gone(&self.dir) && gone(&self.dir.join(VANISHED_MAILBOXES))
+        let is_written_down = self.standing() == Standing::Complete;
+        gone(&self.dir) && (is_written_down || gone(&self.dir.join(VANISHED_MAILBOXES)))
     }
 
     /// What the record has of a mailbox's messages and is not among those that are there.
@@ -235,8 +236,10 @@ impl AccountArchive {
         if let Some(known) = state.and_then(|state| state.mailbox(directory)) {
             let is_current = self.uidvalidity_of(directory) == Some(known.uidvalidity);
             let aside = self.dir.join(directory).join(VANISHED);
+            let is_written_down = self.standing() == Standing::Complete;
             let is_lost = |uid: &u32| {
-                !there.contains(*uid) && !aside.join(format!("u{uid:010}.eml")).exists()
+                !there.contains(*uid)
+                    && (is_written_down || !aside.join(format!("u{uid:010}.eml")).exists())
             };
             return Lost {
                 uids: known
@@ -376,7 +379,7 @@ impl AccountArchive {
             let Ok(true) = check_directory(&path) else {
                 continue;
             };
-            let Ok(Some(meta)) = MailboxMeta::load(&path) else {
+            let Ok(Some((meta, _))) = MailboxDir::new(path.clone()).identify(None) else {
                 continue;
             };
             let same = uidvalidity.is_none_or(|uidvalidity| meta.uidvalidity == uidvalidity);
@@ -398,7 +401,8 @@ impl AccountArchive {
     /// Those of the file system; a directory without `.mailbox.json`.
     pub fn bring_mailbox_back(&mut self, from: &Path) -> Result<()> {
         let shown = from.display();
-        let meta = MailboxMeta::load(from)?.with_context(|| format!("{shown} holds no mailbox"))?;
+        let found = MailboxDir::new(from.to_path_buf()).identify(None)?;
+        let (meta, _) = found.with_context(|| format!("{shown} holds no mailbox"))?;
         let directory = self.assign_directory(meta);
         let to = self.component(&directory)?;
         fs::rename(from, &to)
