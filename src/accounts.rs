@@ -10,6 +10,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use tracing::{error, info_span, warn};
 
 use crate::config::Account;
+use crate::fleet::shard;
 use crate::limits::NO_THREAD;
 use crate::progress::{AccountProgress, Progress};
 use crate::report::{AccountReport, Status};
@@ -117,6 +118,8 @@ pub fn one(
     let began = Instant::now();
     let mut report = AccountReport::new(&account.name);
     report.status = Status::Complete;
+    let server = &account.server;
+    report.identity = Some(shard::identity(&account.login, &server.host, server.port));
     let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut report))).unwrap_or_else(|_| {
         bail!("a bug in this program ended the account; please report it with the log")
     });

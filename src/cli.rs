@@ -6,7 +6,7 @@ use clap::builder::PossibleValue;
 use clap::{ArgAction, Parser, ValueEnum};
 
 use crate::imapsync::UseImapsync;
-use crate::mode::{Mode, Phase};
+use crate::mode::{List, Mode, Phase};
 
 mod panel;
 
@@ -20,7 +20,8 @@ pub use panel::{IndexArgs, PanelArgs};
 pub struct Args {
     /// What to do: "export" copies all mailboxes to disk without changing anything on the server;
     /// "audit" proves the copy; "import" puts it onto another server; "validate" proves that the
-    /// other server has it; "migrate" does all of that, account by account; "test" checks the connections; "index" writes the configuration from what
+    /// other server has it; "migrate" does all of that, account by account; "report"
+    /// reads the reports of runs again, and makes one of those of shards; "test" checks the connections; "index" writes the configuration from what
     /// a DirectAdmin panel lists
     #[arg(long, value_enum, hide_possible_values = true, value_name = "MODE")]
     pub mode: Mode,
@@ -38,6 +39,15 @@ pub struct Args {
     /// Migrate: end each account after its "export" (and its audit) or its "import"
     #[arg(long, value_name = "PHASE", value_parser = until)]
     pub until: Option<Phase>,
+
+    /// Report: the reports of earlier runs, one of any mode or one of each shard
+    #[arg(long, value_name = "FILE.json", num_args = 1..)]
+    pub reports: Vec<PathBuf>,
+
+    /// Report: print only the names of the accounts that "failed", or that are "missing" from the reports and stand in
+    /// --config
+    #[arg(long, value_name = "WHICH", value_parser = list)]
+    pub list: Option<List>,
 
     /// Where an export puts the archive [default: ./exported]
     #[arg(long, value_name = "DIR")]
@@ -188,6 +198,14 @@ impl ValueEnum for UseImapsync {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(PossibleValue::new(self.as_str()))
+    }
+}
+
+fn list(text: &str) -> Result<List, String> {
+    match text {
+        "failed" => Ok(List::Failed),
+        "missing" => Ok(List::Missing),
+        _ => Err("must be failed or missing".to_owned()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! How the process ends: the codes that scripts see, and which of two wins. Knows nothing of what led there.
 
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The end of a run. What comes later wins over what comes before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +51,15 @@ impl Exit {
 impl Serialize for Exit {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u8(self.code())
+    }
+}
+
+impl<'de> Deserialize<'de> for Exit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let code = u8::deserialize(deserializer)?;
+        let mut all = Self::ALL.into_iter();
+        all.find(|exit| exit.code() == code)
+            .ok_or_else(|| D::Error::custom(format!("no run ends with {code}")))
     }
 }
 

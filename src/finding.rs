@@ -1,9 +1,9 @@
 //! One thing that an audit or a validation reports.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Loss or damage.
@@ -27,8 +27,8 @@ impl Severity {
 }
 
 /// Kind of a finding. The README's tables list them with their severities.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(into = "&'static str")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "&'static str", try_from = "String")]
 pub enum Code {
     /// The bytes are not those of the sidecar's digest.
     Sha256Mismatch,
@@ -241,6 +241,17 @@ impl Code {
     }
 }
 
+impl TryFrom<String> for Code {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        let mut rows = Self::ALL.iter();
+        let row = rows.find(|row| row.1 == word);
+        row.map(|row| row.0)
+            .ok_or_else(|| format!("there is no kind of finding called {word}"))
+    }
+}
+
 impl From<Code> for &'static str {
     fn from(code: Code) -> Self {
         code.as_str()
@@ -248,7 +259,7 @@ impl From<Code> for &'static str {
 }
 
 /// What was found, where, and how bad it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// Kind of finding; the README lists them.
     pub code: Code,
@@ -311,7 +322,7 @@ impl Finding {
 }
 
 /// How many findings of each severity.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Loss or damage.
     pub errors: u64,

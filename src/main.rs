@@ -33,6 +33,9 @@ fn run(args: &Args) -> Result<Exit> {
     if args.mode == Mode::Index {
         return index(args);
     }
+    if args.mode == Mode::Report {
+        return report(args);
+    }
     let mut settings = Settings::new(args)?;
     let warning = settings.fit_to_limits()?;
     let progress = Progress::new(args.quiet);
@@ -58,7 +61,7 @@ fn run(args: &Args) -> Result<Exit> {
         .warnings
         .extend(log.as_ref().and_then(LogFile::trouble));
     report.close(&stop);
-    Ok(tell(args, &report))
+    Ok(tell(args, &report, &report.to_string()))
 }
 
 /// `--mode index` has no accounts, so no report on them.
@@ -91,6 +94,21 @@ fn index(args: &Args) -> Result<Exit> {
     }
 }
 
+/// `--mode report` has no accounts of its own and no log file.
+fn report(args: &Args) -> Result<Exit> {
+    let plan = settings::report::plan(args)?;
+    logging::start(verbosity(args), None, args.mode.as_str(), None)?;
+    let told = commands::report::run(&plan)?;
+    let text = match &told.names {
+        Some(names) => names
+            .iter()
+            .flat_map(|name| [name.as_str(), "\n"])
+            .collect(),
+        None => told.report.to_string(),
+    };
+    Ok(tell(args, &told.report, &text))
+}
+
 fn start_log(args: &Args, progress: &Progress) -> Result<Option<LogFile>> {
     let dir = (!args.dry_run).then_some(args.log_dir.as_path());
     logging::start(verbosity(args), dir, args.mode.as_str(), progress.bars())
@@ -107,19 +125,18 @@ fn verbosity(args: &Args) -> Verbosity {
 
 /// The report, on stdout and in its files; returns how the process ends. The one does not wait for the other: a file
 /// that cannot be written must not hide how the run went.
-fn tell(args: &Args, report: &Report) -> Exit {
+fn tell(args: &Args, report: &Report, text: &str) -> Exit {
     let files = [
         args.report.as_ref().map(|path| report.write_json(path)),
         args.html.as_ref().map(|path| report.write_html(path)),
         args.csv.as_ref().map(|path| report.write_csv(path)),
     ];
-    let text = report.to_string();
     // Whoever reads one of them from standard output reads nothing else there.
     let taken = [&args.report, &args.html, &args.csv, &args.manifest];
     let printed = if taken.into_iter().flatten().any(|path| is_stdout(path)) {
-        eprint(&text)
+        eprint(text)
     } else {
-        print(&text)
+        print(text)
     };
     let mut exit = report.exit_code;
     for outcome in files.into_iter().flatten().chain([printed]) {

@@ -1,9 +1,9 @@
 //! What the program is asked to do.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The modes of the program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Server to archive.
@@ -20,11 +20,13 @@ pub enum Mode {
     Index,
     /// Server to archive to server.
     Migrate,
+    /// Reports of runs to one.
+    Report,
 }
 
 impl Mode {
     /// All of them, as `--help` lists them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Export,
         Self::Import,
         Self::Test,
@@ -32,6 +34,7 @@ impl Mode {
         Self::Audit,
         Self::Index,
         Self::Migrate,
+        Self::Report,
     ];
 
     /// The word on the command line and in reports.
@@ -45,12 +48,13 @@ impl Mode {
             Self::Audit => "audit",
             Self::Index => "index",
             Self::Migrate => "migrate",
+            Self::Report => "report",
         }
     }
 }
 
 /// What a migration does with an account, one after the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// Source to archive.
@@ -74,4 +78,13 @@ impl Phase {
             Self::Validate => "validate",
         }
     }
+}
+
+/// Which accounts of a report are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum List {
+    /// Those that are not complete.
+    Failed,
+    /// Those of which no report tells.
+    Missing,
 }

@@ -8,6 +8,7 @@ pub mod import;
 pub mod index;
 mod migrate;
 mod provision;
+pub mod report;
 pub mod validate;
 
 use anyhow::{Result, bail};
@@ -45,7 +46,12 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
             Mode::Audit => audit::run(settings, stop, progress),
             Mode::Test => check::run(settings, None, stop, progress),
             Mode::Migrate => migrate::run(settings, stop, progress),
-            Mode::Index => bail!("--mode index has no accounts to go through"),
+            Mode::Index | Mode::Report => {
+                bail!(
+                    "--mode {} has no accounts to go through",
+                    settings.mode.as_str()
+                )
+            }
         },
     )
 }

@@ -168,7 +168,7 @@ impl<'a> Provision<'a> {
             )
         };
         ProvisionReport {
-            panel: self.panel.name(),
+            panel: self.panel.name().to_owned(),
             url: self.plan.access.place(),
             dry_run: self.plan.dry_run,
             mailboxes: accounts.iter().map(one).collect(),

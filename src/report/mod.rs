@@ -5,8 +5,8 @@ use std::ops::AddAssign;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
-use serde::Serialize;
+use anyhow::{Context, Result, anyhow, bail};
+use serde::{Deserialize, Serialize};
 use tracing::error;
 
 pub use compared::Compared;
@@ -17,7 +17,7 @@ use crate::archive::failed::FailedMessage;
 use crate::disk::output::Output;
 use crate::exit::Exit;
 use crate::finding::{Code, Finding, Tally};
-use crate::fleet::shard::Part;
+use crate::fleet::shard::{Part, Shard};
 use crate::mode::{Mode, Phase};
 use crate::settings::Settings;
 use crate::stop::Stop;
@@ -32,7 +32,7 @@ mod tested;
 mod text;
 
 /// How an account ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// All of it was done.
@@ -71,7 +71,7 @@ impl Status {
 }
 
 /// What was counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Mailboxes.
     pub mailboxes: u64,
@@ -102,30 +102,30 @@ impl AddAssign for Counts {
 }
 
 /// One mailbox.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MailboxReport {
     /// Its name.
     pub mailbox: String,
     /// Its directory in the archive; empty where there is none.
     pub directory: String,
     /// Import: its name on the target.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     /// Import: why it is called so there.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     /// What was counted.
     #[serde(flatten)]
     pub counts: Counts,
     /// Validate: how the two sides compare.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compared: Option<Compared>,
     /// What a reader should know.
     pub note: Option<String>,
 }
 
 /// One message that could not be had.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FailedMessageReport {
     /// The account.
     pub account: String,
@@ -152,10 +152,13 @@ impl From<&FailedMessage> for FailedMessageReport {
 }
 
 /// One account.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AccountReport {
     /// Its name.
     pub account: String,
+    /// Its login and server, as shards share out accounts by it; of the target in an import and a validation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
     /// How it ended.
     pub status: Status,
     /// Why it failed.
@@ -171,30 +174,30 @@ pub struct AccountReport {
     /// What a reader should know.
     pub warnings: Vec<String>,
     /// What audit or validate found.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
     /// What was audited.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<AuditReport>,
     /// How the connection was made.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tested: Option<Tested>,
     /// Whether the target can take the archive.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preflight: Option<Preflight>,
     /// Migrate: how each phase ended.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phases: Vec<PhaseReport>,
     /// How archive and target compare.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compared: Option<Compared>,
     /// The same before what was missing was imported.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compared_before: Option<Compared>,
 }
 
 /// How a phase of a migration ended.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct PhaseReport {
     /// Which one.
     pub phase: Phase,
@@ -207,7 +210,7 @@ pub struct PhaseReport {
 }
 
 /// What an audit has looked at.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct AuditReport {
     /// Mailboxes.
     pub mailboxes: u64,
@@ -237,6 +240,7 @@ impl AccountReport {
     pub fn new(account: &str) -> Self {
         Self {
             account: account.to_owned(),
+            identity: None,
             status: Status::NotStarted,
             error: None,
             seconds: 0.0,
@@ -255,32 +259,80 @@ impl AccountReport {
     }
 }
 
+/// A shard whose report was merged with others.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ShardReport {
+    /// Which one.
+    #[serde(flatten)]
+    pub shard: Shard,
+    /// Where its report was.
+    pub file: String,
+    /// Where it ran.
+    pub machine: String,
+    /// When it began, UTC.
+    pub started: String,
+    /// When it ended, UTC.
+    pub finished: String,
+    /// How it ended.
+    pub exit_code: Exit,
+    /// How many accounts it had.
+    pub accounts: usize,
+}
+
+/// The format of the report for machines.
+const FORMAT: u32 = 1;
+
+/// Larger reports are not read.
+const MOST_BYTES: u64 = 4 << 30;
+
+fn machine() -> String {
+    let about = rustix::system::uname();
+    about.nodename().to_string_lossy().into_owned()
+}
+
 /// The whole run.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Report {
-    tool: &'static str,
-    version: &'static str,
-    mode: Mode,
-    dry_run: bool,
-    started: String,
-    finished: String,
-    seconds: f64,
+    /// What the rest looks like: raised when something of it changes its meaning or goes.
+    format: u32,
+    tool: String,
+    /// Of the program.
+    pub version: String,
+    /// What was done.
+    pub mode: Mode,
+    /// Nothing was changed.
+    pub dry_run: bool,
+    /// Where it ran.
+    pub machine: String,
+    /// When it began, UTC.
+    pub started: String,
+    /// When it ended, UTC.
+    pub finished: String,
+    /// Wall time.
+    pub seconds: f64,
     /// As the process ends with.
     pub exit_code: Exit,
     config: String,
+    /// Of the accounts and servers that were meant, without secrets: the same for all shards of a run.
+    #[serde(default)]
+    pub config_sha256: String,
     archive: String,
     /// Which part of the configuration's accounts it is about.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    shard: Option<Part>,
-    totals: Counts,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Part>,
+    /// The shards whose reports were merged to this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shards: Vec<ShardReport>,
+    /// Sums over the accounts.
+    pub totals: Counts,
     /// What a test says of machine and server.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub environment: Vec<String>,
     /// The run did not begin, as the test before it failed.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub precheck_failed: bool,
     /// What a panel was asked to create.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provisioned: Option<ProvisionReport>,
     /// The run ended when the panel had been asked.
     #[serde(skip)]
@@ -290,9 +342,9 @@ pub struct Report {
     /// What concerns all of them.
     pub warnings: Vec<String>,
     /// What went wrong beside the accounts.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<String>,
-    #[serde(skip)]
+    #[serde(skip, default = "Instant::now")]
     began: Instant,
 }
 
@@ -301,17 +353,21 @@ impl Report {
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
         Self {
-            tool: env!("CARGO_PKG_NAME"),
-            version: env!("CARGO_PKG_VERSION"),
+            format: FORMAT,
+            tool: env!("CARGO_PKG_NAME").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             mode: settings.mode,
             dry_run: settings.dry_run,
+            machine: machine(),
             started: crate::clock::utc_now(),
             finished: String::new(),
             seconds: 0.0,
             exit_code: Exit::Clean,
             config: settings.config.path.display().to_string(),
             archive: settings.archive_dir.display().to_string(),
+            config_sha256: settings.config_sha256.clone(),
             shard: settings.shard,
+            shards: Vec::new(),
             totals: Counts::default(),
             environment: Vec::new(),
             precheck_failed: false,
@@ -327,11 +383,15 @@ impl Report {
     #[cfg(test)]
     pub(crate) fn for_tests(mode: Mode, accounts: Vec<AccountReport>) -> Self {
         Self {
-            tool: env!("CARGO_PKG_NAME"),
-            version: env!("CARGO_PKG_VERSION"),
+            format: FORMAT,
+            tool: env!("CARGO_PKG_NAME").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             mode,
             dry_run: false,
+            config_sha256: String::new(),
             shard: None,
+            shards: Vec::new(),
+            machine: String::new(),
             started: String::new(),
             finished: String::new(),
             seconds: 0.0,
@@ -348,6 +408,34 @@ impl Report {
             errors: Vec::new(),
             began: Instant::now(),
         }
+    }
+
+    /// Reads the report for machines of an earlier run.
+    ///
+    /// # Errors
+    /// Those of the file system; a file that is no report, or one of another format.
+    pub fn read(path: &Path) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: Option<u32>,
+            tool: Option<String>,
+        }
+        let size = std::fs::metadata(path)?.len();
+        if size > MOST_BYTES {
+            bail!("it has {size} bytes, which is too large for a report");
+        }
+        let bytes = std::fs::read(path)?;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            let head = serde_json::from_slice::<Head>(&bytes);
+            match head.map(|head| (head.tool, head.format)) {
+                Ok((Some(tool), Some(format)))
+                    if tool == env!("CARGO_PKG_NAME") && format != FORMAT =>
+                {
+                    anyhow!("it has format {format}, and this version reads format {FORMAT} only")
+                }
+                _ => anyhow!("it is not a report of this program: {error}"),
+            }
+        })
     }
 
     /// Adds up and decides the exit code.

@@ -1,9 +1,9 @@
 //! What a panel was asked to create before an import.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What became of one mailbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProvisionState {
     /// It was there; nothing of it is changed.
@@ -33,25 +33,25 @@ impl ProvisionState {
 }
 
 /// One account.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Provisioned {
     /// The account.
     pub account: String,
     /// What became of it.
     pub state: ProvisionState,
     /// Quota that it has been or would be created with, in MB; 0 is unlimited.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota_mb: Option<u32>,
     /// What a reader should know.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
 
 /// All accounts.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ProvisionReport {
     /// Kind of panel.
-    pub panel: &'static str,
+    pub panel: String,
     /// Its URL.
     pub url: String,
     /// Nothing was created.

@@ -1,11 +1,11 @@
 //! What the test of a connection tells.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::session::steps::Step;
 
 /// One step on the way to a session.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StepReport {
     /// Its name.
     pub step: Step,
@@ -14,7 +14,7 @@ pub struct StepReport {
 }
 
 /// How the connection of an account was made.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Tested {
     /// The steps that succeeded.
     pub steps: Vec<StepReport>,
@@ -40,7 +40,7 @@ impl Tested {
 }
 
 /// Whether a target can take what is still to be imported.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Preflight {
     /// Messages to be imported.
     pub messages: u64,

@@ -5,13 +5,15 @@ use anyhow::{Result, bail};
 use crate::cli::{Args, IndexArgs, PanelArgs};
 use crate::imapsync::UseImapsync;
 use crate::mode::Mode;
-use Mode::{Audit, Export, Import, Index, Migrate, Test, Validate};
+use Mode::{Audit, Export, Import, Index, Migrate, Report, Test, Validate};
 
 /// A flag, whether it is given, and the modes that know it.
 type Flag = (&'static str, bool, &'static [Mode]);
 
 /// Every mode with accounts.
 const RUNS: &[Mode] = &[Export, Import, Test, Validate, Audit, Migrate];
+/// Every mode that tells how runs went.
+const TOLD: &[Mode] = &[Export, Import, Test, Validate, Audit, Migrate, Report];
 /// Those that know a panel.
 const PANEL: &[Mode] = &[Import, Migrate, Index];
 /// Those that bring messages to a server.
@@ -49,10 +51,10 @@ pub fn refuse_foreign_flags(args: &Args) -> Result<()> {
 
 fn run_flags(args: &Args) -> Vec<Flag> {
     vec![
-        ("--config", args.config.is_some(), RUNS),
-        ("--report", args.report.is_some(), RUNS),
-        ("--html", args.html.is_some(), RUNS),
-        ("--csv", args.csv.is_some(), RUNS),
+        ("--config", args.config.is_some(), TOLD),
+        ("--report", args.report.is_some(), TOLD),
+        ("--html", args.html.is_some(), TOLD),
+        ("--csv", args.csv.is_some(), TOLD),
         ("--account", !args.account.is_empty(), RUNS),
         ("--exclude-account", !args.exclude_account.is_empty(), RUNS),
         ("--shard", args.shard.is_some(), RUNS),
@@ -107,6 +109,8 @@ fn flags_of_some(args: &Args) -> Vec<Flag> {
         ("--deep", args.deep, &[Validate, Migrate]),
         ("--sample", args.sample.is_some(), &[Validate, Migrate]),
         ("--import-config", args.import_config.is_some(), &[Migrate]),
+        ("--reports", !args.reports.is_empty(), &[Report]),
+        ("--list", args.list.is_some(), &[Report]),
         ("--until", args.until.is_some(), &[Migrate]),
         ("--resync-missing", args.resync_missing, &[Validate]),
         ("--dry-run", args.dry_run, &[Export, Import]),

@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
 
 mod flags;
 pub mod index;
 mod panel;
+pub mod report;
 
 pub use flags::refuse_foreign_flags;
 
+use crate::archive::path::hex;
 use crate::cli::Args;
 use crate::config::{self, Account, Config};
 use crate::filter::Filter;
@@ -80,6 +83,8 @@ pub struct Settings {
     pub config: Config,
     /// Which part of the accounts they are.
     pub shard: Option<Part>,
+    /// Digest of all accounts that are meant, those of other shards too, and of what is meant of them.
+    pub config_sha256: String,
     /// The archive's root.
     pub archive_dir: PathBuf,
     /// The archive is read and meant for the server of the configuration.
@@ -166,6 +171,8 @@ impl Settings {
                 config.path.display()
             );
         }
+        let meant = [&args.folder[..], &args.exclude_folder].concat();
+        let config_sha256 = digest(&config, &meant);
         let shard = args
             .shard
             .as_deref()
@@ -176,11 +183,12 @@ impl Settings {
             mode: args.mode,
             config,
             shard,
+            config_sha256,
             archive_dir: archive_dir.clone().unwrap_or("./exported".into()),
             is_target: match args.mode {
                 Mode::Import | Mode::Validate => true,
                 Mode::Test => args.input_dir.is_some(),
-                Mode::Export | Mode::Audit | Mode::Index | Mode::Migrate => false,
+                Mode::Export | Mode::Audit | Mode::Index | Mode::Migrate | Mode::Report => false,
             },
             log_dir: args.log_dir.clone(),
             precheck: !args.no_connectivity_test,
@@ -236,6 +244,7 @@ impl Settings {
         let accounts = &mut config.accounts;
         accounts.retain(|account| here.contains(&account.name));
         self.config.warnings.append(&mut config.warnings);
+        self.config_sha256 = format!("{}+{}", self.config_sha256, digest(&config, &[]));
         let target = Self {
             config,
             is_target: true,
@@ -287,6 +296,29 @@ impl Settings {
         }
         Ok(warning)
     }
+}
+
+/// Says the same for the same accounts at the same servers, in whatever order, and nothing of their secrets.
+fn digest(config: &Config, meant: &[String]) -> String {
+    let mut lines: Vec<String> = config
+        .accounts
+        .iter()
+        .map(|account| {
+            let server = &account.server;
+            let tls = server.tls.as_str();
+            format!(
+                "{}\0{}\0{}\0{tls}\n",
+                account.name,
+                account.login,
+                server.place()
+            )
+        })
+        .collect();
+    lines.sort_unstable();
+    let folders = config.folder_map.iter();
+    lines.extend(folders.map(|(from, to)| format!("{from}\0{to}\n")));
+    lines.extend(meant.iter().map(|pattern| format!("{pattern}\n")));
+    hex(&Sha256::digest(lines.concat()))
 }
 
 /// Leaves only the accounts that are the shard's.

@@ -32,7 +32,10 @@ impl Whole {
             whole.error = Some(format!("{}: {error}", phase.as_str()));
         }
         match phase {
-            Phase::Export => whole.counts = part.counts,
+            Phase::Export => {
+                whole.counts = part.counts;
+                whole.identity = part.identity;
+            }
             Phase::Import => whole.counts.failed += part.counts.failed,
             Phase::Audit | Phase::Validate => {}
         }

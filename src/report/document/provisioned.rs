@@ -33,7 +33,7 @@ pub fn created(report: &ProvisionReport) -> Vec<Block> {
     if created.is_empty() {
         return Vec::new();
     }
-    let (panel, url, count) = (report.panel, &report.url, created.len());
+    let (panel, url, count) = (&report.panel, &report.url, created.len());
     let heading = format!("Mailboxes created on the panel ({panel} at {url}): {count}");
     let line = |one: &Provisioned| {
         let quota = quota(one.quota_mb.unwrap_or(0));

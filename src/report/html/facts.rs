@@ -57,7 +57,7 @@ pub fn sentence(report: &Report) -> String {
             grouped(compared.archive)
         ),
         Mode::Audit => format!("The archive of {accounts} was checked and is whole."),
-        Mode::Test | Mode::Index => format!("The test of {accounts} went well."),
+        Mode::Test | Mode::Index | Mode::Report => format!("The test of {accounts} went well."),
     }
 }
 
@@ -68,6 +68,8 @@ pub fn run(report: &Report) -> Markup {
         ("Until", report.finished.clone()),
         ("Configuration", report.config.clone()),
         ("Archive", report.archive.clone()),
+        ("Machine", report.machine.clone()),
+        ("Configuration, digest", report.config_sha256.clone()),
         ("Program", format!("{} {}", report.tool, report.version)),
         (
             "Shard",

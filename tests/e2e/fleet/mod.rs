@@ -1,4 +1,5 @@
 //! Many processes that share one move.
 
+mod merged;
 mod migrate;
 mod shards;

@@ -26,7 +26,14 @@ fn exported() -> Program {
     accounts[2].1 = "another-password";
     let program = Program::new();
     program.config(&dovecot.imaps(), &accounts);
-    let files = ["--html", "page.html", "--csv", "accounts.csv"];
+    let files = [
+        "--html",
+        "page.html",
+        "--csv",
+        "accounts.csv",
+        "--report",
+        "one.json",
+    ];
     program
         .run(
             [
@@ -107,4 +114,31 @@ fn the_accounts_are_rows_of_a_table() {
     assert_eq!(rows[1][column("status")], "complete");
     assert_eq!(rows[2][column("new")], "6");
     assert_eq!(rows[3][column("status")], "failed");
+}
+
+#[test]
+fn a_report_of_five_thousand_accounts_is_one_page_that_a_browser_still_filters() {
+    let program = exported();
+    let text = fs::read(program.path("one.json")).expect("a report");
+    let mut report: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+    let one = report["accounts"][0].clone();
+    let accounts = (0..5000).map(|number| {
+        let mut account = one.clone();
+        account["account"] = format!("user{number}@example.com").into();
+        account
+    });
+    report["accounts"] = accounts.collect();
+    program.file("many.json", &report.to_string());
+    let files = [
+        "--mode",
+        "report",
+        "--reports",
+        "many.json",
+        "--html",
+        "many.html",
+    ];
+    program.run(files);
+    let seen = browser::open(&program.path("many.html"), "user4321@");
+    assert_eq!(seen.facts["rows"], 5000);
+    assert_eq!(seen.facts["filtered"], json!(["user4321@example.com"]));
 }

@@ -1,0 +1,109 @@
+//! `--mode report`: reads reports of runs again, proves that those of shards are one run, and has them rendered. Talks to
+//! no server and looks into no archive.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::config;
+use crate::exit::Exit;
+use crate::fleet::merge::{Merged, Merging};
+use crate::fleet::shard::{self, Shard};
+use crate::mode::List;
+use crate::report::Report;
+
+/// What is to be rendered.
+#[derive(Debug)]
+pub struct Plan {
+    /// The reports.
+    pub reports: Vec<PathBuf>,
+    /// The configuration that says which accounts are missing.
+    pub config: Option<PathBuf>,
+    /// Only the names of some accounts.
+    pub list: Option<List>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The one report.
+    pub report: Report,
+    /// The names that were asked for.
+    pub names: Option<Vec<String>>,
+}
+
+/// Reads and merges.
+///
+/// # Errors
+/// Files that cannot be read or are no reports; reports that contradict each other.
+pub fn run(plan: &Plan) -> Result<Outcome> {
+    let Merged {
+        mut report,
+        missing,
+    } = read(plan)?;
+    let unknown = match &plan.config {
+        Some(path) => unknown(path, &report, &missing)?,
+        None => Vec::new(),
+    };
+    for (name, whose) in &unknown {
+        let whose = whose.map_or_else(String::new, |shard| format!(" ({shard})"));
+        report
+            .errors
+            .push(format!("no report tells of account {name}{whose}"));
+        report.exit_code = report.exit_code.merge(Exit::Findings);
+    }
+    let names = match plan.list {
+        None => None,
+        Some(List::Missing) if plan.config.is_none() => {
+            bail!("--list missing needs --config: reports do not say which accounts they lack")
+        }
+        Some(List::Missing) => Some(unknown.into_iter().map(|(name, _)| name).collect()),
+        Some(List::Failed) => {
+            let accounts = report.accounts.iter();
+            let open = accounts.filter(|account| account.status.is_trouble());
+            Some(open.map(|account| account.account.clone()).collect())
+        }
+    };
+    Ok(Outcome { report, names })
+}
+
+/// Accounts of the configuration that the report does not know, each with the missing shard that it belongs to.
+fn unknown(
+    path: &Path,
+    report: &Report,
+    missing: &[Shard],
+) -> Result<Vec<(String, Option<Shard>)>> {
+    let accounts = report.accounts.iter();
+    let known: HashSet<&str> = accounts.map(|account| account.account.as_str()).collect();
+    let config = config::load(path)?;
+    let unknown = config
+        .accounts
+        .iter()
+        .filter(|account| !known.contains(account.name.as_str()));
+    Ok(unknown
+        .map(|account| {
+            let server = &account.server;
+            let identity = shard::identity(&account.login, &server.host, server.port);
+            let whose = missing.iter().find(|shard| shard.owns(&identity));
+            (account.name.clone(), whose.copied())
+        })
+        .collect())
+}
+
+/// One report as it is; several as one.
+fn read(plan: &Plan) -> Result<Merged> {
+    let mut merging = Merging::default();
+    for path in &plan.reports {
+        let report =
+            Report::read(path).with_context(|| format!("read the report {}", path.display()))?;
+        if plan.reports.len() == 1 && report.shard.is_none_or(|part| part.shard.count == 1) {
+            return Ok(Merged {
+                report,
+                missing: Vec::new(),
+            });
+        }
+        merging.add(&path.display().to_string(), report);
+    }
+    merging.finish()
+}

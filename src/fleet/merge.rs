@@ -1,0 +1,368 @@
+//! Reports of shards put together to the one of the whole run. What contradicts itself or the others is refused; what
+//! is missing is named. Knows reports, and of files their names only.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::{Result, bail};
+
+use super::shard::Shard;
+use crate::exit::Exit;
+use crate::report::{Counts, Report, ShardReport, Status};
+
+/// Mailboxes that a merged report names one by one; beyond that, those of complete accounts stand in the shards' own
+/// reports only: the report of a large run must fit into memory.
+const MAILBOXES: usize = 100_000;
+
+/// Contradictions that are named; the rest are counted.
+const NAMED: usize = 20;
+
+/// Reports on their way to one.
+#[derive(Default)]
+pub struct Merging {
+    whole: Option<Report>,
+    /// The file that each shard's report came from.
+    files: BTreeMap<u32, String>,
+    /// The file that each account's report came from.
+    accounts: HashMap<String, String>,
+    problems: Vec<String>,
+    mailboxes: usize,
+}
+
+/// One report of all.
+pub struct Merged {
+    /// The report.
+    pub report: Report,
+    /// Shards without one.
+    pub missing: Vec<Shard>,
+}
+
+impl Merging {
+    /// Takes in the report of one shard.
+    pub fn add(&mut self, file: &str, mut part: Report) {
+        let mut problems = contradictions(&part);
+        let Some(shard) = part.shard.map(|shard| shard.shard) else {
+            self.refuse(file, "is not the report of a shard");
+            return;
+        };
+        if part.config_sha256.is_empty() {
+            problems.push("does not say of which configuration it is".to_owned());
+        }
+        if let Some(whole) = &self.whole {
+            problems.extend(differences(whole, &part));
+        }
+        if let Some(other) = self.files.insert(shard.index, file.to_owned()) {
+            problems.push(format!("is of {shard}, and so is {other}"));
+        }
+        for account in &part.accounts {
+            let name = &account.account;
+            if let Some(other) = self.accounts.insert(name.clone(), file.to_owned()) {
+                problems.push(format!("has account {name}, and so has {other}"));
+            }
+            if account
+                .identity
+                .as_ref()
+                .is_some_and(|identity| !shard.owns(identity))
+            {
+                problems.push(format!("has account {name}, which is not of {shard}"));
+            }
+        }
+        for problem in problems {
+            self.refuse(file, &problem);
+        }
+        let about = ShardReport {
+            shard,
+            file: file.to_owned(),
+            machine: part.machine.clone(),
+            started: part.started.clone(),
+            finished: part.finished.clone(),
+            exit_code: part.exit_code,
+            accounts: part.accounts.len(),
+        };
+        self.mailboxes += part
+            .accounts
+            .iter()
+            .map(|account| account.mailboxes.len())
+            .sum::<usize>();
+        match &mut self.whole {
+            None => {
+                part.shards.push(about);
+                self.whole = Some(part);
+            }
+            Some(whole) => {
+                whole.shards.push(about);
+                take_in(whole, part);
+            }
+        }
+        if self.mailboxes > MAILBOXES
+            && let Some(whole) = &mut self.whole
+        {
+            leave_out_mailboxes(whole);
+        }
+    }
+
+    fn refuse(&mut self, file: &str, problem: &str) {
+        self.problems.push(format!("{file} {problem}"));
+    }
+
+    /// The report of them all.
+    ///
+    /// # Errors
+    /// No report at all; reports that contradict themselves or each other.
+    pub fn finish(mut self) -> Result<Merged> {
+        let Some(mut report) = self.whole.take().filter(|_| self.problems.is_empty()) else {
+            let count = self.problems.len();
+            self.problems.truncate(NAMED);
+            if count > NAMED {
+                self.problems.push(format!("… and {} more", count - NAMED));
+            }
+            bail!(
+                "the reports do not fit together, so that they prove nothing:\n  {}",
+                self.problems.join("\n  ")
+            );
+        };
+        let part = report.shard.take();
+        let count = part.map_or(0, |part| part.shard.count);
+        let shards = (1..=count).filter(|index| !self.files.contains_key(index));
+        let missing: Vec<Shard> = shards.map(|index| Shard { index, count }).collect();
+        let configured = part.map_or(0, |part| part.configured);
+        let there = report.accounts.len();
+        if missing.is_empty() && there != configured {
+            bail!(
+                "all {count} shards are there, but they have {there} accounts and not the {configured} of the configuration"
+            );
+        }
+        for shard in &missing {
+            report.errors.push(format!("there is no report of {shard}"));
+        }
+        if !missing.is_empty() {
+            let open = configured.saturating_sub(there);
+            report.errors.push(format!(
+                "nothing is known of {open} of {configured} accounts"
+            ));
+            report.exit_code = report.exit_code.merge(Exit::Findings);
+        }
+        if self.mailboxes > MAILBOXES {
+            report.warnings.push(format!(
+                "{} mailboxes are too many for one report: those of complete accounts are in the reports of the shards",
+                self.mailboxes
+            ));
+        }
+        report
+            .accounts
+            .sort_by(|one, other| one.account.cmp(&other.account));
+        Ok(Merged { report, missing })
+    }
+}
+
+/// What does not agree within one report.
+fn contradictions(part: &Report) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut totals = Counts::default();
+    for account in &part.accounts {
+        totals += account.counts;
+    }
+    if totals != part.totals {
+        problems.push("has totals that are not the sums of its accounts".to_owned());
+    }
+    let all_complete = part
+        .accounts
+        .iter()
+        .all(|account| account.status == Status::Complete);
+    if part.exit_code == Exit::Clean && !all_complete {
+        problems.push("says that all is well, and not all its accounts do".to_owned());
+    }
+    if let Some(shard) = part.shard
+        && shard.accounts != part.accounts.len()
+    {
+        let there = part.accounts.len();
+        problems.push(format!("is of {} accounts and has {there}", shard.accounts));
+    }
+    problems
+}
+
+/// In what a report is not of the same run as the others.
+fn differences(whole: &Report, part: &Report) -> Vec<String> {
+    let shards = |report: &Report| {
+        let part = report.shard;
+        part.map(|part| format!("{} shards, {} accounts", part.shard.count, part.configured))
+    };
+    let words = |report: &Report| {
+        [
+            ("version", report.version.clone()),
+            ("mode", report.mode.as_str().to_owned()),
+            ("dry run", report.dry_run.to_string()),
+            ("configuration", report.config_sha256.clone()),
+            ("shards", shards(report).unwrap_or_default()),
+        ]
+    };
+    let pairs = words(whole).into_iter().zip(words(part));
+    pairs
+        .filter(|(one, other)| one != other)
+        .map(|((what, one), (_, other))| {
+            format!("differs from the first in its {what}: {other}, not {one}")
+        })
+        .collect()
+}
+
+fn take_in(whole: &mut Report, part: Report) {
+    whole.totals += part.totals;
+    whole.accounts.extend(part.accounts);
+    for warning in part.warnings {
+        if !whole.warnings.contains(&warning) {
+            whole.warnings.push(warning);
+        }
+    }
+    whole.errors.extend(part.errors);
+    whole.environment.extend(part.environment);
+    whole.exit_code = whole.exit_code.merge(part.exit_code);
+    whole.precheck_failed |= part.precheck_failed;
+    whole.seconds = whole.seconds.max(part.seconds);
+    // Both are UTC in one form, so that their order is that of time.
+    whole.started = std::mem::take(&mut whole.started).min(part.started);
+    whole.finished = std::mem::take(&mut whole.finished).max(part.finished);
+}
+
+fn leave_out_mailboxes(whole: &mut Report) {
+    let complete = whole
+        .accounts
+        .iter_mut()
+        .filter(|account| account.status == Status::Complete);
+    complete.for_each(|account| account.mailboxes = Vec::new());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::shard::Part;
+    use crate::mode::Mode;
+    use crate::report::AccountReport;
+
+    fn part(index: u32, accounts: &[&str]) -> Report {
+        let accounts: Vec<AccountReport> = accounts
+            .iter()
+            .map(|name| AccountReport {
+                status: Status::Complete,
+                counts: Counts {
+                    new: 2,
+                    ..Counts::default()
+                },
+                ..AccountReport::new(name)
+            })
+            .collect();
+        let mut report = Report::for_tests(Mode::Migrate, accounts);
+        for account in &report.accounts {
+            report.totals += account.counts;
+        }
+        report.config_sha256 = "c0ffee".to_owned();
+        report.shard = Some(Part {
+            shard: Shard { index, count: 3 },
+            accounts: report.accounts.len(),
+            configured: 4,
+        });
+        report
+    }
+
+    fn merged(parts: Vec<Report>) -> Result<Merged> {
+        let mut merging = Merging::default();
+        for (number, part) in parts.into_iter().enumerate() {
+            merging.add(&format!("{number}.json"), part);
+        }
+        merging.finish()
+    }
+
+    fn three() -> Vec<Report> {
+        vec![part(2, &["b", "c"]), part(1, &["a"]), part(3, &["d"])]
+    }
+
+    #[test]
+    fn all_shards_make_one_report_whatever_their_order() {
+        let whole = merged(three()).expect("one report");
+        assert!(whole.missing.is_empty());
+        let names: Vec<&str> = whole
+            .report
+            .accounts
+            .iter()
+            .map(|account| account.account.as_str())
+            .collect();
+        assert_eq!(names, ["a", "b", "c", "d"]);
+        assert_eq!(whole.report.totals.new, 8);
+        assert_eq!(
+            (whole.report.exit_code, whole.report.shards.len()),
+            (Exit::Clean, 3)
+        );
+    }
+
+    #[test]
+    fn a_missing_shard_is_named_and_the_run_is_not_clean() {
+        let mut parts = three();
+        parts.remove(1);
+        let whole = merged(parts).expect("one report");
+        assert_eq!(whole.missing, [Shard { index: 1, count: 3 }]);
+        assert_eq!(whole.report.exit_code, Exit::Findings);
+        let errors = whole.report.errors.join("\n");
+        assert!(errors.contains("no report of shard 1 of 3"), "{errors}");
+        assert!(
+            errors.contains("nothing is known of 1 of 4 accounts"),
+            "{errors}"
+        );
+    }
+
+    type Damage = fn(&mut Vec<Report>);
+
+    #[test]
+    fn what_does_not_fit_together_is_refused() {
+        let cases: [(&str, Damage); 11] = [
+            ("0.json is of shard 2 of 3, and so is", |parts| {
+                parts.push(part(2, &[]));
+            }),
+            ("has account a, and so has", |parts| {
+                parts[2] = part(3, &["a"]);
+            }),
+            ("in its configuration: other, not c0ffee", |parts| {
+                parts[1].config_sha256 = "other".into();
+            }),
+            ("in its version: 0.0.1", |parts| {
+                parts[1].version = "0.0.1".into();
+            }),
+            ("in its mode: export", |parts| parts[1].mode = Mode::Export),
+            ("not the sums", |parts| parts[1].totals.new = 3),
+            ("not all its accounts do", |parts| {
+                parts[0].accounts[1].status = Status::Failed;
+            }),
+            ("is of 2 accounts and has 1", |parts| {
+                parts[0].accounts.pop();
+                parts[0].totals.new = 2;
+            }),
+            ("not the report of a shard", |parts| parts[0].shard = None),
+            ("does not say of which configuration", |parts| {
+                for part in parts.iter_mut() {
+                    part.config_sha256.clear();
+                }
+            }),
+            ("has account d, which is not of shard 3", |parts| {
+                let names = (0..).map(|n| format!("x{n}@h:993"));
+                let other = names
+                    .into_iter()
+                    .find(|name| !Shard { index: 3, count: 3 }.owns(name));
+                parts[2].accounts[0].identity = other;
+            }),
+        ];
+        for (why, damage) in cases {
+            let mut parts = three();
+            damage(&mut parts);
+            let error = merged(parts)
+                .err()
+                .unwrap_or_else(|| panic!("{why}: was merged"))
+                .to_string();
+            let why = why.trim_start_matches("0.json ");
+            assert!(error.contains(why), "{why}: {error}");
+        }
+        assert!(merged(Vec::new()).is_err());
+        let mut fewer = three();
+        for part in &mut fewer {
+            part.shard.as_mut().expect("a shard").configured = 5;
+        }
+        let error = merged(fewer).err().expect("refused").to_string();
+        assert!(error.contains("4 accounts and not the 5"), "{error}");
+    }
+}
