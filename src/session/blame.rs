@@ -69,6 +69,15 @@ impl<B: Copy + Eq + Hash, M: Copy + Eq + Hash> Blame<Owner<B, M>> {
         self.verdict(&owner)
     }
 
+    /// Counts an end that is perhaps its own: it comes to be asked for alone, and no further.
+    pub fn suspect(&mut self, owner: Owner<B, M>, words: impl Into<String>) -> Verdict {
+        if self.ends(&owner) < ALONE_AFTER {
+            self.count(owner, words)
+        } else {
+            self.verdict(&owner)
+        }
+    }
+
     /// An earlier run had to pass it over: it is asked for once, and alone.
     pub fn remember(&mut self, owner: Owner<B, M>) {
         let count = self.counts.entry(owner).or_default();
@@ -89,6 +98,16 @@ impl<B: Copy + Eq + Hash, M: Copy + Eq + Hash> Blame<Owner<B, M>> {
     #[must_use]
     pub fn ends(&self, owner: &Owner<B, M>) -> u32 {
         self.counts.get(owner).map_or(0, |count| count.ends)
+    }
+
+    /// How often anything of this mailbox ended badly, at most.
+    #[must_use]
+    pub fn ends_in(&self, mailbox: B) -> u32 {
+        let of_it = self.counts.iter().filter(|(owner, _)| match owner {
+            Owner::Message(other, _) | Owner::Mailbox(other) => *other == mailbox,
+            Owner::Account | Owner::Host => false,
+        });
+        of_it.map(|(_, count)| count.ends).max().unwrap_or(0)
     }
 
     /// The last words that the server had for it.

@@ -66,6 +66,33 @@ pub fn check_state(status: &Status) -> Result<()> {
     }
 }
 
+/// The NO or BAD to a command about one object, where it is the host's all the same: its words speak of connections or pace.
+/// Codes such as `[LIMIT]` or `[UNAVAILABLE]` (RFC 5530) are about the object.
+#[must_use]
+pub fn about_host(status: &Status) -> Option<SessionError> {
+    let code = status.code.as_deref();
+    let code = code.filter(|code| code.eq_ignore_ascii_case("THROTTLED"));
+    let kind = classify(code, &status.text, Kind::Refused);
+    matches!(kind, Kind::Throttled(_) | Kind::Busy)
+        .then(|| SessionError::new(kind, format!("the server says {}", status.said())))
+}
+
+/// True for a refusal of an object that another try may change (RFC 5530).
+#[must_use]
+pub fn may_pass(status: &Status) -> bool {
+    const PASSING: [&str; 6] = [
+        "SERVERBUG",
+        "UNAVAILABLE",
+        "INUSE",
+        "LIMIT",
+        "NOPERM",
+        "CANNOT",
+    ];
+    let code = status.code.as_deref().unwrap_or_default();
+    let name = code.split_ascii_whitespace().next().unwrap_or_default();
+    PASSING.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
 /// The time that a server names, as in `Suggested Backoff Time: 299961 milliseconds`.
 ///
 /// More than one hour is taken as one hour.

@@ -7,7 +7,7 @@ use tracing::{info, info_span, warn};
 
 use super::fetcher::Fetcher;
 use super::gone;
-use super::job::{Holding, Job, Jobs, Phase};
+use super::job::{Holding, Job, JobId, Jobs, Phase, Suspects};
 use super::store::Store;
 use crate::accounts;
 use crate::archive::account::AccountArchive;
@@ -20,6 +20,7 @@ use crate::finding::{Code, Finding, Tally};
 use crate::progress::AccountProgress;
 use crate::report::{AccountReport, FailedMessageReport, MailboxReport, Status};
 use crate::secret::Secret;
+use crate::session::blame::{Blame, Owner};
 use crate::session::connect::{self, Login};
 use crate::session::error::SessionError;
 use crate::session::list::{self, Listing};
@@ -47,6 +48,12 @@ struct Export<'a> {
     progress: AccountProgress,
     jobs: Jobs,
     store: Option<Store>,
+    /// What has ended badly so far, on all connections.
+    blame: Blame<Owner<JobId>>,
+    /// The last connection brought something to its end.
+    progressed: bool,
+    /// What earlier runs could not bring.
+    failed_before: Vec<FailedMessage>,
     /// LIST has been answered.
     listed: bool,
     /// LIST named mailboxes that could not be understood.
@@ -69,6 +76,9 @@ pub fn export(
         progress,
         jobs: Jobs::default(),
         store: None,
+        blame: Blame::default(),
+        progressed: true,
+        failed_before: Vec::new(),
         listed: false,
         unreadable: false,
         vanished: Vec::new(),
@@ -92,9 +102,17 @@ impl Export<'_> {
             self.store = Some(store);
         }
         keep_trying(self.run.stop, |backoff| {
-            self.jobs.iter_mut().for_each(Job::rewind);
+            self.rewind();
             self.connection(&password, backoff)
         })
+    }
+
+    fn rewind(&mut self) {
+        let (blame, first) = (&self.blame, !self.progressed);
+        for (id, job) in self.jobs.with_ids() {
+            let of = |uid| blame.ends(&Owner::Message(id, uid)) > 0;
+            job.rewind(&Suspects { of: &of, first });
+        }
     }
 
     /// One connection, from login to logout.
@@ -120,9 +138,12 @@ impl Export<'_> {
             self.store.as_mut(),
             self.run.stop,
             &mut self.progress,
+            &mut self.blame,
+            !self.progressed,
         );
         let outcome = fetcher.run(session.channel());
-        if fetcher.committed() > 0 {
+        self.progressed = fetcher.has_made_progress();
+        if self.progressed {
             backoff.progress();
         }
         outcome?;
@@ -152,6 +173,7 @@ impl Export<'_> {
         }
         self.read_archive()?;
         self.create_empty()?;
+        self.remember_failures()?;
         self.move_away(&vanished)?;
         self.vanished = vanished;
         let expected: u64 = self.jobs.iter().map(Job::expected).sum();
@@ -189,6 +211,25 @@ impl Export<'_> {
                 .find(|before| before.directory == job.directory());
             believe(archive, job, before)?;
             job.plan(before);
+        }
+        Ok(())
+    }
+
+    /// What an earlier run had to pass over is asked for last, once, and alone.
+    fn remember_failures(&mut self) -> Result<()> {
+        let Some(store) = &mut self.store else {
+            return Ok(());
+        };
+        self.failed_before = failed::load(store.archive().dir(), During::Export)?;
+        for (id, job) in self.jobs.with_ids() {
+            let of_job = self.failed_before.iter();
+            for failed in of_job.filter(|failed| failed.mailbox == job.name()) {
+                let owner = match failed.uid {
+                    Some(uid) => Owner::Message(id, uid),
+                    None => Owner::Mailbox(id),
+                };
+                self.blame.remember(owner);
+            }
         }
         Ok(())
     }
@@ -324,7 +365,18 @@ impl Export<'_> {
         if self.jobs.is_empty() {
             return Ok(());
         }
-        failed::write(store.archive().dir(), During::Export, failures)?;
+        let folders = &self.run.settings.folders;
+        let jobs = &self.jobs;
+        let stands = |old: &&FailedMessage| {
+            let mut of_it = jobs.iter().filter(|job| job.name() == old.mailbox);
+            match of_it.next() {
+                Some(job) => !job.is_over() && job.lacks(old.uid),
+                None => !folders.matches(&old.mailbox),
+            }
+        };
+        let mut all = failures.to_vec();
+        all.extend(self.failed_before.iter().filter(stands).cloned());
+        failed::write(store.archive().dir(), During::Export, &all)?;
         store.finish(&self.jobs, complete)
     }
 

@@ -8,7 +8,7 @@ mod survey;
 
 use std::collections::VecDeque;
 
-use anyhow::{Error, Result};
+use anyhow::Result;
 use tracing::{info_span, warn};
 
 use super::body::Body;
@@ -16,6 +16,7 @@ use super::job::{Chunk, Freeze, JobId, Jobs, Phase};
 use super::store::Store;
 use crate::archive::mailbox::MailboxDir;
 use crate::progress::AccountProgress;
+use crate::session::blame::{Blame, Owner, Verdict};
 use crate::session::channel::Channel;
 use crate::session::command::Command;
 use crate::session::error::{Kind, SessionError};
@@ -40,7 +41,7 @@ enum Asked {
     Examine,
     Inventory,
     /// SEARCH ALL, after an inventory that names fewer messages than EXAMINE counted, or was refused with these words.
-    Search(Option<String>),
+    Search(Option<Status>),
     Fetch(Chunk),
     /// A second inventory, for messages that did not come.
     Recheck,
@@ -68,8 +69,14 @@ pub struct Fetcher<'a> {
     queue: VecDeque<JobId>,
     /// The mailbox of the last EXAMINE sent.
     sent_examine: Option<JobId>,
-    /// Messages committed on this connection.
-    committed: u64,
+    /// What has ended badly, on this connection and those before.
+    blame: &'a mut Blame<Owner<JobId>>,
+    /// The job that nothing else may be in flight with.
+    alone: Option<JobId>,
+    /// Why a mailbox is left for another connection.
+    postponed: Option<String>,
+    /// Messages committed, mailboxes done with, objects passed over.
+    progress_made: u64,
     /// The message that the probe under way has found, with its size.
     probed: Option<(u32, Option<u64>)>,
 }
@@ -81,8 +88,12 @@ impl<'a> Fetcher<'a> {
         store: Option<&'a mut Store>,
         stop: &'a Stop,
         progress: &'a mut AccountProgress,
+        blame: &'a mut Blame<Owner<JobId>>,
+        suspects_first: bool,
     ) -> Self {
-        let queue = jobs.open().collect();
+        let mut queue: Vec<JobId> = jobs.open().collect();
+        let ends = |id: &JobId| i64::from(blame.ends_in(*id));
+        queue.sort_by_key(|id| if suspects_first { -ends(id) } else { ends(id) });
         Self {
             jobs,
             store,
@@ -90,17 +101,20 @@ impl<'a> Fetcher<'a> {
             progress,
             selected: Selected::default(),
             assembler: Assembler::default(),
-            queue,
+            queue: queue.into(),
             sent_examine: None,
-            committed: 0,
+            blame,
+            alone: None,
+            postponed: None,
+            progress_made: 0,
             probed: None,
         }
     }
 
-    /// Messages committed so far: progress, whatever happens next.
+    /// True when something was brought to its end, whatever happens next.
     #[must_use]
-    pub fn committed(&self) -> u64 {
-        self.committed
+    pub fn has_made_progress(&self) -> bool {
+        self.progress_made > 0
     }
 
     /// Works until nothing is left to do.
@@ -112,7 +126,10 @@ impl<'a> Fetcher<'a> {
         loop {
             self.send_ahead(&mut lane)?;
             if lane.outstanding() == 0 {
-                return Ok(());
+                return match self.postponed.take() {
+                    Some(reason) => Err(SessionError::new(Kind::Transient, reason).into()),
+                    None => Ok(()),
+                };
             }
             let answer = lane.next_into(|step| {
                 step.body
@@ -122,13 +139,13 @@ impl<'a> Fetcher<'a> {
             match answer {
                 Ok(Answer::Untagged(step, response)) => {
                     if let Err(error) = self.take(step, response) {
-                        self.suspect(&lane);
+                        self.put_down(&lane, error.downcast_ref());
                         return Err(error);
                     }
                 }
                 Ok(Answer::Done(step, status)) => self.done(&mut lane, step, &status)?,
                 Err(error) => {
-                    self.suspect(&lane);
+                    self.put_down(&lane, Some(&error));
                     return Err(error.into());
                 }
             }
@@ -141,6 +158,9 @@ impl<'a> Fetcher<'a> {
             let Some(&id) = self.queue.front() else {
                 break;
             };
+            if !self.may_send(lane, id) {
+                break;
+            }
             let job = &mut self.jobs[id];
             match job.phase() {
                 Phase::Look => {
@@ -222,7 +242,28 @@ impl<'a> Fetcher<'a> {
         }
     }
 
+    /// A job that is to be alone waits for the others, and they for it.
+    fn may_send(&mut self, lane: &Lane<'_, Step>, id: JobId) -> bool {
+        if self
+            .alone
+            .is_some_and(|alone| alone != id && !self.jobs[alone].is_busy())
+        {
+            self.alone = None;
+        }
+        if self.alone.is_none()
+            && lane.outstanding() == 0
+            && self.blame.verdict(&Owner::Mailbox(id)) == Verdict::Alone
+        {
+            self.alone = Some(id);
+        }
+        match self.alone {
+            Some(alone) => alone == id,
+            None => self.blame.verdict(&Owner::Mailbox(id)) != Verdict::Alone,
+        }
+    }
+
     fn fail(&mut self, id: JobId, reason: &str) {
+        self.progress_made += 1;
         let job = &mut self.jobs[id];
         warn!(mailbox = job.name(), reason, "the mailbox cannot be read");
         job.fail(reason);
@@ -273,14 +314,16 @@ impl<'a> Fetcher<'a> {
         self.jobs[id].answered();
         let span = info_span!("mailbox", mailbox = self.jobs[id].name());
         let _entered = span.enter();
-        if status.condition != Condition::Ok {
-            check_throttle(status)?;
+        if status.condition != Condition::Ok
+            && let Some(error) = refusal::about_host(status)
+        {
+            return Err(error.into());
         }
         match step.asked {
             Asked::Examine => self.examined(id, status)?,
             _ if self.jobs[id].is_distrusted() => {}
             Asked::Inventory => self.surveyed(lane, id, status)?,
-            Asked::Search(refusal) => self.searched(id, refusal, status)?,
+            Asked::Search(refusal) => self.searched(id, refusal.as_ref(), status)?,
             Asked::Fetch(chunk) => self.fetched(lane, id, &chunk, step.body, status)?,
             Asked::Probe(uid, reason) => self.probed(id, uid, reason, status),
             Asked::Recheck => self.jobs[id].rechecked(status.condition == Condition::Ok),
@@ -296,9 +339,10 @@ impl<'a> Fetcher<'a> {
         }
         if status.condition != Condition::Ok {
             let text = format!("EXAMINE is refused: {}", status.said());
-            match refusal::kind(status, Kind::Refused) {
-                Kind::Transient => return Err(SessionError::new(Kind::Transient, text).into()),
-                _ => self.fail(id, &text),
+            if refusal::may_pass(status) {
+                self.refused_mailbox(id, &text);
+            } else {
+                self.fail(id, &text);
             }
             return Ok(());
         }
@@ -329,31 +373,83 @@ impl<'a> Fetcher<'a> {
 
     /// When nothing of a job is on its way any more, it is done, or begins anew.
     fn settle(&mut self, id: JobId) {
-        if self.jobs[id].settle() {
+        let job = &mut self.jobs[id];
+        let was = job.phase();
+        if job.settle() {
             self.queue.push_back(id);
+        }
+        if job.phase() == Phase::Done && was != Phase::Done || was == Phase::Look {
+            self.progress_made += 1;
+            self.blame.clear(&Owner::Mailbox(id));
+        }
+        if self.alone == Some(id) && !job.is_busy() {
+            self.alone = None;
         }
     }
 
-    /// The connection died: remembers on which message, so that it cannot hold up the others for ever.
-    fn suspect(&mut self, lane: &Lane<'_, Step>) {
-        let torn = lane.torn();
-        let Some(step) = lane.steps().next() else {
-            return;
-        };
-        let Asked::Fetch(chunk) = &step.asked else {
-            return;
-        };
-        let job = &mut self.jobs[step.job];
-        if torn.bodies == 0 && chunk.lone().is_none() {
+    /// The server refuses a mailbox in words that may pass: it is tried again on other connections, then recorded.
+    fn refused_mailbox(&mut self, id: JobId, words: &str) {
+        if self.blame.count(Owner::Mailbox(id), words) == Verdict::Over {
+            self.fail(id, words);
             return;
         }
-        let Some(uid) = chunk.lone().or_else(|| messages::uid_hint(torn)) else {
-            job.suspect_any();
+        let job = &mut self.jobs[id];
+        let text = format!("{}: {words}", job.name());
+        warn!("{text}: to be tried again");
+        job.postpone();
+        self.postponed = Some(text);
+    }
+
+    /// The connection has ended: puts that down to what was under way, so that it cannot hold up the others for ever.
+    fn put_down(&mut self, lane: &Lane<'_, Step>, error: Option<&SessionError>) {
+        let objects = error.filter(|error| matches!(error.kind, Kind::Transient | Kind::Desync));
+        let (Some(error), Some(step)) = (objects, lane.steps().next()) else {
             return;
         };
-        if let Some(reason) = job.suspect(uid) {
-            warn!(uid, reason, "the message is given up");
+        let words = error.to_string();
+        let id = step.job;
+        let (uid, certain) = match &step.asked {
+            Asked::Fetch(chunk) => self.under_way(id, chunk, lane.torn()),
+            Asked::Probe(uid, _) => (Some(*uid), true),
+            _ => {
+                if self.blame.count(Owner::Mailbox(id), &words) == Verdict::Over {
+                    self.fail(id, &words);
+                }
+                return;
+            }
+        };
+        let Some(uid) = uid else { return };
+        let owner = Owner::Message(id, uid);
+        let verdict = if certain {
+            self.blame.count(owner, &words)
+        } else {
+            self.blame.suspect(owner, &words)
+        };
+        if verdict == Verdict::Over {
+            let job = &mut self.jobs[id];
+            let reason = job.take_excuse(uid).unwrap_or(words);
+            warn!(
+                mailbox = job.name(),
+                uid, reason, "the message is passed over"
+            );
+            job.refuse(uid, None, reason);
+            self.progress_made += 1;
         }
+    }
+
+    /// The message that was due, and whether that is beyond doubt.
+    fn under_way(&mut self, id: JobId, chunk: &Chunk, torn: &Response) -> (Option<u32>, bool) {
+        let job = &mut self.jobs[id];
+        if let Some(uid) = chunk.lone() {
+            return (Some(uid).filter(|uid| job.asked_for(*uid)), true);
+        }
+        let begun = messages::uid_hint(torn).filter(|uid| torn.bodies > 0 && job.asked_for(*uid));
+        if begun.is_some() {
+            return (begun, true);
+        }
+        job.ask_for_fewer(chunk);
+        let next = chunk.uids().find(|uid| job.asked_for(*uid));
+        (next, false)
     }
 }
 
@@ -386,15 +482,4 @@ impl Selected {
 fn place_of<'a>(step: &Step, jobs: &Jobs, store: Option<&'a Store>) -> Option<&'a MailboxDir> {
     let wanted = matches!(step.asked, Asked::Fetch(_)) && !jobs[step.job].is_distrusted();
     store.filter(|_| wanted)?.place(step.job)
-}
-
-/// A refusal that is about us and not about the mailbox or message: wait, then go on.
-fn check_throttle(status: &Status) -> Result<(), Error> {
-    match refusal::kind(status, Kind::Refused) {
-        kind @ (Kind::Throttled(_) | Kind::Busy) => {
-            let text = format!("the server says {}", status.said());
-            Err(SessionError::new(kind, text).into())
-        }
-        _ => Ok(()),
-    }
 }

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 pub use chunk::Chunk;
 pub use freeze::Freeze;
 pub use jobs::{JobId, Jobs};
+pub use messages::Suspects;
 
 use crate::archive::mailbox::MailboxMeta;
 use crate::archive::state::MailboxState;
@@ -107,6 +108,8 @@ struct Work {
     in_flight: usize,
     /// Answers that still come are not to be believed.
     distrusted: bool,
+    /// It is left alone on this connection.
+    postponed: bool,
     /// Messages that the mailbox has, as EXAMINE and EXPUNGE say.
     count: u64,
 }
@@ -122,10 +125,8 @@ struct Trouble {
     seen_again: UidSet,
     /// The server's last words on those that did not come.
     reasons: HashMap<u32, String>,
-    /// How often the connection died while this message was on its way.
-    deaths: HashMap<u32, u32>,
-    /// Ask for each message alone: the connection died on an unknown one.
-    one_by_one: bool,
+    /// Most messages in one command: fewer after each connection that died before any came.
+    most: Option<u64>,
 }
 
 /// What the report tells.
@@ -294,6 +295,19 @@ impl Job {
         self.tally.note = Some(note.into());
     }
 
+    /// True when this run has nothing more to say of it.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        !self.phase.is_open()
+    }
+
+    /// True for what this run has neither brought nor recorded as missing.
+    #[must_use]
+    pub fn lacks(&self, uid: Option<u32>) -> bool {
+        let came = uid.is_some_and(|uid| self.has(uid) || self.tally.received.contains(uid));
+        !came && !self.tally.unfetched.iter().any(|failed| failed.uid == uid)
+    }
+
     /// What could not be fetched.
     #[must_use]
     pub fn unfetched(&self) -> &[Unfetched] {
@@ -319,14 +333,15 @@ impl Job {
         } else {
             (self.tally.received.len(), self.tally.bytes)
         };
-        let failed = self.tally.unfetched.len() as u64;
+        let failed = &self.tally.unfetched;
+        let named = failed.iter().any(|failed| failed.uid.is_none());
         Counts {
             mailboxes: 1,
             new,
             unchanged: self.kept().saturating_sub(self.tally.flags_changed),
             flags_changed: self.tally.flags_changed,
             vanished: self.tally.vanished,
-            failed: failed + u64::from(self.phase == Phase::Failed),
+            failed: failed.len() as u64 + u64::from(self.phase == Phase::Failed && !named),
             bytes,
         }
     }

@@ -125,7 +125,10 @@ fn audit(report: &Report) -> Vec<Block> {
         .all(|account| account.audit.is_none())
         && !alone
     {
-        return Vec::new();
+        return match report.mode {
+            Mode::Export => findings::of(&report.accounts),
+            _ => Vec::new(),
+        };
     }
     let mut blocks = Vec::new();
     if !alone {

@@ -1,9 +1,12 @@
 //! A death or refusal belongs to what was under way: one message, one mailbox; everything else is copied.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::{ANNA, program_for};
 use crate::kit::mail::realistic;
 use crate::kit::run::program::Program;
-use crate::kit::servers::fake::{Behaviour, FakeMailbox, FakeServer};
+use crate::kit::servers::fake::{Behaviour, FakeMailbox, FakeOptions, FakeServer, Reply};
 
 /// UIDs that the archive's mailbox of this name holds.
 fn uids(program: &Program, mailbox: &str) -> Vec<u32> {
@@ -22,4 +25,201 @@ fn a_connection_that_dies_once_before_a_message_costs_nothing() {
         program.export(&[]).code(0);
         assert_eq!(uids(&program, "INBOX"), [1, 2, 3, 4, 5]);
     }
+}
+
+/// INBOX with ten messages, and a mailbox behind it.
+fn two_mailboxes() -> FakeOptions {
+    FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(81, 10)))
+        .mailbox(FakeMailbox::new("Sent").mails(&realistic(82, 2)))
+}
+
+fn failed_uids(program: &Program) -> Vec<Option<u64>> {
+    let failed = program.archive(ANNA).failed();
+    failed.iter().map(|line| line["uid"].as_u64()).collect()
+}
+
+#[test]
+fn a_message_that_connections_die_on_costs_itself() {
+    let cases = [
+        (1, Behaviour::Hangup),
+        (4, Behaviour::Hangup),
+        (10, Behaviour::Hangup),
+        (4, Behaviour::Bye("FETCH failed: Internal error".to_owned())),
+        (4, Behaviour::DropAt(10)),
+        (4, Behaviour::Silence),
+        (10, Behaviour::StallAt(3)),
+    ];
+    for (bad, behaviour) in cases {
+        let case = format!("{bad} {behaviour:?}");
+        let server = two_mailboxes().on_fetch(bad, behaviour).start();
+        let program = program_for(&server);
+        let output = program.export(&["--imap-timeout", "1"]);
+        output
+            .code(1)
+            .says("INCOMPLETE")
+            .says(&format!("uid {bad}"));
+        let others: Vec<u32> = (1..=10).filter(|uid| *uid != bad).collect();
+        assert_eq!(uids(&program, "INBOX"), others, "{case}");
+        let sent: &[u32] = if bad == 1 { &[2] } else { &[1, 2] };
+        assert_eq!(uids(&program, "Sent"), sent, "{case}");
+        // The next run knows it, and asks once.
+        let before = server.connections();
+        program.export(&["--imap-timeout", "1"]).code(1);
+        let again = server.connections() - before;
+        assert!(again <= 3, "{case}: {again} connections");
+        server.behave();
+        program.export(&[]).code(0);
+        assert_eq!(uids(&program, "INBOX").len(), 10, "{case}");
+        assert_eq!(failed_uids(&program), [None; 0], "{case}");
+    }
+}
+
+#[test]
+fn many_bad_messages_cost_themselves() {
+    for behaviour in [Behaviour::Hangup, Behaviour::DropAt(5)] {
+        let mut options = two_mailboxes();
+        for bad in [2, 3, 5, 7, 8, 10] {
+            options = options.on_fetch(bad, behaviour.clone());
+        }
+        let server = options.start();
+        let program = program_for(&server);
+        program.export(&[]).code(1).says("INCOMPLETE");
+        assert_eq!(uids(&program, "INBOX"), [1, 4, 6, 9]);
+        assert_eq!(uids(&program, "Sent"), [1]);
+        assert_eq!(failed_uids(&program).len(), 7);
+    }
+}
+
+#[test]
+fn a_mailbox_whose_every_message_is_bad_holds_up_no_other() {
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(83, 3)))
+        .mailbox(FakeMailbox::new("Sent").mails(&realistic(84, 6)))
+        .on_fetch(1, Behaviour::Hangup)
+        .on_fetch(2, Behaviour::Hangup)
+        .on_fetch(3, Behaviour::Hangup)
+        .start();
+    let program = program_for(&server);
+    program.export(&[]).code(1).says("INCOMPLETE");
+    assert_eq!(uids(&program, "INBOX"), [0; 0]);
+    assert_eq!(uids(&program, "Sent"), [4, 5, 6]);
+    assert_eq!(failed_uids(&program).len(), 6);
+}
+
+/// Three mailboxes; a command on the second, `Bad`, has this end so many times.
+fn bad_mailbox(name: &'static str, times: usize, reply: Reply) -> FakeServer {
+    let left = Arc::new(AtomicUsize::new(times));
+    FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(85, 2)))
+        .mailbox(FakeMailbox::new("Bad").mails(&realistic(86, 2)))
+        .mailbox(FakeMailbox::new("Good").mails(&realistic(87, 2)))
+        .on_command(move |command| {
+            let bad = command.name == name && command.text().contains("Bad");
+            let again = |left: usize| left.checked_sub(1);
+            let due = bad
+                && left
+                    .fetch_update(Ordering::SeqCst, Ordering::SeqCst, again)
+                    .is_ok();
+            due.then(|| reply.clone())
+        })
+        .start()
+}
+
+#[test]
+fn a_mailbox_that_cannot_be_opened_holds_up_no_other() {
+    let replies = [
+        Reply::tagged("NO [SERVERBUG] internal error"),
+        Reply::tagged("NO [UNAVAILABLE] not now"),
+        Reply::tagged("NO [INUSE] locked"),
+        Reply::tagged("NO [LIMIT] too much of it"),
+        Reply::tagged("NO [NOPERM] not yours"),
+        Reply::tagged("NO [CANNOT] never"),
+        Reply::tagged("NO no reason"),
+        Reply::Close(Vec::new()),
+        Reply::bye("internal error"),
+        Reply::Stall(Vec::new()),
+    ];
+    for reply in replies {
+        let case = format!("{reply:?}");
+        let server = bad_mailbox("EXAMINE", usize::MAX, reply);
+        let program = program_for(&server);
+        let output = program.export(&["--imap-timeout", "1"]);
+        output.code(1).says("INCOMPLETE");
+        assert_eq!(uids(&program, "INBOX"), [1, 2], "{case}");
+        assert_eq!(uids(&program, "Good"), [1, 2], "{case}");
+        let failed = program.archive(ANNA).failed();
+        assert_eq!(failed.len(), 1, "{case}");
+        assert_eq!(failed[0]["mailbox"], "Bad", "{case}");
+        assert!(failed[0]["uid"].is_null(), "{case}");
+        assert!(
+            server.connections() <= 4,
+            "{case}: {}",
+            server.connections()
+        );
+    }
+}
+
+#[test]
+fn a_mailbox_that_opens_in_the_end_is_copied() {
+    let replies = [
+        Reply::tagged("NO [SERVERBUG] internal error"),
+        Reply::tagged("NO [INUSE] locked"),
+        Reply::Close(Vec::new()),
+    ];
+    for reply in replies {
+        let case = format!("{reply:?}");
+        let server = bad_mailbox("EXAMINE", 2, reply);
+        let program = program_for(&server);
+        program.export(&[]).code(0);
+        for mailbox in ["INBOX", "Bad", "Good"] {
+            assert_eq!(uids(&program, mailbox), [1, 2], "{case}");
+        }
+    }
+}
+
+#[test]
+fn a_code_that_answers_one_fetch_is_not_the_hosts_state() {
+    for code in ["LIMIT", "UNAVAILABLE", "SERVERBUG", "INUSE", "NOPERM"] {
+        let refusal = Behaviour::No(format!("[{code}] not this one"));
+        let server = two_mailboxes().on_fetch(4, refusal).start();
+        let program = program_for(&server);
+        program.export(&[]).code(1).says("INCOMPLETE");
+        assert_eq!(uids(&program, "INBOX").len(), 9, "{code}");
+        assert_eq!(uids(&program, "Sent"), [1, 2], "{code}");
+        assert_eq!(failed_uids(&program), [Some(4)], "{code}");
+        assert_eq!(server.connections(), 1, "{code}");
+    }
+}
+
+#[test]
+fn a_server_that_dies_of_large_sets_is_asked_for_fewer() {
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(88, 60)))
+        .on_command(|command| {
+            let text = command.text();
+            let (_, set) = text.split_once("UID FETCH ")?;
+            let (first, last) = set.split([' ', '(']).next()?.split_once(':')?;
+            let many = last.parse::<u32>().ok()? - first.parse::<u32>().ok()? >= 20;
+            (many && text.contains("BODY")).then(|| Reply::bye("too much at once"))
+        })
+        .start();
+    let program = program_for(&server);
+    program.export(&[]).code(0);
+    assert_eq!(uids(&program, "INBOX").len(), 60);
+}
+
+#[test]
+fn what_a_run_does_not_look_at_stays_recorded_as_missing() {
+    let server = two_mailboxes().on_fetch(4, Behaviour::Nil).start();
+    let program = program_for(&server);
+    program.export(&[]).code(1);
+    assert_eq!(failed_uids(&program), [Some(4)]);
+    program.export(&["--folder", "Sent"]).code(0);
+    assert_eq!(failed_uids(&program), [Some(4)]);
+    assert_eq!(program.archive(ANNA).state()["complete"], false);
+    server.behave();
+    program.export(&["--folder", "INBOX"]).code(0);
+    assert_eq!(failed_uids(&program), [None; 0]);
+    assert_eq!(program.archive(ANNA).state()["complete"], true);
 }

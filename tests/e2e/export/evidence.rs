@@ -288,10 +288,7 @@ fn a_first_export_that_is_killed_leaves_a_record_that_says_so() {
     crate::kit::wait_until("three messages are there", || first.exists());
     running.kill9();
     assert!(!claims_to_be_complete(&program));
-    program
-        .audit(&["--audit-offline"])
-        .code(1)
-        .says("incomplete");
+    program.audit(&[]).code(1).says("incomplete");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What an export promises, held against real servers and against servers that misbehave on demand.
 
 mod accounts;
+mod again;
 mod blame;
-
 mod copies;
 mod environment;
 mod evidence;

@@ -7,11 +7,13 @@ use super::super::body::Body;
 use super::super::job::{Chunk, JobId, Phase};
 use super::super::store::Stored;
 use super::{Asked, Fetcher, Step};
+use crate::session::blame::{Owner, Verdict};
 use crate::session::command::Command;
 use crate::session::error::{Kind, SessionError};
 use crate::session::fetch::{Brought, Message};
 use crate::session::lane::{Lane, Order};
 use crate::session::reader::Response;
+use crate::session::refusal;
 use crate::session::response::{Condition, Status};
 
 impl Fetcher<'_> {
@@ -69,7 +71,8 @@ impl Fetcher<'_> {
             }
             Stored::Known(size) => job.proved(uid, size),
         }
-        self.committed += 1;
+        self.progress_made += 1;
+        self.blame.clear(&Owner::Message(id, uid));
         store.checkpoint_if_due(self.jobs)?;
         if self.stop.requested() {
             return Err(SessionError::stopped().into());
@@ -125,6 +128,14 @@ impl Fetcher<'_> {
         let job = &mut self.jobs[id];
         if !job.asked_for(uid) {
             return Ok(());
+        }
+        if status.condition != Condition::Ok && refusal::may_pass(status) {
+            let verdict = self.blame.count(Owner::Message(id, uid), status.said());
+            if verdict != Verdict::Over {
+                job.ask_alone(uid);
+                self.queue.push_front(id);
+                return Ok(());
+            }
         }
         let reason = match job.take_excuse(uid) {
             Some(reason) => reason,

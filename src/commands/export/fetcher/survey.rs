@@ -3,13 +3,15 @@
 use anyhow::Result;
 use tracing::warn;
 
-use super::super::job::JobId;
+use super::super::job::{JobId, Suspects};
 use super::super::store::Refreshed;
 use super::{Asked, Fetcher, Step};
+use crate::session::blame::Owner;
 use crate::session::command::Command;
 use crate::session::fetch;
 use crate::session::lane::{Lane, Order};
 use crate::session::reader::Response;
+use crate::session::refusal;
 use crate::session::response::{self, Condition, Status};
 
 impl Fetcher<'_> {
@@ -84,7 +86,7 @@ impl Fetcher<'_> {
         );
         self.examine(lane, id)?;
         let search = Command::new("UID SEARCH ALL");
-        let refusal = (!ended_well).then(|| status.said());
+        let refusal = (!ended_well).then(|| status.clone());
         self.send(lane, &search, id, Asked::Search(refusal), Order::Loose)
     }
 
@@ -92,7 +94,7 @@ impl Fetcher<'_> {
     pub(super) fn searched(
         &mut self,
         id: JobId,
-        refusal: Option<String>,
+        refusal: Option<&Status>,
         status: &Status,
     ) -> Result<()> {
         let job = &mut self.jobs[id];
@@ -100,18 +102,23 @@ impl Fetcher<'_> {
         if whole {
             return self.plan_fetch(id, true);
         }
-        if job.named() == 0
-            && let Some(refusal) = refusal
-        {
-            let text = format!("the inventory is refused: {refusal}");
-            self.fail(id, &text);
-            return Ok(());
+        if let Some(refusal) = refusal {
+            let text = format!("the inventory is refused: {}", refusal.said());
+            let over = self.blame.ends(&Owner::Mailbox(id)) > 1;
+            if refusal::may_pass(refusal) && !over {
+                self.refused_mailbox(id, &text);
+                return Ok(());
+            }
+            if job.named() == 0 {
+                self.fail(id, &text);
+                return Ok(());
+            }
         }
         let note = format!(
             "the server counts {} messages but names only {} ({}); the others cannot be read",
             job.count(),
             job.named(),
-            refusal.unwrap_or_else(|| status.said())
+            refusal.unwrap_or(status).said()
         );
         warn!("{note}");
         job.tell(note);
@@ -144,7 +151,11 @@ impl Fetcher<'_> {
             job.only_looked(whole);
             return Ok(());
         }
-        job.prepare_fetches();
+        let blame = &*self.blame;
+        job.prepare_fetches(&Suspects {
+            of: &|uid| blame.ends(&Owner::Message(id, uid)) > 0,
+            first: false,
+        });
         if !whole {
             let note = job.note().unwrap_or_default().to_owned();
             job.refuse_unnamed(note);

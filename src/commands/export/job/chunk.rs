@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::archive::uidset::UidSet;
 
 /// Most messages asked for in one command.
-const CHUNK_MESSAGES: u64 = 500;
+pub const MOST: u64 = 500;
 /// Longest UID set in one command, in bytes; the shortest command limit of known servers is 1000.
 const CHUNK_SET: usize = 900;
 
@@ -52,16 +52,16 @@ impl Chunk {
     }
 }
 
-/// Deals ascending UIDs out to commands.
+/// Deals ascending UIDs out to commands of at most so many messages.
 #[must_use]
-pub fn deal(uids: impl IntoIterator<Item = u32>) -> VecDeque<Chunk> {
+pub fn deal(uids: impl IntoIterator<Item = u32>, most: u64) -> VecDeque<Chunk> {
     let mut chunks = VecDeque::new();
     let mut chunk = UidSet::new();
     let (mut length, mut last) = (0, 0);
     for uid in uids {
         // At worst each gap adds ",4294967295:4294967295".
         let grows = if uid == last + 1 { 0 } else { 22 };
-        if chunk.len() >= CHUNK_MESSAGES || length + grows > CHUNK_SET {
+        if chunk.len() >= most || length + grows > CHUNK_SET {
             chunks.extend(close(&mut chunk));
             length = 0;
         }

@@ -5,8 +5,13 @@ use tracing::{debug, warn};
 use super::{Chunk, Job, Phase, Unfetched, chunk};
 use crate::archive::uidset::UidSet;
 
-/// Deaths of the connection on one message before it is given up.
-const MAX_DEATHS: u32 = 3;
+/// Messages that are asked for alone, as they are suspected to be what connections die of.
+pub struct Suspects<'a> {
+    /// Who they are.
+    pub of: &'a dyn Fn(u32) -> bool,
+    /// Before the others: the last connection brought nothing, so that they are to be done with.
+    pub first: bool,
+}
 
 impl Job {
     /// True for a message that this run asked for.
@@ -35,15 +40,33 @@ impl Job {
         missing.iter().collect()
     }
 
-    /// Prepares the commands for what is missing: the suspects last and alone.
-    pub fn prepare_fetches(&mut self) {
+    /// Prepares the commands for what is missing: the suspects alone.
+    pub fn prepare_fetches(&mut self, suspects: &Suspects<'_>) {
         self.phase = Phase::Fetch;
-        let trouble = &self.trouble;
-        let is_suspect = |uid: &u32| trouble.one_by_one || trouble.deaths.contains_key(uid);
-        let (alone, together): (Vec<u32>, Vec<u32>) =
-            self.missing().into_iter().partition(is_suspect);
-        self.work.unsent = chunk::deal(together);
-        self.work.unsent.extend(alone.into_iter().map(Chunk::alone));
+        let (alone, together): (Vec<u32>, Vec<u32>) = self
+            .missing()
+            .into_iter()
+            .partition(|uid| (suspects.of)(*uid));
+        let alone = alone.into_iter().map(Chunk::alone);
+        let together = chunk::deal(together, self.trouble.most.unwrap_or(chunk::MOST));
+        self.work.unsent = if suspects.first {
+            alone.chain(together).collect()
+        } else {
+            together.into_iter().chain(alone).collect()
+        };
+    }
+
+    /// The connection died before any message of this chunk came: the next one asks for fewer at a time.
+    pub fn ask_for_fewer(&mut self, chunk: &Chunk) {
+        let asked = chunk.uids().count() as u64;
+        if asked > 1 && chunk.uids().all(|uid| self.asked_for(uid)) {
+            self.trouble.most = Some((asked / 2).max(1));
+        }
+    }
+
+    /// Asks for one message again, alone.
+    pub fn ask_alone(&mut self, uid: u32) {
+        self.work.unsent.push_back(Chunk::alone(uid));
     }
 
     /// Asks alone for the messages of a chunk that did not come with the others. Returns their number.
@@ -138,27 +161,5 @@ impl Job {
             }
         }
         self.phase = Phase::Done;
-    }
-
-    /// The connection died on a message that nobody can name: each is asked for alone.
-    pub fn suspect_any(&mut self) {
-        self.trouble.one_by_one = self.phase == Phase::Fetch;
-    }
-
-    /// The connection died on a message; the reason for giving it up, when that has happened too often.
-    pub fn suspect(&mut self, uid: u32) -> Option<String> {
-        if !self.asked_for(uid) {
-            return None;
-        }
-        let deaths = self.trouble.deaths.entry(uid).or_insert(0);
-        *deaths += 1;
-        if *deaths < MAX_DEATHS {
-            return None;
-        }
-        let reason = self.take_excuse(uid).unwrap_or_else(|| {
-            format!("the connection broke {MAX_DEATHS} times in the middle of this message")
-        });
-        self.refuse(uid, None, reason.clone());
-        Some(reason)
     }
 }

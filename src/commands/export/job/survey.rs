@@ -12,8 +12,7 @@ impl Job {
         self.survey = Survey::default();
         self.trouble.unclear.clear();
         if self.surveys >= MAX_SURVEYS {
-            self.phase = Phase::Failed;
-            self.tell("the server says something else about it each time");
+            self.fail("the server says something else about it each time");
             return;
         }
         self.surveys += 1;

@@ -1,6 +1,6 @@
 //! A job on one connection: commands sent and answered, what EXAMINE says, and where it goes from there.
 
-use super::{Chunk, Freeze, Job, Phase, Survey};
+use super::{Chunk, Freeze, Job, Phase, Survey, Suspects};
 use crate::archive::uidset::UidSet;
 
 impl Job {
@@ -28,7 +28,13 @@ impl Job {
     /// True while its answers are not to be believed.
     #[must_use]
     pub fn is_distrusted(&self) -> bool {
-        self.work.distrusted
+        self.work.distrusted || self.work.postponed
+    }
+
+    /// It is tried again on another connection; what still comes for it on this one is not to be believed.
+    pub fn postpone(&mut self) {
+        self.work.postponed = true;
+        self.work.unsent.clear();
     }
 
     /// Messages that the mailbox has.
@@ -81,12 +87,13 @@ impl Job {
         self.phase = Phase::Failed;
         self.work.distrusted = true;
         self.work.unsent.clear();
+        self.refuse_unnamed(reason);
         self.tell(reason);
     }
 
     /// When nothing is on its way any more, it is done, or something else is to be done: true then.
     pub fn settle(&mut self) -> bool {
-        if self.work.in_flight > 0 || !self.work.unsent.is_empty() {
+        if self.work.in_flight > 0 || !self.work.unsent.is_empty() || self.work.postponed {
             return false;
         }
         if self.work.distrusted && self.phase != Phase::Failed {
@@ -108,10 +115,17 @@ impl Job {
         }
     }
 
+    /// True while a command about it is under way, or one is to be sent.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.work.in_flight > 0 || !self.work.unsent.is_empty()
+    }
+
     /// After a lost connection: what was in flight is to be asked again.
-    pub fn rewind(&mut self) {
+    pub fn rewind(&mut self, suspects: &Suspects<'_>) {
         self.work.in_flight = 0;
         self.work.distrusted = false;
+        self.work.postponed = false;
         match self.phase {
             // What has come stays; the inventory tells what has not.
             Phase::Direct => {
@@ -119,7 +133,7 @@ impl Job {
                 self.survey_again();
             }
             Phase::Survey => self.survey = Survey::default(),
-            Phase::Fetch => self.prepare_fetches(),
+            Phase::Fetch => self.prepare_fetches(suspects),
             Phase::Recheck => self.trouble.seen_again = UidSet::new(),
             Phase::Look | Phase::Unchanged | Phase::Done | Phase::Failed => {}
         }
