@@ -25,7 +25,7 @@ const SECRET_KEYS: &[&str] = KEYS.split_at(4).1;
 
 impl Reader<'_> {
     pub fn accounts(&mut self, json: &Value, servers: &Servers) -> Vec<Account> {
-        let top = Place::top();
+        let list_at = Place::top().key("accounts");
         let Some(list) = json["accounts"].as_array() else {
             if json.is_object() {
                 self.problem("accounts", "is missing, or is not a list");
@@ -38,7 +38,7 @@ impl Reader<'_> {
         let mut seen = HashMap::new();
         let mut accounts = Vec::with_capacity(list.len());
         for (index, value) in list.iter().enumerate() {
-            let at = top.element("accounts", index);
+            let at = list_at.element(index);
             let Some(object) = value.as_object() else {
                 self.problem(&at, "must be an object with \"email\" and \"password\"");
                 continue;

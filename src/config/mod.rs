@@ -2,23 +2,23 @@
 
 mod account;
 pub mod document;
+mod json;
 mod place;
 mod read;
 mod server;
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use anyhow::{Context, Result, anyhow, bail};
 use zeroize::Zeroizing;
 
 use crate::credential::source::Source;
 use place::Place;
 use read::Reader;
 
+use crate::mapping::FolderMap;
 use crate::secret::{Secret, SecretJson};
 
 /// When TLS begins.
@@ -128,12 +128,21 @@ pub struct Config {
     /// The accounts, in the file's order.
     pub accounts: Vec<Account>,
     /// Import: mailboxes of the archive that go to a mailbox of another name, by their exact names.
-    pub folder_map: BTreeMap<String, String>,
+    pub folder_map: FolderMap,
     /// What is allowed but worth knowing.
     pub warnings: Vec<String>,
     /// The `accounts` list as written, for the import template.
     pub accounts_as_written: SecretJson,
 }
+
+/// The shortest configuration that works.
+const EXAMPLE: &str = r#"
+  {
+    "server": {"host": "imap.example.com"},
+    "accounts": [
+      {"email": "anna@example.com", "password": "her password"}
+    ]
+  }"#;
 
 const KEYS: [&str; 5] = [
     "server",
@@ -166,20 +175,20 @@ impl Config {
 /// A file that cannot be read, is no JSON (with line and column), or has problems (all of them, each with its JSON path).
 pub fn load(path: &Path) -> Result<Config> {
     let shown = path.display();
-    let bytes = std::fs::read(path).with_context(|| {
-        format!("read the configuration {shown}; name another one with --config")
-    })?;
-    let bytes = Zeroizing::new(bytes);
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let json: Value = serde_json::from_slice(text).map_err(|error| {
-        anyhow::anyhow!("{shown} is not valid JSON: {}", without_content(&error))
-    })?;
+    let bytes = Zeroizing::new(std::fs::read(path).map_err(|error| unreadable(path, &error))?);
+    let (json, twice) =
+        json::parse(&bytes).map_err(|why| anyhow!("{shown} is not valid JSON: {why}"))?;
     let json = SecretJson::new(json);
     let mut reader = Reader::new(path);
     reader.check_mode(path, "the configuration");
+    for at in twice {
+        let text =
+            "stands twice in one object, and only one can be meant; is there a \"}, {\" missing?";
+        reader.problem(at, text);
+    }
     let servers = reader.servers(json.expose());
     let accounts = reader.accounts(json.expose(), &servers);
-    let folder_map = reader.folder_map(json.expose());
+    let folder_map = FolderMap::new(reader.folder_map(json.expose()));
     if let Some(object) = json.expose().as_object() {
         reader.unknown_keys(object, &Place::top(), &KEYS);
     }
@@ -214,15 +223,19 @@ pub fn readable_by_others(path: &Path, what: &str) -> Option<String> {
     })
 }
 
-/// serde's message may quote the file, and so a password; the place is enough.
-fn without_content(error: &serde_json::Error) -> String {
-    let (line, column) = (error.line(), error.column());
-    let what = if error.is_eof() {
-        "it ends too early"
-    } else {
-        "syntax error"
-    };
-    format!("{what} at line {line} column {column}")
+/// Why there is no configuration, and what to do about it.
+fn unreadable(path: &Path, error: &std::io::Error) -> anyhow::Error {
+    let shown = path.display();
+    if error.kind() != std::io::ErrorKind::NotFound {
+        return anyhow!("read the configuration {shown}: {error}; name another one with --config");
+    }
+    let here = std::env::current_dir().unwrap_or_default();
+    let place = path.parent().unwrap_or(Path::new(""));
+    anyhow!(
+        "there is no {} in {}: write one, or name one with --config. An example:\n{EXAMPLE}",
+        path.file_name().unwrap_or_default().display(),
+        here.join(place).display()
+    )
 }
 
 #[cfg(test)]

@@ -18,9 +18,9 @@ impl Place {
         Self(format!("{}{dot}{key}", self.0))
     }
 
-    /// An element of the list that a key of this object holds.
-    pub fn element(&self, key: &str, index: usize) -> Self {
-        Self(format!("{}[{index}]", self.key(key).0))
+    /// An element of this list.
+    pub fn element(&self, index: usize) -> Self {
+        Self(format!("{}[{index}]", self.0))
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 

@@ -6,6 +6,7 @@
 #![allow(clippy::format_push_string, clippy::format_collect)]
 
 mod audit;
+mod config;
 mod connectivity;
 mod examples;
 mod export;

@@ -1,0 +1,3 @@
+//! What the program promises about what it is given: configuration, lists of accounts, command line.
+
+mod text;
