@@ -4,10 +4,12 @@
 //! same, or all mail is appended a second time. So nothing here goes by the order in which the target lists, and a
 //! mailbox that an earlier run may have made for one source is not taken for another.
 
+mod folder_map;
 mod names;
 mod planner;
 mod special_use;
 
+pub use folder_map::FolderMap;
 pub use names::{learnt_prefix, sanitised};
 
 use std::collections::BTreeMap;

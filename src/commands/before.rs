@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
+use tracing::warn;
 
 use super::check;
 use super::provision::Provision;
@@ -63,6 +64,12 @@ pub fn run(
     };
     let accounts = &settings.config.accounts;
     put_back(accounts, &mut report, failed);
+    // Of a migration the target's configuration says where mailboxes go.
+    let target = settings.target.as_deref().unwrap_or(settings);
+    for warning in target.config.folder_map.unmatched() {
+        warn!("{warning}");
+        report.warnings.push(warning);
+    }
     report.provisioned = provision.map(|provision| provision.report(accounts));
     Ok(report)
 }

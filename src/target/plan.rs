@@ -13,7 +13,7 @@ use crate::archive::journal::{Journal, Known};
 use crate::archive::uidset::UidSet;
 use crate::filter::Filter;
 use crate::mailbox::Name;
-use crate::mapping::{self, Present, Source, Target};
+use crate::mapping::{self, FolderMap, Present, Source, Target};
 use crate::session::channel::Channel;
 use crate::session::command::Command;
 use crate::session::list::{self, Listing};
@@ -38,7 +38,7 @@ pub struct Want<'a> {
     /// The mailboxes that are meant.
     pub folders: &'a Filter,
     /// From exact names to exact names.
-    pub folder_map: &'a BTreeMap<String, String>,
+    pub folder_map: &'a FolderMap,
     /// An archive that is not complete will do.
     pub allow_incomplete: bool,
     /// Archive and journal are locked and written to; else this only looks.
@@ -85,6 +85,8 @@ impl<'a> Plan<'a> {
             ));
         }
         let sources = mailbox::sources(&archive);
+        want.folder_map
+            .see(sources.iter().map(|(_, source)| source.name.as_str()));
         let mut jobs = Jobs::read(&archive, &sources, want.folders)?;
         views::leave_out(&mut jobs)?;
         let mut lost = archive.lost_mailboxes();
@@ -147,7 +149,7 @@ impl<'a> Plan<'a> {
 
     fn place(&mut self, target: &Target, journal: &Journal) {
         // What went somewhere once goes there again, whatever the target has by now.
-        let mut fixed = self.want.folder_map.clone();
+        let mut fixed = self.want.folder_map.names().clone();
         for (directory, source) in &self.sources {
             if let Some(before) = journal.name_of(directory)
                 && target.present.iter().any(|there| there.name == before)
@@ -171,7 +173,7 @@ impl<'a> Plan<'a> {
                 place.exists = target.present.iter().any(|there| there.wire == place.wire);
                 continue;
             }
-            let by_config = self.want.folder_map.contains_key(&source.name);
+            let by_config = self.want.folder_map.names().contains_key(&source.name);
             let why = if fixed.contains_key(&source.name) && !by_config {
                 "imported there before".to_owned()
             } else {

@@ -116,6 +116,28 @@ fn the_configuration_wins_over_everything() {
 }
 
 #[test]
+fn an_entry_of_the_configuration_that_matches_no_mailbox_is_told_with_the_nearest_name() {
+    let server = outlook();
+    let program = Program::new();
+    Handmade::new(&program)
+        .mailbox("Sent Items", &[Mail::simple("sent")])
+        .mailbox("Projects/2024", &[Mail::simple("project")])
+        .complete();
+    let map = json!({"folder_map": {"Sent items": "Gesendet", "2024": "Old", "Nirgends": "X"}});
+    aim_with(&program, &server.endpoint(), &[(ANNA, PASSWORD)], &map);
+    for arguments in [&["--dry-run"][..], &[]] {
+        import(&program, arguments)
+            .code(0)
+            .says("no mailbox is called \"Sent items\"")
+            .says("is \"Sent Items\" meant?")
+            .says("is \"Projects/2024\" meant?")
+            .says("no mailbox is called \"Nirgends\"");
+        let warnings = super::report(&program)["warnings"].as_array().map(Vec::len);
+        assert_eq!(warnings, Some(3));
+    }
+}
+
+#[test]
 fn a_dry_run_tells_the_plan_and_changes_nothing() {
     let b = Dovecot::start(DovecotOptions {
         separator: '.',

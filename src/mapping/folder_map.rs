@@ -1,0 +1,139 @@
+//! What the configuration says of single mailboxes' names; and which of it never came to bear, so that a slip of the
+//! pen is told. It does not plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// From exact names to exact names. Clones share what is known of the names that archives have.
+#[derive(Debug, Clone, Default)]
+pub struct FolderMap {
+    names: BTreeMap<String, String>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+/// What the archives that were read hold.
+#[derive(Debug, Default)]
+struct Seen {
+    any: bool,
+    matched: BTreeSet<String>,
+    /// By entry that matched nothing so far: the nearest name, and how far away it is.
+    nearest: BTreeMap<String, (usize, String)>,
+}
+
+impl FolderMap {
+    /// Takes the entries in.
+    #[must_use]
+    pub fn new(names: BTreeMap<String, String>) -> Self {
+        Self {
+            names,
+            seen: Arc::default(),
+        }
+    }
+
+    /// The entries.
+    #[must_use]
+    pub fn names(&self) -> &BTreeMap<String, String> {
+        &self.names
+    }
+
+    /// An archive has these mailboxes.
+    pub fn see<'a>(&self, mailboxes: impl Iterator<Item = &'a str>) {
+        if self.names.is_empty() {
+            return;
+        }
+        let mut seen = self.lock();
+        seen.any = true;
+        for mailbox in mailboxes {
+            for from in self.names.keys() {
+                if from == mailbox {
+                    seen.matched.insert(from.clone());
+                    continue;
+                }
+                let Some(away) = distance(from, mailbox) else {
+                    continue;
+                };
+                let known = seen.nearest.get(from).map(|(away, _)| *away);
+                if known.is_none_or(|known| away < known) {
+                    let nearest = (away, mailbox.to_owned());
+                    seen.nearest.insert(from.clone(), nearest);
+                }
+            }
+        }
+    }
+
+    /// A warning for each entry that matched no mailbox of any archive that was read.
+    #[must_use]
+    pub fn unmatched(&self) -> Vec<String> {
+        let seen = self.lock();
+        let unmatched = self
+            .names
+            .keys()
+            .filter(|from| !seen.matched.contains(*from));
+        let said = unmatched.map(|from| match seen.nearest.get(from) {
+            Some((_, name)) => format!(
+                "folder_map: no mailbox is called \"{from}\", so nothing went where it says; is \"{name}\" meant?"
+            ),
+            None => format!(
+                "folder_map: no mailbox is called \"{from}\", so nothing went where it says; names are exact, with \
+                 all levels, as the report has them"
+            ),
+        });
+        if seen.any { said.collect() } else { Vec::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many letters are others, whatever their case; `None` where the names are not alike. The last level alone may be
+/// meant, too.
+fn distance(one: &str, other: &str) -> Option<usize> {
+    let fold = |name: &str| name.trim().to_lowercase().chars().collect::<Vec<_>>();
+    let (one, other) = (fold(one), fold(other));
+    let separators: &[char] = &['/', '.', '\\'];
+    let last = other.rsplit(|c| separators.contains(c)).next();
+    if last.is_some_and(|last| last == one && last.len() < other.len()) {
+        return Some(1);
+    }
+    // No name of another length is that near.
+    let most = (one.len() / 3).max(1);
+    if one.len().abs_diff(other.len()) > most {
+        return None;
+    }
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in other.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row.last().copied().filter(|away| *away <= most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_that_matches_nothing_is_told_with_the_nearest_name() {
+        let entries = ["Sent items", "Archive", "Nowhere", "2024", "Used"];
+        let names = entries.map(|from| (from.to_owned(), "X".to_owned()));
+        let map = FolderMap::new(names.into_iter().collect());
+        assert!(map.unmatched().is_empty(), "nothing was read");
+        map.see(["INBOX", "Sent Items", "Used"].into_iter());
+        map.clone().see(["Archives", "Archives/2024"].into_iter());
+        let told = map.unmatched();
+        assert_eq!(told.len(), 4, "{told:?}");
+        for expected in ["\"Sent Items\"", "\"Archives\"", "\"Archives/2024\""] {
+            assert!(told.iter().any(|line| line.contains(expected)), "{told:?}");
+        }
+        assert!(
+            told.iter()
+                .any(|line| line.contains("\"Nowhere\"") && line.contains("exact"))
+        );
+    }
+}
