@@ -315,7 +315,7 @@ fn digest(config: &Config, meant: &[String]) -> String {
         })
         .collect();
     lines.sort_unstable();
-    let folders = config.folder_map.iter();
+    let folders = config.folder_map.names().iter();
     lines.extend(folders.map(|(from, to)| format!("{from}\0{to}\n")));
     lines.extend(meant.iter().map(|pattern| format!("{pattern}\n")));
     hex(&Sha256::digest(lines.concat()))
