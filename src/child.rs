@@ -1,5 +1,6 @@
 //! Runs another program with a limit on its time and its output, and ends it with all its children.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -7,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use crate::{redact, stop};
 
 /// How often it is looked whether the program has ended.
 const TICK: Duration = Duration::from_millis(5);
@@ -63,6 +66,7 @@ pub fn run(
     limit: usize,
     should_stop: impl Fn() -> bool,
 ) -> Result<Ran, Failure> {
+    without_secrets(command);
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -70,6 +74,7 @@ pub fn run(
         .process_group(0)
         .spawn()
         .map_err(Failure::System)?;
+    let _running = Running::new(child.id());
     let collectors = Collector::new(child.stdout.take(), limit)
         .and_then(|stdout| Ok((stdout, Collector::new(child.stderr.take(), limit)?)));
     let (stdout, stderr) = match collectors {
@@ -94,7 +99,7 @@ pub fn run(
             end(&mut child);
             return Err(Failure::TooMuch(limit));
         }
-        if should_stop() {
+        if should_stop() || stop::signalled() {
             end(&mut child);
             return Err(Failure::Stopped);
         }
@@ -118,6 +123,42 @@ pub fn run(
         stdout: stdout.taken(),
         stderr: stderr.taken(),
     })
+}
+
+/// What the environment holds for other accounts, or for a panel, is not this program's.
+fn without_secrets(command: &mut Command) {
+    for (name, value) in std::env::vars_os() {
+        let is_given = command.get_envs().any(|(given, _)| given == name);
+        if !is_given && value.to_str().is_some_and(redact::is_kept) {
+            command.env_remove(name);
+        }
+    }
+}
+
+/// Process groups that are at work, for [`end_all`].
+static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// Ends all programs that are at work, with their children.
+pub fn end_all() {
+    let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    running.iter().for_each(|group| kill(*group));
+}
+
+struct Running(u32);
+
+impl Running {
+    fn new(group: u32) -> Self {
+        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        running.insert(group);
+        Self(group)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        running.remove(&self.0);
+    }
 }
 
 /// Reads a stream in the background.
@@ -166,14 +207,18 @@ impl Collector {
 }
 
 fn end(child: &mut Child) {
-    let group = i32::try_from(child.id())
+    kill(child.id());
+    let _ = child.wait();
+}
+
+fn kill(group: u32) {
+    let group = i32::try_from(group)
         .ok()
         .and_then(rustix::process::Pid::from_raw);
     if let Some(group) = group {
         // It may have ended by itself in this moment.
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     }
-    let _ = child.wait();
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use clap::builder::PossibleValue;
 use clap::{ArgAction, Parser, ValueEnum};
 
 use crate::imapsync::UseImapsync;
+use crate::logging::Format;
 use crate::mode::{List, Mode, Phase};
 
 mod panel;
@@ -164,6 +165,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE.csv")]
     pub csv: Option<PathBuf>,
 
+    /// How log lines are written: text for people, json for collectors (one object a line)
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = log_format)]
+    pub log_format: Format,
+
     /// Log more to the terminal; twice for all of it
     #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
@@ -214,6 +219,14 @@ fn until(text: &str) -> Result<Phase, String> {
         "export" => Ok(Phase::Export),
         "import" => Ok(Phase::Import),
         _ => Err("must be export or import".to_owned()),
+    }
+}
+
+fn log_format(text: &str) -> Result<Format, String> {
+    match text {
+        "text" => Ok(Format::Text),
+        "json" => Ok(Format::Json),
+        _ => Err("text or json".to_owned()),
     }
 }
 

@@ -167,8 +167,10 @@ fn first_line(bytes: &[u8]) -> String {
 }
 
 fn printable(line: &str) -> String {
-    let line = line.chars().filter(|c| !c.is_control());
-    line.take(200).collect()
+    crate::printable::printable(line)
+        .chars()
+        .take(200)
+        .collect()
 }
 
 fn log(ran: &Ran) {

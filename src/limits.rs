@@ -1,7 +1,11 @@
 //! What the system lets the process have: open files, as many as the workers need; no core dump.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use anyhow::{Result, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use signal_hook::consts::SIGXFSZ;
 
 /// Files that a run has open whatever it does: its streams, its log, the archive, what resolving a name takes.
 const FIXED: u64 = 24;
@@ -20,6 +24,15 @@ pub fn no_core_dump() {
     };
     // Lowering a limit is always allowed; where there is no such limit, there is nothing to lower.
     let _ = setrlimit(Resource::Core, none);
+}
+
+/// A file that may not grow further is an error like others, and does not end the process.
+///
+/// # Errors
+/// The signal cannot be handled.
+pub fn no_end_by_file_size() -> std::io::Result<()> {
+    let heard = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGXFSZ, heard).map(drop)
 }
 
 /// How many of so many workers the limit of open files allows, once it is raised as far as need be and may be; a

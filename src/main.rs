@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use imapsync_bulk_migrator::child;
 use imapsync_bulk_migrator::cli::Args;
 use imapsync_bulk_migrator::commands::{self, index, index::Outcome};
 use imapsync_bulk_migrator::disk::output::is_stdout;
@@ -13,6 +14,7 @@ use imapsync_bulk_migrator::limits;
 use imapsync_bulk_migrator::logging::{self, LogFile, Verbosity};
 use imapsync_bulk_migrator::mode::Mode;
 use imapsync_bulk_migrator::progress::Progress;
+use imapsync_bulk_migrator::redact::redacted;
 use imapsync_bulk_migrator::report::Report;
 use imapsync_bulk_migrator::settings::{self, Settings};
 use imapsync_bulk_migrator::stop::Stop;
@@ -20,10 +22,13 @@ use tracing::{debug, error, warn};
 
 fn main() -> ExitCode {
     limits::no_core_dump();
+    if let Err(error) = limits::no_end_by_file_size() {
+        logging::tell(&format!("warning: SIGXFSZ: {error}"));
+    }
     match run(&Args::parse()) {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            logging::tell(&format!("error: {error:#}"));
             ExitCode::from(Exit::Unusable.code())
         }
     }
@@ -44,9 +49,13 @@ fn run(args: &Args) -> Result<Exit> {
     for warning in &settings.config.warnings {
         warn!("{warning}");
     }
-    debug!(log = ?log.as_ref().map(LogFile::path), version = env!("CARGO_PKG_VERSION"), workers = settings.workers, "begin");
+    debug!(
+        version = env!("CARGO_PKG_VERSION"),
+        workers = settings.workers,
+        "begin"
+    );
     let stop = Stop::new();
-    stop.on_signals()?;
+    stop.on_signals(told_to_stop, child::end_all)?;
     let outcome = commands::run(&settings, &stop, &progress);
     progress.finish();
     let mut report = match outcome {
@@ -73,14 +82,14 @@ fn index(args: &Args) -> Result<Exit> {
         warn!(panel = %"directadmin", "{warning}");
     }
     let stop = Stop::new();
-    stop.on_signals()?;
+    stop.on_signals(told_to_stop, child::end_all)?;
     match index::run(&plan, &stop) {
         Ok(Outcome::Written(summary)) => {
             print(&summary.to_string())?;
             Ok(summary.exit)
         }
         Ok(Outcome::Left) => {
-            eprintln!("nothing is written");
+            logging::tell("nothing is written");
             Ok(Exit::Stopped)
         }
         Err(error) => {
@@ -97,7 +106,13 @@ fn index(args: &Args) -> Result<Exit> {
 /// `--mode report` has no accounts of its own and no log file.
 fn report(args: &Args) -> Result<Exit> {
     let plan = settings::report::plan(args)?;
-    logging::start(verbosity(args), None, args.mode.as_str(), None)?;
+    logging::start(
+        verbosity(args),
+        args.log_format,
+        None,
+        args.mode.as_str(),
+        None,
+    )?;
     let told = commands::report::run(&plan)?;
     let text = match &told.names {
         Some(names) => names
@@ -111,7 +126,13 @@ fn report(args: &Args) -> Result<Exit> {
 
 fn start_log(args: &Args, progress: &Progress) -> Result<Option<LogFile>> {
     let dir = (!args.dry_run).then_some(args.log_dir.as_path());
-    logging::start(verbosity(args), dir, args.mode.as_str(), progress.bars())
+    logging::start(
+        verbosity(args),
+        args.log_format,
+        dir,
+        args.mode.as_str(),
+        progress.bars(),
+    )
 }
 
 fn verbosity(args: &Args) -> Verbosity {
@@ -134,7 +155,8 @@ fn tell(args: &Args, report: &Report, text: &str) -> Exit {
     // Whoever reads one of them from standard output reads nothing else there.
     let taken = [&args.report, &args.html, &args.csv, &args.manifest];
     let printed = if taken.into_iter().flatten().any(|path| is_stdout(path)) {
-        eprint(text)
+        logging::tell(text.trim_end());
+        Ok(())
     } else {
         print(text)
     };
@@ -148,14 +170,13 @@ fn tell(args: &Args, report: &Report, text: &str) -> Exit {
     exit
 }
 
-fn eprint(text: &str) -> Result<()> {
-    std::io::stderr()
-        .write_all(text.as_bytes())
-        .context("print the report")
+/// What a first signal says; a second one ends the process.
+fn told_to_stop() {
+    warn!("stopping after the message at work; a second signal ends the run at once");
 }
 
 fn print(text: &str) -> Result<()> {
-    match std::io::stdout().write_all(text.as_bytes()) {
+    match std::io::stdout().write_all(redacted(text).as_bytes()) {
         // Whoever reads the first lines only, as `head` does, is no trouble.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("print the report"),

@@ -1,25 +1,33 @@
 //! A string that never shows: not in Debug output, not in logs, not in errors; and JSON that holds such strings.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::Value;
 use zeroize::{Zeroize, Zeroizing};
 
-/// A password or token; wiped from memory when dropped. Read it with [`Secret::expose`], where it is sent and nowhere else.
+use crate::redact;
+
+/// A password or token; wiped from memory when dropped, and hidden in every text that leaves the program, see
+/// [`crate::redact`]. Read it with [`Secret::expose`], where it is sent and nowhere else.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<String>);
+pub struct Secret(Arc<Held>);
+
+#[derive(PartialEq, Eq)]
+struct Held(Zeroizing<String>);
 
 impl Secret {
     /// Takes a secret in.
     #[must_use]
     pub fn new(secret: String) -> Self {
-        Self(Zeroizing::new(secret))
+        redact::keep(&secret);
+        Self(Arc::new(Held(Zeroizing::new(secret))))
     }
 
     /// The secret itself.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.0.0
     }
 
     /// The text without the secret: some servers repeat what they were sent.
@@ -27,10 +35,16 @@ impl Secret {
     /// Secrets of up to three bytes stay, as hiding them would spell them out.
     #[must_use]
     pub fn hide_in(&self, text: &str) -> String {
-        if self.0.len() < 4 {
+        if self.expose().len() < 4 {
             return text.to_owned();
         }
         text.replace(self.expose(), "[secret]")
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        redact::forget(&self.0);
     }
 }
 

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::disk::file;
+use crate::redact::redacted;
 
 /// Name of the file in the account's directory.
 pub const FILE: &str = "failed.jsonl";
@@ -85,8 +86,9 @@ pub fn write(dir: &Path, during: During, failed: &[FailedMessage]) -> Result<()>
     all.retain(|message| message.during != during);
     all.extend_from_slice(failed);
     let mut lines = Vec::new();
-    for message in &all {
-        serde_json::to_writer(&mut lines, message).context("write JSON")?;
+    for message in &mut all {
+        message.server = redacted(&message.server).into_owned();
+        serde_json::to_writer(&mut lines, &*message).context("write JSON")?;
         lines.push(b'\n');
     }
     if !lines.is_empty() {

@@ -18,6 +18,9 @@ fn advice(error: &io::Error, code: i32) -> Option<&'static str> {
     match error.kind() {
         ErrorKind::StorageFull => Some("make room there (space and inodes), then run it again"),
         ErrorKind::QuotaExceeded => Some("make room there or raise the quota, then run it again"),
+        ErrorKind::FileTooLarge => Some(
+            "raise the limit on the size of files (ulimit -f), or use a file system that takes it",
+        ),
         ErrorKind::ReadOnlyFilesystem => {
             Some("mount it for writing or choose another place, then run it again")
         }

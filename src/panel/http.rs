@@ -135,6 +135,8 @@ impl Http {
     }
 
     fn with_login(&self, request: RequestBuilder) -> RequestBuilder {
+        let login = format!("{}:{}", self.access.user, self.access.password.expose());
+        crate::redact::sent_in_base64(zeroize::Zeroizing::new(login).as_bytes());
         request
             .basic_auth(&self.access.user, Some(self.access.password.expose()))
             .header("Accept", "application/json, text/plain, */*")

@@ -88,7 +88,7 @@ fn status(account: &AccountReport) -> String {
 
 /// A spreadsheet takes a text that begins like this for a formula, and what servers say comes in here.
 fn harmless(text: &str) -> String {
-    let text = super::table::printable(text);
+    let text = crate::printable::printable(text);
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         format!("'{text}")
     } else {

@@ -1,5 +1,6 @@
 //! The outcome of a run: a table for people, JSON for machines, an exit code for scripts.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::ops::AddAssign;
 use std::path::Path;
@@ -19,6 +20,8 @@ use crate::exit::Exit;
 use crate::finding::{Code, Finding, Tally};
 use crate::fleet::shard::{Part, Shard};
 use crate::mode::{Mode, Phase};
+use crate::printable::escaped_json;
+use crate::redact::redacted;
 use crate::settings::Settings;
 use crate::stop::Stop;
 
@@ -440,6 +443,7 @@ impl Report {
 
     /// Adds up and decides the exit code.
     pub fn close(&mut self, stop: &Stop) {
+        self.redact();
         self.finished = crate::clock::utc_now();
         self.seconds = self.began.elapsed().as_secs_f64();
         for account in &self.accounts {
@@ -454,6 +458,37 @@ impl Report {
         }
     }
 
+    /// Takes the secrets in use out of all that servers and programs have said.
+    fn redact(&mut self) {
+        let run = [&mut self.warnings, &mut self.errors, &mut self.environment];
+        run.into_iter().flatten().for_each(hide);
+        for panel in self.provisioned.iter_mut().flat_map(|p| &mut p.mailboxes) {
+            panel.note.iter_mut().for_each(hide);
+        }
+        for account in &mut self.accounts {
+            account.error.iter_mut().for_each(hide);
+            account.warnings.iter_mut().for_each(hide);
+            for mailbox in &mut account.mailboxes {
+                hide(&mut mailbox.mailbox);
+                let others = [&mut mailbox.target, &mut mailbox.note];
+                others.into_iter().flatten().for_each(hide);
+            }
+            for failed in &mut account.failures {
+                hide(&mut failed.mailbox);
+                hide(&mut failed.server);
+            }
+            for finding in &mut account.findings {
+                hide(&mut finding.text);
+                finding.mailbox.iter_mut().for_each(hide);
+            }
+            let tls = account
+                .tested
+                .as_mut()
+                .and_then(|tested| tested.tls.as_mut());
+            tls.into_iter().for_each(hide);
+        }
+    }
+
     /// Something went wrong beside the accounts.
     pub fn add_error(&mut self, error: &anyhow::Error) {
         error!("{error:#}");
@@ -465,9 +500,9 @@ impl Report {
     /// # Errors
     /// Those of the file system.
     pub fn write_json(&self, path: &Path) -> Result<()> {
-        let mut bytes = serde_json::to_vec_pretty(self).context("write JSON")?;
-        bytes.push(b'\n');
-        write(path, &bytes)
+        let json = serde_json::to_string_pretty(self).context("write JSON")?;
+        let json = escaped_json(&json) + "\n";
+        write(path, json.as_bytes())
     }
 
     /// Writes it as one page for a browser, in the same way.
@@ -496,6 +531,12 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         file.finish()
     };
     write().with_context(|| format!("write the report {}", path.display()))
+}
+
+fn hide(text: &mut String) {
+    if let Cow::Owned(hidden) = redacted(text) {
+        *text = hidden;
+    }
 }
 
 /// A signal wins over failures, failures over success.

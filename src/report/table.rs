@@ -4,6 +4,8 @@ use std::fmt;
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::printable::printable;
+
 /// Rows of text under a header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
@@ -36,14 +38,6 @@ impl Table {
     pub fn rows(&self) -> &[Vec<String>] {
         self.rows.get(1..).unwrap_or_default()
     }
-}
-
-/// The text without control characters.
-#[must_use]
-pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
 }
 
 impl fmt::Display for Table {

@@ -2,8 +2,9 @@
 
 use std::fmt::{self, Display, Write};
 
+use super::Report;
 use super::document::{self, Block};
-use super::{Report, table::printable};
+use crate::printable::printable;
 
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

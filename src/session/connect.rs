@@ -20,6 +20,7 @@ use super::response::{self, Condition, Line};
 use super::steps::{Step, Steps};
 use super::wire::Wire;
 use crate::config::TlsMode;
+use crate::redact;
 use crate::secret::Secret;
 use crate::stop::Stop;
 
@@ -205,7 +206,9 @@ impl imap::Authenticator for SaslPlain<'_> {
 
     fn process(&self, _challenge: &[u8]) -> Vec<u8> {
         let (user, password) = (self.0.user, self.0.password.expose());
-        [b"\0", user.as_bytes(), b"\0", password.as_bytes()].concat()
+        let response = [b"\0", user.as_bytes(), b"\0", password.as_bytes()].concat();
+        redact::sent_in_base64(&response);
+        response
     }
 }
 

@@ -19,7 +19,7 @@ use crate::stop::Stop;
 /// How often a waiting read looks whether the run was asked to stop.
 const TICK: Duration = Duration::from_millis(250);
 /// How long a read that brings nothing goes on after the run was asked to stop.
-const PATIENCE_WHEN_STOPPING: Duration = Duration::from_secs(2);
+const PATIENCE_WHEN_STOPPING: Duration = Duration::from_millis(500);
 
 enum Stream {
     Plain(TcpStream),
@@ -42,7 +42,7 @@ impl Wire {
     /// [`Kind::Permanent`] when the name does not resolve or the certificate is not trusted, else [`Kind::Transient`].
     pub fn connect(peer: &Peer, stop: &Stop, steps: &mut Steps) -> Result<Self> {
         let timeout = peer.timeout;
-        let tcp = connect_tcp(&peer.server, timeout, steps)?;
+        let tcp = connect_tcp(&peer.server, timeout, stop, steps)?;
         let setup = |error: &io::Error| SessionError::transport("set up the connection", error);
         tcp.set_nodelay(true).map_err(|error| setup(&error))?;
         tcp.set_read_timeout(Some(TICK.min(timeout)))
@@ -186,17 +186,29 @@ fn is_timeout(error: &io::Error) -> bool {
     )
 }
 
-fn connect_tcp(server: &Server, timeout: Duration, steps: &mut Steps) -> Result<TcpStream> {
+fn connect_tcp(
+    server: &Server,
+    timeout: Duration,
+    stop: &Stop,
+    steps: &mut Steps,
+) -> Result<TcpStream> {
     steps.begin(Step::Resolve);
     let (host, port) = (server.host.as_str(), server.port);
-    let addresses = (host, port).to_socket_addrs().map_err(|error| {
+    let name = (host.to_owned(), port);
+    let resolved = stop
+        .unless_requested(move || name.to_socket_addrs())
+        .ok_or_else(SessionError::stopped)?;
+    let addresses = resolved.map_err(|error| {
         let text = format!("host {host} does not resolve: {error}; check server.host");
         SessionError::new(Kind::Permanent, text)
     })?;
     steps.begin(Step::Connect);
     let mut last = None;
     for address in addresses {
-        match TcpStream::connect_timeout(&address, timeout) {
+        let connected = stop
+            .unless_requested(move || TcpStream::connect_timeout(&address, timeout))
+            .ok_or_else(SessionError::stopped)?;
+        match connected {
             Ok(tcp) => return Ok(tcp),
             Err(error) => last = Some((address, error)),
         }

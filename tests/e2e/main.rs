@@ -17,4 +17,5 @@ mod kit;
 mod kit_works;
 mod panel;
 mod report;
+mod screen;
 mod validate;

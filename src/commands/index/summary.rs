@@ -6,7 +6,8 @@ use std::fmt;
 use super::listing::Listing;
 use crate::config::TlsMode;
 use crate::exit::Exit;
-use crate::report::table::{Table, printable};
+use crate::printable::printable;
+use crate::report::table::Table;
 use crate::settings::index::Plan;
 
 /// Names that are told; the rest are counted.

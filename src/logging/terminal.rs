@@ -1,0 +1,47 @@
+//! Standard error: beside the bars, without tearing them; one that is closed or full is borne in silence.
+
+use std::io::{self, IsTerminal, Write};
+
+use indicatif::MultiProgress;
+
+use crate::printable::printable_lines;
+use crate::redact::redacted;
+
+/// Standard error, with the bars that are drawn there.
+#[derive(Clone)]
+pub struct Terminal {
+    bars: Option<MultiProgress>,
+    /// Lines may have colours.
+    pub colours: bool,
+}
+
+impl Terminal {
+    /// Standard error with these bars.
+    #[must_use]
+    pub fn new(bars: Option<&MultiProgress>) -> Self {
+        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Self {
+            bars: bars.cloned(),
+            colours: io::stderr().is_terminal() && !is_set("NO_COLOR") && !is_dumb,
+        }
+    }
+
+    /// Writes a line.
+    pub fn write(&self, line: &str) {
+        let write = || {
+            // Where nobody hears it, the log file and the report still say it.
+            let _ = io::stderr().write_all(line.as_bytes());
+        };
+        match &self.bars {
+            Some(bars) => bars.suspend(write),
+            None => write(),
+        }
+    }
+}
+
+/// Says something on standard error, without secrets and without anything that a terminal obeys.
+pub fn tell(text: &str) {
+    let text = printable_lines(&redacted(text));
+    let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
+}
