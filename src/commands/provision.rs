@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use tracing::{error, info, warn};
 
 use crate::config::Account;
+use crate::credential::Way;
 use crate::panel::address::{Address, domain_to_ascii};
 use crate::panel::directadmin::DirectAdmin;
 use crate::panel::{Kind, Panel, PanelError};
@@ -208,17 +209,7 @@ impl<'a> Provision<'a> {
             self.put(account, ProvisionState::WouldCreate, None);
             return true;
         }
-        if !account.login.eq_ignore_ascii_case(&account.email) {
-            let text = format!(
-                "the mailbox does not exist, and is not created: the configuration's password is that of the login {}",
-                account.login
-            );
-            self.failed(account, &text);
-            return false;
-        }
-        let outcome = account
-            .secret()
-            .map_err(|error| format!("{error:#}"))
+        let outcome = own_password(account)
             .and_then(|password| self.make(address, &password).map_err(|e| e.to_string()));
         match outcome {
             Ok(true) => {
@@ -346,6 +337,22 @@ impl<'a> Provision<'a> {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The password that a new mailbox gets; an error in words where what proves the login is nobody's mailbox password.
+fn own_password(account: &Account) -> Result<Secret, String> {
+    let none = "the mailbox does not exist, and is not created:";
+    let is_own = account.login.eq_ignore_ascii_case(&account.email) && account.authzid.is_none();
+    match &account.way {
+        Way::Token(_) => Err(format!(
+            "{none} a token proves the login, and none is a mailbox's password"
+        )),
+        Way::Password(_) if !is_own => Err(format!(
+            "{none} the configuration's password is that of the login {}",
+            account.login
+        )),
+        Way::Password(source) => source.secret().map_err(|error| format!("{error:#}")),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::config;
+use crate::config::{self, Side};
 use crate::exit::Exit;
 use crate::fleet::merge::{Merged, Merging};
 use crate::fleet::shard::{self, Shard};
@@ -76,7 +76,7 @@ fn unknown(
 ) -> Result<Vec<(String, Option<Shard>)>> {
     let accounts = report.accounts.iter();
     let known: HashSet<&str> = accounts.map(|account| account.account.as_str()).collect();
-    let config = config::load(path)?;
+    let config = config::load(path, Side::Source)?;
     let unknown = config
         .accounts
         .iter()

@@ -5,23 +5,23 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::Account;
+use super::auth::{Auth, PASSWORD_KEYS};
 use super::place::Place;
 use super::read::Reader;
 use super::server::Servers;
-use crate::credential::source::{self, Source};
-use crate::secret::Secret;
+use crate::credential::{Way, Who};
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "email",
     "login",
     "server",
     "archive",
+    "auth",
     "password",
     "password_file",
     "password_env",
     "password_command",
 ];
-const SECRET_KEYS: &[&str] = KEYS.split_at(4).1;
 
 impl Reader<'_> {
     pub fn accounts(&mut self, json: &Value, servers: &Servers) -> Vec<Account> {
@@ -74,9 +74,8 @@ impl Reader<'_> {
             );
         }
         let login = self.string(object, at, "login");
-        let login = login.unwrap_or_else(|| email.clone());
         let unusable = |text: &str| text.is_empty() || text.chars().any(char::is_control);
-        if !email.is_empty() && unusable(&login) {
+        if login.as_deref().is_some_and(unusable) {
             self.problem(at.key("login"), "is empty, or holds control characters");
         }
         let archive = self.string(object, at, "archive");
@@ -102,85 +101,64 @@ impl Reader<'_> {
             }
             _ => {}
         }
-        let source = self.source(object, at, &email)?;
+        let own = self.auth(object, at);
+        let auth = match &server {
+            Some(server) => own.clone().or(&server.auth),
+            None => own.clone(),
+        };
+        let way = self.way_of(object, at, &own, &auth);
+        let who = |login| Who {
+            email: &email,
+            login,
+            host: "",
+        };
+        let login = login.unwrap_or_else(|| {
+            let login = auth.login.as_ref().map(|login| login.fill(who(&email)));
+            login.unwrap_or_else(|| email.clone())
+        });
+        let authzid = auth.authzid.as_ref().map(|name| name.fill(who(&login)));
         Some(Account {
             name: archive.unwrap_or_else(|| email.clone()),
-            email,
             login,
+            authzid,
+            mechanism: auth.mechanism.unwrap_or_default(),
             server: server?,
-            source,
+            way: way?,
+            email,
         })
     }
 
-    /// Exactly one of the four ways to give a password.
-    fn source(&mut self, object: &Map<String, Value>, at: &Place, email: &str) -> Option<Source> {
-        let given: Vec<&str> = SECRET_KEYS
-            .iter()
-            .copied()
-            .filter(|key| object.get(*key).is_some_and(|value| !value.is_null()))
-            .collect();
-        let [key] = given[..] else {
-            let text = if given.is_empty() {
-                format!(
-                    "account {email} has no password; give one of {}",
-                    SECRET_KEYS.join(", ")
-                )
-            } else {
-                format!(
-                    "account {email} has more than one password source: {}",
-                    given.join(", ")
-                )
-            };
-            self.problem(at.key("password"), text);
+    /// Where the proof comes from: of the account itself, of its `auth`, or of its server.
+    fn way_of(
+        &mut self,
+        object: &Map<String, Value>,
+        at: &Place,
+        own: &Auth,
+        auth: &Auth,
+    ) -> Option<Way> {
+        let password = self.way(object, at, PASSWORD_KEYS);
+        if password.is_some() && own.way.is_some() {
+            self.problem(
+                at.key("auth"),
+                "is given beside a password; give one of them",
+            );
+        }
+        let way = password.or_else(|| auth.way.clone());
+        let is_given = |key: &&str| object.get(*key).is_some_and(|value| !value.is_null());
+        let Some(way) = way else {
+            // What is given and cannot be used is told already.
+            if !PASSWORD_KEYS.iter().chain(&["auth"]).any(is_given) {
+                let email = object.get("email").and_then(Value::as_str);
+                let text = format!(
+                    "account {} has no password; give one of {}, or \"auth\", here or at its server",
+                    email.unwrap_or_default(),
+                    PASSWORD_KEYS.join(", ")
+                );
+                self.problem(at.key("password"), text);
+            }
             return None;
         };
-        let path = at.key(key);
-        if key == "password_command" {
-            return self.command(&object[key], &path);
-        }
-        let text = self.string(object, at, key)?;
-        let secret = match key {
-            "password" => Ok(text),
-            "password_env" => std::env::var(&text)
-                .map_err(|_| format!("the environment variable {text} is not set, or is no UTF-8")),
-            _ => self.password_file(&text),
-        };
-        match secret {
-            Ok(secret) if secret.is_empty() => {
-                self.problem(path, format!("the password of account {email} is empty"));
-                None
-            }
-            Ok(secret) => Some(Source::Ready(Secret::new(secret))),
-            Err(reason) => {
-                self.problem(path, reason);
-                None
-            }
-        }
-    }
-
-    fn password_file(&mut self, name: &str) -> Result<String, String> {
-        let path = self.resolve(name);
-        let shown = path.display();
-        let bytes = std::fs::read(&path).map_err(|error| format!("read {shown}: {error}"))?;
-        self.check_mode(&path, "the password file");
-        String::from_utf8(bytes)
-            .map(source::without_line_end)
-            .map_err(|_| format!("{shown} is not UTF-8"))
-    }
-
-    fn command(&mut self, value: &Value, at: &Place) -> Option<Source> {
-        let words: Option<Vec<String>> = match value {
-            Value::String(command) => Some(vec!["sh".into(), "-c".into(), command.clone()]),
-            Value::Array(words) => words
-                .iter()
-                .map(|word| word.as_str().map(str::to_owned))
-                .collect(),
-            _ => None,
-        };
-        let words = words.filter(|words| words.iter().any(|word| !word.trim().is_empty()));
-        if words.is_none() {
-            self.problem(at, "must be a command as a string, or a list of its words");
-        }
-        words.map(Source::Command)
+        self.check_mechanism(at, auth.mechanism, &way);
+        Some(way)
     }
 }

@@ -1,8 +1,10 @@
 //! The JSON file with server and accounts: read as a whole, all that is wrong with it told at once.
 
 mod account;
+mod auth;
 pub mod document;
 mod json;
+mod oauth;
 mod place;
 mod read;
 mod server;
@@ -11,15 +13,26 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use zeroize::Zeroizing;
 
-use crate::credential::source::Source;
+pub use auth::{Auth, Mechanism};
 use place::Place;
 use read::Reader;
 
+use crate::credential::{self, Credential, Refusal, Way, Who};
 use crate::mapping::FolderMap;
-use crate::secret::{Secret, SecretJson};
+use crate::secret::SecretJson;
+use crate::stop::Stop;
+
+/// What a configuration's servers are to a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Mail comes from there.
+    Source,
+    /// Mail goes there.
+    Target,
+}
 
 /// When TLS begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +72,8 @@ pub struct Server {
     pub ca_file: Option<PathBuf>,
     /// Trust any certificate.
     pub insecure_tls: bool,
+    /// How accounts log in that do not say it themselves.
+    pub auth: Auth,
 }
 
 impl Server {
@@ -84,9 +99,14 @@ pub struct Account {
     pub email: String,
     /// User name for the login; `email` unless given.
     pub login: String,
+    /// Whose mail it is, where the login is somebody else's (SASL PLAIN).
+    pub authzid: Option<String>,
+    /// How the proof is sent.
+    pub mechanism: Mechanism,
     /// Where its mail is.
     pub server: Arc<Server>,
-    source: Source,
+    /// Where the proof comes from.
+    pub way: Way,
 }
 
 impl Account {
@@ -104,19 +124,41 @@ impl Account {
                 tls: TlsMode::Implicit,
                 ca_file: None,
                 insecure_tls: false,
+                auth: Auth::default(),
             }),
-            source: Source::Ready(Secret::new("secret".to_owned())),
+            authzid: None,
+            mechanism: Mechanism::Auto,
+            way: Way::Password(credential::source::Source::Ready(
+                crate::secret::Secret::new("secret".to_owned()),
+            )),
         }
     }
 
-    /// The password; a `password_command` runs now.
+    fn who(&self) -> Who<'_> {
+        Who {
+            email: &self.email,
+            login: &self.login,
+            host: &self.server.host,
+        }
+    }
+
+    /// What proves the login now; commands run, and tokens are asked for.
     ///
     /// # Errors
-    /// A command that fails, hangs or says nothing.
-    pub fn secret(&self) -> Result<Secret> {
-        self.source
-            .secret()
-            .with_context(|| format!("password of account {}", self.email))
+    /// A command that fails, hangs or says nothing; a token that cannot be had.
+    pub fn credential(&self, stop: &Stop) -> credential::Result<Credential> {
+        self.way.credential(self.who(), stop)
+    }
+
+    /// The server took the credential.
+    pub fn accepted(&self, credential: &Credential) {
+        self.way.accepted(self.who(), credential);
+    }
+
+    /// The server refused the credential.
+    #[must_use]
+    pub fn refused(&self, credential: &Credential) -> Refusal {
+        self.way.refused(self.who(), credential)
     }
 }
 
@@ -173,13 +215,13 @@ impl Config {
 ///
 /// # Errors
 /// A file that cannot be read, is no JSON (with line and column), or has problems (all of them, each with its JSON path).
-pub fn load(path: &Path) -> Result<Config> {
+pub fn load(path: &Path, side: Side) -> Result<Config> {
     let shown = path.display();
     let bytes = Zeroizing::new(std::fs::read(path).map_err(|error| unreadable(path, &error))?);
     let (json, twice) =
         json::parse(&bytes).map_err(|why| anyhow!("{shown} is not valid JSON: {why}"))?;
     let json = SecretJson::new(json);
-    let mut reader = Reader::new(path);
+    let mut reader = Reader::new(path, side);
     reader.check_mode(path, "the configuration");
     for at in twice {
         let text =

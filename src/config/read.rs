@@ -6,19 +6,22 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::Side;
 use super::place::Place;
 
 /// Collects problems and warnings while it reads.
 pub struct Reader<'a> {
     path: &'a Path,
+    side: Side,
     problems: Vec<String>,
     pub(super) warnings: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(path: &'a Path) -> Self {
+    pub fn new(path: &'a Path, side: Side) -> Self {
         Self {
             path,
+            side,
             problems: Vec::new(),
             warnings: Vec::new(),
         }
@@ -26,6 +29,11 @@ impl<'a> Reader<'a> {
 
     pub fn into_findings(self) -> (Vec<String>, Vec<String>) {
         (self.problems, self.warnings)
+    }
+
+    /// The servers are what an archive is for.
+    pub(super) fn is_target(&self) -> bool {
+        self.side == Side::Target
     }
 
     pub(super) fn problem(&mut self, at: impl Display, text: impl AsRef<str>) {

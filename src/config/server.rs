@@ -9,7 +9,15 @@ use super::place::Place;
 use super::read::Reader;
 use super::{Server, TlsMode};
 
-const KEYS: [&str; 6] = ["host", "port", "ssl", "starttls", "ca_file", "insecure_tls"];
+const KEYS: [&str; 7] = [
+    "host",
+    "port",
+    "ssl",
+    "starttls",
+    "ca_file",
+    "insecure_tls",
+    "auth",
+];
 
 /// All of them.
 #[derive(Debug, Default)]
@@ -109,6 +117,7 @@ impl Reader<'_> {
             tls,
             ca_file,
             insecure_tls,
+            auth: self.auth(object, at),
         }
     }
 

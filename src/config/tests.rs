@@ -12,7 +12,7 @@ fn write(dir: &Path, json: &str) -> PathBuf {
 
 fn load_text(json: &str) -> Result<Config> {
     let dir = tempfile::tempdir().expect("temporary directory");
-    load(&write(dir.path(), json))
+    load(&write(dir.path(), json), Side::Source)
 }
 
 #[test]
@@ -95,11 +95,14 @@ fn passwords_come_as_they_are() {
     let json = r#"{"server":{"host":"h"},"accounts":[
         {"email":"a","password":" x\"\\ü "},{"email":"b","login":"b*master","password_file":"pw"},
         {"email":"c","password_command":"echo s3cret"},{"email":"d","password_command":["echo","a b"]}]}"#;
-    let config = load(&write(dir.path(), json)).expect("valid");
+    let config = load(&write(dir.path(), json), Side::Source).expect("valid");
     let secrets: Vec<String> = config
         .accounts
         .iter()
-        .map(|account| account.secret().expect("there").expose().to_owned())
+        .map(|account| {
+            let credential = account.credential(&Stop::new()).expect("there");
+            credential.secret().expose().to_owned()
+        })
         .collect();
     assert_eq!(secrets, [" x\"\\ü ", " ä\"\\ ", "s3cret", "a b"]);
     assert_eq!(config.accounts[1].login, "b*master");
@@ -114,7 +117,7 @@ fn what_is_risky_or_unknown_is_warned_about() {
         "accounts":[{"email":"a","password":"p","note":1}],"source_server":{}}"#;
     let path = write(dir.path(), json);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("mode");
-    let warnings = load(&path).expect("valid").warnings;
+    let warnings = load(&path, Side::Source).expect("valid").warnings;
     assert_eq!(warnings.len(), 5, "{warnings:?}");
     for expected in [
         "chmod 600",
@@ -131,7 +134,7 @@ fn what_is_risky_or_unknown_is_warned_about() {
 fn the_import_template_holds_the_same_accounts_and_replaces_nothing() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let json = r#"{"server":{"host":"h","ca_file":null},"accounts":[{"email":"a","password":"p"},{"email":"b","password_env":"HOME"}]}"#;
-    let config = load(&write(dir.path(), json)).expect("valid");
+    let config = load(&write(dir.path(), json), Side::Source).expect("valid");
     let path = document::write_template(&config)
         .expect("written")
         .expect("new");
@@ -145,7 +148,7 @@ fn the_import_template_holds_the_same_accounts_and_replaces_nothing() {
     );
     assert_eq!(document::write_template(&config).expect("no error"), None);
     assert!(
-        load(&path)
+        load(&path, Side::Source)
             .expect_err("host to be changed")
             .to_string()
             .contains("CHANGE_ME")
@@ -168,7 +171,7 @@ fn the_sample_configuration_is_valid() {
             "{source}"
         );
     }
-    let mut reader = Reader::new(Path::new("sample"));
+    let mut reader = Reader::new(Path::new("sample"), Side::Source);
     let servers = reader.servers(&json);
     reader.accounts(&json, &servers);
     let (problems, warnings) = reader.into_findings();

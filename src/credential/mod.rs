@@ -13,7 +13,7 @@ pub mod tokens;
 
 use std::sync::Arc;
 
-pub use error::{CredentialError, Kind, Result};
+pub use error::{CredentialError, Kind, Result, shown};
 pub use template::Template;
 pub use token::Token;
 use tokens::Tokens;

@@ -1,6 +1,7 @@
 //! Where a password comes from, and the command that says it.
 
 use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -18,11 +19,26 @@ const MAX_OUTPUT: usize = 64 * 1024;
 pub enum Source {
     /// It is known already.
     Ready(Secret),
-    /// A command prints it; program and arguments.
-    Command(Vec<String>),
+    /// A command prints it, and is run once.
+    Command(Arc<Once>),
+}
+
+/// A command, and what it said.
+#[derive(Debug)]
+pub struct Once {
+    /// Program and arguments.
+    words: Vec<String>,
+    said: Mutex<Option<Secret>>,
 }
 
 impl Source {
+    /// A command; program and arguments.
+    #[must_use]
+    pub fn command(words: Vec<String>) -> Self {
+        let said = Mutex::default();
+        Self::Command(Arc::new(Once { words, said }))
+    }
+
     /// The password.
     ///
     /// # Errors
@@ -30,7 +46,14 @@ impl Source {
     pub fn secret(&self) -> Result<Secret> {
         match self {
             Self::Ready(secret) => Ok(secret.clone()),
-            Self::Command(words) => run(words, PATIENCE),
+            Self::Command(once) => {
+                // Whoever asks meanwhile waits: it may ask somebody for a passphrase.
+                let mut said = once.said.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(secret) = &*said {
+                    return Ok(secret.clone());
+                }
+                Ok(said.insert(run(&once.words, PATIENCE)?).clone())
+            }
         }
     }
 }

@@ -21,8 +21,8 @@ pub enum Origin {
     File(Template, PathBuf),
     /// A variable of the environment.
     Env(String),
-    /// A command prints it; program and arguments.
-    Command(Vec<Template>),
+    /// A command prints it; program and arguments, and whether a shell reads them.
+    Command(Vec<Template>, bool),
     /// An endpoint gives it.
     Oauth(Box<Oauth>),
 }
@@ -61,8 +61,8 @@ impl Tokens {
                 .cache
                 .seen(&key, from_file(&beside.join(name.fill_path(who)))?),
             Origin::Env(name) => self.cache.seen(&key, from_env(name)?),
-            Origin::Command(words) => self.cache.get(&key, stop, || {
-                from_command(words, who, stop).map(Token::for_one_login_unless_it_ends)
+            Origin::Command(words, is_shell) => self.cache.get(&key, stop, || {
+                from_command(words, *is_shell, who, stop).map(Token::for_one_login_unless_it_ends)
             })?,
             Origin::Oauth(oauth) => self.cache.get(&key, stop, || oauth.mint(who, stop))?,
         };
@@ -88,7 +88,7 @@ impl Tokens {
         }
         Refusal::Final(match &self.origin {
             Origin::Oauth(oauth) => oauth.cause_of_refusal(),
-            Origin::File(..) | Origin::Env(_) | Origin::Command(_) => {
+            Origin::File(..) | Origin::Env(_) | Origin::Command(..) => {
                 "the token is over, is for another user, scope or audience, or IMAP is switched off for the mailbox"
             }
         })
@@ -109,7 +109,7 @@ impl Tokens {
         match &self.origin {
             Origin::File(..) => "token_file",
             Origin::Env(_) => "token_env",
-            Origin::Command(_) => "token_command",
+            Origin::Command(..) => "token_command",
             Origin::Oauth(oauth) => oauth.name(),
         }
     }
@@ -119,7 +119,7 @@ impl Tokens {
         match &self.origin {
             Origin::File(name, _) => name.fill_path(who),
             Origin::Env(_) => String::new(),
-            Origin::Command(_) => who.email.to_owned(),
+            Origin::Command(..) => who.email.to_owned(),
             Origin::Oauth(oauth) => oauth.key(who),
         }
     }
@@ -144,7 +144,13 @@ fn from_env(name: &str) -> Result<Token> {
     )
 }
 
-fn from_command(words: &[Template], who: Who<'_>, stop: &Stop) -> Result<Token> {
+fn from_command(words: &[Template], is_shell: bool, who: Who<'_>, stop: &Stop) -> Result<Token> {
+    let names_somebody = words.iter().any(|word| !word.is_same_for_all());
+    if is_shell && names_somebody && !(is_plain(who.email) && is_plain(who.login)) {
+        let text = "the account's name holds characters that a shell reads otherwise; write token_command as a list of \
+                    words, or take $IMAP_EMAIL in it";
+        return Err(CredentialError::last(text));
+    }
     let words: Vec<String> = words.iter().map(|word| word.fill(who)).collect();
     let environment = [("IMAP_EMAIL", who.email), ("IMAP_HOST", who.host)];
     let said = source::output(&words, &environment, "token_command", PATIENCE, || {
@@ -155,6 +161,12 @@ fn from_command(words: &[Template], who: Who<'_>, stop: &Stop) -> Result<Token> 
         Err(_) if stop.requested() => Err(CredentialError::stopped()),
         Err(error) => Err(CredentialError::new(Kind::Final, format!("{error:#}"))),
     }
+}
+
+/// True for what means nothing else to a shell, wherever it stands.
+fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "@._+=-/%".contains(c);
+    !name.starts_with('-') && name.chars().all(plain)
 }
 
 #[cfg(test)]
@@ -169,7 +181,7 @@ mod tests {
 
     fn command(script: &str) -> Tokens {
         let words = ["sh", "-c", script].map(|word| Template::new(word).expect("known places"));
-        Tokens::new(Origin::Command(words.to_vec()))
+        Tokens::new(Origin::Command(words.to_vec(), true))
     }
 
     fn said(tokens: &Tokens) -> String {
@@ -192,6 +204,19 @@ mod tests {
             fails.contains("locked") && !fails.contains("t0ken"),
             "{fails}"
         );
+    }
+
+    #[test]
+    fn a_name_is_no_command() {
+        let who = Who {
+            email: "$(touch x)@example.com",
+            ..WHO
+        };
+        let token = command("echo {email}").token(who, &Stop::new());
+        let error = token.expect_err("refused").to_string();
+        assert!(error.contains("IMAP_EMAIL"), "{error}");
+        let token = command("echo t").token(who, &Stop::new());
+        assert_eq!(token.expect("nobody is named").secret().expose(), "t");
     }
 
     #[test]

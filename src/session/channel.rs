@@ -6,7 +6,7 @@ use tracing::{debug, warn};
 
 use super::capability::Capabilities;
 use super::command::Command;
-use super::error::{Cause, Kind, Result, SessionError};
+use super::error::{Kind, Result, SessionError};
 use super::lane::{Answer, Lane, Order};
 use super::reader::{BodySink, NoBody, Reader, Response};
 use super::refusal;
@@ -97,7 +97,7 @@ impl Channel {
             Line::Untagged(status) => {
                 self.note_capabilities(&status);
                 if status.condition == Condition::Bye && !self.leaving {
-                    return Err(bye(&status));
+                    return Err(refusal::goodbye(&status));
                 }
                 if status
                     .code
@@ -149,9 +149,4 @@ impl Channel {
             }
         }
     }
-}
-
-/// The error for a server's goodbye.
-fn bye(status: &Status) -> SessionError {
-    refusal::error(status, Kind::Transient).by(Cause::Goodbye)
 }

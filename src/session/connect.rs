@@ -5,9 +5,10 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::Session;
+use super::auth::{self, Login};
 use super::capability::Capabilities;
 use super::channel::Channel;
 use super::command::Command;
@@ -20,72 +21,17 @@ use super::response::{self, Condition, Line};
 use super::steps::{Step, Steps};
 use super::wire::Wire;
 use crate::config::TlsMode;
-use crate::redact;
-use crate::secret::Secret;
 use crate::stop::Stop;
 
 type Shared = Rc<RefCell<Channel>>;
 type Client = imap::Client<Guard>;
 
-/// Who logs in.
-pub struct Login<'a> {
-    /// User name as the server wants it.
-    pub user: &'a str,
-    /// Password.
-    pub password: &'a Secret,
-}
-
-/// Connects and logs in.
+/// Connects and logs in, once.
 ///
 /// # Errors
-/// What kind each failure is says [`Kind`]; texts name the host, the step and the server's words.
-pub fn open(peer: &Peer, login: &Login<'_>, stop: &Stop) -> Result<Session> {
-    open_in_steps(peer, login, stop, &mut Steps::default())
-}
-
-/// The same, telling how far it came.
-///
-/// # Errors
-/// As for [`open`]; [`Steps::current`] is the step that failed.
-pub fn open_in_steps(
-    peer: &Peer,
-    login: &Login<'_>,
-    stop: &Stop,
-    steps: &mut Steps,
-) -> Result<Session> {
-    let mut refused = false;
-    loop {
-        peer.slots.turn(refused, stop)?;
-        *steps = Steps::default();
-        let error = match attempt(peer, login, stop, steps) {
-            Ok(session) => return Ok(session),
-            Err(error) => error,
-        };
-        if !has_no_slot(peer, &error, steps) {
-            return Err(error);
-        }
-        refused = true;
-        warn!(
-            error = %error,
-            "the server takes no further connection while others of this run are open; waiting until one of them has \
-             ended (fewer --max-workers avoid that)"
-        );
-    }
-}
-
-/// True when it is our own other connections that leave no room for this one.
-fn has_no_slot(peer: &Peer, error: &SessionError, steps: &Steps) -> bool {
-    match error.kind {
-        Kind::Busy => peer.slots.any_counted(),
-        // Some servers close without a word, or do not even accept, when they are full.
-        Kind::Transient => {
-            steps.current().is_some_and(|step| step < Step::Login) && peer.slots.any_open()
-        }
-        _ => false,
-    }
-}
-
-fn attempt(peer: &Peer, login: &Login<'_>, stop: &Stop, steps: &mut Steps) -> Result<Session> {
+/// What kind each failure is says [`Kind`]; texts name the host, the step and the server's words. [`Steps::current`] is
+/// the step that failed.
+pub fn attempt(peer: &Peer, login: &Login<'_>, stop: &Stop, steps: &mut Steps) -> Result<Session> {
     let server = &peer.server;
     let wire = Wire::connect(peer, stop, steps)?;
     steps.begin(Step::Greeting);
@@ -103,8 +49,8 @@ fn attempt(peer: &Peer, login: &Login<'_>, stop: &Stop, steps: &mut Steps) -> Re
             .map_err(|error| crate_error(&channel, error, Kind::Refused).context("CAPABILITY"))?;
     }
     let before = std::mem::take(&mut channel.borrow_mut().capabilities);
-    authenticate(&channel, client, login, &before)
-        .map_err(|error| error.hiding(login.password))
+    auth::authenticate(&channel, client, login, &before)
+        .map_err(|error| error.hiding(login.credential.secret()))
         .map_err(|error| error.context(format!("login as {}", login.user)))?;
     let Some(channel) = Rc::into_inner(channel) else {
         let text = "the login still holds the connection";
@@ -167,49 +113,6 @@ fn start_tls(peer: &Peer, channel: &Shared, steps: &mut Steps) -> Result<()> {
     }
     channel.capabilities = Capabilities::default();
     channel.reader().wire().start_tls(peer, steps)
-}
-
-/// LOGIN, or AUTHENTICATE PLAIN (RFC 4616) where LOGIN is disabled or cannot carry the password.
-fn authenticate(
-    channel: &Shared,
-    client: Client,
-    login: &Login<'_>,
-    offered: &Capabilities,
-) -> Result<()> {
-    let plain_text = |text: &str| text.bytes().all(|b| (0x20..0x7f).contains(&b));
-    let fits_login = plain_text(login.user) && plain_text(login.password.expose());
-    let sasl_plain = offered.has("AUTH=PLAIN");
-    let login_disabled = offered.has("LOGINDISABLED");
-    let outcome = if sasl_plain && (login_disabled || !fits_login) {
-        debug!("AUTHENTICATE PLAIN");
-        client.authenticate("PLAIN", &SaslPlain(login))
-    } else if login_disabled {
-        return Err(SessionError::new(
-            Kind::Permanent,
-            "the server disables LOGIN and offers no AUTH=PLAIN; \
-             if the connection is not encrypted, set ssl or starttls",
-        ));
-    } else {
-        debug!("LOGIN");
-        client.login(login.user, login.password.expose())
-    };
-    // The crate's session ends here, without a word to the server: all further commands are ours.
-    outcome
-        .map(drop)
-        .map_err(|(error, _client)| crate_error(channel, error, Kind::Authentication))
-}
-
-struct SaslPlain<'a>(&'a Login<'a>);
-
-impl imap::Authenticator for SaslPlain<'_> {
-    type Response = Vec<u8>;
-
-    fn process(&self, _challenge: &[u8]) -> Vec<u8> {
-        let (user, password) = (self.0.user, self.0.password.expose());
-        let response = [b"\0", user.as_bytes(), b"\0", password.as_bytes()].concat();
-        redact::sent_in_base64(&response);
-        response
-    }
 }
 
 /// The error behind one of the crate's, with the words of the server instead of the crate's.

@@ -38,6 +38,8 @@ pub enum Cause {
     TimedOut,
     /// The server said BYE.
     Goodbye,
+    /// The server said BYE because the session has lasted as long as its token: nobody's fault.
+    SessionOver,
 }
 
 /// An error of the IMAP session; its text names what the server said.
@@ -93,11 +95,24 @@ impl SessionError {
         self
     }
 
+    /// Puts behind the text what most likely lies behind it.
+    #[must_use]
+    pub fn followed_by(mut self, cause: impl fmt::Display) -> Self {
+        self.message = format!("{}; {cause}", self.message);
+        self
+    }
+
     /// Takes a secret out of the text, should the server have repeated it.
     #[must_use]
     pub fn hiding(mut self, secret: &Secret) -> Self {
         self.message = secret.hide_in(&self.message);
         self
+    }
+
+    /// True when the server said BYE, for whatever reason.
+    #[must_use]
+    pub fn is_goodbye(&self) -> bool {
+        matches!(self.cause, Some(Cause::Goodbye | Cause::SessionOver))
     }
 
     /// True when a new connection may bring the work further.

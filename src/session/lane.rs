@@ -108,7 +108,7 @@ impl<'a, S> Lane<'a, S> {
             for _ in 0..self.outstanding.len() + 8 {
                 match self.channel.receive(&mut self.response, &mut NoBody) {
                     Ok(()) => {}
-                    Err(words) if words.cause == Some(Cause::Goodbye) => return Err(words),
+                    Err(words) if words.is_goodbye() => return Err(words),
                     Err(_) => break,
                 }
             }

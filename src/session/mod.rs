@@ -1,11 +1,13 @@
 //! The blocking IMAP session wrapper: knows IMAP and no files.
 
 pub mod append;
+pub mod auth;
 pub mod blame;
 pub mod capability;
 pub mod channel;
 pub mod command;
 pub mod connect;
+pub mod dial;
 pub mod error;
 pub mod fetch;
 pub mod guard;

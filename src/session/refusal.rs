@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::error::{Kind, Result, SessionError};
+use super::error::{Cause, Kind, Result, SessionError};
 use super::response::Status;
 
 /// What a status that is not OK means; `fallback` where it says nothing that is known.
@@ -53,6 +53,26 @@ pub fn error(status: &Status, fallback: Kind) -> SessionError {
         kind(status, fallback),
         format!("the server says {}", status.said()),
     )
+}
+
+/// The error for a server's goodbye.
+///
+/// Exchange Online ends a session with its token (`Session invalidated - AccessTokenExpired`), Gmail after about an
+/// hour (`Session expired, please login again`). Gmail says the latter to whoever is too fast, too: the retry loop tells
+/// them apart by how often it comes.
+#[must_use]
+pub fn goodbye(status: &Status) -> SessionError {
+    let lower = status.text.to_ascii_lowercase();
+    let over = [
+        "accesstokenexpired",
+        "session expired",
+        "session invalidated",
+    ];
+    if over.iter().any(|words| lower.contains(words)) {
+        let text = format!("the server says {}", status.said());
+        return SessionError::new(Kind::Transient, text).by(Cause::SessionOver);
+    }
+    error(status, Kind::Transient).by(Cause::Goodbye)
 }
 
 /// A refusal that is about us (too many connections, too fast, later please) and not about what was asked for.

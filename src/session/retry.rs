@@ -1,16 +1,18 @@
 //! When to try again: how often, and after which wait.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing::warn;
 
-use super::error::{Kind, SessionError};
+use super::error::{Cause, Kind, SessionError};
 use crate::stop::Stop;
 
 /// Counts the tries since the last progress and says how long to wait before the next one.
 #[derive(Debug, Default)]
 pub struct Backoff {
     failures: u32,
+    /// When a session last ended because it had lasted long enough.
+    over: Option<Instant>,
 }
 
 impl Backoff {
@@ -19,6 +21,8 @@ impl Backoff {
     /// The same while the server only says that there are too many connections, and none of them is ours.
     const BUSY_TRIES: u32 = 10;
     const LONGEST: Duration = Duration::from_secs(60);
+    /// Sessions last about an hour; one that is over sooner than this after another one is in trouble.
+    const SHORTEST_SESSION: Duration = Duration::from_secs(60);
 
     /// Work has gone on: start counting anew.
     pub fn progress(&mut self) {
@@ -29,6 +33,12 @@ impl Backoff {
     pub fn next_wait(&mut self, error: &SessionError) -> Option<Duration> {
         if !error.is_retryable() {
             return None;
+        }
+        if error.cause == Some(Cause::SessionOver) {
+            let before = self.over.replace(Instant::now());
+            if before.is_none_or(|before| before.elapsed() > Self::SHORTEST_SESSION) {
+                return Some(Duration::ZERO);
+            }
         }
         self.failures += 1;
         let tries = if error.kind == Kind::Busy {
@@ -92,6 +102,16 @@ mod tests {
     fn authentication_failures_are_not_tried_again() {
         let refused = SessionError::new(Kind::Authentication, "no");
         assert_eq!(Backoff::default().next_wait(&refused), None);
+    }
+
+    #[test]
+    fn a_session_that_has_lasted_is_followed_at_once_and_one_that_has_not_is_trouble() {
+        let over = SessionError::new(Kind::Transient, "bye").by(Cause::SessionOver);
+        let mut backoff = Backoff::default();
+        assert_eq!(backoff.next_wait(&over), Some(Duration::ZERO));
+        assert_eq!(backoff.failures, 0);
+        let waits = std::iter::from_fn(|| backoff.next_wait(&over)).count();
+        assert_eq!(waits, 4);
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub use flags::refuse_foreign_flags;
 
 use crate::archive::path::hex;
 use crate::cli::Args;
-use crate::config::{self, Account, Config};
+use crate::config::{self, Account, Config, Side};
 use crate::filter::Filter;
 use crate::fleet::shard::{self, Part, Shard};
 use crate::imapsync::UseImapsync;
@@ -148,7 +148,17 @@ impl Settings {
         let folders = Filter::new(&args.folder, &args.exclude_folder)
             .context("--folder or --exclude-folder")?;
         let config_path = args.config.as_deref();
-        let mut config = config::load(config_path.unwrap_or(Path::new(config_name)))?;
+        let is_target = match args.mode {
+            Mode::Import | Mode::Validate => true,
+            Mode::Test => args.input_dir.is_some(),
+            _ => false,
+        };
+        let side = if is_target {
+            Side::Target
+        } else {
+            Side::Source
+        };
+        let mut config = config::load(config_path.unwrap_or(Path::new(config_name)), side)?;
         for pattern in &args.account {
             let one = Filter::new(std::slice::from_ref(pattern), &[])?;
             if !config
@@ -185,11 +195,7 @@ impl Settings {
             shard,
             config_sha256,
             archive_dir: archive_dir.clone().unwrap_or("./exported".into()),
-            is_target: match args.mode {
-                Mode::Import | Mode::Validate => true,
-                Mode::Test => args.input_dir.is_some(),
-                Mode::Export | Mode::Audit | Mode::Index | Mode::Migrate | Mode::Report => false,
-            },
+            is_target,
             log_dir: args.log_dir.clone(),
             precheck: !args.no_connectivity_test,
             imapsync: args.imapsync,
@@ -225,7 +231,7 @@ impl Settings {
 
     /// The other side of a migration: the same accounts, at the servers of the import's configuration.
     fn add_target(&mut self, path: Option<&Path>) -> Result<()> {
-        let mut config = config::load(path.unwrap_or(Path::new(IMPORT_CONFIG)))?;
+        let mut config = config::load(path.unwrap_or(Path::new(IMPORT_CONFIG)), Side::Target)?;
         let names = |config: &Config| -> HashSet<String> {
             let accounts = config.accounts.iter();
             accounts.map(|account| account.name.clone()).collect()

@@ -19,3 +19,4 @@ mod panel;
 mod report;
 mod screen;
 mod validate;
+mod ways;

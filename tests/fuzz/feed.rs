@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::time::Duration;
 
-use imapsync_bulk_migrator::config::{Server, TlsMode};
+use imapsync_bulk_migrator::config::{Auth, Server, TlsMode};
 use imapsync_bulk_migrator::session::peer::Peer;
 use imapsync_bulk_migrator::session::steps::Steps;
 use imapsync_bulk_migrator::session::wire::Wire;
@@ -20,6 +20,7 @@ pub fn with_peer<T>(pieces: &[&[u8]], client: impl FnOnce(&Peer) -> T) -> T {
         tls: TlsMode::None,
         ca_file: None,
         insecure_tls: false,
+        auth: Auth::default(),
     };
     let peer = Peer::new(&server, Duration::from_secs(30)).expect("a peer");
     std::thread::scope(|scope| {

@@ -2,11 +2,15 @@
 
 use std::io;
 
+use imapsync_bulk_migrator::config::Mechanism;
+use imapsync_bulk_migrator::credential::{Credential, Token};
 use imapsync_bulk_migrator::secret::Secret;
-use imapsync_bulk_migrator::session::connect::{self, Login};
+use imapsync_bulk_migrator::session::auth::Login;
+use imapsync_bulk_migrator::session::connect;
 use imapsync_bulk_migrator::session::list;
 use imapsync_bulk_migrator::session::reader::{BodySink, Reader, Response};
 use imapsync_bulk_migrator::session::response::{self, Line};
+use imapsync_bulk_migrator::session::steps::Steps;
 use imapsync_bulk_migrator::session::{error, refusal};
 use imapsync_bulk_migrator::stop::Stop;
 
@@ -123,21 +127,31 @@ fn responses_are_cut_out_the_same_however_they_arrive() {
 
 #[test]
 fn a_session_survives_whatever_the_server_says() {
-    let password = Secret::new("secret".to_owned());
-    let login = Login {
+    let secret = || Secret::new("secret".to_owned());
+    let credentials = [
+        Credential::Password(secret()),
+        Credential::Token(Token::new(secret(), None)),
+    ];
+    let login = |credential| Login {
         user: "anna",
-        password: &password,
+        authzid: None,
+        mechanism: Mechanism::Auto,
+        credential,
+        place: ("localhost", 143),
     };
     fuzz("responses", &WORDS, |input| {
         // At first what a login wants, so that it comes as far as the rest; then the input from the middle on.
-        let starts: [&[u8]; 3] = [
+        let starts: [&[u8]; 4] = [
             b"",
             b"* OK hello\r\n",
             b"* OK [CAPABILITY IMAP4rev1 LIST-EXTENDED NAMESPACE] hello\r\na1 OK [CAPABILITY IMAP4rev1] in\r\na1 OK\r\na2 OK\r\n",
+            b"* OK [CAPABILITY IMAP4rev1 AUTH=XOAUTH2] hello\r\n+ \r\n",
         ];
-        for start in starts {
+        for (start, credential) in starts.into_iter().zip(credentials.iter().cycle()) {
+            let login = login(credential);
             with_peer(&[start, input], |peer| {
-                if let Ok(mut session) = connect::open(peer, &login, &Stop::new()) {
+                let steps = &mut Steps::default();
+                if let Ok(mut session) = connect::attempt(peer, &login, &Stop::new(), steps) {
                     let _ = list::list(session.channel(), |_| true);
                     session.logout();
                 }

@@ -14,7 +14,7 @@ use crate::finding::{Code, Finding, Severity};
 use crate::mailbox::Name;
 use crate::session::channel::Channel;
 use crate::session::command::Command;
-use crate::session::connect::{self, Login};
+use crate::session::dial;
 use crate::session::error::SessionError;
 use crate::session::fetch;
 use crate::session::lane::{Answer, Lane, Order};
@@ -40,18 +40,13 @@ pub fn compare(
     dir: &std::path::Path,
     local: &mut Local,
 ) -> Result<()> {
-    let password = account.secret()?;
     let failed = failed::load(dir, During::Export)?;
     let mut found = Vec::new();
     keep_trying(stop, |_| {
         if stop.requested() {
             return Err(SessionError::stopped().into());
         }
-        let login = Login {
-            user: &account.login,
-            password: &password,
-        };
-        let mut session = connect::open(peer, &login, stop)?;
+        let mut session = dial::open(peer, account, stop)?;
         found = Source {
             account: &account.name,
             folders,

@@ -11,7 +11,7 @@ use crate::report::{AccountReport, StepReport};
 use crate::session::Session;
 use crate::session::channel::Channel;
 use crate::session::command::Command;
-use crate::session::connect::{self, Login};
+use crate::session::dial;
 use crate::session::error::{Kind, SessionError, is_stopped};
 use crate::session::list;
 use crate::session::response;
@@ -71,13 +71,8 @@ fn work(
     steps: &mut Steps,
     report: &mut AccountReport,
 ) -> Result<()> {
-    let password = account.secret()?;
-    let login = Login {
-        user: &account.login,
-        password: &password,
-    };
     let mut session = run.host(account).logins.attempt(run.stop, || {
-        connect(run, account, &login, steps).map_err(|error| (error, steps.current()))
+        connect(run, account, steps).map_err(|error| (error, steps.current()))
     })?;
     steps.begin(Step::List);
     let listing = list::list(session.channel(), |_| false)?;
@@ -103,12 +98,7 @@ fn work(
 }
 
 /// Waits where the server asks for it; a lost connection is tried once more, a refused login never.
-fn connect(
-    run: &Run<'_>,
-    account: &Account,
-    login: &Login<'_>,
-    steps: &mut Steps,
-) -> Result<Session, SessionError> {
+fn connect(run: &Run<'_>, account: &Account, steps: &mut Steps) -> Result<Session, SessionError> {
     let mut backoff = Backoff::default();
     let (mut lost, mut busy) = (0, 0);
     loop {
@@ -117,7 +107,7 @@ fn connect(
         }
         let outcome = logged_in(run.provision, account, run.stop, || {
             *steps = Steps::default();
-            connect::open_in_steps(run.peers.of(account), login, run.stop, steps)
+            dial::open_in_steps(run.peers.of(account), account, run.stop, steps)
         });
         let error = match outcome {
             Ok(session) => return Ok(session),

@@ -19,9 +19,8 @@ use crate::filter::Filter;
 use crate::finding::{Code, Finding, Tally};
 use crate::progress::AccountProgress;
 use crate::report::{AccountReport, FailedMessageReport, MailboxReport, Status};
-use crate::secret::Secret;
 use crate::session::blame::{Blame, Owner};
-use crate::session::connect::{self, Login};
+use crate::session::dial;
 use crate::session::error::SessionError;
 use crate::session::list::{self, Listing};
 use crate::session::peer::Peers;
@@ -91,7 +90,6 @@ pub fn export(
 impl Export<'_> {
     fn work(&mut self) -> Result<()> {
         let settings = self.run.settings;
-        let password = self.account.secret()?;
         if let Some(syncer) = &self.run.syncer {
             let archive =
                 AccountArchive::open(&settings.archive_dir, &self.account.name, "export")?;
@@ -103,7 +101,7 @@ impl Export<'_> {
         }
         keep_trying(self.run.stop, |backoff| {
             self.rewind();
-            self.connection(&password, backoff)
+            self.connection(backoff)
         })
     }
 
@@ -116,16 +114,13 @@ impl Export<'_> {
     }
 
     /// One connection, from login to logout.
-    fn connection(&mut self, password: &Secret, backoff: &mut Backoff) -> Result<()> {
+    fn connection(&mut self, backoff: &mut Backoff) -> Result<()> {
         if self.run.stop.requested() {
             return Err(SessionError::stopped().into());
         }
         let settings = self.run.settings;
-        let login = Login {
-            user: &self.account.login,
-            password,
-        };
-        let mut session = connect::open(self.run.peers.of(self.account), &login, self.run.stop)?;
+        let peer = self.run.peers.of(self.account);
+        let mut session = dial::open(peer, self.account, self.run.stop)?;
         if !self.listed {
             let listing = list::list(session.channel(), |listed| {
                 settings.folders.matches(listed.name.text())

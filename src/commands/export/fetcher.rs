@@ -19,7 +19,7 @@ use crate::progress::AccountProgress;
 use crate::session::blame::{Blame, Owner, Verdict};
 use crate::session::channel::Channel;
 use crate::session::command::Command;
-use crate::session::error::{Kind, SessionError};
+use crate::session::error::{Cause, Kind, SessionError};
 use crate::session::fetch::{self, Assembler};
 use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::Response;
@@ -402,7 +402,10 @@ impl<'a> Fetcher<'a> {
 
     /// The connection has ended: puts that down to what was under way, so that it cannot hold up the others for ever.
     fn put_down(&mut self, lane: &Lane<'_, Step>, error: Option<&SessionError>) {
-        let objects = error.filter(|error| matches!(error.kind, Kind::Transient | Kind::Desync));
+        let objects = error.filter(|error| {
+            matches!(error.kind, Kind::Transient | Kind::Desync)
+                && error.cause != Some(Cause::SessionOver)
+        });
         let (Some(error), Some(step)) = (objects, lane.steps().next()) else {
             return;
         };

@@ -15,8 +15,7 @@ use crate::commands::provision::{Provision, logged_in};
 use crate::config::Account;
 use crate::progress::AccountProgress;
 use crate::report::{AccountReport, Counts, FailedMessageReport, MailboxReport, Status};
-use crate::secret::Secret;
-use crate::session::connect::{self, Login};
+use crate::session::dial;
 use crate::session::error::SessionError;
 use crate::session::peer::Peers;
 use crate::session::retry::{Backoff, keep_trying};
@@ -54,7 +53,6 @@ pub fn import(
     report: &mut AccountReport,
 ) -> Result<()> {
     let want = run.settings.want(account, !run.settings.dry_run);
-    let password = account.secret()?;
     let (plan, mut journal) = Plan::read(want, only)?;
     let mut import = Import {
         run,
@@ -62,29 +60,18 @@ pub fn import(
         progress,
         plan,
     };
-    let outcome = keep_trying(run.stop, |backoff| {
-        import.connection(&password, &mut journal, backoff)
-    });
+    let outcome = keep_trying(run.stop, |backoff| import.connection(&mut journal, backoff));
     import.conclude(outcome, report)
 }
 
 impl Import<'_> {
     /// One connection, from login to logout.
-    fn connection(
-        &mut self,
-        password: &Secret,
-        journal: &mut Journal,
-        backoff: &mut Backoff,
-    ) -> Result<()> {
+    fn connection(&mut self, journal: &mut Journal, backoff: &mut Backoff) -> Result<()> {
         if self.run.stop.requested() {
             return Err(SessionError::stopped().into());
         }
-        let login = Login {
-            user: &self.account.login,
-            password,
-        };
         let mut session = logged_in(self.run.provision, self.account, self.run.stop, || {
-            connect::open(self.run.peers.of(self.account), &login, self.run.stop)
+            dial::open(self.run.peers.of(self.account), self.account, self.run.stop)
         })?;
         let connected = Instant::now();
         let dry_run = self.run.settings.dry_run;

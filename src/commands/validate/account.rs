@@ -15,7 +15,7 @@ use crate::config::Account;
 use crate::finding::{Code, Finding, Severity};
 use crate::report::{Compared, Counts, MailboxReport};
 use crate::session::Session;
-use crate::session::connect::{self, Login};
+use crate::session::dial;
 use crate::session::error::SessionError;
 use crate::session::list::Listing;
 use crate::session::peer::Peer;
@@ -47,18 +47,13 @@ pub struct Looked {
 /// # Errors
 /// An archive that cannot be read; those of the connection.
 pub fn look(settings: &Settings, peer: &Peer, stop: &Stop, account: &Account) -> Result<Looked> {
-    let password = account.secret()?;
     let (mut plan, journal) = Plan::read(settings.want(account, false), None)?;
     let mut looked = Looked::default();
     keep_trying(stop, |_| {
         if stop.requested() {
             return Err(SessionError::stopped().into());
         }
-        let login = Login {
-            user: &account.login,
-            password: &password,
-        };
-        let mut session = connect::open(peer, &login, stop)?;
+        let mut session = dial::open(peer, account, stop)?;
         let (listing, _) = plan.map(session.channel(), &journal)?;
         let comparing = Comparing {
             account: &account.name,

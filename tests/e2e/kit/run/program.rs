@@ -126,6 +126,14 @@ impl Program {
         self
     }
 
+    /// Nothing that the program writes may hold these either: tokens, keys, assertions.
+    pub fn keep_secrets<S: AsRef<str>>(&self, secrets: impl IntoIterator<Item = S>) -> &Self {
+        for secret in secrets {
+            self.keep_secret(secret.as_ref());
+        }
+        self
+    }
+
     fn keep_secret(&self, secret: &str) {
         if secret.len() >= SHORTEST_SECRET {
             let mut secrets = self.secrets.lock().expect("no panic inside");

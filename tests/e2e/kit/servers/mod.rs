@@ -5,6 +5,7 @@ pub mod cyrus;
 pub mod doorman;
 pub mod dovecot;
 pub mod fake;
+pub mod idp;
 pub mod listener;
 pub mod panel;
 pub mod port;

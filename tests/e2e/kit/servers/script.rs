@@ -15,6 +15,7 @@ type Matcher = Box<dyn Fn(&Received) -> bool + Send + Sync>;
 enum Step {
     Send(Vec<u8>),
     Expect(String, Matcher),
+    ExpectLine(String),
     StartTls,
     Stall,
 }
@@ -69,6 +70,12 @@ impl Script {
     ) -> Self {
         self.steps
             .push(Step::Expect(what.to_owned(), Box::new(condition)));
+        self
+    }
+
+    /// Takes a line that is no command and must be this, as an answer to a challenge.
+    pub fn expect_line(mut self, line: &str) -> Self {
+        self.steps.push(Step::ExpectLine(line.to_owned()));
         self
     }
 
@@ -204,6 +211,10 @@ fn play(
                 wire.stall();
                 Ok(())
             }
+            Step::ExpectLine(expected) => match wire.line() {
+                Ok(Some(line)) if line == expected.as_bytes() => Ok(()),
+                other => return Err(format!("{other:?} where {expected:?} is expected")),
+            },
             Step::Expect(what, condition) => {
                 let Ok(Some(command)) = wire.command() else {
                     return Err(format!("closed where {what:?} is expected"));

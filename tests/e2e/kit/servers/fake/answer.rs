@@ -170,9 +170,15 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The end of AUTHENTICATE PLAIN (RFC 4616).
+    /// The end of AUTHENTICATE PLAIN (RFC 4616) and XOAUTH2.
     pub fn secret(&mut self, command: &Received, line: &[u8]) -> Vec<u8> {
         let decoded = unbase64(&String::from_utf8_lossy(line)).unwrap_or_default();
+        if let Some(bearer) = decoded.strip_prefix(b"user=") {
+            let mut parts = bearer.split(|b| *b == 1);
+            let (user, token) = (parts.next(), parts.next());
+            let token = token.and_then(|token| token.strip_prefix(b"auth=Bearer "));
+            return self.admit(command, user.unwrap_or_default(), token.unwrap_or_default());
+        }
         let parts: Vec<&[u8]> = decoded.split(|b| *b == 0).collect();
         match parts.as_slice() {
             [_, user, password] => self.admit(command, user, password),
