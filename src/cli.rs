@@ -22,7 +22,8 @@ pub struct Args {
     /// What to do: "export" copies all mailboxes to disk without changing anything on the server;
     /// "audit" proves the copy; "import" puts it onto another server; "validate" proves that the
     /// other server has it; "migrate" does all of that, account by account; "report"
-    /// reads the reports of runs again, and makes one of those of shards; "test" checks the connections; "index" writes the configuration from what
+    /// reads the reports of runs again, and makes one of those of shards; "test" checks the connections; "authorize" has users
+    /// agree that their mail is read, and keeps their refresh tokens; "index" writes the configuration from what
     /// a DirectAdmin panel lists
     #[arg(long, value_enum, hide_possible_values = true, value_name = "MODE")]
     pub mode: Mode,

@@ -38,6 +38,9 @@ fn run(args: &Args) -> Result<Exit> {
     if args.mode == Mode::Index {
         return index(args);
     }
+    if args.mode == Mode::Authorize {
+        return authorize(args);
+    }
     if args.mode == Mode::Report {
         return report(args);
     }
@@ -101,6 +104,18 @@ fn index(args: &Args) -> Result<Exit> {
             })
         }
     }
+}
+
+/// `--mode authorize` talks to people, so there is no report.
+fn authorize(args: &Args) -> Result<Exit> {
+    let settings = Settings::new(args)?;
+    start_log(args, &Progress::new(true))?;
+    for warning in &settings.config.warnings {
+        warn!("{warning}");
+    }
+    let stop = Stop::new();
+    stop.on_signals(told_to_stop, child::end_all)?;
+    commands::authorize::run(&settings.config.accounts, &stop, &logging::tell)
 }
 
 /// `--mode report` has no accounts of its own and no log file.

@@ -22,11 +22,13 @@ pub enum Mode {
     Migrate,
     /// Reports of runs to one.
     Report,
+    /// Users agree; their refresh tokens are kept.
+    Authorize,
 }
 
 impl Mode {
     /// All of them, as `--help` lists them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Export,
         Self::Import,
         Self::Test,
@@ -35,6 +37,7 @@ impl Mode {
         Self::Index,
         Self::Migrate,
         Self::Report,
+        Self::Authorize,
     ];
 
     /// The word on the command line and in reports.
@@ -49,6 +52,7 @@ impl Mode {
             Self::Index => "index",
             Self::Migrate => "migrate",
             Self::Report => "report",
+            Self::Authorize => "authorize",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One file or folder per mode: reads two sides, makes a plan, carries it out, returns a report.
 
 pub mod audit;
+pub mod authorize;
 mod before;
 pub mod check;
 pub mod export;
@@ -46,7 +47,7 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
             Mode::Audit => audit::run(settings, stop, progress),
             Mode::Test => check::run(settings, None, stop, progress),
             Mode::Migrate => migrate::run(settings, stop, progress),
-            Mode::Index | Mode::Report => {
+            Mode::Index | Mode::Report | Mode::Authorize => {
                 bail!(
                     "--mode {} has no accounts to go through",
                     settings.mode.as_str()

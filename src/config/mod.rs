@@ -134,7 +134,9 @@ impl Account {
         }
     }
 
-    fn who(&self) -> Who<'_> {
+    /// Whom its credential is for.
+    #[must_use]
+    pub fn who(&self) -> Who<'_> {
         Who {
             email: &self.email,
             login: &self.login,

@@ -5,13 +5,19 @@ use anyhow::{Result, bail};
 use crate::cli::{Args, IndexArgs, PanelArgs};
 use crate::imapsync::UseImapsync;
 use crate::mode::Mode;
-use Mode::{Audit, Export, Import, Index, Migrate, Report, Test, Validate};
+use Mode::{Audit, Authorize, Export, Import, Index, Migrate, Report, Test, Validate};
 
 /// A flag, whether it is given, and the modes that know it.
 type Flag = (&'static str, bool, &'static [Mode]);
 
 /// Every mode with accounts.
 const RUNS: &[Mode] = &[Export, Import, Test, Validate, Audit, Migrate];
+/// Every mode with a configuration.
+const CONFIGURED: &[Mode] = &[
+    Export, Import, Test, Validate, Audit, Migrate, Report, Authorize,
+];
+/// Every mode that chooses accounts.
+const CHOOSING: &[Mode] = &[Export, Import, Test, Validate, Audit, Migrate, Authorize];
 /// Every mode that tells how runs went.
 const TOLD: &[Mode] = &[Export, Import, Test, Validate, Audit, Migrate, Report];
 /// Those that know a panel.
@@ -51,12 +57,16 @@ pub fn refuse_foreign_flags(args: &Args) -> Result<()> {
 
 fn run_flags(args: &Args) -> Vec<Flag> {
     vec![
-        ("--config", args.config.is_some(), TOLD),
+        ("--config", args.config.is_some(), CONFIGURED),
         ("--report", args.report.is_some(), TOLD),
         ("--html", args.html.is_some(), TOLD),
         ("--csv", args.csv.is_some(), TOLD),
-        ("--account", !args.account.is_empty(), RUNS),
-        ("--exclude-account", !args.exclude_account.is_empty(), RUNS),
+        ("--account", !args.account.is_empty(), CHOOSING),
+        (
+            "--exclude-account",
+            !args.exclude_account.is_empty(),
+            CHOOSING,
+        ),
         ("--shard", args.shard.is_some(), RUNS),
         ("--folder", !args.folder.is_empty(), RUNS),
         ("--exclude-folder", !args.exclude_folder.is_empty(), RUNS),

@@ -130,7 +130,9 @@ impl<'a> Run<'a> {
         let dirs = match settings.mode {
             Mode::Test => vec![&settings.archive_dir, &settings.log_dir],
             Mode::Export | Mode::Import | Mode::Migrate => vec![&settings.archive_dir],
-            Mode::Validate | Mode::Audit | Mode::Index | Mode::Report => Vec::new(),
+            Mode::Validate | Mode::Audit | Mode::Index | Mode::Report | Mode::Authorize => {
+                Vec::new()
+            }
         };
         for dir in dirs {
             environment.push(check_space(dir, settings.min_free_bytes)?);

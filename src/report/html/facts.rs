@@ -57,7 +57,9 @@ pub fn sentence(report: &Report) -> String {
             grouped(compared.archive)
         ),
         Mode::Audit => format!("The archive of {accounts} was checked and is whole."),
-        Mode::Test | Mode::Index | Mode::Report => format!("The test of {accounts} went well."),
+        Mode::Test | Mode::Index | Mode::Report | Mode::Authorize => {
+            format!("The test of {accounts} went well.")
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Ways in: tokens from everywhere, the providers that give them, and how long they last.
 
+mod authorize;
 mod life;
 mod providers;
 mod scripted;
