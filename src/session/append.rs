@@ -6,6 +6,7 @@ use super::capability::Capabilities;
 use super::command::Command;
 use super::error::{Kind, Result, SessionError};
 use super::lane::{Lane, Order};
+use super::pace::Ahead;
 use super::response::Status;
 
 /// Largest literal that LITERAL- lets go without asking, in bytes (RFC 7888 section 5).
@@ -52,6 +53,16 @@ impl Ways {
                 .value("APPENDLIMIT")
                 .and_then(|value| value.parse().ok()),
         }
+    }
+
+    /// The same as far as the server may be sent ahead.
+    #[must_use]
+    pub fn paced(self, ahead: Ahead) -> Self {
+        let literals = match ahead {
+            Ahead::Nothing => Literals::Synchronising,
+            Ahead::All | Ahead::AllButBehindOpen | Ahead::Appends => self.literals,
+        };
+        Self { literals, ..self }
     }
 
     /// True when a message of this size must wait for the server's go-ahead.

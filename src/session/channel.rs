@@ -2,12 +2,15 @@
 //!
 //! Until the login is over it is shared with the `imap` crate, which reads and writes it through the guard.
 
+use std::sync::Arc;
+
 use tracing::{debug, warn};
 
 use super::capability::Capabilities;
 use super::command::Command;
 use super::error::{Kind, Result, SessionError};
 use super::lane::{Answer, Lane, Order};
+use super::pace::Pace;
 use super::reader::{BodySink, NoBody, Reader, Response};
 use super::refusal;
 use super::response::{self, Condition, Line, Status};
@@ -25,8 +28,12 @@ pub struct Channel {
     pub capabilities: Capabilities,
     /// The last status response that was not only information: greeting, tagged ends, BYE.
     pub last_status: Option<Status>,
+    /// The text of the greeting.
+    pub greeting: Option<String>,
     /// Set when LOGOUT was sent: then BYE is the proper answer.
     pub leaving: bool,
+    /// How far ahead of its answers the server may be sent commands.
+    pub pace: Arc<Pace>,
     garbage: u32,
     /// Responses since a command ended.
     untagged: u64,
@@ -41,7 +48,9 @@ impl Channel {
             next_tag: 1,
             capabilities: Capabilities::default(),
             last_status: None,
+            greeting: None,
             leaving: false,
+            pace: Arc::default(),
             garbage: 0,
             untagged: 0,
         }
@@ -96,6 +105,9 @@ impl Channel {
             }
             Line::Untagged(status) => {
                 self.note_capabilities(&status);
+                if self.greeting.is_none() {
+                    self.greeting = Some(status.text.clone());
+                }
                 if status.condition == Condition::Bye && !self.leaving {
                     return Err(refusal::goodbye(&status));
                 }

@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use tracing::warn;
 
@@ -14,6 +15,7 @@ use super::channel::Channel;
 use super::command::Command;
 use super::error::{self, Kind, Result, SessionError};
 use super::guard::Guard;
+use super::pace::Ahead;
 use super::peer::Peer;
 use super::reader::{Reader, Response};
 use super::refusal;
@@ -39,6 +41,14 @@ pub fn attempt(peer: &Peer, login: &Login<'_>, stop: &Stop, steps: &mut Steps) -
     let mut client = imap::Client::new(Guard::new(Rc::clone(&channel)));
     greeting(&channel, &mut client)
         .map_err(|error| error.context(format!("greeting of {}", server.host)))?;
+    channel.borrow_mut().pace = Arc::clone(&peer.pace);
+    if is_concurrent(&channel.borrow()) {
+        let why = format!(
+            "{} carries out what is sent ahead in any order",
+            server.host
+        );
+        peer.pace.limit(Ahead::Appends, &why);
+    }
     if server.tls == TlsMode::StartTls {
         start_tls(peer, &channel, steps)?;
     }
@@ -64,6 +74,12 @@ pub fn attempt(peer: &Peer, login: &Login<'_>, stop: &Stop, steps: &mut Steps) -
     session.after_login(before)?;
     steps.end();
     Ok(session)
+}
+
+/// Stalwart says its name in the greeting: what it mixes up need not be found out.
+fn is_concurrent(channel: &Channel) -> bool {
+    let greeting = channel.greeting.as_deref().unwrap_or_default();
+    greeting.to_ascii_lowercase().contains("stalwart")
 }
 
 fn greeting(channel: &Shared, client: &mut Client) -> Result<()> {

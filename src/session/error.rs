@@ -40,6 +40,8 @@ pub enum Cause {
     Goodbye,
     /// The server said BYE because the session has lasted as long as its token: nobody's fault.
     SessionOver,
+    /// Commands sent ahead were lost or mixed up. The server gets fewer of them from now on.
+    SentAhead,
 }
 
 /// An error of the IMAP session; its text names what the server said.

@@ -1,4 +1,6 @@
 //! Commands sent ahead of their answers: each carries a step, and comes back with what belongs to it.
+//!
+//! Where a server cannot be sent ahead, commands wait here for those before them; who uses the lane need not know.
 
 use std::collections::VecDeque;
 
@@ -6,13 +8,16 @@ use super::capability::Capabilities;
 use super::channel::Channel;
 use super::command::Command;
 use super::error::{Cause, Kind, Result, SessionError};
+use super::pace::Ahead;
 use super::reader::{BodySink, NoBody, Response};
-use super::response::{self, Line, Status};
+use super::response::{self, Condition, Line, Status};
 
 /// Whether a command's end may overtake that of the one before it (RFC 3501 section 5.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// It changes what the next ones mean, as EXAMINE does.
+    /// It selects a mailbox: where it is refused, the loose ones behind it are of no use.
+    Opens,
+    /// It changes what the next ones mean, as CREATE does.
     Strict,
     /// It stands beside others of its kind, as UID FETCH does.
     Loose,
@@ -22,6 +27,14 @@ struct Outstanding<S> {
     tag: String,
     step: S,
     order: Order,
+    /// What is still to be sent of it.
+    unsent: Option<Command>,
+    /// Others were on their way when it was sent.
+    ahead: bool,
+    /// Something was said while it was the oldest.
+    heard: bool,
+    /// It needs the mailbox whose opening ended so.
+    void: Option<Status>,
 }
 
 /// Commands sent ahead: each carries a step, and comes back with its answers in order.
@@ -77,13 +90,51 @@ impl<'a, S> Lane<'a, S> {
         &self.channel.capabilities
     }
 
-    /// Sends a command.
+    /// Sends a command, as soon as the server may have it.
     ///
     /// # Errors
     /// Those of writing.
     pub fn send(&mut self, command: &Command, step: S, order: Order) -> Result<()> {
-        let tag = self.channel.send(command)?;
-        self.outstanding.push_back(Outstanding { tag, step, order });
+        self.outstanding.push_back(Outstanding {
+            tag: String::new(),
+            step,
+            order,
+            unsent: Some(command.clone()),
+            ahead: false,
+            heard: false,
+            void: None,
+        });
+        self.send_waiting()
+    }
+
+    /// Sends what need not wait any longer.
+    fn send_waiting(&mut self) -> Result<()> {
+        let pace = self.channel.pace.ahead();
+        for at in 0..self.outstanding.len() {
+            if self.outstanding[at].unsent.is_none() {
+                continue;
+            }
+            let is_behind_open = || {
+                let before = self.outstanding.iter().take(at);
+                before
+                    .map(|sent| sent.order)
+                    .any(|order| order == Order::Opens)
+            };
+            let waits = match pace {
+                Ahead::All => false,
+                Ahead::AllButBehindOpen => is_behind_open(),
+                Ahead::Appends | Ahead::Nothing => at > 0,
+            };
+            if waits || self.outstanding[at].void.is_some() {
+                break;
+            }
+            let command = &mut self.outstanding[at];
+            let Some(unsent) = command.unsent.take() else {
+                continue;
+            };
+            command.ahead = at > 0;
+            command.tag = self.channel.send(&unsent)?;
+        }
         Ok(())
     }
 
@@ -91,7 +142,15 @@ impl<'a, S> Lane<'a, S> {
     pub fn begin(&mut self, step: S, order: Order) -> Vec<u8> {
         let tag = self.channel.new_tag();
         let head = format!("{tag} ").into_bytes();
-        self.outstanding.push_back(Outstanding { tag, step, order });
+        self.outstanding.push_back(Outstanding {
+            tag,
+            step,
+            order,
+            unsent: None,
+            ahead: false,
+            heard: false,
+            void: None,
+        });
         head
     }
 
@@ -141,8 +200,12 @@ impl<'a, S> Lane<'a, S> {
     /// # Errors
     /// Those of receiving; [`Kind::Desync`] for a tagged end that fits no command.
     pub fn next(&mut self, sink: &mut dyn BodySink) -> Result<Answer<'_, S>> {
-        let ended = receive(self.channel, &mut self.response, sink)?;
-        self.answer(ended)
+        let heard = loop {
+            if let Some(heard) = self.receive(Sinks::One(sink))? {
+                break heard;
+            }
+        };
+        self.answer(heard)
     }
 
     /// The same where each step has a sink of its own: bodies go to that of the oldest command.
@@ -151,62 +214,119 @@ impl<'a, S> Lane<'a, S> {
     /// As for [`Lane::next`].
     pub fn next_into(
         &mut self,
-        sink_of: impl FnOnce(&mut S) -> &mut dyn BodySink,
+        mut sink_of: impl FnMut(&mut S) -> &mut dyn BodySink,
     ) -> Result<Answer<'_, S>> {
+        let heard = loop {
+            if let Some(heard) = self.receive(Sinks::Each(&mut sink_of))? {
+                break heard;
+            }
+        };
+        self.answer(heard)
+    }
+
+    /// Waits for one response; `None` where it is nobody's.
+    fn receive(&mut self, sinks: Sinks<'_, S>) -> Result<Option<Heard>> {
+        self.send_waiting()?;
         let Some(first) = self.outstanding.front_mut() else {
             return Err(nothing_outstanding());
         };
-        let sink = sink_of(&mut first.step);
-        let ended = receive(self.channel, &mut self.response, sink)?;
-        self.answer(ended)
+        if first.unsent.is_some() && first.void.is_some() {
+            return Ok(Some(Heard::Unsent));
+        }
+        let (channel, response) = (&mut *self.channel, &mut self.response);
+        let received = match sinks {
+            _ if first.void.is_some() => channel.receive(response, &mut NoBody),
+            Sinks::One(sink) => channel.receive(response, sink),
+            Sinks::Each(sink_of) => channel.receive(response, sink_of(&mut first.step)),
+        };
+        if let Err(error) = received {
+            return Err(self.perhaps_lost(error));
+        }
+        match response::classify(&self.response) {
+            Line::Tagged(tag, status) => Ok(Some(Heard::End(tag.to_owned(), status))),
+            Line::Untagged(_) | Line::Data => {
+                first.heard = true;
+                Ok(first.void.is_none().then_some(Heard::Untagged))
+            }
+            Line::Continuation | Line::Garbage => Ok(None),
+        }
     }
 
-    fn answer(&mut self, ended: Option<(String, Status)>) -> Result<Answer<'_, S>> {
-        if let Some((tag, status)) = ended {
-            let at = self.position(&tag)?;
-            let done = self
-                .outstanding
-                .remove(at)
-                .ok_or_else(nothing_outstanding)?;
-            return Ok(Answer::Done(done.step, status));
+    /// Silence after a command that was sent ahead, when those before it were answered: the server may have lost it.
+    fn perhaps_lost(&self, error: SessionError) -> SessionError {
+        let first = self.outstanding.front();
+        let is_lost = first.is_some_and(|first| first.ahead && !first.heard)
+            && error.cause == Some(Cause::TimedOut);
+        if !is_lost {
+            return error;
         }
-        match self.outstanding.front_mut() {
-            Some(first) => Ok(Answer::Untagged(&mut first.step, &self.response)),
-            None => Err(nothing_outstanding()),
+        let why = "the server answers a command, and not the one that was sent behind it";
+        self.channel.pace.limit(Ahead::Nothing, why);
+        error.by(Cause::SentAhead)
+    }
+
+    fn answer(&mut self, heard: Heard) -> Result<Answer<'_, S>> {
+        let (at, status) = match heard {
+            Heard::Untagged => {
+                let first = self.outstanding.front_mut();
+                let first = first.ok_or_else(nothing_outstanding)?;
+                return Ok(Answer::Untagged(&mut first.step, &self.response));
+            }
+            Heard::End(tag, status) => (self.position(&tag)?, Some(status)),
+            Heard::Unsent => (0, None),
+        };
+        let done = self.outstanding.remove(at);
+        let done = done.ok_or_else(nothing_outstanding)?;
+        let status = done.void.or(status).ok_or_else(nothing_outstanding)?;
+        if done.order == Order::Opens && status.condition != Condition::Ok {
+            self.make_void(at, &status);
+        }
+        Ok(Answer::Done(done.step, status))
+    }
+
+    /// What was meant for a mailbox that is not open is not sent any more, or not listened to.
+    fn make_void(&mut self, from: usize, status: &Status) {
+        let behind = self.outstanding.iter_mut().skip(from);
+        let mut harmed = false;
+        for command in behind.take_while(|command| command.order == Order::Loose) {
+            harmed |= command.unsent.is_none();
+            command.void = Some(status.clone());
+        }
+        if harmed {
+            let why = "the server refuses to open a mailbox";
+            self.channel.pace.limit(Ahead::AllButBehindOpen, why);
         }
     }
 
     fn position(&self, tag: &str) -> Result<usize> {
         let at = self.outstanding.iter().position(|sent| sent.tag == tag);
-        let at = at.filter(|at| {
-            *at == 0
-                || self
-                    .outstanding
-                    .iter()
-                    .take(at + 1)
-                    .all(|sent| sent.order == Order::Loose)
-        });
-        at.ok_or_else(|| {
+        let unexpected = || {
             let text = format!("unexpected tagged response: {}", self.response.shown());
             SessionError::new(Kind::Desync, text)
-        })
+        };
+        let at = at.ok_or_else(unexpected)?;
+        let mut up_to = self.outstanding.iter().take(at + 1);
+        if at == 0 || up_to.all(|sent| sent.order == Order::Loose) {
+            return Ok(at);
+        }
+        let why = "the server does not end commands in the order in which they were sent";
+        self.channel.pace.limit(Ahead::Appends, why);
+        Err(unexpected().by(Cause::SentAhead))
     }
 }
 
-/// Waits for an untagged response, or for the end of a command.
-fn receive(
-    channel: &mut Channel,
-    response: &mut Response,
-    sink: &mut dyn BodySink,
-) -> Result<Option<(String, Status)>> {
-    loop {
-        channel.receive(response, sink)?;
-        match response::classify(response) {
-            Line::Tagged(tag, status) => return Ok(Some((tag.to_owned(), status))),
-            Line::Untagged(_) | Line::Data => return Ok(None),
-            Line::Continuation | Line::Garbage => {}
-        }
-    }
+/// Where bodies go.
+enum Sinks<'a, S> {
+    One(&'a mut dyn BodySink),
+    Each(&'a mut dyn FnMut(&mut S) -> &mut dyn BodySink),
+}
+
+/// What one response was.
+enum Heard {
+    Untagged,
+    End(String, Status),
+    /// Nothing was said: the command cannot be sent any more.
+    Unsent,
 }
 
 fn nothing_outstanding() -> SessionError {

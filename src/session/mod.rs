@@ -13,6 +13,7 @@ pub mod fetch;
 pub mod guard;
 pub mod lane;
 pub mod list;
+pub mod pace;
 pub mod peer;
 pub mod reader;
 pub mod refusal;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use native_tls::TlsConnector;
 
 use super::error::Result;
+use super::pace::Pace;
 use super::slots::Slots;
 use super::tls;
 use crate::config::{Account, Server, TlsMode};
@@ -20,6 +21,8 @@ pub struct Peer {
     pub timeout: Duration,
     /// The slots that it has for us.
     pub slots: Arc<Slots>,
+    /// How far ahead of its answers it may be sent commands.
+    pub pace: Arc<Pace>,
     /// Made once: reading the system's certificates costs more than a handshake.
     pub(super) tls: Option<TlsConnector>,
 }
@@ -38,6 +41,7 @@ impl Peer {
             server: server.clone(),
             timeout,
             slots: Arc::default(),
+            pace: Arc::default(),
             tls,
         })
     }
@@ -60,6 +64,7 @@ impl Peers {
             let same = peers.iter().find(|(known, _)| known.is_at(server));
             if let Some((_, known)) = same {
                 peer.slots = Arc::clone(&known.slots);
+                peer.pace = Arc::clone(&known.pace);
             }
             peers.push((Arc::clone(server), peer));
         }

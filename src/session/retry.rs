@@ -40,6 +40,10 @@ impl Backoff {
                 return Some(Duration::ZERO);
             }
         }
+        if error.cause == Some(Cause::SentAhead) {
+            // It happens once on a connection, and never again to one that was made afterwards.
+            return Some(Duration::ZERO);
+        }
         self.failures += 1;
         let tries = if error.kind == Kind::Busy {
             Self::BUSY_TRIES

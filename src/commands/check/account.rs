@@ -12,7 +12,7 @@ use crate::session::Session;
 use crate::session::channel::Channel;
 use crate::session::command::Command;
 use crate::session::dial;
-use crate::session::error::{Kind, SessionError, is_stopped};
+use crate::session::error::{Cause, Kind, SessionError, is_stopped};
 use crate::session::list;
 use crate::session::response;
 use crate::session::retry::Backoff;
@@ -74,8 +74,15 @@ fn work(
     let mut session = run.host(account).logins.attempt(run.stop, || {
         connect(run, account, steps).map_err(|error| (error, steps.current()))
     })?;
-    steps.begin(Step::List);
-    let listing = list::list(session.channel(), |_| false)?;
+    let listing = loop {
+        steps.begin(Step::List);
+        match list::list(session.channel(), |_| false) {
+            Err(error) if error.cause == Some(Cause::SentAhead) => {
+                session = connect(run, account, steps)?;
+            }
+            outcome => break outcome?,
+        }
+    };
     steps.end();
     for line in &listing.unreadable {
         let warning = format!("a mailbox that LIST names cannot be read: {line}");

@@ -145,7 +145,9 @@ impl<'a> Fetcher<'a> {
                 }
                 Ok(Answer::Done(step, status)) => self.done(&mut lane, step, &status)?,
                 Err(error) => {
-                    self.put_down(&lane, Some(&error));
+                    if error.cause != Some(Cause::SentAhead) {
+                        self.put_down(&lane, Some(&error));
+                    }
                     return Err(error.into());
                 }
             }
@@ -232,7 +234,7 @@ impl<'a> Fetcher<'a> {
         match command {
             Ok(command) => {
                 self.sent_examine = Some(id);
-                self.send(lane, &command, id, Asked::Examine, Order::Strict)?;
+                self.send(lane, &command, id, Asked::Examine, Order::Opens)?;
                 Ok(true)
             }
             Err(error) => {

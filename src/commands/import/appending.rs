@@ -86,7 +86,7 @@ impl<'a> Appender<'a> {
             settings,
             stop,
             progress,
-            ways: Ways::of(&channel.capabilities),
+            ways: Ways::of(&channel.capabilities).paced(channel.pace.ahead()),
             again: VecDeque::new(),
             unanswered: 0,
             committed: 0,

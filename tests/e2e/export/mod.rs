@@ -2,6 +2,7 @@
 
 mod accounts;
 mod again;
+mod ahead;
 mod blame;
 mod copies;
 mod environment;

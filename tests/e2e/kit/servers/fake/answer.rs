@@ -74,6 +74,11 @@ impl<'a> Session<'a> {
         self.broken.map_or(Ok(()), |kind| Err(kind.into()))
     }
 
+    /// Has a login succeeded?
+    pub fn is_logged_in(&self) -> bool {
+        self.logged_in
+    }
+
     /// How often the client waited for `+` since the last call.
     pub fn take_waits(&mut self) -> usize {
         std::mem::take(&mut self.waits)

@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use cut::Cut;
 pub use fetch::Behaviour;
 pub use mailbox::{FakeMailbox, FakeMessage};
-pub use options::FakeOptions;
+pub use options::{FakeOptions, SentAhead};
 
 use crate::kit::run::tempdir::TempDir;
 use crate::kit::servers::listener::Listener;
@@ -127,6 +127,8 @@ impl FakeServer {
             flag_objections: Vec::new(),
             create_objections: Vec::new(),
             cuts: Vec::new(),
+            sent_ahead: SentAhead::Obeyed,
+            most_bads: None,
             hooks: Vec::new(),
             opened_as: None,
             mailboxes: Vec::new(),
@@ -259,9 +261,14 @@ fn serve(shared: &Shared, wire: &mut Wire) -> io::Result<()> {
     }
     let mut session = Session::new(shared);
     let mut held = Vec::new();
+    let mut waiting = Vec::new();
+    let mut bads = 0;
     loop {
         flush(shared, wire, &mut held)?;
-        let command = wire.command_judging(|literal| session.judge(literal, &mut held))?;
+        let command = match waiting.pop() {
+            Some(command) => Some(command),
+            None => wire.command_judging(|literal| session.judge(literal, &mut held))?,
+        };
         let Some(command) = command else {
             return session.farewell();
         };
@@ -269,9 +276,22 @@ fn serve(shared: &Shared, wire: &mut Wire) -> io::Result<()> {
             let waits = session.take_waits();
             shared.round_trips.fetch_add(waits, Ordering::SeqCst);
         }
+        let command = if session.is_logged_in() && waiting.is_empty() {
+            sent_behind(shared, wire, command, &mut waiting)?
+        } else {
+            command
+        };
         shared.commands().push(command.clone());
         match session.answer(&command) {
-            Answer::Go(bytes) => held.extend(bytes),
+            Answer::Go(bytes) => {
+                let bad = format!("{} BAD", command.tag);
+                bads += usize::from(bytes.starts_with(bad.as_bytes()));
+                held.extend(bytes);
+                if shared.options.most_bads.is_some_and(|most| bads >= most) {
+                    held.extend(b"* BYE too many invalid commands\r\n");
+                    return wire.send(&held);
+                }
+            }
             Answer::Close(bytes) => {
                 held.extend(bytes);
                 return wire.send(&held);
@@ -305,6 +325,30 @@ fn serve(shared: &Shared, wire: &mut Wire) -> io::Result<()> {
             }
         }
     }
+}
+
+/// What is done with commands that came together: the next one to carry out, the others in `waiting`, the last one first.
+fn sent_behind(
+    shared: &Shared,
+    wire: &mut Wire,
+    first: Received,
+    waiting: &mut Vec<Received>,
+) -> io::Result<Received> {
+    const TOGETHER: std::time::Duration = std::time::Duration::from_millis(20);
+    if shared.options.sent_ahead == SentAhead::Obeyed || first.name == "APPEND" {
+        return Ok(first);
+    }
+    waiting.push(first);
+    while wire.more_within(TOGETHER)? {
+        let Some(command) = wire.command()? else {
+            break;
+        };
+        if shared.options.sent_ahead == SentAhead::MixedUp {
+            waiting.push(command);
+        }
+    }
+    let last = waiting.pop();
+    Ok(last.expect("the first, or one behind it"))
 }
 
 /// Sends what is held, unless round trips are counted and the client has more to say first.

@@ -21,6 +21,17 @@ type Objection = Box<dyn Fn(&Appended) -> Option<String> + Send + Sync>;
 pub(super) type UidValidity = Box<dyn Fn(u32, usize) -> Option<u32> + Send + Sync>;
 type CreateObjection = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
+/// What becomes of commands that a client sends before it has the answer to the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SentAhead {
+    /// They are carried out in order.
+    Obeyed,
+    /// They are thrown away.
+    Lost,
+    /// They are carried out and ended in another order.
+    MixedUp,
+}
+
 /// How the server is set up; everything has a default, and [`FakeOptions::start`] ends it.
 pub struct FakeOptions {
     /// The first line, without its end.
@@ -42,6 +53,8 @@ pub struct FakeOptions {
     pub(super) flag_objections: Vec<(String, String)>,
     pub(super) create_objections: Vec<CreateObjection>,
     pub(super) cuts: Vec<CutRule>,
+    pub(super) sent_ahead: SentAhead,
+    pub(super) most_bads: Option<usize>,
 }
 
 impl FakeOptions {
@@ -74,6 +87,18 @@ impl FakeOptions {
     /// Answers wait until no further command came for this long; each such wait is one of [`FakeServer::round_trips`].
     pub fn counting_round_trips(mut self, quiet: Duration) -> Self {
         self.hold = Some(quiet);
+        self
+    }
+
+    /// What becomes of commands sent ahead, once a client is logged in.
+    pub fn sent_ahead(mut self, becomes: SentAhead) -> Self {
+        self.sent_ahead = becomes;
+        self
+    }
+
+    /// Hangs up at this many commands in one connection that draw a BAD.
+    pub fn hang_up_at_bads(mut self, count: usize) -> Self {
+        self.most_bads = Some(count);
         self
     }
 
