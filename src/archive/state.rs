@@ -85,6 +85,12 @@ pub struct MailboxState {
     pub bytes: u64,
     /// True when all messages of that moment are in the archive.
     pub complete: bool,
+    /// UIDVALIDITY is another at each opening, while the messages are the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub uidvalidity_moves: bool,
+    /// Login, host and port that it was exported from, where those are not the state's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
     /// The messages that were durable at the last checkpoint.
     pub uids: UidSet,
 }
@@ -158,6 +164,13 @@ impl State {
             let mut mailboxes = self.mailboxes.iter();
             mailboxes.find(|one| same_name(&one.directory, directory))
         })
+    }
+
+    /// Where the account was exported from: login, host and port.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        let SourceServer { host, port, .. } = &self.server;
+        format!("{}@{}:{port}", self.user, host.to_ascii_lowercase())
     }
 
     /// Replaces the file, durably.

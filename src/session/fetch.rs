@@ -27,6 +27,16 @@ pub struct Message {
     pub length: u64,
 }
 
+impl Message {
+    /// RFC822.SIZE, where the body is so much shorter that no rounding or other line ends explain it.
+    #[must_use]
+    pub fn cut_from(&self) -> Option<u64> {
+        let announced = self.announced?;
+        let missing = announced.checked_sub(self.length)?;
+        (missing >= 1024 && missing >= announced / 10).then_some(announced)
+    }
+}
+
 /// What one response brought.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Brought {

@@ -193,6 +193,8 @@ impl Export<'_> {
                 return Ok(());
             }
         };
+        let now = new_state(self.account, &self.run.settings.folders, None).origin();
+        let then = archive.state().map(State::origin);
         let before = archive.state().map(|state| state.mailboxes.as_slice());
         for job in self.jobs.iter_mut() {
             let _span = info_span!("mailbox", mailbox = job.name()).entered();
@@ -204,7 +206,11 @@ impl Export<'_> {
                 .unwrap_or_default()
                 .iter()
                 .find(|before| before.directory == job.directory());
-            believe(archive, job, before)?;
+            let mut held = believe(archive, job, before)?;
+            let origin = before.and_then(|before| before.origin.clone());
+            held.origin = origin.or(then.clone()).filter(|then| *then != now);
+            held.uidvalidity_moves = before.is_some_and(|before| before.uidvalidity_moves);
+            job.holds(held);
             job.plan(before);
         }
         Ok(())
@@ -284,9 +290,10 @@ impl Export<'_> {
     fn compare_source(&mut self, before: Option<&State>) {
         let server = &self.account.server;
         let Some(before) = before else { return };
-        if before.server.host != server.host || before.user != self.account.login {
+        let now = new_state(self.account, &self.run.settings.folders, None).origin();
+        if before.origin() != now {
             let warning = format!(
-                "the archive was exported from {} as {}, now from {} as {}: if that is another server, use another --output-dir",
+                "the archive was exported from {} as {}, now from {} as {}: no message is taken for another by its UID; if that is another server, use another --output-dir",
                 before.server.host, before.user, server.host, self.account.login
             );
             warn!("{warning}");
@@ -337,6 +344,24 @@ impl Export<'_> {
                     lost.len()
                 );
                 let finding = Finding::new(Code::MessageGone, account, text);
+                self.report.findings.push(finding.in_mailbox(job.name()));
+            }
+        }
+        let short = self.jobs.iter().filter(|job| !job.short().is_empty());
+        for job in short {
+            let (uid, length, announced) = job.short()[0];
+            let text = format!(
+                "{} messages are shorter than the server announced, each time; the first is uid {uid}, {length} of {announced} bytes",
+                job.short().len()
+            );
+            if job.announces_estimates() {
+                let text = format!(
+                    "{}: {text}; as all are, its sizes are estimates",
+                    job.name()
+                );
+                self.report.warnings.push(text);
+            } else {
+                let finding = Finding::new(Code::ShortBody, account, text);
                 self.report.findings.push(finding.in_mailbox(job.name()));
             }
         }
@@ -396,13 +421,12 @@ impl Export<'_> {
 }
 
 /// Fills in which messages of the archive are whole: those of the last checkpoint, and newer ones by their sha256.
-fn believe(archive: &AccountArchive, job: &mut Job, before: Option<&MailboxState>) -> Result<()> {
+fn believe(archive: &AccountArchive, job: &Job, before: Option<&MailboxState>) -> Result<Holding> {
     let Some(dir) = archive.mailbox(job.directory())? else {
-        job.holds(Holding {
+        return Ok(Holding {
             lost: before.map(|before| before.uids.clone()).unwrap_or_default(),
             ..Holding::default()
         });
-        return Ok(());
     };
     let mut held = Holding {
         uidvalidity: archive.uidvalidity_of(job.directory()),
@@ -431,8 +455,7 @@ fn believe(archive: &AccountArchive, job: &mut Job, before: Option<&MailboxState
         Some(before) if before.uids == held.present => before.bytes,
         _ => dir.bytes(held.present.iter())?,
     };
-    job.holds(held);
-    Ok(())
+    Ok(held)
 }
 
 /// The state to be written. A filter says what the record leaves out, unless that is one of the whole already.

@@ -5,6 +5,7 @@
 
 mod messages;
 mod survey;
+mod trial;
 
 use std::collections::VecDeque;
 
@@ -77,6 +78,8 @@ pub struct Fetcher<'a> {
     postponed: Option<String>,
     /// Messages committed, mailboxes done with, objects passed over.
     progress_made: u64,
+    /// The message that came last and was far shorter than announced.
+    doubted: Option<u32>,
     /// The message that the probe under way has found, with its size.
     probed: Option<(u32, Option<u64>)>,
 }
@@ -107,6 +110,7 @@ impl<'a> Fetcher<'a> {
             alone: None,
             postponed: None,
             progress_made: 0,
+            doubted: None,
             probed: None,
         }
     }
@@ -123,8 +127,17 @@ impl<'a> Fetcher<'a> {
     /// A [`SessionError`] in the chain says whether another connection may help; others are the archive's.
     pub fn run(&mut self, channel: &mut Channel) -> Result<()> {
         let mut lane = Lane::new(channel);
+        let mut unsent = None;
         loop {
-            self.send_ahead(&mut lane)?;
+            if unsent.is_none() {
+                unsent = self.send_ahead(&mut lane).err();
+            }
+            // What the server says before it closes is heard, and tells what it died of.
+            if let Some(error) = unsent.take_if(|error| {
+                lane.outstanding() == 0 || error.downcast_ref::<SessionError>().is_none()
+            }) {
+                return Err(error);
+            }
             if lane.outstanding() == 0 {
                 return match self.postponed.take() {
                     Some(reason) => Err(SessionError::new(Kind::Transient, reason).into()),
@@ -330,8 +343,7 @@ impl<'a> Fetcher<'a> {
             Asked::Probe(uid, reason) => self.probed(id, uid, reason, status),
             Asked::Recheck => self.jobs[id].rechecked(status.condition == Condition::Ok),
         }
-        self.settle(id);
-        Ok(())
+        self.settle(id)
     }
 
     fn examined(&mut self, id: JobId, status: &Status) -> Result<()> {
@@ -360,6 +372,11 @@ impl<'a> Fetcher<'a> {
             return Ok(());
         }
         match self.store.as_deref_mut() {
+            Some(store) if job.must_be_tried() => {
+                job.begin_trial();
+                store.look(id, job)?;
+            }
+            Some(store) if job.is_on_trial() => store.look(id, job)?,
             Some(store) => store.open(id, job)?,
             None if job.is_of_another_uidvalidity() => job.begins_anew(),
             None => {}
@@ -374,7 +391,11 @@ impl<'a> Fetcher<'a> {
     }
 
     /// When nothing of a job is on its way any more, it is done, or begins anew.
-    fn settle(&mut self, id: JobId) {
+    fn settle(&mut self, id: JobId) -> Result<()> {
+        let job = &mut self.jobs[id];
+        if job.is_on_trial() && job.phase() == Phase::Fetch && !job.is_busy() {
+            self.conclude_trial(id)?;
+        }
         let job = &mut self.jobs[id];
         let was = job.phase();
         if job.settle() {
@@ -387,6 +408,7 @@ impl<'a> Fetcher<'a> {
         if self.alone == Some(id) && !job.is_busy() {
             self.alone = None;
         }
+        Ok(())
     }
 
     /// The server refuses a mailbox in words that may pass: it is tried again on other connections, then recorded.

@@ -4,6 +4,7 @@
 
 mod chunk;
 mod freeze;
+mod identity;
 mod jobs;
 mod messages;
 mod survey;
@@ -13,6 +14,8 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 pub use chunk::Chunk;
 pub use freeze::Freeze;
+use identity::Identity;
+pub use identity::Outcome;
 pub use jobs::{JobId, Jobs};
 pub use messages::Suspects;
 
@@ -82,6 +85,10 @@ pub struct Holding {
     pub bytes: u64,
     /// UIDs that were durable by the state and are not there any more.
     pub lost: UidSet,
+    /// Server, port and login that they are from, where those are not this run's.
+    pub origin: Option<String>,
+    /// UIDVALIDITY is known to be another at each opening.
+    pub uidvalidity_moves: bool,
 }
 
 /// What one survey found, and what it leaves to be asked for.
@@ -139,6 +146,10 @@ struct Tally {
     vanished: u64,
     /// Bytes of the messages fetched in this run.
     bytes: u64,
+    /// Messages that came far shorter than announced, and were asked for again.
+    doubted: HashSet<u32>,
+    /// Those that are so all the same: UID, length, and what was announced.
+    short: Vec<(u32, u64, u64)>,
     note: Option<String>,
 }
 
@@ -149,6 +160,7 @@ pub struct Job {
     held: Holding,
     phase: Phase,
     freeze: Freeze,
+    identity: Identity,
     /// EXAMINE has been answered in this run, or STATUS was enough.
     looked_at: bool,
     surveys: u32,
@@ -170,6 +182,7 @@ impl Job {
             held: Holding::default(),
             phase: Phase::default(),
             freeze: Freeze::from_status(&status),
+            identity: Identity::default(),
             looked_at: false,
             surveys: 0,
             survey: Survey::default(),
@@ -241,6 +254,8 @@ impl Job {
             messages: uids.len(),
             bytes: self.held.bytes + self.tally.bytes,
             complete: self.is_complete(),
+            uidvalidity_moves: self.held.uidvalidity_moves,
+            origin: None,
             uids,
         }
     }
@@ -420,6 +435,7 @@ impl Job {
         let same_flags = before.messages == 0
             || status.highestmodseq.is_some() && status.highestmodseq == before.highestmodseq;
         before.complete
+            && !self.is_foreign()
             && same_numbers
             && same_flags
             && self.held.doubtful.is_empty()

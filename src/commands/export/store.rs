@@ -93,28 +93,86 @@ impl Store {
         let new = job.freeze().uidvalidity;
         let known = self.open.contains_key(&id);
         if known && old == Some(new) {
+            job.opened();
             return Ok(());
         }
-        if let Some(old) = old.filter(|old| *old != new) {
-            self.writer.drain()?;
-            self.touch()?;
-            let dir = self.archive.mailbox(job.directory())?;
-            let moved = dir
-                .map_or(Ok(0), |dir| dir.supersede(old))
-                .with_context(|| format!("move messages of UIDVALIDITY {old} aside"))?;
-            if moved > 0 {
-                let note = format!(
-                    "UIDVALIDITY changed from {old} to {new}: {moved} messages moved to .superseded-{old}, all fetched anew"
-                );
-                warn!("{note}");
-                job.tell(note);
-            }
+        if old.is_some_and(|old| old != new) {
+            self.supersede(job)?;
             job.begins_anew();
         }
         self.touch()?;
         let dir = self.archive.create_mailbox(job.directory(), job.meta())?;
         self.open.insert(id, dir);
+        job.opened();
         Ok(())
+    }
+
+    /// Opens the mailbox's directory as it is, to compare it with what the server has.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn look(&mut self, id: JobId, job: &Job) -> Result<()> {
+        if let Some(dir) = self.archive.mailbox(job.directory())? {
+            self.open.insert(id, dir);
+        }
+        Ok(())
+    }
+
+    /// Moves all pairs aside: they are not of the mailbox that the server has.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn supersede(&mut self, job: &mut Job) -> Result<()> {
+        self.writer.drain()?;
+        self.touch()?;
+        let old = self.archive.uidvalidity_of(job.directory());
+        let old = old.unwrap_or_default();
+        let new = job.freeze().uidvalidity;
+        let dir = self.archive.mailbox(job.directory())?;
+        let moved = dir
+            .map_or(Ok(0), |dir| dir.supersede(old))
+            .with_context(|| format!("move messages of UIDVALIDITY {old} aside"))?;
+        if moved == 0 {
+            return Ok(());
+        }
+        let cause = match job.origin() {
+            Some(origin) => format!("the archive holds another mailbox, of {origin}"),
+            None => format!("UIDVALIDITY changed from {old} to {new}"),
+        };
+        let note =
+            format!("{cause}: {moved} messages moved to .superseded-{old}, all fetched anew");
+        warn!("{note}");
+        job.tell(note);
+        Ok(())
+    }
+
+    /// True where date and size of a message are those of its sidecar, as far as both are known.
+    ///
+    /// # Errors
+    /// Those of messages that could not be written before.
+    pub fn is_alike(
+        &self,
+        id: JobId,
+        uid: u32,
+        internaldate: Option<&str>,
+        announced: Option<u64>,
+    ) -> Result<bool> {
+        self.writer.drain()?;
+        let Ok(sidecar) = self.dir(id)?.read_sidecar(uid) else {
+            return Ok(false);
+        };
+        let same_date = internaldate.is_none_or(|date| same_date(date, &sidecar.internaldate));
+        let size = sidecar.rfc822_size.or(sidecar.size);
+        let same_size = announced.zip(size).is_none_or(|(now, then)| now == then);
+        Ok(same_date && same_size)
+    }
+
+    /// True where the message file holds these bytes.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn is_same(&self, id: JobId, uid: u32, incoming: &Incoming) -> Result<bool> {
+        self.dir(id)?.holds(uid, incoming)
     }
 
     /// Where bodies of this mailbox go.
@@ -345,8 +403,15 @@ fn fill(archive: &AccountArchive, state: &mut State, jobs: &Jobs, moved: &HashSe
             && !names.contains(&old.name)
             && !moved.contains(&old.directory)
     });
+    let now = state.origin();
+    let then = archive.state().map(State::origin);
     let kept = untouched.map(|old| MailboxState {
         complete: old.complete && archive.uidvalidity_of(&old.directory).is_some(),
+        origin: old
+            .origin
+            .clone()
+            .or(then.clone())
+            .filter(|then| *then != now),
         ..old.clone()
     });
     state.mailboxes.extend(kept);
@@ -405,6 +470,12 @@ fn mailbox_state(archive: &AccountArchive, job: &Job, before: &[MailboxState]) -
         // What was not looked at keeps what was known of it.
         Some(old) if !job.is_looked_at() => MailboxState {
             complete: old.complete && job.lost().is_empty(),
+            origin: job.origin().map(str::to_owned),
+            ..old.clone()
+        },
+        Some(old) if job.is_foreign() || job.is_on_trial() => MailboxState {
+            complete: false,
+            origin: job.origin().map(str::to_owned),
             ..old.clone()
         },
         Some(old) if !state.complete && state.uidvalidity == 0 => MailboxState {

@@ -7,6 +7,7 @@ mod blame;
 mod copies;
 mod environment;
 mod evidence;
+mod identity;
 mod interrupted;
 mod login;
 mod odd_servers;

@@ -61,6 +61,17 @@ impl Fetcher<'_> {
             return Ok(());
         };
         let incoming = body.take().context("no body has arrived")?;
+        if job.is_on_trial() {
+            job.tried(uid, store.is_same(id, uid, &incoming)?);
+            return Ok(());
+        }
+        if let Some(announced) = message.cut_from()
+            && job.doubts_length(uid, message.length, announced)
+        {
+            debug!(uid, announced, "far shorter than announced, asking again");
+            self.doubted = Some(uid);
+            return Ok(());
+        }
         let stored = store
             .commit(id, job, message, incoming)
             .with_context(|| format!("store uid {uid}"))?;
@@ -88,11 +99,14 @@ impl Fetcher<'_> {
         body: Body,
         status: &Status,
     ) -> Result<()> {
-        if let Some(uid) = chunk.lone() {
+        if let Some(uid) = chunk.lone().filter(|_| !self.jobs[id].is_on_trial()) {
             return self.fetched_alone(lane, id, uid, body, status);
         }
         self.assembler.clear();
         let job = &mut self.jobs[id];
+        if job.is_on_trial() {
+            return Ok(());
+        }
         if status.condition != Condition::Ok {
             debug!(set = chunk.set, answer = status.said(), "FETCH is refused");
         }
@@ -127,6 +141,11 @@ impl Fetcher<'_> {
         }
         let job = &mut self.jobs[id];
         if !job.asked_for(uid) {
+            return Ok(());
+        }
+        if self.doubted.take_if(|doubted| *doubted == uid).is_some() {
+            job.ask_alone(uid);
+            self.queue.push_front(id);
             return Ok(());
         }
         if status.condition != Condition::Ok && refusal::may_pass(status) {

@@ -28,6 +28,13 @@ impl Fetcher<'_> {
         let Some(uid) = line.uid.filter(|uid| job.saw(*uid)) else {
             return Ok(());
         };
+        if job.is_on_trial() {
+            let date = line.internaldate.flatten();
+            if let Some(store) = self.store.as_deref().filter(|_| job.has(uid)) {
+                job.compared(uid, store.is_alike(id, uid, date.as_deref(), line.size)?);
+            }
+            return Ok(());
+        }
         if !job.has(uid) {
             job.want(uid, line.size);
             return Ok(());
@@ -71,8 +78,11 @@ impl Fetcher<'_> {
         id: JobId,
         status: &Status,
     ) -> Result<()> {
-        let job = &self.jobs[id];
         let ended_well = status.condition == Condition::Ok;
+        if self.jobs[id].is_on_trial() && (ended_well || self.jobs[id].count() == 0) {
+            return self.surveyed_for_trial(id);
+        }
+        let job = &self.jobs[id];
         // A FETCH of nothing may be refused.
         if job.count() == 0 || ended_well && job.named() >= job.count() {
             return self.plan_fetch(id, true);

@@ -30,6 +30,16 @@ impl Chunk {
         }
     }
 
+    /// All that a mailbox has.
+    #[must_use]
+    pub fn all() -> Self {
+        Self {
+            set: "1:*".to_owned(),
+            uids: UidSet::new(),
+            alone: false,
+        }
+    }
+
     /// One message, because it did not come with others.
     #[must_use]
     pub fn alone(uid: u32) -> Self {

@@ -5,6 +5,9 @@ use tracing::{debug, warn};
 use super::{Chunk, Job, Phase, Unfetched, chunk};
 use crate::archive::uidset::UidSet;
 
+/// Messages shorter than announced after which no further one is asked for again: the server's sizes are estimates.
+const MANY_SHORT: usize = 20;
+
 /// Messages that are asked for alone, as they are suspected to be what connections die of.
 pub struct Suspects<'a> {
     /// Who they are.
@@ -86,6 +89,28 @@ impl Job {
     /// Received messages are present ones for the next survey.
     pub fn absorb_received(&mut self) {
         self.held.present.insert_all(&self.tally.received);
+    }
+
+    /// A message came far shorter than announced: true when it is to be asked for once more.
+    pub fn doubts_length(&mut self, uid: u32, length: u64, announced: u64) -> bool {
+        let again = self.tally.short.len() < MANY_SHORT && self.tally.doubted.insert(uid);
+        if !again {
+            self.tally.short.push((uid, length, announced));
+        }
+        again
+    }
+
+    /// Messages that are shorter than announced: UID, length, and what was announced.
+    #[must_use]
+    pub fn short(&self) -> &[(u32, u64, u64)] {
+        &self.tally.short
+    }
+
+    /// True where that is so of all that came, and of more than one: such sizes are estimates.
+    #[must_use]
+    pub fn announces_estimates(&self) -> bool {
+        let (short, came) = (self.tally.short.len() as u64, self.tally.received.len());
+        short > 1 && short >= came
     }
 
     /// A message came and is on its way to the disk.

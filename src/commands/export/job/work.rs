@@ -56,6 +56,12 @@ impl Job {
         let begun = matches!(self.phase, Phase::Fetch | Phase::Recheck);
         if !begun {
             self.freeze = freeze.completed_by(&self.freeze, count);
+            if self.is_kept() {
+                self.freeze.uidvalidity = self.held.uidvalidity.unwrap_or_default();
+            }
+            return true;
+        }
+        if self.is_kept() || self.is_on_trial() {
             return true;
         }
         // No UIDVALIDITY means "not said", and says nothing against the one that was said before.
@@ -74,6 +80,11 @@ impl Job {
         } else {
             Phase::Survey
         };
+    }
+
+    /// Its directory is open under its UIDVALIDITY.
+    pub fn opened(&mut self) {
+        self.held.uidvalidity = Some(self.freeze.uidvalidity);
     }
 
     /// True where what the archive holds is of another UIDVALIDITY than the server's.
@@ -98,7 +109,14 @@ impl Job {
         }
         if self.work.distrusted && self.phase != Phase::Failed {
             self.work.distrusted = false;
-            self.survey_again();
+            self.absorb_received();
+            if self.has_nothing_here() {
+                // Whatever its UIDVALIDITY is: all of it in one opening.
+                self.phase = Phase::Direct;
+                self.work.unsent.push_back(Chunk::all());
+            } else {
+                self.survey_again();
+            }
             return true;
         }
         match self.phase {
@@ -126,6 +144,7 @@ impl Job {
         self.work.in_flight = 0;
         self.work.distrusted = false;
         self.work.postponed = false;
+        self.rewind_trial();
         match self.phase {
             // What has come stays; the inventory tells what has not.
             Phase::Direct => {

@@ -1,0 +1,57 @@
+//! Another UIDVALIDITY, or another server: whether it is the same mailbox all the same is tried before anything moves aside.
+
+use anyhow::Result;
+use tracing::warn;
+
+use super::super::job::{JobId, Outcome};
+use super::Fetcher;
+
+impl Fetcher<'_> {
+    /// The inventory is in: where dates and sizes are the same, a sample of the messages is fetched.
+    pub(super) fn surveyed_for_trial(&mut self, id: JobId) -> Result<()> {
+        if !self.jobs[id].ask_for_sample() {
+            return self.begin_anew(id);
+        }
+        self.queue.push_front(id);
+        Ok(())
+    }
+
+    /// The sample is in.
+    pub(super) fn conclude_trial(&mut self, id: JobId) -> Result<()> {
+        let job = &mut self.jobs[id];
+        match job.outcome() {
+            Outcome::Other => return self.begin_anew(id),
+            Outcome::Unknown => {
+                let reason = "it cannot be told whether this is the mailbox that the archive holds, as the server gives none of its messages";
+                self.fail(id, reason);
+                return Ok(());
+            }
+            Outcome::Same => {}
+        }
+        let (archived, now) = (job.archived_uidvalidity(), job.freeze().uidvalidity);
+        if job.keep() && job.notes_that_uidvalidity_moves() {
+            let note = format!(
+                "UIDVALIDITY is {now}, and {archived} in the archive, while UIDs, dates, sizes and the bytes of a sample are the same: the same mailbox, kept as it is (said once)"
+            );
+            warn!("{note}");
+            job.tell(note);
+        }
+        if let Some(store) = self.store.as_deref_mut() {
+            store.open(id, job)?;
+        }
+        self.queue.push_front(id);
+        Ok(())
+    }
+
+    /// It is another mailbox: what the archive has of it moves aside.
+    fn begin_anew(&mut self, id: JobId) -> Result<()> {
+        let job = &mut self.jobs[id];
+        if let Some(store) = self.store.as_deref_mut() {
+            store.supersede(job)?;
+            job.is_another();
+            store.open(id, job)?;
+        }
+        self.queue.push_front(id);
+        Ok(())
+    }
+}

@@ -1,0 +1,176 @@
+//! Whether what the archive holds is this mailbox at all, where UIDVALIDITY or the server is another one.
+//!
+//! Dates and sizes decide against it; for it speak only the bytes of a sample.
+
+use super::{Job, Phase, Survey, chunk};
+
+/// Messages of which the bytes are compared.
+const SAMPLE: usize = 5;
+
+/// Whose UIDs they are that the archive has.
+#[derive(Default)]
+pub(super) enum Identity {
+    /// The server's, as UIDVALIDITY says.
+    #[default]
+    Said,
+    /// That is being found out.
+    Trial(Trial),
+    /// The server's, as the messages themselves say, whatever UIDVALIDITY is.
+    Kept,
+}
+
+/// What was found out so far.
+#[derive(Default)]
+pub(super) struct Trial {
+    /// Messages with the same date and size on both sides.
+    alike: Vec<u32>,
+    /// There is one with another date or size.
+    unlike: bool,
+    /// Bytes that are the same, and others.
+    same: usize,
+    other: usize,
+}
+
+/// What a trial comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is the same mailbox.
+    Same,
+    /// It is another one.
+    Other,
+    /// The server gives nothing to compare.
+    Unknown,
+}
+
+impl Job {
+    /// True where what the archive has may be another mailbox's, by its UIDVALIDITY or its server.
+    #[must_use]
+    pub fn must_be_tried(&self) -> bool {
+        let doubtful = self.is_foreign() || self.is_of_another_uidvalidity();
+        matches!(self.identity, Identity::Said)
+            && self.phase == Phase::Survey
+            && doubtful
+            && !self.held.present.is_empty()
+    }
+
+    /// Its archive was made from another server, port or login.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        self.held.origin.is_some()
+    }
+
+    /// The server, port and login that the archive was made from, where they are others.
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        self.held.origin.as_deref()
+    }
+
+    /// The trial begins.
+    pub fn begin_trial(&mut self) {
+        self.identity = Identity::Trial(Trial::default());
+    }
+
+    /// True while it goes on.
+    #[must_use]
+    pub fn is_on_trial(&self) -> bool {
+        matches!(self.identity, Identity::Trial(_))
+    }
+
+    /// True when the archive's UIDVALIDITY stands, whatever the server says.
+    #[must_use]
+    pub(super) fn is_kept(&self) -> bool {
+        matches!(self.identity, Identity::Kept)
+    }
+
+    /// A message that both sides have under this UID has the same date and size, or has not.
+    pub fn compared(&mut self, uid: u32, alike: bool) {
+        if let Identity::Trial(trial) = &mut self.identity {
+            if alike {
+                trial.alike.push(uid);
+            } else {
+                trial.unlike = true;
+            }
+        }
+    }
+
+    /// The inventory is over: asks for the bytes of a sample. False when nothing speaks for the same mailbox.
+    pub fn ask_for_sample(&mut self) -> bool {
+        let Identity::Trial(trial) = &self.identity else {
+            return false;
+        };
+        if trial.unlike || trial.alike.is_empty() {
+            return false;
+        }
+        let step = trial.alike.len().div_ceil(SAMPLE);
+        let sample = trial.alike.iter().copied().step_by(step);
+        self.survey.wanted = sample.collect();
+        self.phase = Phase::Fetch;
+        self.work.unsent = chunk::deal(self.survey.wanted.iter(), chunk::MOST);
+        true
+    }
+
+    /// The bytes of a message of the sample have come.
+    pub fn tried(&mut self, uid: u32, same: bool) {
+        self.survey.wanted.remove(uid);
+        if let Identity::Trial(trial) = &mut self.identity {
+            if same {
+                trial.same += 1;
+            } else {
+                trial.other += 1;
+            }
+        }
+    }
+
+    /// What the sample says.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match &self.identity {
+            Identity::Trial(trial) if trial.other > 0 => Outcome::Other,
+            Identity::Trial(trial) if trial.same == 0 => Outcome::Unknown,
+            _ => Outcome::Same,
+        }
+    }
+
+    /// It is the same mailbox: it keeps the UIDVALIDITY under which it is archived. True where the server says another.
+    pub fn keep(&mut self) -> bool {
+        let moved = self.is_of_another_uidvalidity();
+        self.identity = Identity::Kept;
+        self.held.origin = None;
+        self.freeze.uidvalidity = self.held.uidvalidity.unwrap_or(self.freeze.uidvalidity);
+        self.take_inventory_anew();
+        moved
+    }
+
+    /// UIDVALIDITY of what the archive has.
+    #[must_use]
+    pub fn archived_uidvalidity(&self) -> u32 {
+        self.held.uidvalidity.unwrap_or_default()
+    }
+
+    /// Notes that UIDVALIDITY is not to be relied on; true when that is news.
+    pub fn notes_that_uidvalidity_moves(&mut self) -> bool {
+        !std::mem::replace(&mut self.held.uidvalidity_moves, true)
+    }
+
+    /// It is another mailbox: what the archive has of it is of no use to it.
+    pub fn is_another(&mut self) {
+        self.identity = Identity::Said;
+        self.held.origin = None;
+        self.begins_anew();
+        self.take_inventory_anew();
+    }
+
+    fn take_inventory_anew(&mut self) {
+        self.work.unsent.clear();
+        self.survey = Survey::default();
+        self.phase = Phase::Survey;
+    }
+
+    /// A new connection begins the trial anew.
+    pub(super) fn rewind_trial(&mut self) {
+        if self.is_on_trial() {
+            self.identity = Identity::Said;
+            self.take_inventory_anew();
+        }
+    }
+}
