@@ -138,11 +138,13 @@ pub enum Code {
     FlagsAdded,
     /// Changed by the target, with the same content.
     Rewritten,
+    /// Subscribed on the source, and not on the target.
+    NotSubscribed,
 }
 
 impl Code {
     /// Every code, its word in reports, and how bad it usually is.
-    const ALL: [(Self, &'static str, Severity); 54] = [
+    const ALL: [(Self, &'static str, Severity); 55] = [
         (Self::Sha256Mismatch, "sha256-mismatch", Severity::Error),
         (Self::SizeMismatch, "size-mismatch", Severity::Error),
         (Self::EmptyMessage, "empty-message", Severity::Error),
@@ -221,6 +223,7 @@ impl Code {
         (Self::Doubled, "doubled", Severity::Note),
         (Self::FlagsAdded, "flags-added", Severity::Note),
         (Self::Rewritten, "rewritten", Severity::Note),
+        (Self::NotSubscribed, "not-subscribed", Severity::Note),
     ];
 
     fn row(self) -> (Self, &'static str, Severity) {

@@ -74,6 +74,8 @@ enum Line {
         to_uid: Option<u32>,
     },
     Settled(Batch),
+    /// What was known of this route is not so any more; its `uids` mean nothing.
+    Forgotten(Batch),
 }
 
 /// What is known of one route.
@@ -204,6 +206,9 @@ impl Journal {
                 let (known, uids) = self.entry_of(batch);
                 known.pending.remove_all(&uids);
             }
+            Line::Forgotten(batch) if batch.target == self.target => {
+                *self.entry_of(batch).0 = Known::default();
+            }
             _ => {}
         }
     }
@@ -271,6 +276,35 @@ impl Journal {
         let routes = self.known.iter().filter(|(route, _)| of_these(route));
         let pending: Vec<&UidSet> = routes.map(|(_, known)| &known.pending).collect();
         uids.any(|uid| pending.iter().any(|set| set.contains(uid)))
+    }
+
+    /// UIDs of a mailbox of the target that are on record, whatever they came from.
+    #[must_use]
+    pub fn claimed(&self, to: &str, to_uidvalidity: u32) -> UidSet {
+        let mut claimed = UidSet::new();
+        for (route, known) in &self.known {
+            if route.to == to && route.to_uidvalidity == to_uidvalidity {
+                claimed.insert_all(&known.to_uids);
+            }
+        }
+        claimed
+    }
+
+    /// Messages of this mailbox that are pending on other routes than this one.
+    #[must_use]
+    pub fn pending_elsewhere(&self, than: &Route) -> Vec<(Route, UidSet)> {
+        let others = self.known.iter().filter(|(route, known)| {
+            route.directory == than.directory && *route != than && !known.pending.is_empty()
+        });
+        others
+            .map(|(route, known)| (route.clone(), known.pending.clone()))
+            .collect()
+    }
+
+    /// Notes that what is known of a route is not so any more; durable after [`Journal::commit`].
+    pub fn forget(&mut self, route: &Route) {
+        self.write(&Line::Forgotten(self.batch(route, &UidSet::new())));
+        self.known.remove(route);
     }
 
     /// Notes that these messages are about to be sent; durable after [`Journal::commit`].

@@ -21,6 +21,7 @@ pub enum Difference {
 }
 
 /// Takes the bytes of a message in pieces.
+#[derive(Clone)]
 pub struct Fingerprint {
     whole: Sha256,
     header: Vec<u8>,
@@ -111,6 +112,25 @@ impl Fingerprint {
             self.body.update(b"\n");
         }
         self.body.update(bytes);
+    }
+
+    /// Are both byte for byte the same?
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.whole.clone().finalize() == other.whole.clone().finalize()
+    }
+
+    /// Have both the same body, but for line ends?
+    #[must_use]
+    pub fn has_body_of(&self, other: &Self) -> bool {
+        let body = |one: &Self| {
+            let mut one = one.clone();
+            if std::mem::take(&mut one.held_cr) {
+                one.text(b"\r");
+            }
+            one.body.finalize()
+        };
+        body(self) == body(other)
     }
 
     /// How `other` differs from this copy; nothing when they are byte for byte the same.

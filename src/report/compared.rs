@@ -15,6 +15,8 @@ pub struct Compared {
     pub matched: u64,
     /// In the archive and not on the target.
     pub missing: u64,
+    /// In the archive; whether the target has them cannot be told.
+    pub unknown: u64,
     /// Copies on the target beyond those of the archive.
     pub doubled: u64,
     /// On the target and not in the archive.
@@ -49,6 +51,7 @@ impl AddAssign for Compared {
         self.target += other.target;
         self.matched += other.matched;
         self.missing += other.missing;
+        self.unknown += other.unknown;
         self.doubled += other.doubled;
         self.extra += other.extra;
         self.flags_differ += other.flags_differ;

@@ -78,8 +78,8 @@ impl Ways {
 
 /// One message to send.
 pub struct Outgoing<'a> {
-    /// Flags and keywords, blank-separated.
-    pub flags: &'a str,
+    /// Flags and keywords, blank-separated; `None` sends no list, not even an empty one.
+    pub flags: Option<&'a str>,
     /// INTERNALDATE in the canonical form.
     pub internaldate: Option<&'a str>,
     /// Bytes that `body` will give.
@@ -113,9 +113,8 @@ impl<'l, 'a, S> Append<'l, 'a, S> {
     /// Those of the connection; [`Kind::Local`] when `body` fails or ends early: the connection is of no use then.
     pub fn message(&mut self, message: &mut Outgoing<'_>) -> Result<Option<(S, Status)>> {
         let asks = self.ways.must_ask(message.size);
-        if !message.flags.is_empty() {
-            self.out
-                .extend_from_slice(format!(" ({})", message.flags).as_bytes());
+        if let Some(flags) = message.flags {
+            self.out.extend_from_slice(format!(" ({flags})").as_bytes());
         }
         if let Some(date) = message.internaldate {
             self.out

@@ -190,6 +190,11 @@ impl<'a, S> Lane<'a, S> {
                     let at = self.position(tag)?;
                     return Ok(self.outstanding.remove(at).map(|done| (done.step, status)));
                 }
+                // Outlook.com refuses what is too large in this way, and ends the command with no tag.
+                Line::Untagged(status) if status.condition == Condition::Bad => {
+                    let refused = self.outstanding.pop_back();
+                    return Ok(refused.map(|done| (done.step, status)));
+                }
                 Line::Untagged(_) | Line::Data | Line::Garbage => {}
             }
         }

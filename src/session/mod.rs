@@ -22,6 +22,7 @@ pub mod retry;
 pub mod slots;
 pub mod steps;
 pub mod tls;
+pub mod turns;
 pub mod wire;
 
 use tracing::debug;

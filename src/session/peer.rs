@@ -9,6 +9,7 @@ use super::error::Result;
 use super::pace::Pace;
 use super::slots::Slots;
 use super::tls;
+use super::turns::Turns;
 use crate::config::{Account, Server, TlsMode};
 
 /// A server as connections are made to it: where it is, what it must prove, how long it may take. Clones share what is
@@ -23,6 +24,8 @@ pub struct Peer {
     pub slots: Arc<Slots>,
     /// How far ahead of its answers it may be sent commands.
     pub pace: Arc<Pace>,
+    /// Whose turn it is to append.
+    pub turns: Arc<Turns>,
     /// Made once: reading the system's certificates costs more than a handshake.
     pub(super) tls: Option<TlsConnector>,
 }
@@ -42,6 +45,7 @@ impl Peer {
             timeout,
             slots: Arc::default(),
             pace: Arc::default(),
+            turns: Arc::default(),
             tls,
         })
     }
@@ -65,6 +69,7 @@ impl Peers {
             if let Some((_, known)) = same {
                 peer.slots = Arc::clone(&known.slots);
                 peer.pace = Arc::clone(&known.pace);
+                peer.turns = Arc::clone(&known.turns);
             }
             peers.push((Arc::clone(server), peer));
         }

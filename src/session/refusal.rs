@@ -143,8 +143,10 @@ pub fn suggested_backoff(text: &str) -> Option<Duration> {
 pub enum Meaning {
     /// The server or the connection: later it may go.
     Wait(Kind),
-    /// The account is full.
+    /// This message has no room, or the account is full.
     Quota,
+    /// This message, for now: later it may go.
+    Later,
     /// The mailbox is gone, or closed to us.
     Mailbox,
     /// Flags or keywords.
@@ -154,28 +156,51 @@ pub enum Meaning {
 }
 
 /// Reads the response code (RFC 5530, RFC 4469) and, where there is none, the words.
+///
+/// Codes such as `SERVERBUG` and `LIMIT` speak of the message: only words about connections and time speak of us.
 #[must_use]
 pub fn meaning(status: &Status) -> Meaning {
-    let code = status
-        .code
-        .as_deref()
-        .unwrap_or_default()
-        .to_ascii_uppercase();
+    let code = status.code.as_deref().unwrap_or_default();
+    let code = code.split_ascii_whitespace().next().unwrap_or_default();
     let text = status.text.to_ascii_lowercase();
-    if code.starts_with("OVERQUOTA") || text.contains("quota") || text.contains("mailbox is full") {
+    if code.eq_ignore_ascii_case("OVERQUOTA") || is_about_room(&text) {
         return Meaning::Quota;
     }
-    let kind = kind(status, Kind::Refused);
-    if !matches!(kind, Kind::Refused | Kind::Authentication) {
-        return Meaning::Wait(kind);
+    let (by_words, by_code) = (
+        classify(None, &status.text, Kind::Refused),
+        kind(status, Kind::Refused),
+    );
+    if !matches!(by_words, Kind::Refused | Kind::Authentication) {
+        return Meaning::Wait(by_words);
     }
-    if ["TRYCREATE", "NONEXISTENT", "NOPERM"].contains(&code.as_str()) {
-        return Meaning::Mailbox;
+    match code.to_ascii_uppercase().as_str() {
+        "TRYCREATE" | "NONEXISTENT" | "NOPERM" => return Meaning::Mailbox,
+        "UNAVAILABLE" | "INUSE" | "SERVERBUG" => return Meaning::Later,
+        "LIMIT" => {}
+        _ if !matches!(by_code, Kind::Refused | Kind::Authentication) => {
+            return Meaning::Wait(by_code);
+        }
+        _ => {}
     }
     if text.contains("flag") || text.contains("keyword") {
         return Meaning::Flags;
     }
     Meaning::Message
+}
+
+/// Words for a full account, of servers that know no code for it (`GroupWise` and others).
+fn is_about_room(text: &str) -> bool {
+    let phrases = [
+        "quota",
+        "mailbox is full",
+        "mailbox full",
+        "storage limit",
+        "not enough space",
+        "no space left",
+        "insufficient storage",
+        "out of storage",
+    ];
+    phrases.iter().any(|phrase| text.contains(phrase))
 }
 
 #[cfg(test)]
@@ -252,9 +277,6 @@ mod tests {
             meaning(None, "Invalid system flag \\$NOTJUNK"),
             Meaning::Flags
         );
-        assert_eq!(
-            meaning(Some("UNAVAILABLE"), "later"),
-            Meaning::Wait(Kind::Transient)
-        );
+        assert_eq!(meaning(Some("UNAVAILABLE"), "later"), Meaning::Later);
     }
 }

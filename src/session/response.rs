@@ -261,6 +261,16 @@ fn numbered(response: &Response, name: &[u8]) -> Option<u64> {
     scanner.word().eq_ignore_ascii_case(name).then_some(count)
 }
 
+/// The numbers of a `* SEARCH` line, as far as they are some; `None` for other responses.
+#[must_use]
+pub fn parse_search(response: &Response) -> Option<Vec<u32>> {
+    let scanner = data(response, b"SEARCH")?;
+    let words = scanner.rest().split(u8::is_ascii_whitespace);
+    let words = words.filter(|word| !word.is_empty());
+    // A mod-sequence may follow in parentheses (RFC 7162).
+    Some(words.map_while(number).filter(|uid| *uid > 0).collect())
+}
+
 /// The words of a `* CAPABILITY` line, in upper case.
 #[must_use]
 pub fn parse_capability(response: &Response) -> Option<Vec<String>> {

@@ -1,203 +1,636 @@
-//! What the target holds: identities, flags, dates, sizes, of all mailboxes in one flight.
+//! What mailboxes of the target hold: identities, dates, sizes, flags, read in one flight.
+//!
+//! A mailbox that counts more than it names, names what cannot be read, or breaks the connection is looked at again, in
+//! parts: what nobody could see is unknown, and never absent.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
 use anyhow::Result;
-use tracing::debug;
+use tracing::{debug, warn};
 
+use super::bodies;
 use super::mailbox::Selected;
-use crate::mailbox::Name;
+use super::trouble::Trouble;
+use crate::archive::uidset::UidSet;
+use crate::compare::Held;
 use crate::message::{self, IDENTITY_FIELDS, Identity};
 use crate::session::channel::Channel;
 use crate::session::command::Command;
 use crate::session::error::{Kind, SessionError};
 use crate::session::lane::{Answer, Lane, Order};
-use crate::session::reader::NoBody;
+use crate::session::reader::{NoBody, Response};
 use crate::session::refusal;
 use crate::session::response::{self, Condition};
 
 /// Commands sent ahead of their answers.
 const WINDOW: usize = 32;
-
-/// A message on the target.
-pub struct Message {
-    /// What makes two copies the same message.
-    pub identity: Identity,
-    /// UID.
-    pub uid: u32,
-    /// RFC822.SIZE in bytes, where the server says a sane one.
-    pub size: Option<u64>,
-    /// INTERNALDATE in seconds since 1970.
-    pub time: Option<i64>,
-    /// Numbers into [`Holding::flags`], ascending.
-    flags: Vec<u16>,
-}
+/// Messages asked for in one command, where a mailbox is read in parts.
+const PART: usize = 500;
+/// Times that a mailbox is asked for what it did not name.
+const MAX_PARTS: u32 = 1000;
+/// Messages without a readable header that are read whole.
+const MAX_WHOLE: usize = 1000;
+/// Most different flags in a mailbox, and most of one mailbox's messages together.
+const MAX_FLAGS: (usize, usize) = (2000, 64_000_000);
 
 /// A mailbox on the target.
 #[derive(Default)]
 pub struct Holding {
     /// UIDVALIDITY; 0 where the server says none.
     pub uidvalidity: u32,
-    /// The messages.
-    pub messages: Vec<Message>,
+    /// How many messages it counts (EXISTS), as last said.
+    pub exists: u64,
+    /// The messages, by their UIDs.
+    pub messages: Vec<Held>,
+    /// Numbers into `names`, of each message; empty where nobody asked.
+    flags: Vec<Box<[u16]>>,
     /// All flags that occur, in lower case: few, however many messages there are.
-    flags: Vec<String>,
+    names: Vec<String>,
     /// How many flags all messages have together.
     flags_held: usize,
 }
 
-/// Most different flags in a mailbox, and most of one mailbox's messages together.
-const MAX_FLAGS: (usize, usize) = (2000, 64_000_000);
+/// Which messages of a mailbox are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// All.
+    All,
+    /// Those from this UID on.
+    From(u32),
+}
+
+/// What is asked of each message beside its identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Nothing.
+    Identity,
+    /// Its flags.
+    Flags,
+}
 
 impl Holding {
+    /// How many messages it counts and names, where that is not the same: what it does not name is unknown.
+    #[must_use]
+    pub fn shortfall(&self) -> Option<(u64, u64)> {
+        let named = self.messages.len() as u64;
+        (named < self.exists).then_some((self.exists, named))
+    }
+
+    /// Messages whose headers cannot be had.
+    pub fn unread(&self) -> impl Iterator<Item = u32> + '_ {
+        let unread = self
+            .messages
+            .iter()
+            .filter(|there| there.identity.is_none());
+        unread.map(|there| there.uid)
+    }
+
     fn number_of(&mut self, flag: &str) -> Option<u16> {
         let lower = flag.to_ascii_lowercase();
         if lower == "\\recent" {
             return None;
         }
-        let known = self.flags.iter().position(|known| *known == lower);
+        let known = self.names.iter().position(|known| *known == lower);
         let number = known.unwrap_or_else(|| {
-            self.flags.push(lower);
-            self.flags.len() - 1
+            self.names.push(lower);
+            self.names.len() - 1
         });
         u16::try_from(number).ok()
     }
 
-    fn has(&self, message: &Message, flag: &str) -> bool {
-        let flag = flag.to_ascii_lowercase();
-        let mut flags = message.flags.iter();
-        flags.any(|number| self.flags[usize::from(*number)] == flag)
+    /// The flags of a message, by its number.
+    fn flags_of(&self, at: usize) -> impl Iterator<Item = &str> {
+        let flags = self.flags.get(at).map(AsRef::as_ref).unwrap_or_default();
+        flags
+            .iter()
+            .map(|number| self.names[usize::from(*number)].as_str())
     }
 
-    /// Flags of the archive, blank-separated, that the message lacks.
+    /// Flags of the archive, blank-separated, that the message with this number lacks.
     #[must_use]
-    pub fn lost_flags(&self, archived: &str, message: &Message) -> Vec<String> {
-        archived
-            .split_ascii_whitespace()
-            .filter(|flag| !flag.eq_ignore_ascii_case("\\Recent") && !self.has(message, flag))
+    pub fn lost_flags(&self, archived: &str, at: usize) -> Vec<String> {
+        let words = archived.split_ascii_whitespace();
+        words
+            .filter(|flag| {
+                !flag.eq_ignore_ascii_case("\\Recent")
+                    && !self
+                        .flags_of(at)
+                        .any(|there| there.eq_ignore_ascii_case(flag))
+            })
             .map(str::to_owned)
             .collect()
     }
 
-    /// True when the message has flags that the archive does not know.
+    /// True when the message with this number has flags that the archive does not know.
     #[must_use]
-    pub fn has_more_flags(&self, archived: &str, message: &Message) -> bool {
-        message.flags.iter().any(|number| {
-            let flag = &self.flags[usize::from(*number)];
+    pub fn has_more_flags(&self, archived: &str, at: usize) -> bool {
+        self.flags_of(at).any(|flag| {
             !archived
                 .split_ascii_whitespace()
                 .any(|known| known.eq_ignore_ascii_case(flag))
         })
+    }
+
+    /// These are not looked at.
+    pub fn leave_out(&mut self, uids: &UidSet) {
+        let before = self.messages.len();
+        self.messages.retain(|there| !uids.contains(there.uid));
+        let gone = (before - self.messages.len()) as u64;
+        self.exists = self.exists.saturating_sub(gone);
+    }
+
+    fn put_in_order(&mut self) {
+        let by_uid = self
+            .messages
+            .windows(2)
+            .all(|pair| pair[0].uid < pair[1].uid);
+        if by_uid {
+            return;
+        }
+        let mut all = BTreeMap::new();
+        let mut flags = std::mem::take(&mut self.flags).into_iter();
+        for there in self.messages.drain(..) {
+            let its = flags.next();
+            // What was said last counts, but for what was not said.
+            let known: Option<&(Held, Option<Box<[u16]>>)> = all.get(&there.uid);
+            let known = known.is_some_and(|(known, _)| known.identity.is_some());
+            if there.identity.is_some() || !known {
+                all.insert(there.uid, (there, its));
+            }
+        }
+        for (there, its) in all.into_values() {
+            self.messages.push(there);
+            self.flags.extend(its);
+        }
+    }
+
+    fn note(&mut self, data: response::FetchData, extent: Extent) -> Result<()> {
+        let Some(uid) = data.uid else {
+            return Ok(());
+        };
+        let time = data.internaldate.flatten();
+        let time = time.as_deref().and_then(message::timestamp);
+        if extent == Extent::Flags {
+            let flags = data.flags.unwrap_or_default();
+            let mut flags: Vec<u16> = flags.iter().filter_map(|f| self.number_of(f)).collect();
+            flags.sort_unstable();
+            flags.dedup();
+            self.flags_held += flags.len();
+            if self.names.len() > MAX_FLAGS.0 || self.flags_held > MAX_FLAGS.1 {
+                let text = format!(
+                    "the target names more flags than a mailbox can have: {} different ones, {} in all",
+                    self.names.len(),
+                    self.flags_held
+                );
+                return Err(SessionError::new(Kind::Refused, text).into());
+            }
+            self.flags.push(flags.into_boxed_slice());
+        }
+        let size = data.size.unwrap_or(0);
+        let identity = data.header.map(|header| Identity::of(&header, size, time));
+        self.messages.push(Held {
+            identity,
+            uid,
+            size: data.size,
+            time,
+        });
+        Ok(())
+    }
+}
+
+/// Reads mailboxes and hands each over when it is known: as a whole, or with the reason why it cannot be read at all.
+///
+/// # Errors
+/// Those of the connection, put down to what was under way; those of `take`.
+pub fn read(
+    channel: &mut Channel,
+    names: &[Vec<u8>],
+    which: Which,
+    extent: Extent,
+    trouble: &mut Trouble,
+    mut take: impl FnMut(usize, &mut Channel, Result<Holding, String>, &mut Trouble) -> Result<()>,
+) -> Result<()> {
+    let is_plain = |number: &usize| trouble.of(&names[*number]).is_none();
+    let (plain, odd): (Vec<usize>, Vec<usize>) = (0..names.len()).partition(is_plain);
+    let mut queue = plain.into_iter().peekable();
+    let mut again = odd;
+    while queue.peek().is_some() {
+        // Mailboxes are handed over while the connection is free for whoever takes them.
+        let flight: Vec<usize> = queue.by_ref().take(WINDOW / 2).collect();
+        let found = fly(channel, names, &flight, which, extent, trouble)?;
+        for (number, found) in flight.into_iter().zip(found) {
+            match found {
+                Some(holding) => take(number, channel, Ok(holding), trouble)?,
+                None => again.push(number),
+            }
+        }
+    }
+    for number in again {
+        let wire = &names[number];
+        let closed = trouble.of(wire).and_then(|suspects| suspects.closed());
+        let found = match closed {
+            Some(words) => Err(words.to_owned()),
+            None => InParts::new(wire, which, extent).read(channel, trouble)?,
+        };
+        take(number, channel, found, trouble)?;
+    }
+    Ok(())
+}
+
+/// The same for one mailbox.
+///
+/// # Errors
+/// Those of the connection, put down to what was under way.
+pub fn read_one(
+    channel: &mut Channel,
+    wire: &[u8],
+    which: Which,
+    trouble: &mut Trouble,
+) -> Result<Result<Holding, String>> {
+    let mut found = Ok(Holding::default());
+    let names = [wire.to_vec()];
+    read(
+        channel,
+        &names,
+        which,
+        Extent::Identity,
+        trouble,
+        |_, _, there, _| {
+            found = there;
+            Ok(())
+        },
+    )?;
+    Ok(found)
+}
+
+fn items(extent: Extent) -> &'static str {
+    match extent {
+        Extent::Identity => "UID RFC822.SIZE INTERNALDATE",
+        Extent::Flags => "UID FLAGS RFC822.SIZE INTERNALDATE",
+    }
+}
+
+fn first_of(which: Which) -> u32 {
+    match which {
+        Which::All => 1,
+        Which::From(uid) => uid.max(1),
     }
 }
 
 #[derive(Clone, Copy)]
 enum Step {
     Open,
-    Fetch(usize),
+    Fetch,
 }
 
-/// Reads the mailboxes with these names and hands each over when it is known whole.
-///
-/// # Errors
-/// Those of the connection and of `take`; a mailbox that the server lists and does not open.
-pub fn read(
+/// The usual way: everything is asked for at once. `None` for a mailbox that must be looked at again.
+fn fly(
     channel: &mut Channel,
     names: &[Vec<u8>],
-    mut take: impl FnMut(usize, Holding) -> Result<()>,
-) -> Result<()> {
+    flight: &[usize],
+    which: Which,
+    extent: Extent,
+    trouble: &mut Trouble,
+) -> Result<Vec<Option<Holding>>> {
     let fetch = Command::new(format!(
-        "UID FETCH 1:* (UID FLAGS RFC822.SIZE INTERNALDATE BODY.PEEK[HEADER.FIELDS ({IDENTITY_FIELDS})])"
+        "UID FETCH {}:* ({} BODY.PEEK[HEADER.FIELDS ({IDENTITY_FIELDS})])",
+        first_of(which),
+        items(extent)
     ));
-    let mut queue = VecDeque::new();
-    for (number, name) in names.iter().enumerate() {
-        let open = Command::new("EXAMINE").mailbox(name, &channel.capabilities)?;
-        queue.push_back((open, Step::Open));
-        queue.push_back((fetch.clone(), Step::Fetch(number)));
-    }
     let mut lane: Lane<'_, Step> = Lane::new(channel);
-    let mut selected = Selected::default();
-    let mut holding = Holding::default();
-    let mut refused = None;
-    loop {
-        while lane.outstanding() < WINDOW {
-            let Some((command, step)) = queue.pop_front() else {
-                break;
-            };
-            lane.send(&command, step, Order::Strict)?;
-        }
-        if lane.outstanding() == 0 {
-            return Ok(());
-        }
-        match lane.next(&mut NoBody)? {
-            Answer::Untagged(Step::Open, response) => selected.take(response),
-            Answer::Untagged(Step::Fetch(_), response) => match response::parse_fetch(response) {
-                Some(Ok(data)) => note(&mut holding, data)?,
-                Some(Err(reason)) => {
-                    debug!(line = response.shown(), reason, "an inventory line is odd");
-                }
-                None => {}
-            },
-            Answer::Done(Step::Open, status) => {
-                refused = (status.condition != Condition::Ok).then_some(status);
+    for number in flight {
+        let open = Command::new("EXAMINE").mailbox(&names[*number], lane.capabilities())?;
+        lane.send(&open, Step::Open, Order::Strict)?;
+        lane.send(&fetch, Step::Fetch, Order::Strict)?;
+    }
+    let mut found = Vec::new();
+    let mut current = Current::default();
+    while lane.outstanding() > 0 {
+        let at = flight.get(found.len()).copied();
+        match lane.next(&mut NoBody) {
+            Ok(Answer::Untagged(step, response)) => {
+                let in_fetch = matches!(step, Step::Fetch);
+                current.take(response, in_fetch, which, extent)?;
             }
-            Answer::Done(Step::Fetch(number), status) => {
-                let opened = std::mem::take(&mut selected);
-                let mut whole = std::mem::take(&mut holding);
-                whole.uidvalidity = opened.uidvalidity;
-                let refused = refused.take();
+            Ok(Answer::Done(Step::Open, status)) => {
+                current.is_whole &= status.condition == Condition::Ok;
+                current.holding.uidvalidity = current.selected.uidvalidity;
+                current.holding.exists = current.selected.exists;
+            }
+            Ok(Answer::Done(Step::Fetch, status)) => {
                 // A FETCH of nothing may be refused.
-                let trouble = refused.or_else(|| {
-                    (status.condition != Condition::Ok && opened.exists > 0).then_some(status)
-                });
-                if let Some(status) = trouble {
-                    let kind = refusal::kind(&status, Kind::Refused);
-                    let name = Name::listed(names[number].as_slice());
-                    let name = name.text();
-                    let text = format!(
-                        "the target does not say what \"{name}\" holds: {}",
-                        status.said()
-                    );
-                    return Err(SessionError::new(kind, text).into());
-                }
-                take(number, whole)?;
+                let is_ok = status.condition == Condition::Ok || current.holding.exists == 0;
+                found.push(std::mem::take(&mut current).end(is_ok, which));
             }
+            Err(error) => {
+                if let Some(number) = at {
+                    trouble.count(&names[number], None, &error);
+                }
+                return Err(error.into());
+            }
+        }
+    }
+    Ok(found)
+}
+
+struct Current {
+    selected: Selected,
+    holding: Holding,
+    is_whole: bool,
+}
+
+impl Default for Current {
+    fn default() -> Self {
+        Self {
+            selected: Selected::default(),
+            holding: Holding::default(),
+            is_whole: true,
         }
     }
 }
 
-fn note(holding: &mut Holding, data: response::FetchData) -> Result<()> {
-    let (Some(uid), Some(header)) = (data.uid, data.header) else {
-        return Ok(());
-    };
-    let time = data.internaldate.flatten();
-    let time = time.as_deref().and_then(message::timestamp);
-    let mut flags: Vec<u16> = data
-        .flags
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|flag| holding.number_of(flag))
-        .collect();
-    flags.sort_unstable();
-    flags.dedup();
-    flags.shrink_to_fit();
-    holding.flags_held += flags.len();
-    if holding.flags.len() > MAX_FLAGS.0 || holding.flags_held > MAX_FLAGS.1 {
-        let text = format!(
-            "the target names more flags than a mailbox can have: {} different ones, {} in all",
-            holding.flags.len(),
-            holding.flags_held
-        );
-        return Err(SessionError::new(Kind::Refused, text).into());
+impl Current {
+    fn take(
+        &mut self,
+        response: &Response,
+        in_fetch: bool,
+        which: Which,
+        extent: Extent,
+    ) -> Result<()> {
+        if !in_fetch {
+            self.selected.take(response);
+            return Ok(());
+        }
+        count(&mut self.holding, response);
+        match response::parse_fetch(response) {
+            // `n:*` names the last message even where it is below n.
+            Some(Ok(data)) if data.uid.is_some_and(|uid| uid >= first_of(which)) => {
+                self.is_whole &= data.header.is_some();
+                self.holding.note(data, extent)?;
+            }
+            Some(Ok(_)) | None => {}
+            Some(Err(reason)) => {
+                self.is_whole = false;
+                debug!(line = response.shown(), reason, "an inventory line is odd");
+            }
+        }
+        Ok(())
     }
-    holding.messages.push(Message {
-        identity: Identity::of(&header, data.size.unwrap_or(0), time),
-        uid,
-        size: data.size,
-        time,
-        flags,
-    });
-    Ok(())
+
+    fn end(mut self, is_ok: bool, which: Which) -> Option<Holding> {
+        self.holding.put_in_order();
+        let is_short = which == Which::All && self.holding.shortfall().is_some();
+        (self.is_whole && is_ok && !is_short).then_some(self.holding)
+    }
+}
+
+/// Messages come and go while they are listed.
+fn count(holding: &mut Holding, response: &Response) {
+    if let Some(exists) = response::parse_exists(response) {
+        holding.exists = exists;
+    }
+    if response::parse_expunge(response).is_some() {
+        holding.exists = holding.exists.saturating_sub(1);
+    }
+}
+
+/// One mailbox in parts: what it counts, what it names, the headers of these, and what cannot be had in another way.
+struct InParts<'a> {
+    wire: &'a [u8],
+    which: Which,
+    extent: Extent,
+    holding: Holding,
+}
+
+impl<'a> InParts<'a> {
+    fn new(wire: &'a [u8], which: Which, extent: Extent) -> Self {
+        Self {
+            wire,
+            which,
+            extent,
+            holding: Holding::default(),
+        }
+    }
+
+    fn read(
+        mut self,
+        channel: &mut Channel,
+        trouble: &mut Trouble,
+    ) -> Result<Result<Holding, String>> {
+        let named = match self.names(channel) {
+            Ok(Ok(named)) => named,
+            Ok(Err(refused)) => return Ok(Err(refused)),
+            Err(error) => {
+                trouble.count(self.wire, None, &error);
+                return Err(error.into());
+            }
+        };
+        self.headers(channel, &named, trouble)?;
+        self.holding.put_in_order();
+        let unread: UidSet = self.holding.unread().take(MAX_WHOLE).collect();
+        let mut whole: BTreeMap<u32, (Option<Identity>, u64)> = BTreeMap::new();
+        bodies::read(channel, self.wire, &unread, trouble, |uid, print| {
+            match print {
+                Ok(print) => {
+                    let time = self.time_of(uid);
+                    whole.insert(uid, (print.identity(time), print.length));
+                }
+                Err(reason) => warn!(uid, reason, "a message of the target cannot be read"),
+            }
+            Ok(())
+        })?;
+        for there in &mut self.holding.messages {
+            if let Some((identity, length)) = whole.remove(&there.uid) {
+                there.identity = identity;
+                there.size = there.size.or(Some(length));
+            }
+        }
+        Ok(Ok(self.holding))
+    }
+
+    fn time_of(&self, uid: u32) -> Option<i64> {
+        let at = self
+            .holding
+            .messages
+            .binary_search_by_key(&uid, |there| there.uid);
+        at.ok().and_then(|at| self.holding.messages[at].time)
+    }
+
+    /// UIDs that the mailbox names, with size and date; the inner error is its refusal.
+    fn names(
+        &mut self,
+        channel: &mut Channel,
+    ) -> std::result::Result<Result<UidSet, String>, SessionError> {
+        let open = Command::new("EXAMINE").mailbox(self.wire, &channel.capabilities)?;
+        let mut selected = Selected::default();
+        let status = channel.run(&open, |response| selected.take(response))?;
+        if status.condition != Condition::Ok {
+            refusal::check_state(&status)?;
+            return Ok(Err(status.said()));
+        }
+        self.holding.uidvalidity = selected.uidvalidity;
+        self.holding.exists = selected.exists;
+        let first = first_of(self.which);
+        let mut named = UidSet::new();
+        let mut ranges = vec![format!("{first}:*")];
+        let mut asked = 0;
+        while let Some(range) = ranges.pop() {
+            let before = named.len();
+            self.attributes(channel, &range, &mut named)?;
+            if asked == 0 && named.len() < self.holding.exists {
+                self.search(channel, first, &mut named)?;
+            }
+            asked += 1;
+            // What lies below the window that a server shows (RFC 9738).
+            let lowest = named.iter().next().filter(|lowest| *lowest > first);
+            let is_short = self.which == Which::All && named.len() < self.holding.exists;
+            let grows = named.len() > before && asked < MAX_PARTS;
+            if let Some(lowest) = lowest.filter(|_| is_short && grows) {
+                ranges.push(format!("{first}:{}", lowest - 1));
+            }
+        }
+        Ok(Ok(named))
+    }
+
+    fn attributes(
+        &mut self,
+        channel: &mut Channel,
+        range: &str,
+        named: &mut UidSet,
+    ) -> crate::session::error::Result<()> {
+        let ask = Command::new(format!("UID FETCH {range} ({})", items(self.extent)));
+        let first = first_of(self.which);
+        let (holding, extent) = (&mut self.holding, self.extent);
+        let mut failed = None;
+        let status = channel.run(&ask, |response| {
+            count(holding, response);
+            if let Some(Ok(data)) = response::parse_fetch(response)
+                && let Some(uid) = data.uid.filter(|uid| *uid >= first)
+            {
+                named.insert(uid);
+                if let Err(error) = holding.note(data, extent) {
+                    failed = Some(format!("{error:#}"));
+                }
+            }
+        })?;
+        if let Some(text) = failed {
+            return Err(SessionError::new(Kind::Refused, text));
+        }
+        if status.condition != Condition::Ok {
+            refusal::check_state(&status)?;
+        }
+        Ok(())
+    }
+
+    fn search(
+        &mut self,
+        channel: &mut Channel,
+        first: u32,
+        named: &mut UidSet,
+    ) -> crate::session::error::Result<()> {
+        let holding = &mut self.holding;
+        channel.run(&Command::new("UID SEARCH ALL"), |response| {
+            count(holding, response);
+            for uid in response::parse_search(response).into_iter().flatten() {
+                if uid >= first {
+                    named.insert(uid);
+                }
+            }
+        })?;
+        Ok(())
+    }
+
+    /// The headers of what is named. A message that ends the connection is asked for alone, and then no more.
+    fn headers(
+        &mut self,
+        channel: &mut Channel,
+        named: &UidSet,
+        trouble: &mut Trouble,
+    ) -> Result<()> {
+        let suspects = trouble.of(self.wire).cloned().unwrap_or_default();
+        let asked = named.iter().filter(|uid| suspects.over(*uid).is_none());
+        let (alone, together): (Vec<u32>, Vec<u32>) =
+            asked.partition(|uid| suspects.alone().contains(*uid));
+        let mut parts: Vec<Vec<u32>> = together.chunks(PART).map(<[u32]>::to_vec).collect();
+        parts.extend(alone.into_iter().map(|uid| vec![uid]));
+        let mut silent = Vec::new();
+        for part in parts {
+            let mut left: UidSet = part.iter().copied().collect();
+            let asked = self.part(channel, &mut left);
+            if let Err(error) = asked {
+                if let Some(lost) = error.downcast_ref::<SessionError>() {
+                    trouble.count(self.wire, left.iter().next(), lost);
+                }
+                return Err(error);
+            }
+            if part.len() > 1 {
+                silent.extend(left.iter());
+            }
+        }
+        // What was left out of an answer may come when it is asked for alone.
+        for uid in silent.into_iter().take(MAX_WHOLE) {
+            let mut left: UidSet = [uid].into_iter().collect();
+            if let Err(error) = self.part(channel, &mut left) {
+                if let Some(lost) = error.downcast_ref::<SessionError>() {
+                    trouble.count(self.wire, Some(uid), lost);
+                }
+                return Err(error);
+            }
+        }
+        // Named by a search, and by nothing else.
+        let mut known: UidSet = self
+            .holding
+            .messages
+            .iter()
+            .map(|there| there.uid)
+            .collect();
+        for uid in named
+            .iter()
+            .filter(|uid| !known.contains(*uid))
+            .collect::<Vec<_>>()
+        {
+            known.insert(uid);
+            self.holding.note(
+                response::FetchData {
+                    uid: Some(uid),
+                    ..response::FetchData::default()
+                },
+                self.extent,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// One command; those that are answered are taken out of `left`.
+    fn part(&mut self, channel: &mut Channel, left: &mut UidSet) -> Result<()> {
+        let ask = Command::new(format!(
+            "UID FETCH {left} ({} BODY.PEEK[HEADER.FIELDS ({IDENTITY_FIELDS})])",
+            items(self.extent)
+        ));
+        let mut failed = None;
+        let (holding, extent) = (&mut self.holding, self.extent);
+        let status = channel.run(&ask, |response| {
+            count(holding, response);
+            let Some(Ok(data)) = response::parse_fetch(response) else {
+                return;
+            };
+            if let Some(uid) = data.uid.filter(|uid| left.contains(*uid))
+                && data.header.is_some()
+            {
+                left.remove(uid);
+                if let Err(error) = holding.note(data, extent) {
+                    failed = Some(error);
+                }
+            }
+        })?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        if status.condition != Condition::Ok {
+            refusal::check_state(&status)?;
+        }
+        Ok(())
+    }
 }
 
 /// PERMANENTFLAGS of a mailbox: only SELECT tells them, EXAMINE says that nothing can be changed.

@@ -1,12 +1,13 @@
 //! One mailbox on its way: what is here, where it goes, what is there, how far it is, what is to be told of it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::{Index, IndexMut};
 
 use anyhow::{Context, Result};
 
-use super::flags;
+use super::flags::{self, Kept};
 use super::place::Place;
+use super::views;
 use crate::archive::account::{AccountArchive, Lost};
 use crate::archive::journal::{Known, Route};
 use crate::archive::mailbox::MailboxDir;
@@ -14,7 +15,10 @@ use crate::archive::uidset::UidSet;
 use crate::filter::Filter;
 use crate::mapping::Source;
 use crate::session::reader::Response;
-use crate::session::response::{self, Line};
+use crate::session::response::{self, Line, MailboxStatus};
+
+/// Flags that are named where they are lost.
+const MAX_NAMED: usize = 10;
 
 /// Which of an account's mailboxes is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -87,6 +91,8 @@ pub struct Told {
     pub bytes: u64,
     /// Messages that went without a keyword or flag.
     pub flags_dropped: u64,
+    /// The first of those flags.
+    pub dropped_flags: BTreeSet<String>,
     /// Messages that were mended.
     pub mended: u64,
     /// Messages that have the date of their headers.
@@ -111,6 +117,20 @@ pub struct Job {
     open: Open,
     /// What the report is to say.
     pub told: Told,
+}
+
+impl Told {
+    /// A message goes without these flags.
+    pub fn drop_flags<'a>(&mut self, flags: impl IntoIterator<Item = &'a str>) {
+        let mut any = false;
+        for flag in flags {
+            any = true;
+            if self.dropped_flags.len() < MAX_NAMED {
+                self.dropped_flags.insert(flag.to_owned());
+            }
+        }
+        self.flags_dropped += u64::from(any);
+    }
 }
 
 impl Jobs {
@@ -304,10 +324,11 @@ impl Job {
     }
 
     /// How it was listed on this connection, and what the journal knows of it.
-    pub fn listed(&mut self, subscribed: bool, uidvalidity: u32, messages: Option<u64>) {
+    pub fn listed(&mut self, subscribed: bool, status: &MailboxStatus) {
         self.there.subscribed = subscribed;
-        self.there.uidvalidity = uidvalidity;
-        self.there.messages = messages;
+        self.there.uidvalidity = status.uidvalidity.unwrap_or(0);
+        self.there.uidnext = status.uidnext.unwrap_or(0);
+        self.there.messages = status.messages;
         self.open.todo.clear();
     }
 
@@ -317,10 +338,26 @@ impl Job {
         self.there = There {
             subscribed: self.there.subscribed || self.here.subscribed,
             uidvalidity: there.uidvalidity,
-            uidnext: there.uidnext,
+            uidnext: match there.uidnext {
+                0 => self.there.uidnext,
+                said => said,
+            },
             messages: Some(there.exists),
             permanent_flags: there.permanent_flags,
         };
+    }
+
+    /// UIDs on record that the target cannot have given yet: it was rolled back, or made anew.
+    #[must_use]
+    pub fn is_rolled_back(&self) -> bool {
+        let newest = self
+            .open
+            .known
+            .pairs
+            .iter()
+            .map(|(_, to_uid)| *to_uid)
+            .max();
+        self.there.uidnext > 0 && newest.is_some_and(|newest| newest >= self.there.uidnext)
     }
 
     /// What the journal knows.
@@ -340,11 +377,27 @@ impl Job {
         self.here.subscribed && !self.there.subscribed
     }
 
+    /// A view that holds nothing of its own: the target need not have it.
+    #[must_use]
+    pub fn is_mere_view(&self) -> bool {
+        views::is_view(&self.here.attributes) && self.expected().next().is_none()
+    }
+
     /// Something is to be done for it.
     #[must_use]
     pub fn is_unsettled(&self) -> bool {
         !self.has_failed()
-            && (!self.place.exists || self.must_subscribe() || self.missing().next().is_some())
+            && (self.place.exists || !self.is_mere_view())
+            && (!self.place.exists
+                || self.must_subscribe()
+                || self.is_rolled_back()
+                || self.missing().next().is_some())
+    }
+
+    /// Messages on the target before this connection appended anything, where it says so.
+    #[must_use]
+    pub fn messages_there(&self) -> Option<u64> {
+        self.there.messages
     }
 
     /// True when the target says that it holds nothing.
@@ -400,6 +453,7 @@ impl Job {
     /// These are to be appended.
     pub fn queue(&mut self, uids: impl IntoIterator<Item = u32>) {
         self.open.todo.extend(uids);
+        self.open.todo.make_contiguous().sort_unstable();
     }
 
     /// The next one to be appended.
@@ -477,9 +531,9 @@ impl Job {
             && self.missing().next().is_none()
     }
 
-    /// The flags to send: `\Recent` never, and only what the target keeps. The second is true when some were dropped.
+    /// The flags to send: `\Recent` never, and only what the target keeps.
     #[must_use]
-    pub fn keepable(&self, flags: &str) -> (String, bool) {
+    pub fn keepable(&self, flags: &str) -> Kept {
         flags::kept(self.there.permanent_flags.as_deref(), flags)
     }
 }

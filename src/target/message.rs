@@ -8,11 +8,14 @@ use sha2::{Digest, Sha256};
 
 use super::mend::{Mending, Repairer, Repairs};
 use crate::archive::mailbox::MailboxDir;
+use crate::compare::Wanted;
 use crate::disk;
-use crate::message::{self, DateSource, Identity};
+use crate::message::{self, DateSource, Fingerprint, Identity};
 
-/// How much of a message is read for its header, in bytes; B's header fields are bounded in the same way.
-const HEAD: usize = 256 * 1024;
+/// Most of a message that is read for its header, in bytes.
+const HEAD: usize = 16 * 1024 * 1024;
+/// How much of a message is read for its dates, in bytes.
+const DATES: usize = 256 * 1024;
 /// Bytes hashed at a time. A message of up to this size is read once.
 const BUFFER: usize = 256 * 1024;
 
@@ -148,7 +151,7 @@ impl Seen {
             let chunk = &buffer[..count];
             digest.update(chunk);
             seen.length += count as u64;
-            let room = HEAD.saturating_sub(seen.head.len());
+            let room = DATES.saturating_sub(seen.head.len());
             seen.head.extend_from_slice(&chunk[..room.min(count)]);
             mended.clear();
             if count == 0 {
@@ -175,21 +178,37 @@ impl Seen {
 
 /// What a comparison wants to know of a message of the archive.
 pub struct Described {
-    /// What makes two copies the same message.
+    /// What makes two copies the same message, in the form in which it is sent.
     pub identity: Identity,
+    /// The same as a server has it that writes `X` for 8-bit characters in headers; `None` where there are none.
+    pub loose: Option<Identity>,
     /// Flags and keywords as in the sidecar.
     pub flags: String,
-    /// Bytes of the message file.
+    /// Bytes, as sent.
     pub size: u64,
     /// INTERNALDATE as an import sends it, in seconds since 1970.
     pub time: Option<i64>,
+}
+
+impl Described {
+    /// A message that the target must have; `to_uid` is its UID there, where that is on record.
+    #[must_use]
+    pub fn wanted(&self, to_uid: Option<u32>) -> Wanted {
+        Wanted {
+            identity: self.identity,
+            loose: self.loose,
+            size: self.size,
+            time: self.time,
+            to_uid,
+        }
+    }
 }
 
 /// Describes a message; `None` for a pair that cannot be read.
 ///
 /// # Errors
 /// Those of the file system.
-pub fn describe(dir: &MailboxDir, uid: u32) -> Result<Option<Described>> {
+pub fn describe(dir: &MailboxDir, uid: u32, repairs: Repairs) -> Result<Option<Described>> {
     let opened = dir
         .read_sidecar(uid)
         .and_then(|sidecar| Ok((sidecar, dir.open_message(uid)?)));
@@ -198,29 +217,97 @@ pub fn describe(dir: &MailboxDir, uid: u32) -> Result<Option<Described>> {
         Err(error) if disk::is_about_us(error.as_ref()) => return Err(error),
         Err(_) => return Ok(None),
     };
-    let size = file.metadata().map_or(0, |there| there.len());
-    let mut head = Vec::new();
-    match file.take(HEAD as u64).read_to_end(&mut head) {
-        Ok(_) => {}
+    let length = file.metadata().map_or(0, |there| there.len());
+    let (head, size) = match head_and_size(file, length, repairs) {
+        Ok(read) => read,
         Err(error) if disk::is_about_us(&error) => {
             return Err(error).with_context(|| format!("read {}", dir.message_path(uid).display()));
         }
         Err(_) => return Ok(None),
-    }
+    };
     let (date, _) = message::internaldate_for(&sidecar.internaldate, &head);
     let time = date.as_deref().and_then(message::timestamp);
+    let loose = head.iter().any(|byte| !byte.is_ascii()).then(|| {
+        let ascii = head
+            .iter()
+            .map(|byte| if byte.is_ascii() { *byte } else { b'X' });
+        Identity::of(&ascii.collect::<Vec<_>>(), size, time)
+    });
     Ok(Some(Described {
         identity: Identity::of(&head, size, time),
+        loose,
         flags: sidecar.flags,
         size,
         time,
     }))
 }
 
-/// The identity of a message of the archive; `None` for a pair that cannot be read.
+/// The header, however long, and the bytes that will be sent. Only what is mended must be read for its size.
+fn head_and_size(file: File, length: u64, repairs: Repairs) -> io::Result<(Vec<u8>, u64)> {
+    let mends = repairs != Repairs::default();
+    let mut reader = Repairer::new(file, repairs);
+    let mut head = Vec::new();
+    let (mut size, mut is_whole) = (0, false);
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        let count = match reader.read(&mut buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            other => other?,
+        };
+        size += count as u64;
+        if !is_whole {
+            // An empty line may lie between two pieces.
+            let from = head.len().saturating_sub(3);
+            head.extend_from_slice(&buffer[..count]);
+            let end = |pair: &[u8]| pair == b"\n\n" || pair == b"\n\r";
+            is_whole = head.len() >= HEAD || head[from..].windows(2).any(end);
+        }
+        if count == 0 || is_whole && !mends {
+            break;
+        }
+    }
+    Ok((head, if mends { size } else { length }))
+}
+
+/// The digest of a message's content, as the sidecar has it; `None` for a pair that cannot be read.
 ///
 /// # Errors
 /// Those of the file system.
-pub fn identity(dir: &MailboxDir, uid: u32) -> Result<Option<Identity>> {
-    Ok(describe(dir, uid)?.map(|described| described.identity))
+pub fn content(dir: &MailboxDir, uid: u32) -> Result<Option<String>> {
+    let sidecar = match dir.read_sidecar(uid) {
+        Ok(sidecar) => sidecar,
+        Err(error) if disk::is_about_us(error.as_ref()) => return Err(error),
+        Err(_) => return Ok(None),
+    };
+    if let Some(digest) = sidecar.sha256 {
+        return Ok(Some(digest.to_ascii_lowercase()));
+    }
+    let ready = Ready::load(dir, uid, Repairs::default())?;
+    Ok(ready.ok().map(|ready| ready.sha256))
+}
+
+/// The digests of a message in the form in which it is sent.
+///
+/// # Errors
+/// The outer ones of the file system; inside what is wrong with the pair.
+pub fn fingerprint(
+    dir: &MailboxDir,
+    uid: u32,
+    repairs: Repairs,
+) -> Result<Result<Fingerprint, Damaged>> {
+    let mut ready = match Ready::load(dir, uid, repairs)? {
+        Ok(ready) => ready,
+        Err(damaged) => return Ok(Err(damaged)),
+    };
+    let read = || format!("read {}", dir.message_path(uid).display());
+    let mut body = ready.body().with_context(read)?;
+    let mut print = Fingerprint::default();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let count = body.read(&mut buffer).with_context(read)?;
+        if count == 0 {
+            return Ok(Ok(print));
+        }
+        print.feed(&buffer[..count]);
+    }
 }

@@ -2,12 +2,14 @@
 //!
 //! Import, validation and the test before them share it, so that they see the same.
 
+pub mod bodies;
 pub mod flags;
 pub mod holding;
-pub mod identities;
 pub mod mailbox;
+pub mod matching;
 pub mod mend;
 pub mod message;
 pub mod place;
 pub mod plan;
+pub mod trouble;
 pub mod views;

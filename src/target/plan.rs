@@ -192,11 +192,7 @@ impl<'a> Plan<'a> {
             let status = there
                 .and_then(|there| there.status.clone())
                 .unwrap_or_default();
-            job.listed(
-                there.is_some_and(|there| there.subscribed),
-                status.uidvalidity.unwrap_or(0),
-                status.messages,
-            );
+            job.listed(there.is_some_and(|there| there.subscribed), &status);
             job.recall(match there {
                 Some(_) => known(self.only.as_ref(), job, journal),
                 None => Known::default(),

@@ -1,42 +1,52 @@
 //! Views such as All Mail hold no messages of their own: what is in another mailbox too goes there only.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use anyhow::Result;
 
 use super::mailbox::{Job, Jobs};
 use super::message;
 use crate::archive::uidset::UidSet;
-use crate::message::Identity;
 
 /// True for a mailbox that shows messages of others.
-fn is_view(job: &Job) -> bool {
-    let mut attributes = job.here().attributes.iter();
-    attributes.any(|attribute| {
+#[must_use]
+pub fn is_view(attributes: &[String]) -> bool {
+    attributes.iter().any(|attribute| {
         attribute.eq_ignore_ascii_case("\\all") || attribute.eq_ignore_ascii_case("\\flagged")
     })
 }
 
-/// Marks what need not be brought over, as it is in another mailbox.
+/// Marks what need not be brought over, as the same content is in another mailbox, as often as there.
 ///
 /// # Errors
 /// Those of the file system.
 pub fn leave_out(jobs: &mut Jobs) -> Result<()> {
+    let is_view = |job: &Job| is_view(&job.here().attributes);
     if !jobs.iter().any(is_view) {
         return Ok(());
     }
-    let mut elsewhere: HashSet<Identity> = HashSet::new();
+    let mut elsewhere: HashMap<String, u64> = HashMap::new();
     for job in jobs.iter().filter(|job| !is_view(job)) {
         for uid in job.uids().iter() {
-            elsewhere.extend(message::identity(&job.here().dir, uid)?);
+            if let Some(content) = message::content(&job.here().dir, uid)? {
+                *elsewhere.entry(content).or_default() += 1;
+            }
         }
     }
     for job in jobs.iter_mut().filter(|job| is_view(job)) {
+        let mut left = elsewhere.clone();
         let mut shown = UidSet::new();
         for uid in job.uids().iter() {
-            let identity = message::identity(&job.here().dir, uid)?;
-            if identity.is_some_and(|identity| elsewhere.contains(&identity)) {
-                shown.insert(uid);
+            let Some(content) = message::content(&job.here().dir, uid)? else {
+                continue;
+            };
+            match left.get_mut(&content).filter(|left| **left > 0) {
+                Some(left) => {
+                    *left -= 1;
+                    shown.insert(uid);
+                }
+                // What only this view has is elsewhere for the next one.
+                None => *elsewhere.entry(content).or_default() += 1,
             }
         }
         if !shown.is_empty() {

@@ -5,9 +5,9 @@ use std::time::Instant;
 use anyhow::Result;
 use tracing::info;
 
-use super::appending::Appender;
+use super::appending::{Appender, Experience};
 use super::create;
-use super::reconcile::{self, find_missing, learn_uids};
+use super::reconcile::{self, Look};
 use crate::accounts;
 use crate::archive::failed::{self, During, FailedMessage};
 use crate::archive::journal::Journal;
@@ -23,6 +23,7 @@ use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::target::mailbox::Job;
 use crate::target::plan::{Messages, Plan};
+use crate::target::trouble::Trouble;
 
 /// What all accounts of a run share.
 pub struct Run<'a> {
@@ -42,6 +43,8 @@ struct Import<'a> {
     account: &'a Account,
     progress: AccountProgress,
     plan: Plan<'a>,
+    experience: Experience,
+    trouble: Trouble,
 }
 
 /// Imports one account, or these messages of it alone. What goes wrong is in the report.
@@ -53,18 +56,43 @@ pub fn import(
     report: &mut AccountReport,
 ) -> Result<()> {
     let want = run.settings.want(account, !run.settings.dry_run);
+    let turns = &run.peers.of(account).turns;
+    let Some(_turn) = turns.take(want.login.to_lowercase(), run.stop) else {
+        return Err(SessionError::stopped().into());
+    };
     let (plan, mut journal) = Plan::read(want, only)?;
     let mut import = Import {
         run,
         account,
         progress,
         plan,
+        experience: Experience::default(),
+        trouble: Trouble::default(),
     };
-    let outcome = keep_trying(run.stop, |backoff| import.connection(&mut journal, backoff));
+    import.remember()?;
+    let outcome = keep_trying(run.stop, |backoff| {
+        let outcome = import.connection(&mut journal, backoff);
+        if import.trouble.take_news() {
+            backoff.progress();
+        }
+        outcome
+    });
     import.conclude(outcome, report)
 }
 
 impl Import<'_> {
+    /// What an earlier run could not bring over.
+    fn remember(&mut self) -> Result<()> {
+        for message in failed::load(self.plan.dir(), During::Import)? {
+            let mut jobs = self.plan.jobs.numbered();
+            let found = jobs.find(|(_, job)| job.name() == message.mailbox);
+            if let Some(((id, _), uid)) = found.zip(message.uid) {
+                self.experience.remember(id, uid);
+            }
+        }
+        Ok(())
+    }
+
     /// One connection, from login to logout.
     fn connection(&mut self, journal: &mut Journal, backoff: &mut Backoff) -> Result<()> {
         if self.run.stop.requested() {
@@ -85,13 +113,26 @@ impl Import<'_> {
         let mut ids = self.plan.jobs.ids();
         ids.retain(|id| self.plan.jobs[*id].is_unsettled());
         if !dry_run {
-            create::prepare(channel, &mut self.plan.jobs, &ids, delimiter)?;
+            create::prepare(
+                channel,
+                &mut self.plan.jobs,
+                &ids,
+                delimiter,
+                &mut self.trouble,
+            )?;
         }
-        for id in ids {
-            if self.plan.jobs[id].failure().is_none() {
-                self.plan.recall_opened(id, journal);
-                find_missing(channel, &mut self.plan.jobs[id], journal, dry_run)?;
-            }
+        for id in &ids {
+            self.plan.recall_opened(*id, journal);
+        }
+        let mut look = Look {
+            jobs: &mut self.plan.jobs,
+            journal,
+            trouble: &mut self.trouble,
+            repairs: self.run.settings.importing.repairs,
+            dry_run,
+        };
+        for group in look.groups(&ids) {
+            look.find_missing(channel, &group)?;
         }
         journal.commit()?;
         let expected = self
@@ -118,14 +159,22 @@ impl Import<'_> {
                 self.run.settings,
                 self.run.stop,
                 &mut self.progress,
+                (&mut self.experience, &mut self.trouble),
             );
             let outcome = appender.run(channel);
             if appender.committed > 0 {
                 backoff.progress();
             }
             outcome?;
-            for job in &mut self.plan.jobs {
-                learn_uids(channel, job, journal)?;
+            let mut look = Look {
+                jobs: &mut self.plan.jobs,
+                journal,
+                trouble: &mut self.trouble,
+                repairs: self.run.settings.importing.repairs,
+                dry_run,
+            };
+            for id in look.jobs.ids() {
+                look.learn_uids(channel, id)?;
             }
             journal.commit()?;
         }
@@ -218,9 +267,13 @@ fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
             notes.push(format!("{count} {text}"));
         }
     };
+    let named: Vec<&str> = told.dropped_flags.iter().map(String::as_str).collect();
     note(
         told.flags_dropped,
-        "messages without flags that the target does not keep",
+        &format!(
+            "messages without flags that the target does not keep ({})",
+            named.join(", ")
+        ),
     );
     note(
         job.lost().count(),

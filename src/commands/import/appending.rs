@@ -1,26 +1,31 @@
 //! Appends what is missing: batches go out ahead of their answers, refused ones are split until the culprit stands alone.
 
-use std::collections::VecDeque;
+mod answers;
+mod doubt;
+mod item;
 
-use anyhow::{Context, Result, anyhow};
-use tracing::{debug, info_span, warn};
+use std::collections::{HashMap, VecDeque};
 
-use crate::archive::journal::{Done, Journal};
+use anyhow::{Context, Result};
+use tracing::info_span;
+
+use crate::archive::journal::Journal;
 use crate::archive::uidset::UidSet;
-use crate::message::DateSource;
 use crate::progress::AccountProgress;
-use crate::session::append::{Append, Outgoing, Ways, append_uids};
+use crate::session::append::{Append, Outgoing, Ways};
+use crate::session::blame::{Blame, Owner, Verdict};
 use crate::session::channel::Channel;
 use crate::session::command::Command;
 use crate::session::error::{Kind, SessionError};
 use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::NoBody;
-use crate::session::refusal::{Meaning, meaning};
-use crate::session::response::{Condition, Status};
+use crate::session::response::Condition;
 use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::target::mailbox::{JobId, Jobs, Refused};
 use crate::target::message::Ready;
+use crate::target::trouble::Trouble;
+use item::{Batch, Item};
 
 /// Messages in one journal entry, and in one MULTIAPPEND.
 const BATCH_MESSAGES: usize = 100;
@@ -31,28 +36,34 @@ const WINDOW: usize = 100;
 /// Bytes that may be unanswered.
 const WINDOW_BYTES: u64 = 16 * 1024 * 1024;
 
-/// How a message is tried after the server refused it for its flags.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Try {
-    /// With all flags that the server says it keeps.
-    Flags,
-    /// Without keywords.
-    NoKeywords,
-    /// Without flags; they are stored afterwards.
-    Bare,
+/// What is known of a target from one connection to the next.
+#[derive(Default)]
+pub struct Experience {
+    /// Whose fault an end that is not OK was.
+    blame: Blame<Owner<JobId>>,
+    /// Messages that were under way when a connection was lost: each goes alone.
+    careful: HashMap<JobId, UidSet>,
+    /// It stores parts of a MULTIAPPEND that it refuses.
+    stores_in_part: bool,
+    /// Its APPENDUID is not to be believed.
+    distrusted: bool,
+    /// It wants a list of flags, were it empty.
+    always_list: bool,
+    /// A message of this size has no room there any more; with the words that said so.
+    no_room: Option<(u64, String)>,
 }
 
-struct Item {
-    ready: Ready,
-    how: Try,
-}
+/// A name that no mailbox has.
+const NO_MAILBOX: &[u8] = b"no-such-mailbox.imapsync-bulk-migrator";
 
 enum Step {
     Append(JobId, Vec<Item>),
-    /// SELECT before a STORE.
+    /// STATUS, to see whether UIDVALIDITY is what it was.
+    Check(JobId, Option<u32>),
+    /// SELECT before a STORE, and what leaves a mailbox.
     Open,
     /// STORE of the flags that an APPEND could not have.
-    Flags(JobId, u32),
+    Flags(JobId, u32, String),
 }
 
 /// One pass over the jobs on one connection.
@@ -62,12 +73,32 @@ pub struct Appender<'a> {
     pub settings: &'a Settings,
     pub stop: &'a Stop,
     pub progress: &'a mut AccountProgress,
+    pub experience: &'a mut Experience,
+    pub trouble: &'a mut Trouble,
     ways: Ways,
-    /// Refused batches in their smaller parts.
-    again: VecDeque<(JobId, Vec<Item>)>,
+    /// What is to be sent once more, in smaller parts or in another way.
+    again: VecDeque<Batch>,
+    /// Refused batches of which the target may have kept a part.
+    doubtful: Vec<Batch>,
+    /// Messages that were refused for want of room.
+    over_quota: Vec<(JobId, Refused)>,
+    /// Flags to be stored when all is appended.
+    to_store: Vec<(JobId, u32, String)>,
+    /// UIDs that the target has named on this connection.
+    named: HashMap<JobId, UidSet>,
+    /// Messages that it has taken on this connection.
+    taken: HashMap<JobId, u64>,
     unanswered: u64,
     /// Messages that the server has taken on this connection.
     pub committed: u64,
+}
+
+impl Experience {
+    /// An earlier run could not bring this message over: it goes alone, and has one try.
+    pub fn remember(&mut self, id: JobId, uid: u32) {
+        self.blame.remember(Owner::Message(id, uid));
+        self.careful.entry(id).or_default().insert(uid);
+    }
 }
 
 impl<'a> Appender<'a> {
@@ -79,15 +110,25 @@ impl<'a> Appender<'a> {
         settings: &'a Settings,
         stop: &'a Stop,
         progress: &'a mut AccountProgress,
+        (experience, trouble): (&'a mut Experience, &'a mut Trouble),
     ) -> Self {
+        let mut ways = Ways::of(&channel.capabilities).paced(channel.pace.ahead());
+        ways.multi &= !experience.stores_in_part;
         Self {
             jobs,
             journal,
             settings,
             stop,
             progress,
-            ways: Ways::of(&channel.capabilities).paced(channel.pace.ahead()),
+            experience,
+            trouble,
+            ways,
             again: VecDeque::new(),
+            doubtful: Vec::new(),
+            over_quota: Vec::new(),
+            to_store: Vec::new(),
+            named: HashMap::new(),
+            taken: HashMap::new(),
             unanswered: 0,
             committed: 0,
         }
@@ -98,20 +139,61 @@ impl<'a> Appender<'a> {
     /// # Errors
     /// A [`SessionError`] in the chain says whether another connection may help; a refused message without `--ignore-errors`.
     pub fn run(&mut self, channel: &mut Channel) -> Result<()> {
-        let mut lane: Lane<'_, Step> = Lane::new(channel);
-        let outcome = self.send_all(&mut lane);
-        if outcome
-            .as_ref()
-            .is_err_and(|error| error.downcast_ref::<SessionError>().is_none())
-        {
-            self.hear_out(&mut lane);
+        let outcome = loop {
+            let mut lane: Lane<'_, Step> = Lane::new(channel);
+            let sent = leave(&mut lane).and_then(|()| self.send_all(&mut lane));
+            match sent {
+                Ok(true) => break Ok(()),
+                Ok(false) => {}
+                Err(error) => {
+                    match error.downcast_ref::<SessionError>() {
+                        Some(lost) => self.lost(&lane, lost),
+                        None => self.hear_out(&mut lane),
+                    }
+                    break Err(error);
+                }
+            }
+            if let Err(error) = self.look(channel) {
+                break Err(error);
+            }
+        };
+        for batch in std::mem::take(&mut self.again) {
+            self.note_settled(&batch);
         }
-        for (id, items) in std::mem::take(&mut self.again) {
-            self.note_settled(id, &items);
-        }
+        let outcome = outcome.and_then(|()| self.conclude());
         // What was answered is worth knowing, whatever happened.
         self.journal.commit()?;
         outcome
+    }
+
+    /// Messages that found no room are refused when the others are through.
+    fn conclude(&mut self) -> Result<()> {
+        for (id, refused) in std::mem::take(&mut self.over_quota) {
+            self.refuse(id, refused.uid, refused.size, refused.reason)?;
+        }
+        Ok(())
+    }
+
+    /// The connection is gone: what was under way goes alone from now on, and what was first in line is counted.
+    fn lost(&mut self, lane: &Lane<'_, Step>, error: &SessionError) {
+        if !matches!(error.kind, Kind::Transient | Kind::Desync) {
+            return;
+        }
+        let mut is_first = true;
+        for step in lane.steps() {
+            let Step::Append(id, items) = step else {
+                continue;
+            };
+            for item in items {
+                let uid = item.uid();
+                self.experience.careful.entry(*id).or_default().insert(uid);
+                if is_first {
+                    let owner = Owner::Message(*id, uid);
+                    self.experience.blame.count(owner, error.to_string());
+                }
+            }
+            is_first = false;
+        }
     }
 
     /// The account ends here, but the server has taken what it was sent: notes what it still answers.
@@ -125,17 +207,21 @@ impl<'a> Appender<'a> {
             let Step::Append(id, items) = step else {
                 continue;
             };
+            let batch = Batch { id, items };
+            // Part of a refused batch may be there: the next run looks.
+            let is_settled = batch.items.len() == 1 && !answers::is_no_answer(&status);
             if status.condition == Condition::Ok {
-                if self.taken(id, items, &status, lane).is_err() {
+                if self.accept(batch, &status, lane).is_err() {
                     return;
                 }
-            } else if !matches!(meaning(&status), Meaning::Wait(_)) {
-                self.note_settled(id, &items);
+            } else if is_settled {
+                self.note_settled(&batch);
             }
         }
     }
 
-    fn send_all(&mut self, lane: &mut Lane<'_, Step>) -> Result<()> {
+    /// Sends what there is; false when something must be looked at first, with nothing under way.
+    fn send_all(&mut self, lane: &mut Lane<'_, Step>) -> Result<bool> {
         for id in self.jobs.ids() {
             if self.jobs[id].has_failed() || self.jobs[id].todo().is_empty() {
                 continue;
@@ -144,28 +230,48 @@ impl<'a> Appender<'a> {
             let _entered = span.enter();
             self.progress.mailbox(self.jobs[id].name());
             while let Some(batch) = self.next_batch(id)? {
-                self.note_pending(id, &batch)?;
-                self.send(lane, id, batch)?;
+                self.note_pending(&batch)?;
+                self.send(lane, batch)?;
                 self.send_again(lane)?;
                 if self.stop.requested() {
-                    self.drain(lane)?;
+                    self.hear(lane)?;
                     return Err(SessionError::stopped().into());
+                }
+                if !self.doubtful.is_empty() {
+                    self.hear(lane)?;
+                    return Ok(false);
                 }
             }
         }
-        self.drain(lane)
+        loop {
+            self.send_again(lane)?;
+            if lane.outstanding() > 0 {
+                self.receive(lane)?;
+            } else if !self.doubtful.is_empty() {
+                return Ok(false);
+            } else if self.again.is_empty() && !self.store_flags(lane)? {
+                return Ok(true);
+            }
+        }
     }
 
     /// Proves and gathers the next messages of a mailbox; `None` when there are no more.
-    fn next_batch(&mut self, id: JobId) -> Result<Option<Vec<Item>>> {
-        let mut batch = Vec::new();
+    fn next_batch(&mut self, id: JobId) -> Result<Option<Batch>> {
+        let mut items = Vec::new();
         let mut bytes = 0;
-        while batch.len() < BATCH_MESSAGES && bytes < BATCH_BYTES {
-            let job = &mut self.jobs[id];
-            let Some(uid) = job.pop() else {
+        while items.len() < BATCH_MESSAGES && bytes < BATCH_BYTES {
+            let Some(uid) = self.jobs[id].pop() else {
                 break;
             };
-            let ready = match Ready::load(&job.here().dir, uid, self.settings.importing.repairs)? {
+            let owner = Owner::Message(id, uid);
+            if self.experience.blame.verdict(&owner) == Verdict::Over {
+                let words = self.experience.blame.words(&owner).unwrap_or("no answer");
+                let reason = format!("the connection ended each time that it was sent: {words}");
+                self.refuse(id, uid, None, reason)?;
+                continue;
+            }
+            let dir = &self.jobs[id].here().dir;
+            let ready = match Ready::load(dir, uid, self.settings.importing.repairs)? {
                 Ok(ready) => ready,
                 Err(damaged) => {
                     let reason = format!("the archive is damaged here: {}", damaged.0);
@@ -173,323 +279,179 @@ impl<'a> Appender<'a> {
                     continue;
                 }
             };
-            if let Some(limit) = self.ways.limit.filter(|limit| ready.size > *limit) {
-                let reason =
-                    format!("larger than the {limit} bytes that the server takes (APPENDLIMIT)");
+            if let Some(reason) = self.is_too_large(ready.size) {
                 self.refuse(id, uid, Some(ready.size), reason)?;
                 continue;
             }
+            if let Some((_, words)) = self.has_no_room(ready.size) {
+                let reason = format!("no room on the target: {words}");
+                let size = Some(ready.size);
+                self.over_quota.push((id, Refused { uid, size, reason }));
+                continue;
+            }
             bytes += ready.size;
-            batch.push(Item {
-                ready,
-                how: Try::Flags,
-            });
+            items.push(Item::new(ready));
         }
-        Ok((!batch.is_empty()).then_some(batch))
+        Ok((!items.is_empty()).then_some(Batch { id, items }))
     }
 
-    fn note_pending(&mut self, id: JobId, batch: &[Item]) -> Result<()> {
-        let route = self.jobs[id].route();
-        self.journal.pending(&route, &uids_of(batch));
+    fn is_too_large(&self, size: u64) -> Option<String> {
+        let limit = self.ways.limit.filter(|limit| size > *limit)?;
+        Some(format!(
+            "larger than the {limit} bytes that the server takes (APPENDLIMIT)"
+        ))
+    }
+
+    fn has_no_room(&self, size: u64) -> Option<&(u64, String)> {
+        let no_room = self.experience.no_room.as_ref();
+        no_room.filter(|(refused, _)| size >= *refused)
+    }
+
+    fn is_careful(&self, id: JobId, uid: u32) -> bool {
+        let careful = self.experience.careful.get(&id);
+        careful.is_some_and(|careful| careful.contains(uid))
+    }
+
+    fn note_pending(&mut self, batch: &Batch) -> Result<()> {
+        let route = self.jobs[batch.id].route();
+        self.journal.pending(&route, &batch.uids());
         self.journal.commit()
     }
 
     /// These were refused, which is an answer, or not sent: the next run has nothing to wait for.
-    fn note_settled(&mut self, id: JobId, items: &[Item]) {
-        let route = self.jobs[id].route();
-        self.journal.settled(&route, &uids_of(items));
+    fn note_settled(&mut self, batch: &Batch) {
+        let route = self.jobs[batch.id].route();
+        self.journal.settled(&route, &batch.uids());
     }
 
     /// Sends a batch, in one command where the server can, waiting while too much is unanswered.
-    fn send(&mut self, lane: &mut Lane<'_, Step>, id: JobId, batch: Vec<Item>) -> Result<()> {
-        let mut parts: VecDeque<Vec<Item>> = if self.ways.multi {
-            VecDeque::from([batch])
-        } else {
-            batch.into_iter().map(|item| vec![item]).collect()
-        };
+    fn send(&mut self, lane: &mut Lane<'_, Step>, batch: Batch) -> Result<()> {
+        let id = batch.id;
+        let alone = |item: &Item| !self.ways.multi || self.is_careful(id, item.uid());
+        let mut parts = batch.parts(alone);
         let mut outcome = Ok(());
         while outcome.is_ok()
             && !self.stop.requested()
-            && let Some(items) = parts.pop_front()
+            && self.doubtful.is_empty()
+            && let Some(part) = parts.pop_front()
         {
-            outcome = self.make_room(lane, &items);
+            outcome = self.make_room(lane, &part);
             if outcome.is_ok() {
-                outcome = self.send_command(lane, id, items);
+                outcome = self.send_command(lane, part);
             } else {
-                parts.push_front(items);
+                parts.push_front(part);
             }
         }
+        if outcome.is_ok() && !self.stop.requested() {
+            self.again.extend(parts);
+            return Ok(());
+        }
         for unsent in parts {
-            self.note_settled(id, &unsent);
+            self.note_settled(&unsent);
         }
         outcome
     }
 
     /// Takes answers until these messages may be sent, too.
-    fn make_room(&mut self, lane: &mut Lane<'_, Step>, items: &[Item]) -> Result<()> {
-        let asks = items.iter().any(|item| self.ways.must_ask(item.ready.size));
-        let bytes = bytes_of(items);
+    fn make_room(&mut self, lane: &mut Lane<'_, Step>, batch: &Batch) -> Result<()> {
+        let alone = batch
+            .items
+            .iter()
+            .any(|item| self.ways.must_ask(item.size()) || self.is_careful(batch.id, item.uid()));
+        let bytes = batch.bytes();
         while lane.outstanding() > 0
-            && (asks || lane.outstanding() >= WINDOW || self.unanswered + bytes > WINDOW_BYTES)
+            && (alone || lane.outstanding() >= WINDOW || self.unanswered + bytes > WINDOW_BYTES)
         {
             self.receive(lane)?;
         }
         Ok(())
     }
 
-    fn send_command(
-        &mut self,
-        lane: &mut Lane<'_, Step>,
-        id: JobId,
-        mut items: Vec<Item>,
-    ) -> Result<()> {
-        self.unanswered += bytes_of(&items);
+    fn send_command(&mut self, lane: &mut Lane<'_, Step>, batch: Batch) -> Result<()> {
+        let (id, mut items) = (batch.id, batch.items);
+        self.unanswered += items.iter().map(Item::size).sum::<u64>();
+        let careful = items.iter().any(|item| self.is_careful(id, item.uid()));
+        let flags: Vec<Option<String>> = items.iter().map(|item| self.flags(id, item)).collect();
+        let wire = &self.jobs[id].place().wire;
+        let sent = write(lane, self.ways, wire, id, &mut items, &flags);
         // The step travels with the command, but the bodies are needed to send it.
-        let sizes_and_flags: Vec<(String, Option<String>)> = items
-            .iter()
-            .map(|item| self.flags_and_date(id, item))
-            .collect();
-        let wire = self.jobs[id].place().wire.clone();
-        let mut append = Append::begin(lane, self.ways, &wire, Step::Append(id, Vec::new()))?;
-        let mut refused = None;
-        for (item, (flags, date)) in items.iter_mut().zip(&sizes_and_flags) {
-            let size = item.ready.size;
-            let uid = item.ready.uid;
-            let mut body = item
-                .ready
-                .body()
-                .with_context(|| format!("read uid {uid}"))?;
-            refused = append.message(&mut Outgoing {
-                flags,
-                internaldate: date.as_deref(),
-                size,
-                body: &mut *body,
-            })?;
-            if refused.is_some() {
-                break;
-            }
+        if matches!(sent, Ok(None) | Err(_))
+            && let Some(Step::Append(_, held)) = lane.last_step()
+            && held.is_empty()
+        {
+            held.append(&mut items);
         }
-        if let Some((_, status)) = refused {
-            return self.answered(id, items, &status, lane);
+        if let Some(status) = sent? {
+            return self.answered(Batch { id, items }, &status, lane);
         }
-        append.end()?;
-        if let Some(Step::Append(_, held)) = lane.last_step() {
-            *held = items;
+        if careful {
+            self.receive(lane)?;
         }
         Ok(())
-    }
-
-    fn flags_and_date(&self, id: JobId, item: &Item) -> (String, Option<String>) {
-        let (flags, _) = self.jobs[id].keepable(&item.ready.flags);
-        let flags = match item.how {
-            Try::Flags => flags,
-            Try::NoKeywords => {
-                let system = flags.split(' ').filter(|flag| flag.starts_with('\\'));
-                system.collect::<Vec<_>>().join(" ")
-            }
-            Try::Bare => String::new(),
-        };
-        (flags, item.ready.internaldate.0.clone())
     }
 
     fn send_again(&mut self, lane: &mut Lane<'_, Step>) -> Result<()> {
-        while let Some((id, items)) = self.again.pop_front() {
-            if let Err(error) = self.make_room(lane, &items) {
-                self.again.push_front((id, items));
+        while self.doubtful.is_empty()
+            && let Some(batch) = self.again.pop_front()
+        {
+            if let Err(error) = self.make_room(lane, &batch) {
+                self.again.push_front(batch);
                 return Err(error);
             }
-            self.send_command(lane, id, items)?;
+            if self.doubtful.is_empty() {
+                self.send_command(lane, batch)?;
+            } else {
+                self.again.push_front(batch);
+            }
         }
         Ok(())
     }
 
-    fn drain(&mut self, lane: &mut Lane<'_, Step>) -> Result<()> {
-        loop {
-            self.send_again(lane)?;
-            if lane.outstanding() == 0 {
-                return Ok(());
-            }
+    /// Takes all answers that are still to come.
+    fn hear(&mut self, lane: &mut Lane<'_, Step>) -> Result<()> {
+        while lane.outstanding() > 0 {
             self.receive(lane)?;
         }
-    }
-
-    /// Takes the next tagged answer.
-    fn receive(&mut self, lane: &mut Lane<'_, Step>) -> Result<()> {
-        loop {
-            let (step, status) = match lane.next(&mut NoBody)? {
-                Answer::Untagged(..) => continue,
-                Answer::Done(step, status) => (step, status),
-            };
-            return match step {
-                Step::Append(id, items) => self.answered(id, items, &status, lane),
-                Step::Open => Ok(()),
-                Step::Flags(id, uid) => {
-                    if status.condition != Condition::Ok {
-                        warn!(uid, answer = status.said(), "the flags are lost");
-                        self.jobs[id].told.flags_dropped += 1;
-                    }
-                    Ok(())
-                }
-            };
-        }
-    }
-
-    fn answered(
-        &mut self,
-        id: JobId,
-        mut items: Vec<Item>,
-        status: &Status,
-        lane: &mut Lane<'_, Step>,
-    ) -> Result<()> {
-        self.unanswered = self.unanswered.saturating_sub(bytes_of(&items));
-        if status.condition == Condition::Ok {
-            return self.taken(id, items, status, lane);
-        }
-        let said = status.said();
-        match meaning(status) {
-            Meaning::Wait(kind) => {
-                let text = format!("APPEND: the server says {said}");
-                return Err(SessionError::new(kind, text).into());
-            }
-            Meaning::Quota => {
-                self.note_settled(id, &items);
-                let job = &self.jobs[id];
-                return Err(anyhow!(
-                    "{}: the account on the target is full: {said}; give it more quota and run the import again",
-                    job.name()
-                ));
-            }
-            Meaning::Mailbox => {
-                self.note_settled(id, &items);
-                let job = &mut self.jobs[id];
-                let text = format!("{}: the target takes no messages here: {said}", job.name());
-                job.fail(text.clone());
-                if self.settings.ignore_errors {
-                    return Ok(());
-                }
-                return Err(anyhow!(text));
-            }
-            Meaning::Message | Meaning::Flags => {}
-        }
-        if items.len() > 1 {
-            debug!(
-                count = items.len(),
-                answer = said,
-                "a batch is refused, splitting it"
-            );
-            let second = items.split_off(items.len() / 2);
-            self.again.push_front((id, second));
-            self.again.push_front((id, items));
-            return Ok(());
-        }
-        let Some(mut item) = items.pop() else {
-            return Ok(());
-        };
-        let has_flags = !self.flags_and_date(id, &item).0.is_empty();
-        if meaning(status) == Meaning::Flags && has_flags {
-            item.how = if item.how == Try::Flags {
-                Try::NoKeywords
-            } else {
-                Try::Bare
-            };
-            self.again.push_front((id, vec![item]));
-            return Ok(());
-        }
-        let (uid, size) = (item.ready.uid, item.ready.size);
-        self.note_settled(id, &[item]);
-        self.refuse(id, uid, Some(size), said)
-    }
-
-    /// The server has the messages.
-    fn taken(
-        &mut self,
-        id: JobId,
-        items: Vec<Item>,
-        status: &Status,
-        lane: &mut Lane<'_, Step>,
-    ) -> Result<()> {
-        let to = append_uids(status).filter(|(_, uids)| uids.len() == items.len());
-        let route = self.jobs[id].route();
-        let known = route.to_uidvalidity;
-        let same_mailbox = to
-            .as_ref()
-            .is_none_or(|(uidvalidity, _)| known == 0 || *uidvalidity == known);
-        if !same_mailbox {
-            let text = "UIDVALIDITY of the target's mailbox changed while messages were appended";
-            return Err(SessionError::new(Kind::Transient, text).into());
-        }
-        let to_uids = to.map(|(_, uids)| uids).unwrap_or_default();
-        for (at, item) in items.into_iter().enumerate() {
-            let to_uid = to_uids.get(at).copied();
-            let (sent, _) = self.flags_and_date(id, &item);
-            let job = &mut self.jobs[id];
-            let uid = item.ready.uid;
-            let (wanted, dropped) = job.keepable(&item.ready.flags);
-            job.appended(uid);
-            job.told.bytes += item.ready.size;
-            job.told.mended += u64::from(item.ready.mending.any());
-            match item.ready.internaldate.1 {
-                DateSource::Server => {}
-                DateSource::DateHeader | DateSource::Received => job.told.dates_from_headers += 1,
-                DateSource::None => job.told.undated += 1,
-            }
-            self.committed += 1;
-            self.progress.message(item.ready.size);
-            self.journal.done(
-                &route,
-                &Done {
-                    uid,
-                    sha256: Some(item.ready.sha256.clone()),
-                    to_uid,
-                },
-            );
-            if item.ready.mending.any() {
-                warn!(uid, mended = ?item.ready.mending, "the message was mended on its way");
-            }
-            match to_uid.filter(|_| item.how == Try::Bare && sent != wanted) {
-                Some(to_uid) => self.store_flags(lane, id, to_uid, &wanted)?,
-                None => job.told.flags_dropped += u64::from(dropped || sent != wanted),
-            }
-        }
         Ok(())
-    }
-
-    /// Some servers refuse in APPEND what they take in STORE.
-    fn store_flags(
-        &mut self,
-        lane: &mut Lane<'_, Step>,
-        id: JobId,
-        to_uid: u32,
-        flags: &str,
-    ) -> Result<()> {
-        let select =
-            Command::new("SELECT").mailbox(&self.jobs[id].place().wire, lane.capabilities())?;
-        let store = Command::new(format!("UID STORE {to_uid} +FLAGS.SILENT ({flags})"));
-        lane.send(&select, Step::Open, Order::Loose)?;
-        lane.send(&store, Step::Flags(id, to_uid), Order::Loose)?;
-        Ok(())
-    }
-
-    /// Records a message that is not on the target; by default that ends the account.
-    fn refuse(&mut self, id: JobId, uid: u32, size: Option<u64>, reason: String) -> Result<()> {
-        let job = &mut self.jobs[id];
-        warn!(uid, reason, "the message is not imported");
-        let text = format!(
-            "{}: uid {uid} is not imported: {reason}; with --ignore-errors the others go on",
-            job.name()
-        );
-        job.refuse(Refused { uid, size, reason });
-        if self.settings.ignore_errors {
-            return Ok(());
-        }
-        Err(anyhow!(text))
     }
 }
 
-fn uids_of(items: &[Item]) -> UidSet {
-    items.iter().map(|item| item.ready.uid).collect()
+/// No mailbox is open while it is appended to: Courier refuses what is open read-only, GNU Mailutils loses messages.
+fn leave(lane: &mut Lane<'_, Step>) -> Result<()> {
+    let leave = if lane.capabilities().has("UNSELECT") {
+        Command::new("UNSELECT")
+    } else {
+        // After a SELECT or EXAMINE that fails none is open (RFC 3501 section 6.3.1).
+        Command::new("EXAMINE").mailbox(NO_MAILBOX, lane.capabilities())?
+    };
+    lane.send(&leave, Step::Open, Order::Strict)?;
+    Ok(())
 }
 
-fn bytes_of(items: &[Item]) -> u64 {
-    items.iter().map(|item| item.ready.size).sum()
+/// Sends the messages in one command; the command's end, if the server refuses before it has them.
+fn write(
+    lane: &mut Lane<'_, Step>,
+    ways: Ways,
+    wire: &[u8],
+    id: JobId,
+    items: &mut [Item],
+    flags: &[Option<String>],
+) -> Result<Option<crate::session::response::Status>> {
+    let mut append = Append::begin(lane, ways, wire, Step::Append(id, Vec::new()))?;
+    for (item, flags) in items.iter_mut().zip(flags) {
+        let (uid, size) = (item.uid(), item.size());
+        let (date, body) = item.date_and_body();
+        let mut body = body.with_context(|| format!("read uid {uid}"))?;
+        let refused = append.message(&mut Outgoing {
+            flags: flags.as_deref(),
+            internaldate: date.as_deref(),
+            size,
+            body: &mut *body,
+        })?;
+        if let Some((_, status)) = refused {
+            return Ok(Some(status));
+        }
+    }
+    append.end()?;
+    Ok(None)
 }

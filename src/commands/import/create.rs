@@ -6,19 +6,22 @@ use tracing::{debug, info};
 
 use crate::session::channel::Channel;
 use crate::session::command::Command;
-use crate::session::error::Result;
+use crate::session::error::{Kind, Result};
 use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::NoBody;
 use crate::session::refusal;
 use crate::session::response::Condition;
 use crate::target::mailbox::{JobId, Jobs, Selected};
 use crate::target::place::Next;
+use crate::target::trouble::Trouble;
 
 /// Commands sent ahead of their answers.
 const WINDOW: usize = 32;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
     Create(JobId),
+    Subscribe(JobId),
     Other,
     Open(JobId),
 }
@@ -32,10 +35,17 @@ pub fn prepare(
     jobs: &mut Jobs,
     numbers: &[JobId],
     delimiter: Option<char>,
+    trouble: &mut Trouble,
 ) -> Result<()> {
     let mut numbers = numbers.to_vec();
+    numbers.retain(|number| {
+        let job = &mut jobs[*number];
+        let closed = trouble.of(&job.place().wire).and_then(|it| it.closed());
+        let why = closed.map(|words| format!("cannot be opened on the target: {words}"));
+        why.map(|why| job.fail(why)).is_none()
+    });
     while !numbers.is_empty() {
-        let refused = attempt(channel, jobs, &numbers)?;
+        let refused = attempt(channel, jobs, &numbers, trouble)?;
         numbers.clear();
         for (number, words) in refused {
             let job = &mut jobs[number];
@@ -64,9 +74,11 @@ fn attempt(
     channel: &mut Channel,
     jobs: &mut Jobs,
     numbers: &[JobId],
+    trouble: &mut Trouble,
 ) -> Result<Vec<(JobId, String)>> {
     let mut lane: Lane<'_, Step> = Lane::new(channel);
     let mut words: HashMap<JobId, String> = HashMap::new();
+    let mut unsubscribed: HashMap<JobId, String> = HashMap::new();
     let mut refused = Vec::new();
     let mut selected = Selected::default();
     let mut queue = Vec::new();
@@ -80,11 +92,15 @@ fn attempt(
             queue.push((name("CREATE", &job.place().wire)?, Step::Create(number)));
         }
         if job.must_subscribe() {
-            queue.push((name("SUBSCRIBE", &job.place().wire)?, Step::Other));
+            queue.push((
+                name("SUBSCRIBE", &job.place().wire)?,
+                Step::Subscribe(number),
+            ));
         }
         queue.push((name("SELECT", &job.place().wire)?, Step::Open(number)));
     }
     let mut queue = queue.into_iter();
+    let mut later = None;
     loop {
         while lane.outstanding() < WINDOW {
             let Some((command, step)) = queue.next() else {
@@ -93,7 +109,7 @@ fn attempt(
             lane.send(&command, step, Order::Strict)?;
         }
         if lane.outstanding() == 0 {
-            return Ok(refused);
+            return later.map_or(Ok(refused), Err);
         }
         let (step, status) = match lane.next(&mut NoBody)? {
             Answer::Untagged(Step::Open(_), response) => {
@@ -104,8 +120,19 @@ fn attempt(
             Answer::Done(step, status) => (step, status),
         };
         let ok = status.condition == Condition::Ok;
-        if !ok {
-            refusal::check_state(&status)?;
+        if !ok && let Err(error) = refusal::check_state(&status) {
+            // Words about one mailbox are not about the connection, though they speak of later.
+            let (Step::Create(number) | Step::Open(number), Kind::Transient) = (step, error.kind)
+            else {
+                return Err(error);
+            };
+            let wire = &jobs[number].place().wire;
+            if matches!(step, Step::Open(_)) {
+                trouble.count(wire, None, &error);
+            }
+            later = Some(error);
+            selected = Selected::default();
+            continue;
         }
         match step {
             Step::Create(number) if !ok => {
@@ -116,17 +143,22 @@ fn attempt(
                 );
                 words.insert(number, status.said());
             }
-            Step::Other if !ok => debug!(answer = status.said(), "CREATE or SUBSCRIBE"),
+            Step::Other if !ok => debug!(answer = status.said(), "CREATE"),
+            Step::Subscribe(number) if !ok => {
+                let text = format!("cannot be subscribed on the target: {}", status.said());
+                unsubscribed.insert(number, text);
+            }
             Step::Open(number) => {
                 let opened = std::mem::take(&mut selected);
                 if ok {
                     jobs[number].opened(opened);
+                    jobs[number].told.notes.extend(unsubscribed.remove(&number));
                 } else {
                     let why = words.remove(&number).unwrap_or_else(|| status.said());
                     refused.push((number, why));
                 }
             }
-            Step::Create(_) | Step::Other => {}
+            Step::Create(_) | Step::Subscribe(_) | Step::Other => {}
         }
     }
 }

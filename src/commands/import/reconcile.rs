@@ -1,17 +1,23 @@
 //! What the target has of a mailbox already: by the journal, by looking, and after waiting where that is not settled yet.
 
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use tracing::{info, info_span, warn};
 
-use crate::archive::journal::{Done, Journal, Route};
+use crate::archive::journal::{Done, Journal, Known};
+use crate::archive::uidset::UidSet;
+use crate::compare::{self, Comparison, Wanted};
 use crate::session::channel::Channel;
 use crate::session::error::{Kind, SessionError};
 use crate::stop::Stop;
-use crate::target::identities::Inventory;
-use crate::target::mailbox::{Job, Jobs};
+use crate::target::holding::{self, Holding, Which};
+use crate::target::mailbox::{Job, JobId, Jobs, Refused};
+use crate::target::matching::{self, Origin};
+use crate::target::mend::Repairs;
 use crate::target::message;
+use crate::target::trouble::Trouble;
 
 /// How long a server is given to finish what a connection that is gone had sent. Bytes that it has received and not
 /// yet worked off, at most a window of the lane, are appended although nobody waits for the answer any more.
@@ -47,87 +53,298 @@ pub fn let_settle(
     Ok(())
 }
 
-/// Without UIDPLUS: looks which UIDs the target gave to what was appended on this connection.
-///
-/// It helps the next run to tell ours from others; a server that refuses costs nothing else.
-pub fn learn_uids(channel: &mut Channel, job: &mut Job, journal: &mut Journal) -> Result<()> {
-    let route = job.route();
-    let known = journal.known(&route);
-    let new: Vec<u32> = job
-        .taken()
-        .iter()
-        .filter(|uid| known.blind.contains(*uid))
-        .collect();
-    if new.is_empty() || job.uidnext_there() == 0 {
-        return Ok(());
-    }
-    let mut there = match Inventory::read(
-        channel,
-        &job.place().wire,
-        job.uidnext_there(),
-        &known.to_uids,
-    ) {
-        Ok(there) => there,
-        Err(error) if error.kind == Kind::Refused => {
-            warn!(mailbox = job.name(), %error, "the UIDs on the target are not known");
+/// What a look at the target needs beside the connection.
+pub struct Look<'a> {
+    /// The mailboxes.
+    pub jobs: &'a mut Jobs,
+    /// What earlier runs have done.
+    pub journal: &'a mut Journal,
+    /// What cannot be read there.
+    pub trouble: &'a mut Trouble,
+    /// What is mended in messages.
+    pub repairs: Repairs,
+    /// Nothing is written.
+    pub dry_run: bool,
+}
+
+impl Look<'_> {
+    /// Without UIDPLUS: looks which UIDs the target gave to what was appended on this connection.
+    ///
+    /// It helps the next run to tell ours from others; a server that refuses costs nothing else.
+    pub fn learn_uids(&mut self, channel: &mut Channel, id: JobId) -> Result<()> {
+        let job = &self.jobs[id];
+        let known = self.journal.known(&job.route());
+        let taken = job.taken().iter();
+        let new: Vec<u32> = taken.filter(|uid| known.blind.contains(*uid)).collect();
+        let from = job.uidnext_there();
+        if new.is_empty() || from == 0 {
             return Ok(());
         }
-        Err(error) => return Err(error.into()),
-    };
-    for uid in new {
-        let identity = message::identity(&job.here().dir, uid)?;
-        if let Some(to_uid) = identity.and_then(|identity| there.take(&identity)) {
-            note_found(journal, &route, uid, to_uid);
-        }
-    }
-    Ok(())
-}
-
-/// The target was seen to have a message.
-fn note_found(journal: &mut Journal, route: &Route, uid: u32, to_uid: u32) {
-    journal.done(
-        route,
-        &Done {
-            uid,
-            sha256: None,
-            to_uid: Some(to_uid),
-        },
-    );
-}
-
-/// Compares with what the target holds, unless the journal knows it all; fills `todo`.
-pub fn find_missing(
-    channel: &mut Channel,
-    job: &mut Job,
-    journal: &mut Journal,
-    dry_run: bool,
-) -> Result<()> {
-    let span = info_span!("mailbox", mailbox = job.name());
-    let _entered = span.enter();
-    let missing: Vec<u32> = job.missing().collect();
-    // An empty mailbox needs no inventory.
-    if missing.is_empty() || !job.place().exists || job.is_empty_there() {
-        job.queue(missing);
-        return Ok(());
-    }
-    let mut there = Inventory::read(channel, &job.place().wire, 1, &job.known().to_uids)?;
-    // Without UIDPLUS nobody knows which messages there are ours: as many as we appended of each identity.
-    for uid in job.known().blind.iter() {
-        if let Some(identity) = message::identity(&job.here().dir, uid)? {
-            there.take(&identity);
-        }
-    }
-    let route = job.route();
-    for uid in missing {
-        let identity = message::identity(&job.here().dir, uid)?;
-        let Some(to_uid) = identity.and_then(|identity| there.take(&identity)) else {
-            job.queue([uid]);
-            continue;
+        let (origins, wanted) = self.wanted(id, &new, &HashMap::new())?;
+        let claimed = self.claimed(id);
+        let wire = job.place().wire.clone();
+        let mut there = match holding::read_one(channel, &wire, Which::From(from), self.trouble) {
+            Ok(Ok(there)) => there,
+            Ok(Err(words)) => {
+                warn!(words, "the UIDs on the target are not known");
+                return Ok(());
+            }
+            Err(error) if is_refusal(&error) => {
+                warn!("the UIDs on the target are not known: {error:#}");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
         };
-        job.found(uid);
-        if !dry_run {
-            note_found(journal, &route, uid, to_uid);
+        there.leave_out(&claimed);
+        let mut result = compare::compare(&wanted, &there.messages);
+        for group in std::mem::take(&mut result.undecided) {
+            result.count(&group);
+        }
+        for (one, at) in result.matched {
+            self.note_found(origins[one], there.messages[at].uid);
+        }
+        Ok(())
+    }
+
+    /// The target was seen to have a message.
+    fn note_found(&mut self, origin: Origin, to_uid: u32) {
+        if !self.dry_run {
+            let done = Done {
+                uid: origin.uid,
+                sha256: None,
+                to_uid: Some(to_uid),
+            };
+            self.journal.done(&self.jobs[origin.job].route(), &done);
         }
     }
-    Ok(())
+
+    /// Messages of a mailbox as the target must have them; those that cannot be read are left out.
+    fn wanted(
+        &self,
+        id: JobId,
+        uids: &[u32],
+        on_record: &HashMap<u32, u32>,
+    ) -> Result<(Vec<Origin>, Vec<Wanted>)> {
+        let (mut origins, mut wanted) = (Vec::new(), Vec::new());
+        for &uid in uids {
+            let dir = &self.jobs[id].here().dir;
+            if let Some(described) = message::describe(dir, uid, self.repairs)? {
+                origins.push(Origin { job: id, uid });
+                wanted.push(described.wanted(on_record.get(&uid).copied()));
+            }
+        }
+        Ok((origins, wanted))
+    }
+
+    /// UIDs of the target's mailbox that are on record, whatever came there.
+    fn claimed(&self, id: JobId) -> UidSet {
+        let route = self.jobs[id].route();
+        self.journal.claimed(&route.to, route.to_uidvalidity)
+    }
+
+    /// These mailboxes, those together that go to one of the target; what cannot be brought there is left out.
+    pub fn groups(&self, ids: &[JobId]) -> Vec<Vec<JobId>> {
+        let mut groups: Vec<Vec<JobId>> = Vec::new();
+        for &id in ids.iter().filter(|id| !self.jobs[**id].has_failed()) {
+            let wire = &self.jobs[id].place().wire;
+            let mut known = groups.iter_mut();
+            match known.find(|group| self.jobs[group[0]].place().wire == *wire) {
+                Some(group) => group.push(id),
+                None => groups.push(vec![id]),
+            }
+        }
+        groups
+    }
+
+    /// Compares with what the target holds, unless the journal knows it all; these mailboxes go to one of the target.
+    ///
+    /// # Errors
+    /// Those of the connection and of the archive's file system.
+    pub fn find_missing(&mut self, channel: &mut Channel, group: &[JobId]) -> Result<()> {
+        let first = group[0];
+        let span = info_span!("mailbox", mailbox = self.jobs[first].name());
+        let _entered = span.enter();
+        let mut on_record: HashMap<JobId, HashMap<u32, u32>> = HashMap::new();
+        for &id in group {
+            if self.jobs[id].is_rolled_back() {
+                let pairs = self.forget(id, "UIDNEXT is not above UIDs on record");
+                on_record.insert(id, pairs);
+            }
+        }
+        let is_settled = |id: &JobId| self.jobs[*id].missing().next().is_none();
+        let job = &self.jobs[first];
+        // An empty mailbox needs no inventory.
+        if group.iter().all(is_settled) || !job.place().exists || job.is_empty_there() {
+            for &id in group {
+                let missing: Vec<u32> = self.jobs[id].missing().collect();
+                self.jobs[id].queue(missing);
+                self.settle(id);
+            }
+            return Ok(());
+        }
+        let wire = job.place().wire.clone();
+        let mut there = match holding::read_one(channel, &wire, Which::All, self.trouble)? {
+            Ok(there) => there,
+            Err(words) => {
+                for &id in group {
+                    let text = format!("the target does not say what it holds: {words}");
+                    self.jobs[id].fail(text);
+                }
+                return Ok(());
+            }
+        };
+        let nothing = HashMap::new();
+        let (mut origins, mut wanted) = (Vec::new(), Vec::new());
+        for &id in group {
+            if let Some(pairs) = self.doubt_record(id, &there)? {
+                on_record.insert(id, pairs);
+            }
+            let on_record = on_record.get(&id).unwrap_or(&nothing);
+            let job = &self.jobs[id];
+            // Without UIDPLUS nobody knows which messages there are ours: as many as we appended.
+            let uids: UidSet = job.missing().chain(job.known().blind.iter()).collect();
+            let uids: Vec<u32> = uids.iter().collect();
+            let (mut more, mut theirs) = self.wanted(id, &uids, on_record)?;
+            let described: UidSet = more.iter().map(|origin| origin.uid).collect();
+            // Appending says what is wrong with those that cannot be read.
+            let unreadable: Vec<u32> = job
+                .missing()
+                .filter(|uid| !described.contains(*uid))
+                .collect();
+            self.jobs[id].queue(unreadable);
+            origins.append(&mut more);
+            wanted.append(&mut theirs);
+        }
+        there.leave_out(&self.claimed(first));
+        let sides = (&origins[..], &wanted[..]);
+        let (result, note) = matching::compare(
+            channel,
+            self.jobs,
+            &wire,
+            sides,
+            &there,
+            self.repairs,
+            self.trouble,
+        )?;
+        self.jobs[first].told.notes.extend(note);
+        self.take_over(group, &origins, &there, &result);
+        Ok(())
+    }
+
+    /// What the comparison means for each message.
+    fn take_over(
+        &mut self,
+        group: &[JobId],
+        origins: &[Origin],
+        there: &Holding,
+        result: &Comparison,
+    ) {
+        for &(one, at) in result.matched.iter().chain(&result.rewritten) {
+            let origin = origins[one];
+            if !self.jobs[origin.job].known().blind.contains(origin.uid) {
+                self.jobs[origin.job].found(origin.uid);
+            }
+            self.note_found(origin, there.messages[at].uid);
+        }
+        let is_wanted =
+            |jobs: &Jobs, origin: &Origin| !jobs[origin.job].known().blind.contains(origin.uid);
+        for &one in &result.missing {
+            let origin = origins[one];
+            if is_wanted(self.jobs, &origin) {
+                self.jobs[origin.job].queue([origin.uid]);
+            }
+        }
+        let mut unknown: BTreeMap<JobId, Vec<u32>> = BTreeMap::new();
+        for &one in &result.unknown {
+            let origin = origins[one];
+            if is_wanted(self.jobs, &origin) {
+                unknown.entry(origin.job).or_default().push(origin.uid);
+            }
+        }
+        let unread: UidSet = there.unread().collect();
+        for (id, uids) in unknown {
+            if let Some((counted, named)) = there.shortfall() {
+                self.jobs[id].fail(format!(
+                    "the target counts {counted} messages here and names {named}: which of {} it has is not known, and nothing is appended",
+                    uids.len()
+                ));
+                continue;
+            }
+            for uid in uids {
+                let reason = format!(
+                    "the target has messages that cannot be read (uid {unread} there), and this may be one of them: it is not appended"
+                );
+                self.jobs[id].refuse(Refused {
+                    uid,
+                    size: None,
+                    reason,
+                });
+            }
+        }
+        if !unread.is_empty() {
+            let text = format!(
+                "messages of the target that cannot be read, or compared: uid {unread} there"
+            );
+            warn!("{text}");
+            self.jobs[group[0]].told.notes.push(text);
+        }
+        for &id in group {
+            self.settle(id);
+        }
+    }
+
+    /// The same where the newest message on record is another one.
+    fn doubt_record(&mut self, id: JobId, there: &Holding) -> Result<Option<HashMap<u32, u32>>> {
+        let pairs = self.jobs[id].known().pairs.iter();
+        let newest = pairs.max_by_key(|(_, to_uid)| *to_uid).copied();
+        let Some((uid, to_uid)) = newest else {
+            return Ok(None);
+        };
+        let is_another = self.is_another(id, uid, to_uid, there)?;
+        let why = "another message has the newest UID on record";
+        Ok(is_another.then(|| self.forget(id, why)))
+    }
+
+    /// The journal is not believed, but for where each message may be.
+    fn forget(&mut self, id: JobId, why: &str) -> HashMap<u32, u32> {
+        let text = format!(
+            "the target was rolled back or made anew ({why}): the journal is not believed, and all is looked for"
+        );
+        let job = &mut self.jobs[id];
+        warn!(mailbox = job.name(), "{text}");
+        job.told.notes.push(text);
+        let route = job.route();
+        let pairs = job.known().pairs.iter().copied().collect();
+        job.recall(Known::default());
+        self.journal.forget(&route);
+        pairs
+    }
+
+    fn is_another(&self, id: JobId, uid: u32, to_uid: u32, there: &Holding) -> Result<bool> {
+        let mut messages = there.messages.iter();
+        let Some(identity) = messages
+            .find(|one| one.uid == to_uid)
+            .and_then(|one| one.identity)
+        else {
+            return Ok(false);
+        };
+        let dir = &self.jobs[id].here().dir;
+        let described = message::describe(dir, uid, self.repairs)?;
+        Ok(described.is_some_and(|here| here.identity != identity && here.loose != Some(identity)))
+    }
+
+    /// The mailbox has been looked at: what an earlier connection had under way elsewhere concerns nobody any more.
+    fn settle(&mut self, id: JobId) {
+        if self.dry_run {
+            return;
+        }
+        for (route, uids) in self.journal.pending_elsewhere(&self.jobs[id].route()) {
+            self.journal.settled(&route, &uids);
+        }
+    }
+}
+
+fn is_refusal(error: &anyhow::Error) -> bool {
+    let lost = error.downcast_ref::<SessionError>();
+    lost.is_some_and(|error| error.kind == Kind::Refused)
 }

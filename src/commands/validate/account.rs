@@ -1,20 +1,21 @@
 //! One account of the archive against the target.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::{Context, Result};
 use tracing::info;
 
-use super::deep::{self, Pair};
+use super::deep::{self, Pair, Verdict};
 use crate::archive::account::Standing;
 use crate::archive::journal::Journal;
 use crate::archive::uidset::UidSet;
-use crate::compare::{self, Held, Wanted};
+use crate::compare::{Comparison, Held, Wanted};
 use crate::config::Account;
 use crate::finding::{Code, Finding, Severity};
 use crate::report::{Compared, Counts, MailboxReport};
 use crate::session::Session;
+use crate::session::channel::Channel;
 use crate::session::dial;
 use crate::session::error::SessionError;
 use crate::session::list::Listing;
@@ -23,11 +24,12 @@ use crate::session::retry::keep_trying;
 use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::target::flags;
-use crate::target::holding::{self, Holding};
+use crate::target::holding::{self, Extent, Holding, Which};
 use crate::target::mailbox::{Job, JobId, Jobs};
-use crate::target::mend::Repairs;
+use crate::target::matching::{self, Origin};
 use crate::target::message::{self, Described};
 use crate::target::plan::{Messages, Plan};
+use crate::target::trouble::Trouble;
 
 /// What a comparison tells.
 #[derive(Default)]
@@ -49,7 +51,11 @@ pub struct Looked {
 pub fn look(settings: &Settings, peer: &Peer, stop: &Stop, account: &Account) -> Result<Looked> {
     let (mut plan, journal) = Plan::read(settings.want(account, false), None)?;
     let mut looked = Looked::default();
-    keep_trying(stop, |_| {
+    let mut memory = Memory::default();
+    keep_trying(stop, |backoff| {
+        if memory.trouble.take_news() {
+            backoff.progress();
+        }
         if stop.requested() {
             return Err(SessionError::stopped().into());
         }
@@ -61,7 +67,7 @@ pub fn look(settings: &Settings, peer: &Peer, stop: &Stop, account: &Account) ->
             journal: &journal,
             looked: Looked::default(),
         };
-        looked = comparing.run(&mut session, &listing, &plan.jobs)?;
+        looked = comparing.run(&mut session, &listing, &plan.jobs, &mut memory)?;
         session.logout();
         Ok(())
     })?;
@@ -101,6 +107,23 @@ fn shortcomings(account: &str, plan: &Plan<'_>) -> Vec<Finding> {
     found
 }
 
+/// What is remembered from one connection to the next.
+#[derive(Default)]
+struct Memory {
+    trouble: Trouble,
+    /// What was read back already.
+    read_back: HashMap<(JobId, u32), Verdict>,
+}
+
+/// The target's side of a comparison.
+struct Side<'a> {
+    /// Number of the mailbox.
+    at: usize,
+    channel: &'a mut Channel,
+    trouble: &'a mut Trouble,
+    holding: &'a Holding,
+}
+
 struct Comparing<'a> {
     account: &'a str,
     settings: &'a Settings,
@@ -114,6 +137,15 @@ struct Expected {
     job: JobId,
     uid: u32,
     described: Described,
+}
+
+impl Expected {
+    fn origin(&self) -> Origin {
+        Origin {
+            job: self.job,
+            uid: self.uid,
+        }
+    }
 }
 
 impl Comparing<'_> {
@@ -134,18 +166,25 @@ impl Comparing<'_> {
         self.looked.findings.push(finding);
     }
 
-    fn run(mut self, session: &mut Session, listing: &Listing, jobs: &Jobs) -> Result<Looked> {
+    fn run(
+        mut self,
+        session: &mut Session,
+        listing: &Listing,
+        jobs: &Jobs,
+        memory: &mut Memory,
+    ) -> Result<Looked> {
         let groups = by_target(jobs);
-        let there: Vec<&Vec<JobId>> = groups
+        let there_of: Vec<&[JobId]> = groups
             .iter()
             .filter(|g| jobs[g[0]].place().exists)
+            .map(Vec::as_slice)
             .collect();
-        let names: Vec<Vec<u8>> = there
+        let names: Vec<Vec<u8>> = there_of
             .iter()
             .map(|g| jobs[g[0]].place().wire.clone())
             .collect();
         let mut compared: HashMap<JobId, Compared> = HashMap::new();
-        let mut pairs: Vec<Vec<Pair>> = Vec::new();
+        let mut pairs: Vec<Vec<Pair>> = vec![Vec::new(); names.len()];
         let mut doubtful: Vec<(usize, JobId, u32, Vec<String>)> = Vec::new();
         for group in groups.iter().filter(|group| !jobs[group[0]].place().exists) {
             for &id in group {
@@ -153,18 +192,36 @@ impl Comparing<'_> {
                 compared.insert(id, counts);
             }
         }
-        holding::read(session.channel(), &names, |at, holding| {
-            let group = there[at];
-            let found = self.mailbox(jobs, group, &holding, &mut compared, &mut doubtful, at)?;
-            pairs.push(found);
+        let channel = session.channel();
+        let take = |at: usize,
+                    channel: &mut Channel,
+                    there: Result<Holding, String>,
+                    trouble: &mut Trouble| {
+            let group: &[JobId] = there_of[at];
+            match there {
+                Ok(holding) => {
+                    let mut side = Side {
+                        at,
+                        channel,
+                        trouble,
+                        holding: &holding,
+                    };
+                    pairs[at] =
+                        self.mailbox(jobs, group, &mut side, &mut compared, &mut doubtful)?;
+                }
+                Err(words) => self.closed(jobs, group, &words, &mut compared),
+            }
             Ok(())
-        })?;
+        };
+        let trouble = &mut memory.trouble;
+        holding::read(channel, &names, Which::All, Extent::Flags, trouble, take)?;
         self.flags(session, jobs, &names, doubtful, &mut compared)?;
         if self.settings.validating.deep > 0 {
             for (at, pairs) in pairs.iter().enumerate() {
-                self.deep(session, jobs, &names[at], pairs, &mut compared)?;
+                self.deep(session, jobs, &names[at], pairs, memory, &mut compared)?;
             }
         }
+        self.subscriptions(listing, jobs);
         self.others(listing, jobs);
         for (id, job) in jobs.numbered() {
             let counts = compared.remove(&id).unwrap_or_default();
@@ -192,6 +249,9 @@ impl Comparing<'_> {
 
     /// A mailbox that the target does not have.
     fn absent(&mut self, job: &Job) -> Compared {
+        if job.is_mere_view() {
+            return Compared::default();
+        }
         let missing: UidSet = job.expected().collect();
         let count = missing.len();
         let text = format!(
@@ -209,31 +269,60 @@ impl Comparing<'_> {
         }
     }
 
+    /// A mailbox that the target does not open: nobody knows what it holds.
+    fn closed(
+        &mut self,
+        jobs: &Jobs,
+        group: &[JobId],
+        words: &str,
+        compared: &mut HashMap<JobId, Compared>,
+    ) {
+        for &id in group {
+            let job = &jobs[id];
+            let count = job.expected().count() as u64;
+            let text = format!(
+                "the target does not say what \"{}\" holds, so {count} messages cannot be looked for: {words}",
+                job.place().to
+            );
+            self.add(Code::UnreadableOnTarget, job, text);
+            let counts = compared.entry(id).or_default();
+            counts.archive = count;
+            counts.unknown = count;
+        }
+    }
+
     /// Compares one mailbox of the target with what goes there; returns the pairs to be read back.
     fn mailbox(
         &mut self,
         jobs: &Jobs,
         group: &[JobId],
-        holding: &Holding,
+        side: &mut Side<'_>,
         compared: &mut HashMap<JobId, Compared>,
         doubtful: &mut Vec<(usize, JobId, u32, Vec<String>)>,
-        at: usize,
     ) -> Result<Vec<Pair>> {
+        let (at, holding) = (side.at, side.holding);
         let (expected, wanted) = self.expected(jobs, group, holding)?;
-        let held: Vec<Held> = holding
-            .messages
-            .iter()
-            .map(|there| Held {
-                identity: there.identity,
-                uid: there.uid,
-            })
-            .collect();
-        let result = compare::compare(&wanted, &held);
+        let held = &holding.messages;
+        let origins: Vec<Origin> = expected.iter().map(Expected::origin).collect();
+        let wire = &jobs[group[0]].place().wire;
+        let sides = (&origins[..], &wanted[..]);
+        let repairs = self.settings.importing.repairs;
+        let (result, note) = matching::compare(
+            side.channel,
+            jobs,
+            wire,
+            sides,
+            holding,
+            repairs,
+            side.trouble,
+        )?;
+        self.looked.warnings.extend(note);
         for &id in group {
             let counts = compared.entry(id).or_default();
             counts.archive = expected.iter().filter(|e| e.job == id).count() as u64;
             counts.target = if id == group[0] { held.len() as u64 } else { 0 };
         }
+        self.unknown(jobs, group, &expected, &result, holding, compared);
         for &one in &result.missing {
             let Expected {
                 job: id,
@@ -297,8 +386,8 @@ impl Comparing<'_> {
                 to_uid: there.uid,
             };
             let read_back = deep::is_sampled(self.settings.validating.deep, &wanted[one].identity);
-            self.attributes(jobs, expected, there, holding, read_back, counts);
-            let lost = holding.lost_flags(&expected.described.flags, there);
+            self.attributes(jobs, expected, (there, other), holding, read_back, counts);
+            let lost = holding.lost_flags(&expected.described.flags, other);
             if !lost.is_empty() {
                 doubtful.push((at, expected.job, expected.uid, lost));
             }
@@ -307,6 +396,46 @@ impl Comparing<'_> {
             }
         }
         Ok(pairs)
+    }
+
+    /// What cannot be seen is neither there nor missing.
+    fn unknown(
+        &mut self,
+        jobs: &Jobs,
+        group: &[JobId],
+        expected: &[Expected],
+        result: &Comparison,
+        holding: &Holding,
+        compared: &mut HashMap<JobId, Compared>,
+    ) {
+        let first = &jobs[group[0]];
+        let unread: UidSet = holding.unread().collect();
+        if let Some((counted, named)) = holding.shortfall() {
+            let text = format!(
+                "the target counts {counted} messages in \"{}\" and names {named}: {} of the archive cannot be looked for",
+                first.place().to,
+                result.unknown.len()
+            );
+            self.add(Code::UnreadableOnTarget, first, text);
+        } else if !unread.is_empty() {
+            let text = format!(
+                "the target does not give uid {unread} in \"{}\": what it is cannot be told",
+                first.place().to
+            );
+            let finding = Finding::new(Code::UnreadableOnTarget, self.account, text);
+            let finding = finding.in_mailbox(first.name()).graded(Severity::Warning);
+            self.looked.findings.push(finding);
+        }
+        for &one in &result.unknown {
+            let Expected { job, uid, .. } = expected[one];
+            compared.entry(job).or_default().unknown += 1;
+            if holding.shortfall().is_none() {
+                let text =
+                    "whether the target has it cannot be told: it may be what cannot be read there"
+                        .to_owned();
+                self.add_of(Code::UnreadableOnTarget, &jobs[job], uid, text);
+            }
+        }
     }
 
     fn expected(
@@ -322,17 +451,15 @@ impl Comparing<'_> {
             let recorded: HashMap<u32, u32> =
                 self.journal.known(&route).pairs.into_iter().collect();
             for uid in job.expected() {
-                let Some(described) = message::describe(&job.here().dir, uid)
-                    .with_context(|| format!("mailbox {}", job.name()))?
+                let Some(described) =
+                    message::describe(&job.here().dir, uid, self.settings.importing.repairs)
+                        .with_context(|| format!("mailbox {}", job.name()))?
                 else {
                     let text = "cannot be read in the archive; see --mode audit".to_owned();
                     self.add_of(Code::DamagedArchive, job, uid, text);
                     continue;
                 };
-                wanted.push(Wanted {
-                    identity: described.identity,
-                    to_uid: recorded.get(&uid).copied(),
-                });
+                wanted.push(described.wanted(recorded.get(&uid).copied()));
                 all.push(Expected {
                     job: id,
                     uid,
@@ -348,7 +475,7 @@ impl Comparing<'_> {
         &mut self,
         jobs: &Jobs,
         expected: &Expected,
-        there: &holding::Message,
+        (there, at): (&Held, usize),
         holding: &Holding,
         read_back: bool,
         counts: &mut Compared,
@@ -366,10 +493,8 @@ impl Comparing<'_> {
             );
             self.add_of(Code::DateDiffers, job, expected.uid, text);
         }
-        // Mending changes the size, and reading back says more than a size.
-        let mends = self.settings.importing.repairs != Repairs::default();
+        // Reading back says more than a size.
         if let Some(size) = there.size.filter(|size| *size != described.size)
-            && !mends
             && !read_back
         {
             counts.sizes_differ += 1;
@@ -379,7 +504,7 @@ impl Comparing<'_> {
             );
             self.add_of(Code::SizeDiffers, job, expected.uid, text);
         }
-        if holding.has_more_flags(&described.flags, there) {
+        if holding.has_more_flags(&described.flags, at) {
             counts.flags_added += 1;
         }
     }
@@ -394,6 +519,7 @@ impl Comparing<'_> {
         compared: &mut HashMap<JobId, Compared>,
     ) -> Result<()> {
         let mut permanent: HashMap<usize, Option<Vec<String>>> = HashMap::new();
+        let mut dropped: BTreeMap<JobId, (u64, BTreeSet<String>)> = BTreeMap::new();
         for (at, id, uid, lost) in doubtful {
             let kept = match permanent.entry(at) {
                 Entry::Occupied(known) => known.into_mut(),
@@ -401,12 +527,27 @@ impl Comparing<'_> {
                     place.insert(holding::permanent_flags(session.channel(), &names[at])?)
                 }
             };
-            let (keepable, _) = flags::kept(kept.as_deref(), &lost.join(" "));
-            if !keepable.is_empty() {
+            let kept = flags::kept(kept.as_deref(), &lost.join(" "));
+            if !kept.flags.is_empty() {
                 compared.entry(id).or_default().flags_differ += 1;
-                let text = format!("has lost {keepable} on the target");
+                let text = format!("has lost {} on the target", kept.flags);
                 self.add_of(Code::FlagsLost, &jobs[id], uid, text);
             }
+            if !kept.dropped.is_empty() {
+                let (count, names) = dropped.entry(id).or_default();
+                *count += 1;
+                names.extend(kept.dropped);
+            }
+        }
+        for (id, (count, names)) in dropped {
+            let names: Vec<String> = names.into_iter().take(10).collect();
+            let names = names.join(", ");
+            let text = format!(
+                "{count} messages are without flags that the target does not keep: {names}"
+            );
+            let finding = Finding::new(Code::FlagsLost, self.account, text);
+            let finding = finding.in_mailbox(jobs[id].name()).graded(Severity::Note);
+            self.looked.findings.push(finding);
         }
         for (id, job) in jobs.numbered() {
             let added = compared.get(&id).map_or(0, |counts| counts.flags_added);
@@ -426,25 +567,46 @@ impl Comparing<'_> {
         jobs: &Jobs,
         wire: &[u8],
         pairs: &[Pair],
+        memory: &mut Memory,
         compared: &mut HashMap<JobId, Compared>,
     ) -> Result<()> {
         let repairs = self.settings.importing.repairs;
         let mut found = Vec::new();
+        let channel = session.channel();
         deep::read_back(
-            session.channel(),
+            channel,
             wire,
             pairs,
             jobs,
             repairs,
-            |pair, verdict| {
-                let counts = compared.entry(pair.job).or_default();
-                found.extend(verdict.count(counts).map(|flaw| (pair, flaw)));
-            },
+            &mut memory.trouble,
+            &mut memory.read_back,
         )?;
+        for pair in pairs {
+            let verdict = memory.read_back.remove(&(pair.job, pair.uid));
+            let counts = compared.entry(pair.job).or_default();
+            found.extend(
+                verdict
+                    .and_then(|it| it.count(counts))
+                    .map(|flaw| (*pair, flaw)),
+            );
+        }
         for (pair, (code, text)) in found {
             self.add_of(code, &jobs[pair.job], pair.uid, text);
         }
         Ok(())
+    }
+
+    /// Mailboxes that clients will not show, as they did before.
+    fn subscriptions(&mut self, listing: &Listing, jobs: &Jobs) {
+        for job in jobs.iter().filter(|job| job.here().subscribed) {
+            let mut mailboxes = listing.mailboxes.iter();
+            let there = mailboxes.find(|one| one.listed.name.wire() == job.place().wire);
+            if there.is_some_and(|there| !there.subscribed) {
+                let text = "was subscribed on the source, and is not on the target".to_owned();
+                self.add(Code::NotSubscribed, job, text);
+            }
+        }
     }
 
     /// Mailboxes of the target that nothing of the archive goes to.

@@ -1,28 +1,19 @@
 //! `--deep`: reads messages back from the target and compares them with the archive by their digests.
 
 use std::collections::HashMap;
-use std::io::{self, Read};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::archive::uidset::UidSet;
 use crate::finding::Code;
 use crate::message::{Difference, Fingerprint, Identity};
 use crate::report::Compared;
 use crate::session::channel::Channel;
-use crate::session::command::Command;
-use crate::session::error::{Kind, SessionError};
-use crate::session::fetch::{self, Assembler, Brought};
-use crate::session::lane::{Answer, Lane, Order};
-use crate::session::reader::BodySink;
-use crate::session::refusal;
-use crate::session::response::Condition;
+use crate::target::bodies;
 use crate::target::mailbox::{JobId, Jobs};
 use crate::target::mend::Repairs;
-use crate::target::message::Ready;
-
-/// Messages asked for in one command.
-const BATCH: usize = 200;
+use crate::target::message;
+use crate::target::trouble::Trouble;
 
 /// A message and its copy on the target.
 #[derive(Debug, Clone, Copy)]
@@ -101,22 +92,7 @@ pub fn is_sampled(share: u32, identity: &Identity) -> bool {
     identity.number() % 10_000 < u64::from(share)
 }
 
-#[derive(Default)]
-struct Sink(Fingerprint);
-
-impl BodySink for Sink {
-    fn begin(&mut self, _announced: u64) -> io::Result<()> {
-        self.0 = Fingerprint::default();
-        Ok(())
-    }
-
-    fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
-        self.0.feed(chunk);
-        Ok(())
-    }
-}
-
-/// Reads the copies in one mailbox of the target; each message is told once.
+/// Reads the copies in one mailbox of the target; `read` has each once, those of earlier connections included.
 ///
 /// # Errors
 /// Those of the connection and of the archive's file system.
@@ -126,86 +102,32 @@ pub fn read_back(
     pairs: &[Pair],
     jobs: &Jobs,
     repairs: Repairs,
-    mut tell: impl FnMut(Pair, Verdict),
+    trouble: &mut Trouble,
+    read: &mut HashMap<(JobId, u32), Verdict>,
 ) -> Result<()> {
-    if pairs.is_empty() {
-        return Ok(());
-    }
-    let mut left: HashMap<u32, Pair> = pairs.iter().map(|pair| (pair.to_uid, *pair)).collect();
-    let mut uids: Vec<u32> = left.keys().copied().collect();
-    uids.sort_unstable();
-    let mut batches = uids.chunks(BATCH);
-    let open = Command::new("EXAMINE").mailbox(wire, &channel.capabilities)?;
-    let mut lane: Lane<'_, ()> = Lane::new(channel);
-    lane.send(&open, (), Order::Strict)?;
-    let mut assembler = Assembler::default();
-    let mut sink = Sink::default();
-    let mut refusal = None;
-    loop {
-        // The next command is on its way before this one is answered.
-        while lane.outstanding() < 2 {
-            let Some(batch) = batches.next() else { break };
-            let set: UidSet = batch.iter().copied().collect();
-            lane.send(&fetch::messages(&set.to_string()), (), Order::Strict)?;
-        }
-        if lane.outstanding() == 0 {
-            break;
-        }
-        let brought = match lane.next(&mut sink)? {
-            Answer::Untagged((), response) => assembler.take(response, &mut sink)?,
-            Answer::Done((), status) => {
-                assembler.clear();
-                if status.condition != Condition::Ok {
-                    let kind = refusal::kind(&status, Kind::Refused);
-                    if kind != Kind::Refused {
-                        return Err(SessionError::new(kind, status.said()).into());
-                    }
-                    refusal = Some(status.said());
-                }
-                continue;
-            }
+    let left = pairs
+        .iter()
+        .filter(|pair| !read.contains_key(&(pair.job, pair.uid)));
+    let left: HashMap<u32, Pair> = left.map(|pair| (pair.to_uid, *pair)).collect();
+    let uids: UidSet = left.keys().copied().collect();
+    bodies::read(channel, wire, &uids, trouble, |uid, print| {
+        let Some(pair) = left.get(&uid) else {
+            return Ok(());
         };
-        match brought {
-            Brought::Whole(message) => {
-                if let Some(pair) = left.remove(&message.uid) {
-                    let there = std::mem::take(&mut sink.0);
-                    tell(pair, verdict(pair, jobs, repairs, there)?);
-                }
-            }
-            Brought::Unfetchable(Some(uid), reason) => {
-                if let Some(pair) = left.remove(&uid) {
-                    tell(pair, Verdict::Unreadable(reason));
-                }
-            }
-            Brought::Nothing | Brought::Unfetchable(None, _) => {}
-            Brought::Malformed(reason) => {
-                return Err(SessionError::new(Kind::Desync, reason).into());
-            }
-        }
-    }
-    let reason = refusal.unwrap_or_else(|| "the server answers without it".to_owned());
-    for pair in left.into_values() {
-        tell(pair, Verdict::Unreadable(reason.clone()));
-    }
-    Ok(())
+        let verdict = match print {
+            Ok(print) => verdict(*pair, jobs, repairs, print.fingerprint)?,
+            Err(reason) => Verdict::Unreadable(reason),
+        };
+        read.insert((pair.job, pair.uid), verdict);
+        Ok(())
+    })
 }
 
 /// The archive's side is read as an import reads it: proved, and mended where that is asked for.
 fn verdict(pair: Pair, jobs: &Jobs, repairs: Repairs, there: Fingerprint) -> Result<Verdict> {
     let dir = &jobs[pair.job].here().dir;
-    let mut ready = match Ready::load(dir, pair.uid, repairs)? {
-        Ok(ready) => ready,
-        Err(damaged) => return Ok(Verdict::Damaged(damaged.0)),
-    };
-    let read = || format!("read {}", dir.message_path(pair.uid).display());
-    let mut body = ready.body().with_context(read)?;
-    let mut here = Fingerprint::default();
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        let count = body.read(&mut buffer).with_context(read)?;
-        if count == 0 {
-            return Ok(Verdict::Read(here.differences(there)));
-        }
-        here.feed(&buffer[..count]);
-    }
+    Ok(match message::fingerprint(dir, pair.uid, repairs)? {
+        Ok(here) => Verdict::Read(here.differences(there)),
+        Err(damaged) => Verdict::Damaged(damaged.0),
+    })
 }

@@ -2,6 +2,8 @@
 
 mod accepted_archives;
 mod again;
+mod blame;
+mod content;
 mod dates;
 mod hostile_archive;
 mod identity;

@@ -129,6 +129,8 @@ impl FakeServer {
             cuts: Vec::new(),
             sent_ahead: SentAhead::Obeyed,
             most_bads: None,
+            stores_in_part: false,
+            appenduid: None,
             hooks: Vec::new(),
             opened_as: None,
             mailboxes: Vec::new(),

@@ -55,6 +55,8 @@ pub struct FakeOptions {
     pub(super) cuts: Vec<CutRule>,
     pub(super) sent_ahead: SentAhead,
     pub(super) most_bads: Option<usize>,
+    pub(super) stores_in_part: bool,
+    pub(super) appenduid: Option<String>,
 }
 
 impl FakeOptions {
@@ -195,6 +197,18 @@ impl FakeOptions {
     pub fn refuse_flag(mut self, flag: &str, answer: &str) -> Self {
         self.flag_objections
             .push((flag.to_owned(), answer.to_owned()));
+        self
+    }
+
+    /// Of a refused MULTIAPPEND, what stands before the refused message is stored all the same.
+    pub fn stores_in_part(mut self) -> Self {
+        self.stores_in_part = true;
+        self
+    }
+
+    /// What APPENDUID says, whatever the truth is.
+    pub fn appenduid(mut self, text: &str) -> Self {
+        self.appenduid = Some(text.to_owned());
         self
     }
 

@@ -128,6 +128,7 @@ impl Session<'_> {
             .then(|| self.shared.options.objection(&messages))
             .flatten();
         if let Some(text) = refusal {
+            self.store_in_part(&mut state.mailboxes, messages);
             return Answer::Go(tagged(command, &text));
         }
         let Some(index) = self
@@ -146,7 +147,9 @@ impl Session<'_> {
         if self.selected.as_ref() == Some(&mailbox.name) {
             out.extend(format!("* {} EXISTS\r\n", mailbox.messages.len()).into_bytes());
         }
-        let code = if self.shared.options.offers("UIDPLUS") {
+        let code = if let Some(wrong) = &self.shared.options.appenduid {
+            format!("[APPENDUID {wrong}] ")
+        } else if self.shared.options.offers("UIDPLUS") {
             format!("[APPENDUID {} {}] ", mailbox.uidvalidity, set_of(&uids))
         } else {
             String::new()
@@ -164,6 +167,21 @@ impl Session<'_> {
         }
         out.extend(end);
         Answer::Go(out)
+    }
+
+    /// Some servers have stored what stood before the message that they refuse.
+    fn store_in_part(&self, mailboxes: &mut [FakeMailbox], messages: Vec<Appended>) {
+        let options = &self.shared.options;
+        let index = options.index(mailboxes, &messages[0].mailbox);
+        let Some(index) = index.filter(|_| options.stores_in_part) else {
+            return;
+        };
+        for message in messages {
+            if options.objection(std::slice::from_ref(&message)).is_some() {
+                return;
+            }
+            store(&mut mailboxes[index], message);
+        }
     }
 
     /// CREATE, with the special use of RFC 6154 where that is offered.

@@ -1,0 +1,324 @@
+//! What the answer to an APPEND means for its messages.
+
+use anyhow::{Result, anyhow};
+use tracing::{debug, info, warn};
+
+use super::item::{Batch, Item, Try};
+use super::{Appender, Step};
+use crate::archive::journal::Done;
+use crate::message::DateSource;
+use crate::session::append::append_uids;
+use crate::session::blame::{Owner, Verdict};
+use crate::session::command::Command;
+use crate::session::error::{Kind, SessionError};
+use crate::session::lane::{Answer, Lane, Order};
+use crate::session::reader::NoBody;
+use crate::session::refusal::{Meaning, meaning};
+use crate::session::response::{self, Condition, Status};
+use crate::target::mailbox::{JobId, Refused};
+
+/// A message of up to this size that finds no room says that the account is full, in bytes.
+const SMALL: u64 = 64 * 1024;
+
+/// True for a refusal that is about us, and leaves open what became of the messages.
+pub fn is_no_answer(status: &Status) -> bool {
+    matches!(meaning(status), Meaning::Wait(_))
+}
+
+impl Appender<'_> {
+    /// Takes the next tagged answer.
+    pub(super) fn receive(&mut self, lane: &mut Lane<'_, Step>) -> Result<()> {
+        loop {
+            let (step, status) = match lane.next(&mut NoBody)? {
+                Answer::Untagged(Step::Check(_, seen), response) => {
+                    if let Some(Ok((_, status))) = response::parse_mailbox_status(response) {
+                        *seen = status.uidvalidity;
+                    }
+                    continue;
+                }
+                Answer::Untagged(..) => continue,
+                Answer::Done(step, status) => (step, status),
+            };
+            return match step {
+                Step::Append(id, items) => self.answered(Batch { id, items }, &status, lane),
+                Step::Check(id, seen) => self.checked(id, seen),
+                Step::Open => Ok(()),
+                Step::Flags(id, uid, flags) => {
+                    if status.condition != Condition::Ok {
+                        warn!(uid, answer = status.said(), "the flags are lost");
+                        self.jobs[id]
+                            .told
+                            .drop_flags(flags.split_ascii_whitespace());
+                    }
+                    Ok(())
+                }
+            };
+        }
+    }
+
+    pub(super) fn answered(
+        &mut self,
+        batch: Batch,
+        status: &Status,
+        lane: &mut Lane<'_, Step>,
+    ) -> Result<()> {
+        self.unanswered = self.unanswered.saturating_sub(batch.bytes());
+        if status.condition == Condition::Ok {
+            return self.accept(batch, status, lane);
+        }
+        let (said, id) = (status.said(), batch.id);
+        match meaning(status) {
+            Meaning::Wait(kind) => {
+                let text = format!("APPEND: the server says {said}");
+                return Err(SessionError::new(kind, text).into());
+            }
+            Meaning::Mailbox => {
+                self.note_settled(&batch);
+                let job = &mut self.jobs[id];
+                let text = format!("{}: the target takes no messages here: {said}", job.name());
+                job.fail(text.clone());
+                if self.settings.ignore_errors {
+                    return Ok(());
+                }
+                return Err(anyhow!(text));
+            }
+            Meaning::Quota | Meaning::Later | Meaning::Message | Meaning::Flags => {}
+        }
+        if batch.items.len() > 1 {
+            let count = batch.items.len();
+            debug!(count, answer = said, "a batch is refused, splitting it");
+            self.doubtful.push(batch);
+            return Ok(());
+        }
+        match batch.items.into_iter().next() {
+            Some(item) => self.refused(id, item, status),
+            None => Ok(()),
+        }
+    }
+
+    /// One message, sent alone, is refused.
+    fn refused(&mut self, id: JobId, mut item: Item, status: &Status) -> Result<()> {
+        let (uid, size, said) = (item.uid(), item.size(), status.said());
+        let about = meaning(status);
+        if about == Meaning::Later {
+            let owner = Owner::Message(id, uid);
+            if self.experience.blame.count(owner, said.clone()) != Verdict::Over {
+                self.note_settled(&alone(id, item));
+                self.experience.careful.entry(id).or_default().insert(uid);
+                let text = format!(
+                    "{}: uid {uid}: the server says {said}",
+                    self.jobs[id].name()
+                );
+                return Err(SessionError::new(Kind::Transient, text).into());
+            }
+        }
+        let kept = self.jobs[id].keepable(&item.ready.flags).flags;
+        let other_form =
+            about == Meaning::Flags || about == Meaning::Message && !is_about_content(status);
+        if let Some(next) = item.next_try(&kept).filter(|_| other_form) {
+            debug!(uid, answer = said, form = ?next, "refused, trying it in another form");
+            item.how = next;
+            item.first_words.get_or_insert(said);
+            self.again.push_front(alone(id, item));
+            return Ok(());
+        }
+        let reason = item.first_words.take().unwrap_or(said);
+        self.note_settled(&alone(id, item));
+        if about == Meaning::Quota {
+            return self.no_room(id, uid, size, reason);
+        }
+        self.refuse(id, uid, Some(size), reason)
+    }
+
+    /// A message that is larger than the room is refused; where a small one is, the account is full.
+    fn no_room(&mut self, id: JobId, uid: u32, size: u64, reason: String) -> Result<()> {
+        if size <= SMALL {
+            self.over_quota.clear();
+            return Err(anyhow!(
+                "{}: the account on the target is full: {reason}; give it more quota and run the import again",
+                self.jobs[id].name()
+            ));
+        }
+        info!(uid, size, answer = reason, "no room for this message");
+        let known = self.experience.no_room.as_ref();
+        if known.is_none_or(|(least, _)| size < *least) {
+            self.experience.no_room = Some((size, reason.clone()));
+        }
+        let size = Some(size);
+        self.over_quota.push((id, Refused { uid, size, reason }));
+        Ok(())
+    }
+
+    /// The flags to send; `None` for no list at all.
+    pub(super) fn flags(&self, id: JobId, item: &Item) -> Option<String> {
+        let kept = self.jobs[id].keepable(&item.ready.flags).flags;
+        let flags = match item.how {
+            Try::Flags => kept,
+            Try::NoKeywords => {
+                let system = kept.split(' ').filter(|flag| flag.starts_with('\\'));
+                system.collect::<Vec<_>>().join(" ")
+            }
+            Try::Bare => return Some(String::new()),
+        };
+        (!flags.is_empty() || self.experience.always_list).then_some(flags)
+    }
+
+    /// The server has the messages.
+    pub(super) fn accept(
+        &mut self,
+        batch: Batch,
+        status: &Status,
+        lane: &mut Lane<'_, Step>,
+    ) -> Result<()> {
+        let to_uids = self.named_uids(&batch, status, lane)?;
+        let id = batch.id;
+        for (at, item) in batch.items.into_iter().enumerate() {
+            self.keep(id, item, to_uids.get(at).copied());
+        }
+        Ok(())
+    }
+
+    /// The target has this message.
+    pub(super) fn keep(&mut self, id: JobId, item: Item, to_uid: Option<u32>) {
+        let sent = self.flags(id, &item).unwrap_or_default();
+        let (uid, ready) = (item.uid(), item.ready);
+        let job = &mut self.jobs[id];
+        let wanted = job.keepable(&ready.flags);
+        job.appended(uid);
+        job.told.bytes += ready.size;
+        job.told.mended += u64::from(ready.mending.any());
+        match ready.internaldate.1 {
+            DateSource::Server => {}
+            DateSource::DateHeader | DateSource::Received => job.told.dates_from_headers += 1,
+            DateSource::None => job.told.undated += 1,
+        }
+        self.experience.always_list |= item.how == Try::Bare && wanted.flags.is_empty();
+        self.experience.blame.clear(&Owner::Message(id, uid));
+        if let Some(careful) = self.experience.careful.get_mut(&id) {
+            careful.remove(uid);
+        }
+        self.committed += 1;
+        *self.taken.entry(id).or_default() += 1;
+        self.progress.message(ready.size);
+        let done = Done {
+            uid,
+            sha256: Some(ready.sha256),
+            to_uid,
+        };
+        self.journal.done(&self.jobs[id].route(), &done);
+        if ready.mending.any() {
+            warn!(uid, mended = ?ready.mending, "the message was mended on its way");
+        }
+        let mut lost: Vec<&str> = wanted.dropped.iter().map(String::as_str).collect();
+        let is_bare = item.how == Try::Bare && sent != wanted.flags;
+        if let Some(to_uid) = to_uid.filter(|_| is_bare) {
+            self.to_store.push((id, to_uid, wanted.flags.clone()));
+        } else {
+            let words = wanted.flags.split_ascii_whitespace();
+            lost.extend(words.filter(|flag| !sent.split(' ').any(|one| one == *flag)));
+        }
+        self.jobs[id].told.drop_flags(lost);
+    }
+
+    /// The UIDs that APPENDUID names, as far as they can be believed: it is a hint, and some servers have it wrong.
+    fn named_uids(
+        &mut self,
+        batch: &Batch,
+        status: &Status,
+        lane: &mut Lane<'_, Step>,
+    ) -> Result<Vec<u32>> {
+        let named = append_uids(status).filter(|_| !self.experience.distrusted);
+        let Some((uidvalidity, uids)) = named else {
+            return Ok(Vec::new());
+        };
+        let (id, job) = (batch.id, &self.jobs[batch.id]);
+        let known = job.route().to_uidvalidity;
+        let seen = self.named.entry(id).or_default();
+        let is_new = |uid: &u32| *uid >= job.uidnext_there() && !seen.contains(*uid);
+        let fits = known == 0 || uidvalidity == known;
+        if fits && uids.len() == batch.items.len() && uids.iter().all(is_new) {
+            seen.insert_all(&uids.iter().copied().collect());
+            return Ok(uids);
+        }
+        let answer = status.said();
+        warn!(
+            mailbox = job.name(),
+            answer, "APPENDUID cannot be right; it is not used on this server"
+        );
+        self.experience.distrusted = true;
+        if !fits {
+            // Was the mailbox made anew?
+            let ask = Command::new("STATUS").mailbox(&job.place().wire, lane.capabilities())?;
+            let ask = ask.words(" (UIDVALIDITY)");
+            lane.send(&ask, Step::Check(id, None), Order::Loose)?;
+        }
+        Ok(Vec::new())
+    }
+
+    fn checked(&mut self, id: JobId, seen: Option<u32>) -> Result<()> {
+        let known = self.jobs[id].route().to_uidvalidity;
+        if seen.is_none_or(|seen| known == 0 || seen == known) {
+            return Ok(());
+        }
+        self.experience.distrusted = false;
+        let text = "UIDVALIDITY of the target's mailbox changed while messages were appended";
+        Err(SessionError::new(Kind::Transient, text).into())
+    }
+
+    /// Some servers refuse in APPEND what they take in STORE; true when there was something to store.
+    pub(super) fn store_flags(&mut self, lane: &mut Lane<'_, Step>) -> Result<bool> {
+        let mut open = None;
+        let to_store = std::mem::take(&mut self.to_store);
+        for (id, to_uid, flags) in &to_store {
+            if open != Some(*id) {
+                let wire = &self.jobs[*id].place().wire;
+                let select = Command::new("SELECT").mailbox(wire, lane.capabilities())?;
+                lane.send(&select, Step::Open, Order::Strict)?;
+                open = Some(*id);
+            }
+            let store = Command::new(format!("UID STORE {to_uid} +FLAGS.SILENT ({flags})"));
+            lane.send(
+                &store,
+                Step::Flags(*id, *to_uid, flags.clone()),
+                Order::Loose,
+            )?;
+        }
+        Ok(!to_store.is_empty())
+    }
+
+    /// Records a message that is not on the target; by default that ends the account.
+    pub(super) fn refuse(
+        &mut self,
+        id: JobId,
+        uid: u32,
+        size: Option<u64>,
+        reason: String,
+    ) -> Result<()> {
+        let job = &mut self.jobs[id];
+        warn!(uid, reason, "the message is not imported");
+        let text = format!(
+            "{}: uid {uid} is not imported: {reason}; with --ignore-errors the others go on",
+            job.name()
+        );
+        job.refuse(Refused { uid, size, reason });
+        if self.settings.ignore_errors {
+            return Ok(());
+        }
+        Err(anyhow!(text))
+    }
+}
+
+fn alone(id: JobId, item: Item) -> Batch {
+    let items = vec![item];
+    Batch { id, items }
+}
+
+/// True for a refusal that says it is about what the message holds: another form of its flags changes nothing.
+fn is_about_content(status: &Status) -> bool {
+    const WORDS: [&str; 8] = [
+        "message", "header", "body", "line", "large", "big", "size", "literal",
+    ];
+    let code = status.code.as_deref().unwrap_or_default();
+    let text = status.text.to_ascii_lowercase();
+    code.eq_ignore_ascii_case("TOOBIG") || WORDS.iter().any(|word| text.contains(word))
+}

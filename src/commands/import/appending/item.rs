@@ -1,0 +1,111 @@
+//! Messages on their way, and in which form each is tried.
+
+use std::collections::VecDeque;
+use std::io::{self, Read};
+
+use crate::archive::uidset::UidSet;
+use crate::target::mailbox::JobId;
+use crate::target::message::Ready;
+
+/// How a message is tried after the server refused it for its flags, or for words that do not say why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Try {
+    /// With all flags that the server says it keeps.
+    Flags,
+    /// Without keywords.
+    NoKeywords,
+    /// With an empty list of flags; they are stored afterwards.
+    Bare,
+}
+
+/// A message on its way.
+pub struct Item {
+    /// The message, proved.
+    pub ready: Ready,
+    /// In which form.
+    pub how: Try,
+    /// What the server said to the first form.
+    pub first_words: Option<String>,
+}
+
+/// Messages of one mailbox that go together.
+pub struct Batch {
+    /// The mailbox.
+    pub id: JobId,
+    /// The messages.
+    pub items: Vec<Item>,
+}
+
+impl Item {
+    /// A message in its first form.
+    pub fn new(ready: Ready) -> Self {
+        Self {
+            ready,
+            how: Try::Flags,
+            first_words: None,
+        }
+    }
+
+    /// UID in the archive.
+    pub fn uid(&self) -> u32 {
+        self.ready.uid
+    }
+
+    /// Bytes that will be sent.
+    pub fn size(&self) -> u64 {
+        self.ready.size
+    }
+
+    /// INTERNALDATE and the bytes to send.
+    pub fn date_and_body(&mut self) -> (Option<String>, io::Result<Box<dyn Read + '_>>) {
+        (self.ready.internaldate.0.clone(), self.ready.body())
+    }
+
+    /// The form after this one, by the flags that the target keeps; `None` when there is no other.
+    pub fn next_try(&self, kept: &str) -> Option<Try> {
+        let has_keywords = kept.split(' ').any(|flag| !flag.starts_with('\\'));
+        match self.how {
+            Try::Flags if has_keywords && !kept.is_empty() => Some(Try::NoKeywords),
+            Try::Flags | Try::NoKeywords => Some(Try::Bare),
+            Try::Bare => None,
+        }
+    }
+}
+
+impl Batch {
+    /// UIDs in the archive.
+    pub fn uids(&self) -> UidSet {
+        self.items.iter().map(Item::uid).collect()
+    }
+
+    /// Bytes that will be sent.
+    pub fn bytes(&self) -> u64 {
+        self.items.iter().map(Item::size).sum()
+    }
+
+    /// The same in parts: what must go alone, and what stands between.
+    pub fn parts(self, alone: impl Fn(&Item) -> bool) -> VecDeque<Self> {
+        let id = self.id;
+        let mut parts: VecDeque<Self> = VecDeque::new();
+        let mut is_open = false;
+        for item in self.items {
+            let is_alone = alone(&item);
+            match parts.back_mut().filter(|_| is_open && !is_alone) {
+                Some(part) => part.items.push(item),
+                None => parts.push_back(Self {
+                    id,
+                    items: vec![item],
+                }),
+            }
+            is_open = !is_alone;
+        }
+        parts
+    }
+
+    /// Its two halves.
+    pub fn halves(mut self) -> [Self; 2] {
+        let second = self.items.split_off(self.items.len() / 2);
+        let id = self.id;
+        [self, Self { id, items: second }]
+    }
+}

@@ -1,0 +1,158 @@
+//! What the target has of what it must have: by headers, sizes and counts, and, where these do not decide, by contents.
+
+use std::collections::HashMap;
+
+use anyhow::Result;
+use tracing::{debug, info};
+
+use super::bodies;
+use super::holding::Holding;
+use super::mailbox::{JobId, Jobs};
+use super::mend::Repairs;
+use super::message;
+use super::trouble::Trouble;
+use crate::archive::uidset::UidSet;
+use crate::compare::{self, Comparison, Held, Likeness, Undecided, Wanted};
+use crate::message::{Difference, Fingerprint};
+use crate::session::channel::Channel;
+
+/// Most of one mailbox that is read to tell messages apart, in bytes.
+const MAX_BYTES: u64 = 256 * 1024 * 1024;
+/// The same in messages.
+const MAX_MESSAGES: usize = 5000;
+
+/// A message of the archive that the target must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// The mailbox that it belongs to.
+    pub job: JobId,
+    /// UID in the archive.
+    pub uid: u32,
+}
+
+/// Compares, and reads what must be read for it; a note where that was too much.
+///
+/// # Errors
+/// Those of the connection and of the archive's file system.
+pub fn compare(
+    channel: &mut Channel,
+    jobs: &Jobs,
+    wire: &[u8],
+    (origins, wanted): (&[Origin], &[Wanted]),
+    holding: &Holding,
+    repairs: Repairs,
+    trouble: &mut Trouble,
+) -> Result<(Comparison, Option<String>)> {
+    let held = &holding.messages;
+    let mut result = compare::compare(wanted, held);
+    let undecided = std::mem::take(&mut result.undecided);
+    let (to_read, too_many) = within_bounds(undecided, held);
+    if !to_read.is_empty() {
+        let contents = Contents::read(
+            channel, jobs, wire, origins, held, &to_read, repairs, trouble,
+        )?;
+        info!(
+            messages = contents.there.len(),
+            "messages with the same header were read to tell them apart"
+        );
+        for group in &to_read {
+            result.decide(group, |one, other| {
+                contents.likeness(one, other, group.by_body)
+            });
+        }
+    }
+    let note = (!too_many.is_empty()).then(|| {
+        let count: usize = too_many.iter().map(|group| group.held.len()).sum();
+        format!(
+            "{count} messages of the target have headers that others have too, and are too many to be read: they are told apart by size and number only"
+        )
+    });
+    for group in &too_many {
+        result.count(group);
+    }
+    if holding.shortfall().is_some() {
+        result.doubt();
+    }
+    Ok((result, note))
+}
+
+/// The groups that are read, and those that would be too much.
+fn within_bounds(groups: Vec<Undecided>, held: &[Held]) -> (Vec<Undecided>, Vec<Undecided>) {
+    let (mut bytes, mut messages) = (0, 0);
+    groups.into_iter().partition(|group| {
+        let sizes = group.held.iter().map(|at| held[*at].size.unwrap_or(0));
+        bytes += sizes.sum::<u64>();
+        messages += group.held.len();
+        bytes <= MAX_BYTES && messages <= MAX_MESSAGES
+    })
+}
+
+/// What was read of both sides, by their numbers.
+struct Contents {
+    here: HashMap<usize, Option<Fingerprint>>,
+    there: HashMap<usize, Option<Fingerprint>>,
+}
+
+impl Contents {
+    #[allow(clippy::too_many_arguments)]
+    fn read(
+        channel: &mut Channel,
+        jobs: &Jobs,
+        wire: &[u8],
+        origins: &[Origin],
+        held: &[Held],
+        groups: &[Undecided],
+        repairs: Repairs,
+        trouble: &mut Trouble,
+    ) -> Result<Self> {
+        let numbers: HashMap<u32, usize> = groups
+            .iter()
+            .flat_map(|group| &group.held)
+            .map(|at| (held[*at].uid, *at))
+            .collect();
+        let uids: UidSet = numbers.keys().copied().collect();
+        let mut there = HashMap::new();
+        bodies::read(channel, wire, &uids, trouble, |uid, print| {
+            if let Err(reason) = &print {
+                debug!(uid, reason, "a message of the target cannot be read");
+            }
+            if let Some(at) = numbers.get(&uid) {
+                there.insert(*at, print.ok().map(|print| print.fingerprint));
+            }
+            Ok(())
+        })?;
+        let mut here = HashMap::new();
+        for one in groups.iter().flat_map(|group| &group.wanted) {
+            let origin = origins[*one];
+            let dir = &jobs[origin.job].here().dir;
+            here.insert(*one, message::fingerprint(dir, origin.uid, repairs)?.ok());
+        }
+        Ok(Self { here, there })
+    }
+
+    fn likeness(&self, one: usize, other: usize, by_body: bool) -> Likeness {
+        let Some(there) = self.there.get(&other).and_then(Option::as_ref) else {
+            return Likeness::Unknown;
+        };
+        // What is damaged here is not sent, and nothing there is its copy.
+        let Some(here) = self.here.get(&one).and_then(Option::as_ref) else {
+            return Likeness::Other;
+        };
+        if here.is_same(there) {
+            return Likeness::Same;
+        }
+        let alike = if by_body {
+            here.has_body_of(there)
+        } else {
+            let differences = here.clone().differences(there.clone());
+            !differences
+                .iter()
+                .any(|one| matches!(one, Difference::Content(_)))
+        };
+        if alike {
+            Likeness::Rewritten
+        } else {
+            Likeness::Other
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Mailboxes and messages of the target that cannot be read: remembered from one connection to the next, so that each
+//! costs itself.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::archive::uidset::UidSet;
+use crate::session::error::{Kind, SessionError};
+
+/// Connections that may end while one mailbox is opened or listed before it is passed over.
+const MAX_DEATHS: u32 = 3;
+/// Messages of one mailbox that may end connections.
+const MAX_BAD: usize = 100;
+
+/// What is known of one mailbox.
+#[derive(Debug, Default, Clone)]
+pub struct Suspects {
+    deaths: u32,
+    /// Each is asked for alone.
+    alone: UidSet,
+    /// These are not asked for any more; with the server's words.
+    over: BTreeMap<u32, String>,
+    /// Why the mailbox as a whole is passed over.
+    closed: Option<String>,
+}
+
+/// What cannot be read, by mailbox.
+#[derive(Debug, Default)]
+pub struct Trouble {
+    mailboxes: HashMap<Vec<u8>, Suspects>,
+    /// A message was found out since somebody asked.
+    news: bool,
+}
+
+impl Trouble {
+    /// What is known of a mailbox.
+    #[must_use]
+    pub fn of(&self, wire: &[u8]) -> Option<&Suspects> {
+        self.mailboxes.get(wire)
+    }
+
+    /// The connection ended while this was under way: a message, or else the mailbox as a whole.
+    pub fn count(&mut self, wire: &[u8], uid: Option<u32>, error: &SessionError) {
+        if !matches!(error.kind, Kind::Transient | Kind::Desync) {
+            return;
+        }
+        let words = error.to_string();
+        let suspects = self.mailboxes.entry(wire.to_vec()).or_default();
+        let Some(uid) = uid else {
+            suspects.deaths += 1;
+            if suspects.deaths >= MAX_DEATHS {
+                self.news = true;
+                suspects.closed = Some(words);
+            }
+            return;
+        };
+        self.news = true;
+        suspects.deaths = suspects.deaths.max(1);
+        if suspects.alone.contains(uid) {
+            suspects.alone.remove(uid);
+            suspects.over.insert(uid, words);
+        } else {
+            suspects.alone.insert(uid);
+        }
+        if suspects.over.len() > MAX_BAD {
+            suspects.closed = Some(format!("more than {MAX_BAD} messages end the connection"));
+        }
+    }
+
+    /// True when something was found out since the last call.
+    pub fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.news)
+    }
+}
+
+impl Suspects {
+    /// Each is asked for alone.
+    #[must_use]
+    pub fn alone(&self) -> &UidSet {
+        &self.alone
+    }
+
+    /// Why a message is not asked for any more.
+    #[must_use]
+    pub fn over(&self, uid: u32) -> Option<&str> {
+        self.over.get(&uid).map(String::as_str)
+    }
+
+    /// Why the mailbox as a whole is passed over.
+    #[must_use]
+    pub fn closed(&self) -> Option<&str> {
+        self.closed.as_deref()
+    }
+}
