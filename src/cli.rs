@@ -9,15 +9,22 @@ use crate::imapsync::UseImapsync;
 use crate::logging::Format;
 use crate::mode::{List, Mode, Phase};
 
+pub mod flags;
+mod generate;
 mod panel;
+mod read;
+mod text;
+mod version;
 
+use generate::Generate;
 pub use panel::{IndexArgs, PanelArgs};
+pub use read::{Typed, modes, read};
 
 /// Copies all mailboxes of many IMAP accounts to disk, safely and fast.
 // Switches on a command line are bools.
 #[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Parser)]
-#[command(version, about, after_long_help = AFTER_HELP, max_term_width = 100)]
+#[command(version, about, max_term_width = 100)]
 pub struct Args {
     /// What to do: "export" copies all mailboxes to disk without changing anything on the server;
     /// "audit" proves the copy; "import" puts it onto another server; "validate" proves that the
@@ -178,6 +185,14 @@ pub struct Args {
     #[arg(short, long)]
     pub quiet: bool,
 
+    /// Print a manual page, or completions for a shell, and do nothing else
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub generate: Option<Generate>,
+
+    /// The flags that were typed, by their names without dashes.
+    #[arg(skip)]
+    pub given: Vec<String>,
+
     /// The panel.
     #[command(flatten)]
     pub panel: PanelArgs,
@@ -246,58 +261,5 @@ fn percent(text: &str) -> Result<f64, String> {
         Ok(number)
     } else {
         Err("must be more than 0 and at most 100".to_owned())
-    }
-}
-
-const AFTER_HELP: &str = "\
-Exit codes:
-  0    everything was done, and all is well
-  1    an account failed or is not complete, or audit or validate found errors or warnings
-  2    wrong usage or configuration, or the environment does not allow the run
-  3    a check before the run failed
-  130  stopped by a signal
-
-Examples:
-  imapsync-bulk-migrator --mode test
-  imapsync-bulk-migrator --mode export
-  imapsync-bulk-migrator --mode export --dry-run --account '*@example.org'
-  imapsync-bulk-migrator --mode export --exclude-folder 'Trash*' --ignore-errors -q --report report.json
-  imapsync-bulk-migrator --mode audit --audit-offline --manifest SHA256SUMS
-  imapsync-bulk-migrator --mode import --dry-run
-  imapsync-bulk-migrator --mode import
-  imapsync-bulk-migrator --mode validate --deep --report proof.json
-  imapsync-bulk-migrator --mode index --da-url https://panel.example.com:2222 --da-username bob \
-      --da-password-file da.key --imap-host mail.example.com
-  imapsync-bulk-migrator --mode import --auto-provision-da --da-url https://panel.example.net:2222 \
-      --da-username bob --da-password-file da.key --da-dry-run
-
-A run that was stopped, killed or cut off is simply started again: it completes the work.";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::exit::Exit;
-
-    /// First numbers of lines, between a heading and the next empty line behind them.
-    fn listed(text: &str, heading: &str, cell: fn(&str) -> &str) -> Vec<u8> {
-        let (_, behind) = text.split_once(heading).expect("the heading");
-        let numbers = behind.lines().map(|line| cell(line).parse().ok());
-        let numbers = numbers.skip_while(Option::is_none);
-        numbers.map_while(|number| number).collect()
-    }
-
-    #[test]
-    fn help_and_readme_list_the_codes() {
-        let codes: Vec<u8> = Exit::ALL.into_iter().map(Exit::code).collect();
-        let help = listed(AFTER_HELP, "Exit codes:", |line| {
-            line.split_whitespace().next().unwrap_or_default()
-        });
-        assert_eq!(help, codes, "--help");
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-        let readme = std::fs::read_to_string(path).expect("README.md");
-        let table = listed(&readme, "### Exit codes", |line| {
-            line.split('|').nth(1).unwrap_or_default().trim()
-        });
-        assert_eq!(table, codes, "README.md");
     }
 }

@@ -4,9 +4,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::Parser;
 use imapsync_bulk_migrator::child;
-use imapsync_bulk_migrator::cli::Args;
+use imapsync_bulk_migrator::cli::{self, Args, Typed};
 use imapsync_bulk_migrator::commands::{self, index, index::Outcome};
 use imapsync_bulk_migrator::disk::output::is_stdout;
 use imapsync_bulk_migrator::exit::Exit;
@@ -25,7 +24,12 @@ fn main() -> ExitCode {
     if let Err(error) = limits::no_end_by_file_size() {
         logging::tell(&format!("warning: SIGXFSZ: {error}"));
     }
-    match run(&Args::parse()) {
+    let outcome = match cli::read(std::env::args_os()) {
+        Ok(Typed::Run(args)) => run(&args),
+        Ok(Typed::Text(text)) => print(&text).map(|()| Exit::Clean),
+        Err(error) => error.exit(),
+    };
+    match outcome {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(error) => {
             logging::tell(&format!("error: {error:#}"));

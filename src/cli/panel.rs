@@ -8,7 +8,6 @@ use crate::secret::Secret;
 
 /// The panel: who logs in where. The aliases are those of the original indexer.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "DirectAdmin (import with --auto-provision-da, and index)")]
 // Switches on a command line are bools; help is no Markdown.
 #[allow(clippy::struct_excessive_bools, clippy::doc_markdown)]
 pub struct PanelArgs {
@@ -69,7 +68,6 @@ impl PanelArgs {
 
 /// The configuration that index writes.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Index")]
 // Switches on a command line are bools.
 #[allow(clippy::struct_excessive_bools)]
 pub struct IndexArgs {
