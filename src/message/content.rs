@@ -55,7 +55,7 @@ pub struct Inspector {
     number: u64,
     place: Place,
     header: Vec<u8>,
-    boundary: Vec<u8>,
+    boundaries: Vec<Vec<u8>>,
     parts: u64,
     facts: Option<Header>,
     /// The first line that proves raw IMAP by its place.
@@ -72,7 +72,7 @@ impl Default for Inspector {
             number: 0,
             place: Place::Header,
             header: Vec::new(),
-            boundary: Vec::new(),
+            boundaries: Vec::new(),
             parts: 0,
             facts: None,
             raw: None,
@@ -121,7 +121,7 @@ impl Inspector {
             self.second.end();
         } else if matches!(self.place, Place::Body | Place::OutsideParts) {
             self.second.end();
-            if !self.boundary.is_empty() {
+            if !self.boundaries.is_empty() {
                 self.perhaps_raw = None;
             }
         } else {
@@ -161,6 +161,10 @@ impl Inspector {
             Place::Header => {
                 if line.is_empty() {
                     self.end_header();
+                    return;
+                }
+                // Blanks before the first field end no header and are none.
+                if self.header.is_empty() && line.trim_ascii().is_empty() {
                     return;
                 }
                 // A folded field may be about anything (RFC 5322 section 2.2.3).
@@ -217,33 +221,31 @@ impl Inspector {
         self.place = match facts.shape {
             Shape::Leaf => Place::Body,
             Shape::Nested => Place::Opaque,
-            Shape::Multipart if facts.boundary.is_empty() => Place::Body,
+            Shape::Multipart if facts.boundaries.is_empty() => Place::Body,
             Shape::Multipart => Place::OutsideParts,
         };
-        self.boundary.clone_from(&facts.boundary);
+        self.boundaries.clone_from(&facts.boundaries);
         self.second.begin(self.place == Place::OutsideParts);
         self.facts = Some(facts);
     }
 
     /// Follows the boundaries of the outermost multipart (RFC 2046 section 5.1.1).
     fn at_boundary(&mut self, line: &[u8]) -> bool {
-        if self.boundary.is_empty() {
-            return false;
-        }
-        let Some(rest) = line
-            .strip_prefix(b"--")
-            .and_then(|rest| rest.strip_prefix(self.boundary.as_slice()))
-        else {
+        let Some(rest) = line.strip_prefix(b"--") else {
             return false;
         };
-        let rest = rest.trim_ascii_end();
-        self.place = match rest {
-            b"" => {
-                self.parts += 1;
-                Place::PartHeader
-            }
-            b"--" => Place::OutsideParts,
-            _ => return false,
+        let ends = |boundary: &Vec<u8>| {
+            let rest = rest.strip_prefix(boundary.as_slice())?.trim_ascii_end();
+            matches!(rest, b"" | b"--").then_some(rest)
+        };
+        let Some(rest) = self.boundaries.iter().find_map(ends) else {
+            return false;
+        };
+        self.place = if rest.is_empty() {
+            self.parts += 1;
+            Place::PartHeader
+        } else {
+            Place::OutsideParts
         };
         self.perhaps_raw = None;
         self.second.begin(self.place == Place::OutsideParts);

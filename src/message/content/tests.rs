@@ -42,6 +42,43 @@ fn what_is_no_mail_is_told_by_degree() {
 }
 
 #[test]
+fn blanks_around_a_boundary_and_before_the_header_are_no_oddity() {
+    for parameter in [
+        "boundary=\r\n \"b b\"",
+        "boundary\r\n\t= \"b b\"; type=x",
+        "type=\"a;b\"; BOUNDARY =\r\n\t\"b\\ b\"",
+        "\r\n boundary = \"b b\"",
+    ] {
+        let parts = "--b b\r\nContent-Type: message/rfc822\r\n\r\n";
+        let bounce = format!(
+            "{HEAD}Content-Type: multipart/report; {parameter}\r\n\r\n--b b\r\n\r\nReturned:\r\n{parts}{SECOND}--b b--\r\n"
+        );
+        assert_eq!(inspect(bounce.as_bytes()), [], "{parameter}");
+    }
+    for (declared, line) in [
+        ("a \r\n  1(2)", "a   1(2)"),
+        ("a \r\n  1(2)", "a \r\n  1(2)"),
+    ] {
+        let folded = format!(
+            "{HEAD}Content-Type: multipart/mixed; boundary=\"{declared}\"\r\n\r\n--{line}\r\n\r\nReturned:\r\n--{line}\r\nContent-Type: message/rfc822\r\n\r\n{SECOND}"
+        );
+        assert_eq!(inspect(folded.as_bytes()), [], "{line}");
+    }
+    let none = format!("{HEAD}Content-Type: multipart/mixed; boundary =\r\n\r\ntext\r\n");
+    assert_eq!(inspect(none.as_bytes()), [Oddity::NoParts]);
+    for blanks in [" \r\n", "\t \r\n   \r\n"] {
+        assert_eq!(
+            inspect(format!("{blanks}{HEAD}\r\nAt noon?\r\n").as_bytes()),
+            []
+        );
+        assert_eq!(
+            inspect(format!("{blanks}no header\r\n").as_bytes()),
+            [Oddity::NoHeader]
+        );
+    }
+}
+
+#[test]
 fn a_second_mail_is_found_behind_the_first() {
     for end in [
         "At noon?\r\n",
