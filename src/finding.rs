@@ -104,6 +104,8 @@ pub enum Code {
     NoParts,
     /// LIST names a mailbox that cannot be understood.
     UnreadableList,
+    /// The source has other flags.
+    FlagsDiffer,
     /// The target has not all the flags that it could keep.
     FlagsLost,
     /// Another INTERNALDATE on the target.
@@ -144,7 +146,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, its word in reports, and how bad it usually is.
-    const ALL: [(Self, &'static str, Severity); 55] = [
+    const ALL: [(Self, &'static str, Severity); 56] = [
         (Self::Sha256Mismatch, "sha256-mismatch", Severity::Error),
         (Self::SizeMismatch, "size-mismatch", Severity::Error),
         (Self::EmptyMessage, "empty-message", Severity::Error),
@@ -206,6 +208,7 @@ impl Code {
         (Self::NotInState, "not-in-state", Severity::Warning),
         (Self::NoParts, "no-parts", Severity::Warning),
         (Self::UnreadableList, "unreadable-list", Severity::Warning),
+        (Self::FlagsDiffer, "flags-differ", Severity::Warning),
         (Self::FlagsLost, "flags-lost", Severity::Warning),
         (Self::DateDiffers, "date-differs", Severity::Warning),
         (Self::ShortBody, "short-body", Severity::Warning),

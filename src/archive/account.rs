@@ -6,7 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use unicode_normalization::UnicodeNormalization;
 
+use super::listing::{self, Kind};
 use super::lock::Lock;
 use super::mailbox::{MailboxDir, MailboxMeta, Origin, VANISHED, check_directory};
 use super::original::Original;
@@ -58,7 +60,7 @@ impl Lost {
 pub struct AccountArchive {
     dir: PathBuf,
     /// `None` when it was opened for reading only.
-    _lock: Option<Lock>,
+    lock: Option<Lock>,
     state: Option<State>,
     /// The original tool's, where it is one.
     original: Option<Original>,
@@ -69,6 +71,8 @@ pub struct AccountArchive {
     /// The same by name, and by what tells directories apart where case does not.
     by_name: HashMap<Name, String>,
     folded: HashSet<String>,
+    /// Directories that were given a name in this run and are not made yet.
+    unmade: HashSet<String>,
 }
 
 /// Creates the archive's root, 0700, with its parents.
@@ -121,6 +125,12 @@ impl AccountArchive {
         let dir = Self::directory(root, account);
         file::make_dir(&dir)?;
         let lock = Lock::take(&dir, account, command)?;
+        for entry in listing::account(&dir)? {
+            if entry.kind == Kind::Leftover {
+                let path = dir.join(&entry.name);
+                fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
+            }
+        }
         Self::read(dir, Some(lock))
     }
 
@@ -160,13 +170,14 @@ impl AccountArchive {
         }
         let mut archive = Self {
             dir,
-            _lock: lock,
+            lock,
             state,
             original,
             is_ours,
             mailboxes: BTreeMap::new(),
             by_name: HashMap::new(),
             folded: HashSet::new(),
+            unmade: HashSet::new(),
         };
         for (directory, meta) in mailboxes {
             archive.note(directory, meta);
@@ -179,8 +190,21 @@ impl AccountArchive {
         self.by_name
             .entry(meta.name.clone())
             .or_insert_with(|| directory.clone());
-        self.folded.insert(directory.to_lowercase());
+        self.folded.insert(folded(&directory));
         self.mailboxes.insert(directory, meta);
+    }
+
+    /// Is it open for writing, and nobody else at work on it?
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// Is this the lasting part of what a mailbox's directory says?
+    #[must_use]
+    pub fn describes(&self, directory: &str, meta: &MailboxMeta) -> bool {
+        let known = self.mailboxes.get(directory);
+        known.is_some_and(|known| known.describes_same(meta))
     }
 
     /// The account's directory.
@@ -282,16 +306,17 @@ impl AccountArchive {
         }
         let plain = encode_name(meta.name.text());
         let directory = if self.is_taken(&plain) {
-            format!("{plain}~{}", digest(meta.name.wire()))
+            apart(&meta)
         } else {
             plain
         };
+        self.unmade.insert(directory.clone());
         self.note(directory.clone(), meta);
         directory
     }
 
     fn is_taken(&self, directory: &str) -> bool {
-        let folded = directory.to_lowercase();
+        let folded = folded(directory);
         RESERVED.contains(&folded.as_str())
             || self.folded.contains(&folded)
             || fs::symlink_metadata(self.dir.join(directory)).is_ok_and(|there| !there.is_dir())
@@ -318,20 +343,39 @@ impl AccountArchive {
         Some(meta.uidvalidity)
     }
 
-    /// Creates the mailbox's directory, and writes `.mailbox.json` where it changed.
+    /// Creates the mailbox's directory, and writes `.mailbox.json` where it changed. Returns the directory's name: another
+    /// one than was assigned where the file system takes that for another mailbox's.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn create_mailbox(&mut self, directory: &str, meta: MailboxMeta) -> Result<MailboxDir> {
-        let path = self.component(directory)?;
+    pub fn create_mailbox(
+        &mut self,
+        directory: &str,
+        meta: MailboxMeta,
+    ) -> Result<(String, MailboxDir)> {
+        let mut directory = directory.to_owned();
+        let mut path = self.component(&directory)?;
+        if self.unmade.remove(&directory) && is_anothers(&path, &meta)? {
+            self.mailboxes.remove(&directory);
+            self.by_name.remove(&meta.name);
+            directory = apart(&meta);
+            path = self.component(&directory)?;
+            if is_anothers(&path, &meta)? {
+                bail!(
+                    "{} holds another mailbox than \"{}\"",
+                    path.display(),
+                    meta.name.text()
+                );
+            }
+        }
         file::make_dir(&path)?;
-        let mailbox = MailboxDir::new(path);
+        let mailbox = MailboxDir::for_writing(path);
         if !mailbox.says(&meta)? {
             mailbox.write_meta(&meta)?;
         }
-        self.note(directory.to_owned(), meta);
-        mailbox.clean_spills()?;
-        Ok(mailbox)
+        self.note(directory.clone(), meta);
+        mailbox.clean()?;
+        Ok((directory, mailbox))
     }
 
     /// Moves a mailbox's directory to `.vanished-mailboxes/`, overwriting nothing. Returns the new place.
@@ -348,7 +392,7 @@ impl AccountArchive {
                 .with_context(|| format!("move {} to {}", from.display(), to.display()))?,
             _ => {}
         }
-        self.folded.remove(&directory.to_lowercase());
+        self.folded.remove(&folded(directory));
         if let Some(meta) = self.mailboxes.remove(directory) {
             let mut others = self.mailboxes.iter();
             match others.find(|(_, other)| other.name == meta.name) {
@@ -420,6 +464,27 @@ impl AccountArchive {
     }
 }
 
+/// A directory name that no other mailbox has, whatever its file system takes for one name.
+fn apart(meta: &MailboxMeta) -> String {
+    let plain = encode_name(meta.name.text());
+    format!("{plain}~{}", digest(meta.name.wire()))
+}
+
+/// One form for directories that a file system may take for one.
+fn folded(directory: &str) -> String {
+    let composed: String = directory.nfc().collect();
+    composed.to_lowercase()
+}
+
+/// Does this directory hold another mailbox already? Names that differ may be one to the file system.
+fn is_anothers(path: &Path, meta: &MailboxMeta) -> Result<bool> {
+    if !check_directory(path)? {
+        return Ok(false);
+    }
+    let there = MailboxDir::new(path.to_path_buf()).identify(None)?;
+    Ok(there.is_some_and(|(there, _)| there.name != meta.name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -452,7 +517,7 @@ mod tests {
         let mut seen = std::collections::HashSet::new();
         for mailbox in &mailboxes {
             let directory = archive.assign_directory(mailbox.clone());
-            assert!(seen.insert(directory.to_lowercase()), "{directory}");
+            assert!(seen.insert(folded(&directory)), "{directory}");
             archive
                 .create_mailbox(&directory, mailbox.clone())
                 .expect("created");
@@ -461,13 +526,62 @@ mod tests {
         let again = open(root.path());
         for mailbox in &mailboxes {
             let directory = again.directory_of(&mailbox.name).expect("found");
-            assert!(seen.contains(&directory.to_lowercase()));
+            assert!(seen.contains(&folded(directory)));
         }
         assert_eq!(
             fs::read_dir(root.path()).expect("read").count(),
             1,
             "all stays inside"
         );
+    }
+
+    #[test]
+    fn a_directory_that_the_file_system_takes_for_anothers_is_not_shared() {
+        let root = tempfile::tempdir().expect("temporary directory");
+        let mut archive = open(root.path());
+        let (sharp, capital) = (meta("Straße", b"Stra&AN8-e"), meta("STRASSE", b"STRASSE"));
+        let directory = archive.assign_directory(sharp.clone());
+        // What a file system that folds them would show under either name.
+        let twin = MailboxDir::new(archive.dir().join(&directory));
+        file::make_dir(twin.path()).expect("made");
+        twin.write_meta(&capital).expect("written");
+        let (other, dir) = archive
+            .create_mailbox(&directory, sharp.clone())
+            .expect("created");
+        assert_ne!(other, directory);
+        assert_eq!(dir.path(), archive.dir().join(&other));
+        assert_eq!(archive.directory_of(&sharp.name), Some(other.as_str()));
+        assert!(
+            twin.says(&capital).expect("read"),
+            "the twin's is untouched"
+        );
+        drop(archive);
+        let again = open(root.path());
+        assert_eq!(again.directory_of(&sharp.name), Some(other.as_str()));
+        assert_eq!(again.directory_of(&capital.name), Some(directory.as_str()));
+    }
+
+    #[test]
+    fn what_a_killed_run_was_writing_is_removed() {
+        let root = tempfile::tempdir().expect("temporary directory");
+        let mut archive = open(root.path());
+        let (_, dir) = archive
+            .create_mailbox("A", meta("A", b"A"))
+            .expect("created");
+        let left = [
+            archive.dir().join(".failed.jsonl.tmp"),
+            dir.path().join(".mailbox.json.tmp"),
+            dir.path().join(".incoming-1-1"),
+        ];
+        for path in &left {
+            fs::write(path, "x").expect("written");
+        }
+        drop(archive);
+        assert!(dir.scan().expect("scanned").leftovers);
+        open(root.path());
+        dir.clean().expect("cleaned");
+        assert!(left.iter().all(|path| !path.exists()));
+        assert!(!dir.scan().expect("scanned").leftovers);
     }
 
     #[test]

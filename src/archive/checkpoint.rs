@@ -45,6 +45,14 @@ impl Checkpoint {
         }
     }
 
+    /// What is written into this directory is made durable too.
+    ///
+    /// # Errors
+    /// A directory that cannot be opened.
+    pub fn include(&self, dir: &Path) -> Result<()> {
+        self.syncer.include(dir)
+    }
+
     /// Something is about to change.
     pub fn touch(&mut self) {
         self.dirty = true;

@@ -74,7 +74,8 @@ pub fn mailbox(dir: &Path) -> Result<Vec<Entry>> {
     })
 }
 
-fn is_leftover(name: &str) -> bool {
+/// What a run that was killed leaves behind.
+pub(super) fn is_leftover(name: &str) -> bool {
     name.starts_with(SPILL_PREFIX)
         || name
             .strip_prefix('.')

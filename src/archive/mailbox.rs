@@ -1,6 +1,6 @@
 //! One mailbox's directory: pairs of message file and sidecar, named by UID.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
@@ -11,12 +11,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tracing::warn;
 
-use super::incoming::{Incoming, SPILL_PREFIX};
+use super::incoming::Incoming;
+use super::listing::is_leftover;
 use super::name_json;
 use super::original::{self, guessed_delimiter};
 use super::path::hex;
 use super::sidecar::Sidecar;
 use super::state::MailboxState;
+use super::sync;
 use crate::disk::{advised, file, is_about_us};
 use crate::mailbox::Name;
 
@@ -55,7 +57,30 @@ pub enum Origin {
     Sidecars,
 }
 
+/// Attributes that say how a mailbox stands, not what it is (RFC 3501 section 7.2.2, RFC 3348, RFC 5258).
+const PASSING: [&str; 6] = [
+    "\\marked",
+    "\\unmarked",
+    "\\haschildren",
+    "\\hasnochildren",
+    "\\noinferiors",
+    "\\subscribed",
+];
+
 impl MailboxMeta {
+    /// Do both describe the same mailbox, but for what comes and goes with its messages and children?
+    #[must_use]
+    pub fn describes_same(&self, other: &Self) -> bool {
+        let lasting = |meta: &Self| {
+            let lasting = meta.attributes.iter().map(|one| one.to_ascii_lowercase());
+            let lasting = lasting.filter(|one| !PASSING.contains(&one.as_str()));
+            lasting.collect::<BTreeSet<String>>()
+        };
+        self.name.is_written_as(&other.name)
+            && self.delimiter == other.delimiter
+            && lasting(self) == lasting(other)
+    }
+
     /// Reads the directory's `.mailbox.json`; `None` where there is none, or a power loss left it without bytes.
     ///
     /// # Errors
@@ -80,12 +105,6 @@ impl MailboxMeta {
         })?;
         Ok(Some((meta, Origin::Ours)))
     }
-
-    fn save(&self, dir: &Path) -> Result<()> {
-        let mut bytes = serde_json::to_vec_pretty(self).context("write JSON")?;
-        bytes.push(b'\n');
-        file::replace(&dir.join(META_FILE), &bytes)
-    }
 }
 
 /// What lies in a mailbox's directory.
@@ -97,19 +116,40 @@ pub struct Scan {
     pub unfinished: Vec<u32>,
     /// UIDs with a sidecar only.
     pub orphans: Vec<u32>,
+    /// There is something that a killed run was writing.
+    pub leftovers: bool,
 }
 
 /// A mailbox's directory.
 #[derive(Debug, Clone)]
 pub struct MailboxDir {
     dir: PathBuf,
+    /// Each file is synced when it is written.
+    sync_each: bool,
 }
 
 impl MailboxDir {
     /// The directory as a mailbox's.
     #[must_use]
     pub fn new(dir: PathBuf) -> Self {
-        Self { dir }
+        Self {
+            dir,
+            sync_each: false,
+        }
+    }
+
+    /// The same to be written into: where one sync for all does not reach the disk, each file is synced.
+    pub(super) fn for_writing(dir: PathBuf) -> Self {
+        Self {
+            sync_each: sync::needs_each(&dir),
+            dir,
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.dir
     }
 
     /// What is there. Files that belong to no message are passed over.
@@ -119,6 +159,7 @@ impl MailboxDir {
     pub fn scan(&self) -> Result<Scan> {
         let shown = self.dir.display();
         let mut found: BTreeMap<u32, (bool, bool)> = BTreeMap::new();
+        let mut scan = Scan::default();
         let entries = fs::read_dir(&self.dir).with_context(|| format!("read {shown}"))?;
         for entry in entries {
             let entry = entry.with_context(|| format!("read {shown}"))?;
@@ -129,9 +170,10 @@ impl MailboxDir {
                 } else {
                     both.1 = true;
                 }
+            } else {
+                scan.leftovers |= is_leftover(&entry.file_name().to_string_lossy());
             }
         }
-        let mut scan = Scan::default();
         for (uid, both) in found {
             match both {
                 (true, true) => scan.pairs.push(uid),
@@ -166,7 +208,9 @@ impl MailboxDir {
 
     /// Replaces its `.mailbox.json`.
     pub(super) fn write_meta(&self, meta: &MailboxMeta) -> Result<()> {
-        meta.save(&self.dir)
+        let mut bytes = serde_json::to_vec_pretty(meta).context("write JSON")?;
+        bytes.push(b'\n');
+        self.replace(&self.dir.join(META_FILE), &bytes)
     }
 
     /// What the sidecars say, as early versions of the original Python tool leave them.
@@ -344,13 +388,36 @@ impl MailboxDir {
             ..sidecar
         };
         let message = self.canonical(sidecar.uid, "eml");
+        let path = self.canonical(sidecar.uid, "json");
+        if fs::symlink_metadata(&path).is_ok() {
+            bail!(
+                "{} is there already: the message that it vouches for is not overwritten",
+                path.display()
+            );
+        }
         incoming
             .place(&message)
+            .and_then(|()| self.sync(&message))
             .with_context(|| format!("write {}", message.display()))?;
-        let path = self.canonical(sidecar.uid, "json");
         let json = sidecar.to_json().context("write the sidecar as JSON")?;
-        file::write_new(&path, &json).with_context(|| format!("write {}", path.display()))?;
+        file::write_new(&path, &json)
+            .and_then(|()| self.sync(&path))
+            .with_context(|| format!("write {}", path.display()))?;
         Ok(sidecar)
+    }
+
+    fn sync(&self, path: &Path) -> io::Result<()> {
+        if self.sync_each {
+            return fs::File::open(path)?.sync_all().map_err(advised);
+        }
+        Ok(())
+    }
+
+    fn replace(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        if self.sync_each {
+            return file::replace_durably(path, bytes);
+        }
+        file::replace(path, bytes)
     }
 
     /// Replaces a sidecar.
@@ -359,7 +426,7 @@ impl MailboxDir {
     /// Those of the file system.
     pub fn rewrite_sidecar(&self, sidecar: &Sidecar) -> Result<()> {
         let json = sidecar.to_json().context("write the sidecar as JSON")?;
-        file::replace(&self.sidecar_path(sidecar.uid), &json)
+        self.replace(&self.sidecar_path(sidecar.uid), &json)
     }
 
     /// Writes a fresh sidecar for a message file that is known to be right, keeping fields that others added.
@@ -426,22 +493,24 @@ impl MailboxDir {
                 _ => {}
             }
         }
+        for dir in [&target, &self.dir] {
+            self.sync(dir)
+                .with_context(|| format!("sync {}", dir.display()))?;
+        }
         Ok(())
     }
 
-    /// Removes what a killed run left of bodies that were arriving.
+    /// Removes what a killed run left of files that were being written. Nobody else may be at work here.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn clean_spills(&self) -> Result<()> {
+    pub fn clean(&self) -> Result<()> {
         let shown = self.dir.display();
         for entry in fs::read_dir(&self.dir).with_context(|| format!("read {shown}"))? {
             let entry = entry.with_context(|| format!("read {shown}"))?;
-            if entry
-                .file_name()
-                .to_string_lossy()
-                .starts_with(SPILL_PREFIX)
-            {
+            let name = entry.file_name();
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            if is_file && is_leftover(&name.to_string_lossy()) {
                 let path = entry.path();
                 fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
             }

@@ -76,7 +76,7 @@ fn what_a_kill_leaves_is_not_believed() {
         (vec![2, 3], vec![1], vec![4])
     );
     assert!(!mailbox.verify(2).expect("read") && !mailbox.verify(3).expect("read"));
-    mailbox.clean_spills().expect("cleaned");
+    mailbox.clean().expect("cleaned");
     assert!(!dir.path().join(".incoming-1-1").exists());
     store(&mailbox, 1, b"all of it");
     assert!(mailbox.verify(1).expect("read"));

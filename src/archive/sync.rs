@@ -1,22 +1,34 @@
 //! Makes all files of an archive durable at once, for many accounts together.
 //!
 //! One `syncfs` per checkpoint costs a tenth of an fsync per message, and callers that wait while one
-//! runs share the next (group commit).
+//! runs share the next (group commit). An account or mailbox on a file system of its own is synced too. Where `syncfs`
+//! does not reach the disk, each file is synced when it is written, and here only the directories are.
 
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::path::Path;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow};
 
 use crate::disk::advised;
 
-/// Syncs the file system of one archive.
+/// Syncs the file systems of one archive.
 pub struct Syncer {
-    dir: File,
+    places: Mutex<Places>,
     shown: String,
     rounds: Mutex<Rounds>,
     ended: Condvar,
+}
+
+#[derive(Default)]
+struct Places {
+    /// A directory of each file system, by its device.
+    file_systems: HashMap<u64, Arc<File>>,
+    /// Directories on file systems that `syncfs` does not reach.
+    directories: HashSet<PathBuf>,
 }
 
 #[derive(Default)]
@@ -35,13 +47,35 @@ impl Syncer {
     /// # Errors
     /// A directory that cannot be opened.
     pub fn new(dir: &Path) -> Result<Self> {
-        let shown = dir.display().to_string();
-        Ok(Self {
-            dir: File::open(dir).with_context(|| format!("open {shown}"))?,
-            shown,
+        let syncer = Self {
+            places: Mutex::default(),
+            shown: dir.display().to_string(),
             rounds: Mutex::default(),
             ended: Condvar::new(),
-        })
+        };
+        syncer.include(dir)?;
+        Ok(syncer)
+    }
+
+    /// What is written into this directory is made durable too, whatever file system it is on.
+    ///
+    /// # Errors
+    /// A directory that cannot be opened.
+    pub fn include(&self, dir: &Path) -> Result<()> {
+        let shown = || format!("open {}", dir.display());
+        let opened = File::open(dir).with_context(shown)?;
+        let device = opened.metadata().with_context(shown)?.dev();
+        let reached = is_reached(&opened);
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if reached {
+            places
+                .file_systems
+                .entry(device)
+                .or_insert_with(|| Arc::new(opened));
+        } else {
+            places.directories.insert(dir.to_path_buf());
+        }
+        Ok(())
     }
 
     /// Returns when everything written before the call is durable.
@@ -86,21 +120,101 @@ impl Syncer {
         self.rounds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    #[cfg(target_os = "linux")]
-    fn sync_now(&self) -> std::io::Result<()> {
-        Ok(rustix::fs::syncfs(&self.dir)?)
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn sync_now(&self) -> std::io::Result<()> {
-        rustix::fs::sync();
-        self.dir.sync_all()
+    fn sync_now(&self) -> io::Result<()> {
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let file_systems: Vec<Arc<File>> = places.file_systems.values().cloned().collect();
+        let directories: Vec<PathBuf> = places.directories.iter().cloned().collect();
+        drop(places);
+        for dir in file_systems {
+            sync_file_system(&dir)?;
+        }
+        for path in directories {
+            match File::open(path).and_then(|dir| dir.sync_all()) {
+                // It has been moved aside.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                other => other?,
+            }
+        }
+        Ok(())
     }
 }
+
+#[cfg(target_os = "linux")]
+fn sync_file_system(dir: &File) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(dir)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sync_file_system(dir: &File) -> io::Result<()> {
+    rustix::fs::sync();
+    dir.sync_all()
+}
+
+/// Must each file in this directory be synced by itself, as `syncfs` does not reach what keeps it?
+#[must_use]
+pub fn needs_each(dir: &Path) -> bool {
+    File::open(dir).is_ok_and(|dir| !is_reached(&dir))
+}
+
+/// Does `syncfs` reach what keeps this file? What cannot be asked is taken for one that it does not reach.
+#[cfg(target_os = "linux")]
+fn is_reached(file: &File) -> bool {
+    rustix::fs::fstatfs(file).is_ok_and(|there| {
+        let kind = u64::try_from(there.f_type).unwrap_or_default();
+        !UNREACHED.contains(&(kind & 0xffff_ffff))
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_reached(_: &File) -> bool {
+    true
+}
+
+/// File systems whose servers hear nothing of `syncfs`, by their magic numbers (linux/magic.h): FUSE (sshfs, rclone,
+/// gocryptfs, mergerfs, ntfs-3g), CIFS and SMB, 9P, AFS, vboxsf.
+#[cfg(target_os = "linux")]
+const UNREACHED: [u64; 7] = [
+    0x6573_5546,
+    0xff53_4d42,
+    0xfe53_4d42,
+    0x517b,
+    0x0102_1997,
+    0x5346_414f,
+    0x786f_4256,
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_file_system_is_synced_once_and_a_directory_that_left_is_no_failure() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let syncer = Syncer::new(dir.path()).expect("directory");
+        syncer.include(dir.path()).expect("included");
+        let shm = Path::new("/dev/shm");
+        if shm.is_dir() {
+            syncer.include(shm).expect("included");
+        }
+        let mut places = syncer.places.lock().expect("not poisoned");
+        let other = |path: &Path| path.metadata().map_or(0, |there| there.dev());
+        let devices = HashSet::from([
+            other(dir.path()),
+            if shm.is_dir() {
+                other(shm)
+            } else {
+                other(dir.path())
+            },
+        ]);
+        assert_eq!(places.file_systems.len(), devices.len());
+        places.directories.insert(dir.path().join("moved away"));
+        drop(places);
+        syncer.sync().expect("synced");
+        syncer
+            .include(&dir.path().join("missing"))
+            .expect_err("not there");
+        assert!(!needs_each(dir.path()));
+    }
 
     #[test]
     fn many_threads_are_all_served() {

@@ -66,6 +66,12 @@ pub fn inventory(set: &str) -> Command {
     ))
 }
 
+/// What an audit compares beside the bytes.
+#[must_use]
+pub fn beside(set: &str) -> Command {
+    Command::new(format!("UID FETCH {set} (UID FLAGS INTERNALDATE)"))
+}
+
 /// The cheapest inventory, where only the UIDs matter: Dovecot answers it from its index alone.
 #[must_use]
 pub fn uids(set: &str) -> Command {

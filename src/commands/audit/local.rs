@@ -1,11 +1,12 @@
 //! The archive of one account by itself: what lies there, and whether it is whole.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use rayon::prelude::*;
 
+use super::inventory::Beside;
 use super::pair::{self, Checked, Expected};
 use crate::archive::account::AccountArchive;
 use crate::archive::failed::{self, During};
@@ -36,6 +37,8 @@ pub struct Mailbox {
     pub known_missing: UidSet,
     /// Bytes of the message files.
     pub bytes: u64,
+    /// What the sidecars say of flags and date, where it is wanted.
+    pub beside: BTreeMap<u32, Beside>,
 }
 
 /// The archive of an account as it was found.
@@ -68,6 +71,8 @@ pub struct Task<'a> {
     pub stop: &'a Stop,
     /// Digests are wanted.
     pub manifest: bool,
+    /// Flags and dates are wanted.
+    pub beside: bool,
 }
 
 /// Audits an account's directory.
@@ -244,6 +249,7 @@ impl Audit<'_> {
             pairs: UidSet::new(),
             known_missing: UidSet::new(),
             bytes: 0,
+            beside: BTreeMap::new(),
         };
         self.check_files(&path, &files, &mut mailbox);
         self.check_messages(&path, &files, &mut mailbox, progress)?;
@@ -337,6 +343,9 @@ impl Audit<'_> {
                 let checked = checked?;
                 mailbox.bytes += checked.bytes;
                 self.unproven += u64::from(checked.unproven);
+                if let Some(beside) = checked.beside.filter(|_| self.task.beside) {
+                    mailbox.beside.insert(*uid, beside);
+                }
                 progress.message(checked.bytes);
                 let path = dir.join(&of_uid.messages[0]);
                 for (severity, code, text) in checked.flaws {
@@ -507,19 +516,11 @@ impl Audit<'_> {
     }
 }
 
-/// Do `.mailbox.json` and state say the same? Attributes that come and go with the mailbox's messages and children, and those of
-/// a mailbox that was not read whole, are not compared.
+/// Do `.mailbox.json` and state say the same? The state of a mailbox that was not read whole may be an older one's.
 fn agree(meta: &MailboxMeta, state: &MailboxState) -> bool {
-    let lasting = |attributes: &[String]| {
-        let lasting = attributes.iter().map(|one| one.to_ascii_lowercase());
-        let lasting = lasting.filter(|one| !PASSING.contains(&one.as_str()));
-        lasting.collect::<BTreeSet<String>>()
-    };
     state.name.is_written_as(&meta.name)
         && state.uidvalidity == meta.uidvalidity
-        && (!state.complete
-            || state.delimiter == meta.delimiter
-                && lasting(&state.attributes) == lasting(&meta.attributes))
+        && (!state.complete || state.meta().describes_same(meta))
 }
 
 /// For people.
@@ -533,16 +534,6 @@ fn shown(meta: &MailboxMeta) -> String {
         meta.attributes.join(" ")
     )
 }
-
-/// Attributes that say how a mailbox stands, not what it is (RFC 3501 section 7.2.2, RFC 3348, RFC 5258).
-const PASSING: [&str; 6] = [
-    "\\marked",
-    "\\unmarked",
-    "\\haschildren",
-    "\\hasnochildren",
-    "\\noinferiors",
-    "\\subscribed",
-];
 
 /// The files that claim a UID.
 #[derive(Default)]

@@ -1,5 +1,6 @@
 //! `--mode audit`, also after every export: proves that an archive is whole, by itself and against its source.
 
+mod inventory;
 mod local;
 mod manifest;
 mod pair;
@@ -209,6 +210,7 @@ impl<'a> Run<'a> {
             pool: &self.pool,
             stop: self.stop,
             manifest: self.manifest.is_some(),
+            beside: self.peers.is_some(),
         };
         let mut local = local::audit(&task, progress)?;
         if let Some(manifest) = &self.manifest {

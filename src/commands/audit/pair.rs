@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
+use super::inventory::Beside;
 use crate::archive::listing;
 use crate::archive::mailbox::open_regular;
 use crate::archive::path::hex;
@@ -40,6 +41,8 @@ pub struct Checked {
     pub sha256: String,
     /// The sidecar knows no digest.
     pub unproven: bool,
+    /// What the sidecar says of flags and date.
+    pub beside: Option<Beside>,
     /// What is wrong with it.
     pub flaws: Vec<Flaw>,
 }
@@ -51,6 +54,10 @@ pub struct Checked {
 pub fn check(message: &Path, sidecar: &Path, uid: u32, expected: &Expected<'_>) -> Result<Checked> {
     let mut checked = Checked::default();
     let known = read_sidecar(sidecar, uid, expected, &mut checked)?;
+    checked.beside = known.as_ref().map(|known| {
+        let flags = known.flags.split_whitespace();
+        Beside::of(flags, &known.internaldate)
+    });
     let read = match read_message(message, &mut checked) {
         Ok(read) => read,
         Err(error) if disk::is_about_us(error.as_ref()) => return Err(error),

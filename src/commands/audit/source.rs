@@ -1,10 +1,10 @@
 //! The archive against the server that it comes from: mailboxes, UIDVALIDITY, and every UID.
 
-use std::collections::VecDeque;
+use std::collections::HashMap;
 
 use anyhow::Result;
-use tracing::debug;
 
+use super::inventory::{Ask, Inventory, read};
 use super::local::{Local, Mailbox};
 use crate::archive::failed::{self, During, FailedMessage};
 use crate::archive::uidset::UidSet;
@@ -12,21 +12,14 @@ use crate::config::Account;
 use crate::filter::Filter;
 use crate::finding::{Code, Finding, Severity};
 use crate::mailbox::Name;
+use crate::session::blame::{Blame, Owner};
 use crate::session::channel::Channel;
-use crate::session::command::Command;
 use crate::session::dial;
 use crate::session::error::SessionError;
-use crate::session::fetch;
-use crate::session::lane::{Answer, Lane, Order};
 use crate::session::list;
 use crate::session::peer::Peer;
-use crate::session::reader::NoBody;
-use crate::session::response::{self, Condition, Line};
 use crate::session::retry::keep_trying;
 use crate::stop::Stop;
-
-/// Commands sent ahead of their answers.
-const WINDOW: usize = 32;
 
 /// Compares with the source; what differs becomes findings of `local`.
 ///
@@ -42,19 +35,26 @@ pub fn compare(
 ) -> Result<()> {
     let failed = failed::load(dir, During::Export)?;
     let mut found = Vec::new();
-    keep_trying(stop, |_| {
+    let (mut blame, mut known) = (Blame::default(), HashMap::new());
+    keep_trying(stop, |backoff| {
         if stop.requested() {
             return Err(SessionError::stopped().into());
         }
         let mut session = dial::open(peer, account, stop)?;
-        found = Source {
+        let settled = known.len();
+        let source = Source {
             account: &account.name,
             folders,
             local,
             failed: &failed,
             findings: Vec::new(),
+        };
+        let outcome = source.read(session.channel(), &mut blame, &mut known);
+        // A mailbox that was settled is progress.
+        if known.len() > settled {
+            backoff.progress();
         }
-        .read(session.channel())?;
+        found = outcome?;
         session.logout();
         Ok(())
     })?;
@@ -72,19 +72,11 @@ struct Source<'a> {
 
 /// What the source says of one mailbox.
 struct There<'a> {
+    /// Its place in the archive.
+    at: usize,
     mailbox: &'a Mailbox,
     name: Name,
     messages: Option<u64>,
-    exists: u64,
-    uidvalidity: u32,
-    uids: UidSet,
-    refusal: Option<String>,
-}
-
-#[derive(Clone, Copy)]
-enum Step {
-    Open(usize),
-    Uids(usize),
 }
 
 impl<'a> Source<'a> {
@@ -99,7 +91,12 @@ impl<'a> Source<'a> {
         self.findings.push(finding.graded(Severity::Warning));
     }
 
-    fn read(mut self, channel: &mut Channel) -> Result<Vec<Finding>> {
+    fn read(
+        mut self,
+        channel: &mut Channel,
+        blame: &mut Blame<Owner<usize>>,
+        known: &mut HashMap<usize, Inventory>,
+    ) -> Result<Vec<Finding>> {
         let listing = list::list(channel, |listed| self.folders.matches(listed.name.text()))?;
         for line in &listing.unreadable {
             let text = format!("the server lists a mailbox that cannot be read: {line}");
@@ -118,15 +115,12 @@ impl<'a> Source<'a> {
                 continue;
             }
             let status = listed.status.clone().unwrap_or_default();
-            if let Some(mailbox) = self.mailbox_of(&listed.listed.name) {
+            if let Some((at, mailbox)) = self.mailbox_of(&listed.listed.name) {
                 there.push(There {
+                    at,
                     mailbox,
                     name: listed.listed.name.clone(),
                     messages: status.messages,
-                    exists: 0,
-                    uidvalidity: 0,
-                    uids: UidSet::new(),
-                    refusal: None,
                 });
                 continue;
             }
@@ -159,16 +153,25 @@ impl<'a> Source<'a> {
                 self.add(Code::MailboxVanished, mailbox.meta.name.text(), text);
             }
         }
-        inventories(channel, &mut there)?;
-        for mailbox in &there {
-            self.compare(mailbox);
+        let asked = there.iter().filter(|there| !known.contains_key(&there.at));
+        let asks = asked.map(|there| Ask {
+            at: there.at,
+            name: &there.name,
+            is_empty: there.messages == Some(0),
+            beside: &there.mailbox.beside,
+        });
+        read(channel, asks.collect(), blame, known)?;
+        for there in &there {
+            if let Some(inventory) = known.get(&there.at) {
+                self.compare(there.mailbox, inventory);
+            }
         }
         Ok(self.findings)
     }
 
-    fn mailbox_of(&self, name: &Name) -> Option<&'a Mailbox> {
-        let mut mailboxes = self.local.mailboxes.iter();
-        mailboxes.find(|mailbox| mailbox.meta.name == *name)
+    fn mailbox_of(&self, name: &Name) -> Option<(usize, &'a Mailbox)> {
+        let mut mailboxes = self.local.mailboxes.iter().enumerate();
+        mailboxes.find(|(_, mailbox)| mailbox.meta.name == *name)
     }
 
     /// The audit of the archive alone has said already that its directory is gone or damaged.
@@ -187,8 +190,7 @@ impl<'a> Source<'a> {
         })
     }
 
-    fn compare(&mut self, there: &There<'_>) {
-        let mailbox = there.mailbox;
+    fn compare(&mut self, mailbox: &Mailbox, there: &Inventory) {
         let name = mailbox.meta.name.text();
         if let Some(refusal) = &there.refusal {
             let text = format!("the source does not say what it holds: {refusal}");
@@ -261,63 +263,19 @@ impl<'a> Source<'a> {
             );
             self.add(Code::Vanished, name, text);
         }
-    }
-}
-
-/// Opens all mailboxes and reads their UIDs, commands sent ahead.
-fn inventories(channel: &mut Channel, there: &mut [There<'_>]) -> Result<()> {
-    let mut queue = VecDeque::new();
-    for (number, mailbox) in there.iter().enumerate() {
-        let open = Command::new("EXAMINE").mailbox(mailbox.name.wire(), &channel.capabilities)?;
-        queue.push_back((open, Step::Open(number)));
-        if mailbox.messages != Some(0) {
-            queue.push_back((fetch::uids("1:*"), Step::Uids(number)));
+        if !there.other_flags.is_empty() {
+            let text = format!(
+                "{} have other flags on the source: set since the export, which the next one brings, or changed in the archive",
+                there.other_flags.told()
+            );
+            self.add(Code::FlagsDiffer, name, text);
         }
-    }
-    let mut lane: Lane<'_, Step> = Lane::new(channel);
-    loop {
-        while lane.outstanding() < WINDOW {
-            let Some((command, step)) = queue.pop_front() else {
-                break;
-            };
-            lane.send(&command, step, Order::Strict)?;
-        }
-        if lane.outstanding() == 0 {
-            return Ok(());
-        }
-        match lane.next(&mut NoBody)? {
-            Answer::Untagged(Step::Open(number), response) => {
-                let mailbox = &mut there[*number];
-                if let Some(count) = response::parse_exists(response) {
-                    mailbox.exists = count;
-                }
-                if let Line::Untagged(status) = response::classify(response)
-                    && let Some(value) = status.code_argument("UIDVALIDITY")
-                {
-                    mailbox.uidvalidity = value.parse().unwrap_or(0);
-                }
-            }
-            Answer::Untagged(Step::Uids(number), response) => match response::parse_fetch(response)
-            {
-                Some(Ok(data)) => data
-                    .uid
-                    .into_iter()
-                    .for_each(|uid| there[*number].uids.insert(uid)),
-                Some(Err(reason)) => {
-                    debug!(line = response.shown(), reason, "an inventory line is odd");
-                }
-                None => {}
-            },
-            Answer::Done(Step::Open(number) | Step::Uids(number), status) => {
-                let mailbox = &mut there[number];
-                // A FETCH of nothing may be refused.
-                if status.condition != Condition::Ok
-                    && mailbox.refusal.is_none()
-                    && !(mailbox.exists == 0 && mailbox.uidvalidity != 0)
-                {
-                    mailbox.refusal = Some(status.said());
-                }
-            }
+        if !there.other_dates.is_empty() {
+            let text = format!(
+                "{} have another INTERNALDATE on the source: changed in the archive, or by the server",
+                there.other_dates.told()
+            );
+            self.add(Code::DateDiffers, name, text);
         }
     }
 }

@@ -12,6 +12,7 @@ use super::store::Store;
 use crate::accounts;
 use crate::archive::account::AccountArchive;
 use crate::archive::failed::{self, During, FailedMessage};
+use crate::archive::listing;
 use crate::archive::state::{MailboxState, SourceServer, State};
 use crate::archive::sync::Syncer;
 use crate::config::Account;
@@ -93,6 +94,7 @@ impl Export<'_> {
         if let Some(syncer) = &self.run.syncer {
             let archive =
                 AccountArchive::open(&settings.archive_dir, &self.account.name, "export")?;
+            self.warn_of_writers(archive.dir())?;
             self.compare_source(archive.state());
             let state = new_state(self.account, &settings.folders, archive.state());
             let syncer = Arc::clone(syncer);
@@ -242,7 +244,9 @@ impl Export<'_> {
         };
         for (id, job) in self.jobs.with_ids() {
             let not_there = !job.is_archived();
-            if job.phase() == Phase::Done || job.phase() == Phase::Unchanged && not_there {
+            let mut unlike = || !store.archive().describes(job.directory(), &job.meta());
+            let stale = job.phase() == Phase::Unchanged && (not_there || unlike());
+            if job.phase() == Phase::Done || stale {
                 store.open(id, job)?;
             }
         }
@@ -305,7 +309,7 @@ impl Export<'_> {
     fn conclude(mut self, outcome: Result<()>) -> Result<()> {
         let store = self.store.as_mut();
         let settled = store.map_or(Ok(()), |store| store.settle(&mut self.jobs));
-        let outcome = outcome.and(settled);
+        let outcome = outcome.and(settled).and_then(|()| self.clear_halves());
         let failures = self.failures();
         let complete =
             outcome.is_ok() && !self.unreadable && self.jobs.iter().all(Job::is_complete);
@@ -377,6 +381,39 @@ impl Export<'_> {
         }
     }
 
+    /// What a killed run left of messages that the server no longer has is moved aside, once.
+    fn clear_halves(&mut self) -> Result<()> {
+        let Some(store) = &mut self.store else {
+            return Ok(());
+        };
+        for job in self.jobs.iter() {
+            let count = store.clear_halves(job)?;
+            if count > 0 {
+                let warning = format!(
+                    "{}: {count} unfinished messages of an earlier run that the server no longer has moved to .vanished",
+                    job.name()
+                );
+                warn!("{warning}");
+                self.report.warnings.push(warning);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever can write into the archive can change what an import brings.
+    fn warn_of_writers(&mut self, dir: &std::path::Path) -> Result<()> {
+        let open = listing::open_mode(dir)?;
+        if open & 0o022 != 0 {
+            let warning = format!(
+                "others than its owner can write into {} (mode …{open:03o}): they can change the archive; run: chmod go-w on it",
+                dir.display()
+            );
+            warn!("{warning}");
+            self.report.warnings.push(warning);
+        }
+        Ok(())
+    }
+
     fn save(&mut self, complete: bool, failures: &[FailedMessage]) -> Result<()> {
         let Some(store) = &mut self.store else {
             return Ok(());
@@ -433,6 +470,11 @@ fn believe(archive: &AccountArchive, job: &Job, before: Option<&MailboxState>) -
         ..Holding::default()
     };
     let scan = dir.scan().context("read the archive")?;
+    if scan.leftovers && archive.is_locked() {
+        dir.clean()?;
+    }
+    let halves = scan.unfinished.iter().chain(&scan.orphans);
+    held.halves = halves.copied().collect();
     if let Some(before) = before {
         held.lost = before.uids.clone();
         held.lost.remove_all(&scan.pairs.iter().copied().collect());

@@ -81,6 +81,8 @@ pub struct Holding {
     pub present: UidSet,
     /// UIDs of which there is something that a fetched message must be compared with.
     pub doubtful: HashSet<u32>,
+    /// UIDs of which there is a message file or a sidecar alone.
+    pub halves: UidSet,
     /// Bytes of the message files.
     pub bytes: u64,
     /// UIDs that were durable by the state and are not there any more.
@@ -299,6 +301,17 @@ impl Job {
         matches!(self.phase, Phase::Unchanged | Phase::Done) && self.tally.unfetched.is_empty()
     }
 
+    /// Halves of messages that the server does not have: all that it has is in the archive.
+    #[must_use]
+    pub fn halves_without_message(&self) -> UidSet {
+        if !self.is_complete() {
+            return UidSet::new();
+        }
+        let mut halves = self.held.halves.clone();
+        halves.remove_all(&self.archived());
+        halves
+    }
+
     /// What a reader of the report should know.
     #[must_use]
     pub fn note(&self) -> Option<&str> {
@@ -399,6 +412,7 @@ impl Job {
     pub fn begins_anew(&mut self) {
         self.held.present = UidSet::new();
         self.held.doubtful.clear();
+        self.held.halves = UidSet::new();
         self.held.bytes = 0;
     }
 

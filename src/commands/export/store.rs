@@ -48,6 +48,7 @@ impl Store {
         syncer: Arc<Syncer>,
         min_free: u64,
     ) -> Result<Self> {
+        syncer.include(archive.dir())?;
         Ok(Self {
             archive,
             writer: Writer::start()?,
@@ -101,7 +102,9 @@ impl Store {
             job.begins_anew();
         }
         self.touch()?;
-        let dir = self.archive.create_mailbox(job.directory(), job.meta())?;
+        let (directory, dir) = self.archive.create_mailbox(job.directory(), job.meta())?;
+        job.goes_to(directory);
+        self.checkpoint.include(dir.path())?;
         self.open.insert(id, dir);
         job.opened();
         Ok(())
@@ -309,6 +312,23 @@ impl Store {
             self.archive.bring_mailbox_back(&from)?;
         }
         Ok(())
+    }
+
+    /// Moves halves of messages aside that the server no longer has: nothing would ever complete them. Returns their number.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn clear_halves(&mut self, job: &Job) -> Result<u64> {
+        let halves = job.halves_without_message();
+        if halves.is_empty() {
+            return Ok(0);
+        }
+        self.checkpoint.touch();
+        let dir = self.archive.mailbox(job.directory())?;
+        for uid in halves.iter().filter(|_| dir.is_some()) {
+            dir.iter().try_for_each(|dir| dir.vanish(uid))?;
+        }
+        Ok(halves.len())
     }
 
     /// Makes durable in the background what has been committed, when it is time for it.

@@ -1,5 +1,8 @@
 //! The archive against the server that it comes from.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::{assert_codes, findings};
 use crate::kit::PASSWORD;
 use crate::kit::mail::Mail;
@@ -7,6 +10,7 @@ use crate::kit::run::archive::Archive;
 use crate::kit::run::program::Program;
 use crate::kit::run::reader::Reader;
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
+use crate::kit::servers::fake::{FakeMailbox, FakeServer, Reply};
 
 struct Scene {
     dovecot: Dovecot,
@@ -97,8 +101,69 @@ fn mailboxes_that_only_one_side_has_are_named() {
     scene.reader().create("New");
     scene.reader().append("New", &[Mail::simple("six")]);
     scene.audit(1, &["error mailbox-not-in-archive"]);
+    let scene = Scene {
+        program: Program::new(),
+        ..scene
+    };
+    let accounts = scene.dovecot.accounts();
+    scene.program.config(&scene.dovecot.imaps(), &accounts);
     scene.program.export(&["--exclude-folder", "New"]).code(0);
     scene.audit(0, &["note mailbox-left-out"]);
+}
+
+#[test]
+fn flags_and_dates_that_differ_from_the_source_are_a_warning() {
+    let scene = exported();
+    scene.reader().store("INBOX", "3", "FLAGS", "\\Answered");
+    scene.audit(1, &["warning flags-differ"]);
+    scene.program.export(&[]).code(0);
+    scene.audit(0, &[]);
+    let edit = |uid: u32, key: &str, value: &str| {
+        let sidecar = scene
+            .archive()
+            .mailbox("INBOX")
+            .dir
+            .join(format!("u{uid:010}.json"));
+        crate::kit::run::handmade::Handmade::edit(&sidecar, |sidecar| {
+            sidecar[key] = serde_json::json!(value);
+        });
+    };
+    edit(2, "flags", "\\Deleted");
+    edit(1, "internaldate", "01-Jan-1999 00:00:00 +0000");
+    scene.audit(1, &["warning flags-differ", "warning date-differs"]);
+}
+
+#[test]
+fn a_mailbox_that_connections_die_on_costs_itself() {
+    let mails = ["one", "two"].map(Mail::simple);
+    let deadly = Arc::new(AtomicBool::new(false));
+    let is_deadly = Arc::clone(&deadly);
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&mails))
+        .mailbox(FakeMailbox::new("Bad").mails(&mails))
+        .mailbox(FakeMailbox::new("Work").mails(&mails))
+        .on_command(move |command| {
+            let is_bad = command.name == "EXAMINE" && command.text().contains("Bad");
+            (is_bad && is_deadly.load(Ordering::SeqCst)).then(|| Reply::bye("Internal error"))
+        })
+        .start();
+    let program = Program::new();
+    program.config(&server.endpoint(), &[(super::ANNA, PASSWORD)]);
+    program.export(&[]).code(0);
+    deadly.store(true, Ordering::SeqCst);
+    let lost = program.archive(super::ANNA).mailbox("Work").dir;
+    for extension in ["eml", "json"] {
+        std::fs::remove_file(lost.join(format!("u0000000002.{extension}"))).expect("removed");
+    }
+    program
+        .run(["--mode", "audit", "-q", "--report", "report.json"])
+        .code(1);
+    assert_codes(&program, &["error unreadable-source", "error message-gone"]);
+    let findings = findings(&program);
+    let unreadable = findings
+        .iter()
+        .find(|one| one["code"] == "unreadable-source");
+    assert_eq!(unreadable.expect("a finding")["mailbox"], "Bad");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod again;
 mod ahead;
 mod blame;
 mod copies;
+mod debris;
 mod environment;
 mod evidence;
 mod identity;

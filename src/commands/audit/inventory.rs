@@ -1,0 +1,272 @@
+//! What the source has of each mailbox, asked ahead; a death or refusal counts against the mailbox that was under way.
+//!
+//! Knows no archive but what is said of it beside the bytes.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::{Hash, Hasher};
+
+use anyhow::Result;
+use tracing::debug;
+
+use crate::archive::uidset::UidSet;
+use crate::mailbox::Name;
+use crate::message;
+use crate::session::blame::{Blame, Owner, Verdict};
+use crate::session::channel::Channel;
+use crate::session::command::Command;
+use crate::session::error::{Kind, SessionError};
+use crate::session::fetch;
+use crate::session::lane::{Answer, Lane, Order};
+use crate::session::reader::{NoBody, Response};
+use crate::session::response::{self, Condition, Line, Status};
+
+/// Commands sent ahead of their answers.
+const WINDOW: usize = 32;
+
+/// What a server says of a message beside its bytes, in a form that compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Beside {
+    flags: u64,
+    /// INTERNALDATE, in whatever zone it is said.
+    time: Option<i64>,
+}
+
+impl Beside {
+    /// Flags are a set, in any case; `\Recent` is the session's (RFC 3501 section 2.3.2).
+    pub fn of<'f>(flags: impl Iterator<Item = &'f str>, internaldate: &str) -> Self {
+        let flags = flags.map(str::to_ascii_lowercase);
+        let mut flags: Vec<String> = flags.filter(|flag| flag != "\\recent").collect();
+        flags.sort_unstable();
+        flags.dedup();
+        let mut hasher = DefaultHasher::new();
+        flags.hash(&mut hasher);
+        Self {
+            flags: hasher.finish(),
+            time: message::timestamp(internaldate),
+        }
+    }
+}
+
+/// A mailbox that is asked about.
+pub struct Ask<'a> {
+    /// Who it is.
+    pub at: usize,
+    /// Its name.
+    pub name: &'a Name,
+    /// STATUS says that it holds nothing.
+    pub is_empty: bool,
+    /// What the archive says of its messages.
+    pub beside: &'a BTreeMap<u32, Beside>,
+}
+
+/// What the source has of a mailbox.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    /// Messages that EXAMINE counts.
+    pub exists: u64,
+    /// UIDVALIDITY; 0 where the server says none.
+    pub uidvalidity: u32,
+    /// Messages that it names.
+    pub uids: UidSet,
+    /// Those with other flags than the archive has.
+    pub other_flags: UidSet,
+    /// Those with another INTERNALDATE.
+    pub other_dates: UidSet,
+    /// Why it does not say.
+    pub refusal: Option<String>,
+}
+
+#[derive(Clone, Copy)]
+enum Step {
+    Open(usize),
+    Uids(usize),
+}
+
+/// Asks about all of them; what is settled is in `known`, also when the connection dies.
+///
+/// # Errors
+/// Those of the connection, counted against the mailbox that was under way.
+pub fn read(
+    channel: &mut Channel,
+    asks: Vec<Ask<'_>>,
+    blame: &mut Blame<Owner<usize>>,
+    known: &mut HashMap<usize, Inventory>,
+) -> Result<()> {
+    let mut reading = Reading {
+        blame,
+        known,
+        under_way: HashMap::new(),
+    };
+    // What made trouble before waits until the others are through.
+    let mut queue = VecDeque::from(asks);
+    let trouble = |ask: &Ask<'_>| reading.blame.ends(&Owner::Mailbox(ask.at));
+    queue.make_contiguous().sort_by_key(trouble);
+    let mut asked: HashMap<usize, Ask<'_>> = HashMap::new();
+    let mut lane: Lane<'_, Step> = Lane::new(channel);
+    loop {
+        while lane.outstanding() < WINDOW
+            && let Some(ask) = queue.pop_front()
+        {
+            let alone = reading.blame.verdict(&Owner::Mailbox(ask.at)) == Verdict::Alone;
+            if alone && lane.outstanding() > 0 {
+                queue.push_front(ask);
+                break;
+            }
+            reading.send(&mut lane, &ask)?;
+            asked.insert(ask.at, ask);
+            if alone {
+                break;
+            }
+        }
+        if lane.outstanding() == 0 {
+            return Ok(());
+        }
+        let oldest = lane.steps().next().copied();
+        match lane.next(&mut NoBody) {
+            Ok(Answer::Untagged(Step::Open(at), response)) => reading.opened(*at, response),
+            Ok(Answer::Untagged(Step::Uids(at), response)) => {
+                if let Some(ask) = asked.get(at) {
+                    reading.named(ask, response);
+                }
+            }
+            Ok(Answer::Done(step, status)) => {
+                if let Some(at) = reading.done(step, &status)
+                    && let Some(ask) = asked.remove(&at)
+                {
+                    queue.push_back(ask);
+                }
+            }
+            Err(error) => {
+                reading.died(oldest, &error);
+                return Err(error.into());
+            }
+        }
+    }
+}
+
+struct Reading<'a> {
+    blame: &'a mut Blame<Owner<usize>>,
+    known: &'a mut HashMap<usize, Inventory>,
+    under_way: HashMap<usize, (Inventory, usize)>,
+}
+
+impl Reading<'_> {
+    fn send(&mut self, lane: &mut Lane<'_, Step>, ask: &Ask<'_>) -> Result<()> {
+        let open = Command::new("EXAMINE").mailbox(ask.name.wire(), lane.capabilities())?;
+        lane.send(&open, Step::Open(ask.at), Order::Opens)?;
+        let mut commands = 1;
+        if !ask.is_empty {
+            lane.send(&fetch::beside("1:*"), Step::Uids(ask.at), Order::Loose)?;
+            commands += 1;
+        }
+        self.under_way
+            .insert(ask.at, (Inventory::default(), commands));
+        Ok(())
+    }
+
+    fn opened(&mut self, at: usize, response: &Response) {
+        let Some((inventory, _)) = self.under_way.get_mut(&at) else {
+            return;
+        };
+        if let Some(count) = response::parse_exists(response) {
+            inventory.exists = count;
+        }
+        if let Line::Untagged(status) = response::classify(response)
+            && let Some(value) = status.code_argument("UIDVALIDITY")
+        {
+            inventory.uidvalidity = value.parse().unwrap_or(0);
+        }
+    }
+
+    fn named(&mut self, ask: &Ask<'_>, response: &Response) {
+        let Some((inventory, _)) = self.under_way.get_mut(&ask.at) else {
+            return;
+        };
+        let data = match response::parse_fetch(response) {
+            Some(Ok(data)) => data,
+            Some(Err(reason)) => {
+                debug!(line = response.shown(), reason, "an inventory line is odd");
+                return;
+            }
+            None => return,
+        };
+        let Some(uid) = data.uid else { return };
+        inventory.uids.insert(uid);
+        if let Some(here) = ask.beside.get(&uid)
+            && let (Some(flags), Some(date)) = (&data.flags, &data.internaldate)
+        {
+            let flags = flags.iter().map(String::as_str);
+            let there = Beside::of(flags, date.as_deref().unwrap_or_default());
+            if there.flags != here.flags {
+                inventory.other_flags.insert(uid);
+            }
+            if there.time != here.time {
+                inventory.other_dates.insert(uid);
+            }
+        }
+    }
+
+    /// A mailbox that is to be asked about once more.
+    fn done(&mut self, step: Step, status: &Status) -> Option<usize> {
+        let (Step::Open(at) | Step::Uids(at)) = step;
+        let (inventory, left) = self.under_way.get_mut(&at)?;
+        *left -= 1;
+        // A FETCH of nothing may be refused.
+        if status.condition != Condition::Ok
+            && inventory.refusal.is_none()
+            && !(inventory.exists == 0 && inventory.uidvalidity != 0)
+        {
+            inventory.refusal = Some(status.said());
+        }
+        if *left > 0 {
+            return None;
+        }
+        let (inventory, _) = self.under_way.remove(&at)?;
+        let refusal = inventory.refusal.clone();
+        let again = refusal
+            .is_some_and(|words| self.blame.count(Owner::Mailbox(at), words) != Verdict::Over);
+        if again {
+            return Some(at);
+        }
+        self.known.insert(at, inventory);
+        None
+    }
+
+    fn died(&mut self, oldest: Option<Step>, error: &SessionError) {
+        let is_theirs = matches!(error.kind, Kind::Transient | Kind::Desync);
+        let Some(Step::Open(at) | Step::Uids(at)) = oldest.filter(|_| is_theirs) else {
+            return;
+        };
+        let words = error.to_string();
+        if self.blame.count(Owner::Mailbox(at), words.clone()) == Verdict::Over {
+            let refusal = Some(words);
+            self.known.insert(
+                at,
+                Inventory {
+                    refusal,
+                    ..Inventory::default()
+                },
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_beside_the_bytes_compares_as_it_is_meant() {
+        let of = |flags: &str, date: &str| Beside::of(flags.split_whitespace(), date);
+        let date = "02-Feb-2015 02:04:05 +0000";
+        let one = of("\\Seen $Forwarded", date);
+        assert_eq!(
+            one,
+            of("$forwarded \\Recent \\SEEN", " 2-Feb-2015 04:04:05 +0200")
+        );
+        assert_ne!(one.flags, of("\\Seen", date).flags);
+        assert_ne!(one.time, of("", "02-Feb-2015 02:04:06 +0000").time);
+        assert_eq!(of("", "").time, None);
+    }
+}
