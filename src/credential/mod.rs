@@ -12,6 +12,7 @@ mod token;
 pub mod tokens;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use error::{CredentialError, Kind, Result, shown};
 pub use template::Template;
@@ -48,6 +49,15 @@ impl Credential {
         match self {
             Self::Password(secret) => secret,
             Self::Token(token) => token.secret(),
+        }
+    }
+
+    /// How long it still lasts, where that is known.
+    #[must_use]
+    pub fn left(&self) -> Option<Duration> {
+        match self {
+            Self::Password(_) => None,
+            Self::Token(token) => token.left(),
         }
     }
 }
@@ -104,6 +114,24 @@ impl Way {
         match (self, credential) {
             (Self::Token(tokens), Credential::Token(token)) => tokens.refused(who, token),
             _ => Refusal::Final(""),
+        }
+    }
+
+    /// What is likely missing where a login is accepted and opens no mailbox; empty where nothing is known.
+    #[must_use]
+    pub fn cause_of_no_mailbox(&self) -> &'static str {
+        match self {
+            Self::Password(_) => "",
+            Self::Token(tokens) => tokens.cause_of_no_mailbox(),
+        }
+    }
+
+    /// What it is called in reports.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Password(_) => "password",
+            Self::Token(tokens) => tokens.name(),
         }
     }
 

@@ -20,6 +20,18 @@ pub struct Tested {
     pub steps: Vec<StepReport>,
     /// The one that failed.
     pub failed_step: Option<Step>,
+    /// Whom the login was for.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// What proved it: a password, or where the token is from.
+    #[serde(default)]
+    pub proof: Option<String>,
+    /// By which command or mechanism.
+    #[serde(default)]
+    pub mechanism: Option<String>,
+    /// How long the token lasts, in seconds, where that is known.
+    #[serde(default)]
+    pub token_seconds: Option<u64>,
     /// Version, certificate and its expiry.
     pub tls: Option<String>,
     /// Storage used, in KiB, where the server says it.

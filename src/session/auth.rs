@@ -76,13 +76,13 @@ impl Bearer {
     }
 }
 
-/// Logs in.
+/// Logs in; returns the mechanism that did it.
 pub(super) fn authenticate(
     channel: &Rc<RefCell<Channel>>,
     client: imap::Client<Guard>,
     login: &Login<'_>,
     offered: &Capabilities,
-) -> Result<()> {
+) -> Result<&'static str> {
     match login.credential {
         Credential::Password(password) => with_password(channel, client, login, password, offered),
         Credential::Token(token) => {
@@ -93,7 +93,8 @@ pub(super) fn authenticate(
             let initial = Secret::new(openssl::base64::encode_block(initial.as_bytes()));
             let mut channel = channel.borrow_mut();
             with_token(&mut channel, bearer, &initial, offered.has("SASL-IR"))
-                .map_err(|error| error.hiding(&initial))
+                .map_err(|error| error.hiding(&initial))?;
+            Ok(bearer.name())
         }
     }
 }
@@ -105,7 +106,7 @@ fn with_password(
     login: &Login<'_>,
     password: &Secret,
     offered: &Capabilities,
-) -> Result<()> {
+) -> Result<&'static str> {
     let plain_text = |text: &str| text.bytes().all(|b| (0x20..0x7f).contains(&b));
     let fits_login = plain_text(login.user) && plain_text(password.expose());
     let sasl_plain = offered.has("AUTH=PLAIN");
@@ -119,9 +120,10 @@ fn with_password(
              if the connection is not encrypted, set ssl or starttls",
         );
     }
-    let outcome = if wants_plain || sasl_plain && prefers_plain {
+    let (mechanism, outcome) = if wants_plain || sasl_plain && prefers_plain {
         debug!("AUTHENTICATE PLAIN");
-        client.authenticate("PLAIN", &SaslPlain(login, password))
+        let outcome = client.authenticate("PLAIN", &SaslPlain(login, password));
+        ("PLAIN", outcome)
     } else if login_disabled {
         return refuse(
             "the server disables LOGIN and offers no AUTH=PLAIN; \
@@ -129,11 +131,11 @@ fn with_password(
         );
     } else {
         debug!("LOGIN");
-        client.login(login.user, password.expose())
+        ("LOGIN", client.login(login.user, password.expose()))
     };
     // The crate's session ends here, without a word to the server: all further commands are ours.
     outcome
-        .map(drop)
+        .map(|_session| mechanism)
         .map_err(|(error, _client)| crate_error(channel, error, Kind::Authentication))
 }
 

@@ -59,7 +59,7 @@ pub fn attempt(peer: &Peer, login: &Login<'_>, stop: &Stop, steps: &mut Steps) -
             .map_err(|error| crate_error(&channel, error, Kind::Refused).context("CAPABILITY"))?;
     }
     let before = std::mem::take(&mut channel.borrow_mut().capabilities);
-    auth::authenticate(&channel, client, login, &before)
+    let mechanism = auth::authenticate(&channel, client, login, &before)
         .map_err(|error| error.hiding(login.credential.secret()))
         .map_err(|error| error.context(format!("login as {}", login.user)))?;
     let Some(channel) = Rc::into_inner(channel) else {
@@ -68,6 +68,8 @@ pub fn attempt(peer: &Peer, login: &Login<'_>, stop: &Stop, steps: &mut Steps) -
     };
     let mut session = Session {
         channel: channel.into_inner(),
+        mechanism,
+        token_left: login.credential.left(),
         _slot: peer.slots.take(),
     };
     steps.begin(Step::Capabilities);

@@ -25,6 +25,8 @@ pub mod tls;
 pub mod turns;
 pub mod wire;
 
+use std::time::Duration;
+
 use tracing::debug;
 
 use capability::Capabilities;
@@ -36,6 +38,10 @@ use slots::Slot;
 /// A logged-in connection.
 pub struct Session {
     channel: Channel,
+    /// How the login was proved.
+    pub mechanism: &'static str,
+    /// How long the token lasts that proved it, where that is known.
+    pub token_left: Option<Duration>,
     // Free when the connection is closed, so it goes last.
     _slot: Slot,
 }

@@ -24,6 +24,8 @@ pub enum Step {
     Capabilities,
     /// Which mailboxes there are.
     List,
+    /// EXAMINE of INBOX: some servers accept a login that opens nothing.
+    Inbox,
 }
 
 impl Step {
@@ -38,6 +40,7 @@ impl Step {
             Self::Login => "login",
             Self::Capabilities => "capabilities",
             Self::List => "list",
+            Self::Inbox => "inbox",
         }
     }
 }

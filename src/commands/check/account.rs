@@ -7,14 +7,15 @@ use super::cause::likely_cause;
 use super::{Run, preflight};
 use crate::commands::provision::logged_in;
 use crate::config::Account;
-use crate::report::{AccountReport, StepReport};
+use crate::report::{AccountReport, StepReport, Tested};
 use crate::session::Session;
 use crate::session::channel::Channel;
 use crate::session::command::Command;
 use crate::session::dial;
 use crate::session::error::{Cause, Kind, SessionError, is_stopped};
 use crate::session::list;
-use crate::session::response;
+use crate::session::refusal;
+use crate::session::response::{self, Condition};
 use crate::session::retry::Backoff;
 use crate::session::steps::{Step, Steps};
 
@@ -60,6 +61,10 @@ pub fn test(run: &Run<'_>, account: &Account, report: &mut AccountReport) -> Res
         let step = steps.current();
         let text = format!("{error:#}");
         let doing = step.map_or_else(String::new, |step| format!("{}: ", step.as_str()));
+        let no_mailbox = account.way.cause_of_no_mailbox();
+        if step > Some(Step::Login) && !no_mailbox.is_empty() {
+            bail!("{doing}{text} (likely cause: {no_mailbox})");
+        }
         let cause = likely_cause(step, &text);
         bail!("{doing}{text}{cause}")
     })
@@ -71,9 +76,18 @@ fn work(
     steps: &mut Steps,
     report: &mut AccountReport,
 ) -> Result<()> {
+    let mut tested = Tested {
+        user: Some(account.login.clone()),
+        proof: Some(account.way.name().to_owned()),
+        ..Tested::default()
+    };
+    report.tested = Some(tested.clone());
     let mut session = run.host(account).logins.attempt(run.stop, || {
         connect(run, account, steps).map_err(|error| (error, steps.current()))
     })?;
+    tested.mechanism = Some(session.mechanism.to_owned());
+    tested.token_seconds = session.token_left.map(|left| left.as_secs());
+    report.tested = Some(tested);
     let listing = loop {
         steps.begin(Step::List);
         match list::list(session.channel(), |_| false) {
@@ -83,6 +97,14 @@ fn work(
             outcome => break outcome?,
         }
     };
+    if listing
+        .mailboxes
+        .iter()
+        .any(|mailbox| mailbox.listed.name.is_inbox())
+    {
+        steps.begin(Step::Inbox);
+        open_inbox(session.channel())?;
+    }
     steps.end();
     for line in &listing.unreadable {
         let warning = format!("a mailbox that LIST names cannot be read: {line}");
@@ -134,6 +156,15 @@ fn connect(run: &Run<'_>, account: &Account, steps: &mut Steps) -> Result<Sessio
             return Err(SessionError::stopped());
         }
     }
+}
+
+/// Microsoft accepts a login and refuses the first mailbox to whoever has no right to it.
+fn open_inbox(channel: &mut Channel) -> Result<(), SessionError> {
+    let status = channel.run(&Command::new("EXAMINE INBOX"), |_| {})?;
+    if status.condition == Condition::Ok {
+        return Ok(());
+    }
+    Err(refusal::error(&status, Kind::Refused))
 }
 
 /// Storage used and allowed, in KiB (RFC 9208); `None` where the server does not say.

@@ -43,6 +43,9 @@ pub fn likely_cause(step: Option<Step>, error: &str) -> &'static str {
         Some(Step::Login) if has(&["authenticat", "credential", "password", "login"]) => {
             " (likely cause: the password is wrong, or the login is not the e-mail address)"
         }
+        Some(Step::Inbox) if has(&["not connected", "disabled", "not enabled"]) => {
+            " (likely cause: IMAP is switched off for this account, or the login has no right to it)"
+        }
         _ => "",
     }
 }

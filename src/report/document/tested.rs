@@ -3,7 +3,7 @@
 use indicatif::HumanBytes;
 
 use super::Block;
-use crate::report::{AccountReport, Report, table::Table};
+use crate::report::{AccountReport, Report, Tested, table::Table};
 use crate::session::steps::Step;
 
 /// The environment, a line per account, and where archives are meant for the server, what stands against it.
@@ -29,10 +29,11 @@ fn connections(accounts: &[AccountReport]) -> Table {
         Step::Greeting,
         Step::Login,
         Step::List,
+        Step::Inbox,
     ];
     let mut header = vec!["account"];
     header.extend(steps.map(Step::as_str));
-    header.extend(["mailboxes", "quota", "status"]);
+    header.extend(["by", "mailboxes", "quota", "status"]);
     let mut table = Table::new(&header);
     for account in accounts {
         let tested = account.tested.clone().unwrap_or_default();
@@ -42,6 +43,7 @@ fn connections(accounts: &[AccountReport]) -> Table {
             let failed = tested.failed_step == Some(step);
             time.unwrap_or_else(|| if failed { "FAILED" } else { "-" }.to_owned())
         }));
+        row.push(proof(&tested, &account.account));
         row.push(account.counts.mailboxes.to_string());
         row.push(match (tested.quota_used_kib, tested.quota_limit_kib) {
             (Some(used), Some(limit)) => format!(
@@ -55,6 +57,23 @@ fn connections(accounts: &[AccountReport]) -> Table {
         table.row(&row);
     }
     table
+}
+
+/// How a login was proved: mechanism, where a token is from and how long it lasts, and who logs in for somebody else.
+fn proof(tested: &Tested, account: &str) -> String {
+    let mut parts = Vec::new();
+    parts.extend(tested.mechanism.clone());
+    parts.extend(tested.proof.clone().filter(|proof| proof != "password"));
+    let minutes = tested.token_seconds.map(|seconds| seconds / 60);
+    parts.extend(minutes.map(|minutes| format!("{minutes} min left")));
+    let mut text = parts.join(", ");
+    if text.is_empty() {
+        "-".clone_into(&mut text);
+    }
+    match &tested.user {
+        Some(user) if user != account => format!("{text} as {user}"),
+        _ => text,
+    }
 }
 
 fn preflight(accounts: &[AccountReport]) -> Table {

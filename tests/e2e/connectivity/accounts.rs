@@ -68,7 +68,7 @@ fn every_step_is_timed_and_tls_is_described() {
         for account in report(&program)["accounts"].as_array().expect("accounts") {
             let made = steps(account);
             assert_eq!(made[..order.len()], *order);
-            assert_eq!(made.last(), Some(&"list"));
+            assert_eq!(made.last(), Some(&"inbox"));
             assert_eq!(account["status"], "complete");
             assert_eq!(account["tested"]["quota_limit_kib"], 1024);
             assert_eq!(account["tested"]["quota_used_kib"], 0);

@@ -1,6 +1,7 @@
 //! Ways in: tokens from everywhere, the providers that give them, and how long they last.
 
 mod authorize;
+mod check;
 mod life;
 mod providers;
 mod scripted;
