@@ -22,12 +22,15 @@ use crate::progress::AccountProgress;
 use crate::report::{AccountReport, FailedMessageReport, MailboxReport, Status};
 use crate::session::blame::{Blame, Owner};
 use crate::session::dial;
-use crate::session::error::SessionError;
+use crate::session::error::{Kind, SessionError};
 use crate::session::list::{self, Listing};
 use crate::session::peer::Peers;
 use crate::session::retry::{Backoff, keep_trying};
 use crate::settings::Settings;
 use crate::stop::Stop;
+
+/// Connections that may die while the account is listed, before STATUS is done without.
+const STATUS_DEATHS: u32 = 2;
 
 /// What all accounts of a run share.
 pub struct Run<'a> {
@@ -56,6 +59,8 @@ struct Export<'a> {
     failed_before: Vec<FailedMessage>,
     /// LIST has been answered.
     listed: bool,
+    /// Connections that died while the account was listed.
+    died_listing: u32,
     /// LIST named mailboxes that could not be understood.
     unreadable: bool,
     /// Directories of mailboxes that the server has no longer.
@@ -80,6 +85,7 @@ pub fn export(
         progressed: true,
         failed_before: Vec::new(),
         listed: false,
+        died_listing: 0,
         unreadable: false,
         vanished: Vec::new(),
         report,
@@ -124,8 +130,14 @@ impl Export<'_> {
         let peer = self.run.peers.of(self.account);
         let mut session = dial::open(peer, self.account, self.run.stop)?;
         if !self.listed {
+            // STATUS is a hint: where connections die of it, it is done without.
+            let asks_status = self.died_listing < STATUS_DEATHS;
             let listing = list::list(session.channel(), |listed| {
-                settings.folders.matches(listed.name.text())
+                asks_status && settings.folders.matches(listed.name.text())
+            });
+            let listing = listing.inspect_err(|error| {
+                self.died_listing +=
+                    u32::from(matches!(error.kind, Kind::Transient | Kind::Desync));
             })?;
             self.listed = true;
             self.prepare(listing)?;
@@ -212,6 +224,7 @@ impl Export<'_> {
             let origin = before.and_then(|before| before.origin.clone());
             held.origin = origin.or(then.clone()).filter(|then| *then != now);
             held.uidvalidity_moves = before.is_some_and(|before| before.uidvalidity_moves);
+            held.moved_before = held.uidvalidity_moves;
             job.holds(held);
             job.plan(before);
         }
@@ -350,6 +363,13 @@ impl Export<'_> {
                 let finding = Finding::new(Code::MessageGone, account, text);
                 self.report.findings.push(finding.in_mailbox(job.name()));
             }
+        }
+        let moving = self.jobs.iter();
+        for job in moving.filter(|job| job.is_news_that_uidvalidity_moves()) {
+            self.report.warnings.push(format!(
+                "{}: the server says another UIDVALIDITY each time, while UIDs, dates, sizes and the bytes of a sample are the same: the same mailbox, kept as it is (said once)",
+                job.name()
+            ));
         }
         let short = self.jobs.iter().filter(|job| !job.short().is_empty());
         for job in short {

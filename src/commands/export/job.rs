@@ -91,6 +91,8 @@ pub struct Holding {
     pub origin: Option<String>,
     /// UIDVALIDITY is known to be another at each opening.
     pub uidvalidity_moves: bool,
+    /// The record has known that.
+    pub moved_before: bool,
 }
 
 /// What one survey found, and what it leaves to be asked for.

@@ -153,11 +153,75 @@ fn a_mailbox_that_cannot_be_opened_holds_up_no_other() {
         assert_eq!(failed[0]["mailbox"], "Bad", "{case}");
         assert!(failed[0]["uid"].is_null(), "{case}");
         assert!(
-            server.connections() <= 4,
+            server.connections() <= 6,
             "{case}: {}",
             server.connections()
         );
     }
+}
+
+#[test]
+fn a_mailbox_whose_status_kills_connections_is_copied_without() {
+    let replies = [
+        Reply::Close(Vec::new()),
+        Reply::bye("internal error"),
+        Reply::Stall(Vec::new()),
+        Reply::tagged("NO [SERVERBUG] internal error"),
+    ];
+    for reply in replies {
+        let case = format!("{reply:?}");
+        let server = bad_mailbox("STATUS", usize::MAX, reply);
+        let program = program_for(&server);
+        program.export(&["--imap-timeout", "1"]).code(0);
+        for mailbox in ["INBOX", "Bad", "Good"] {
+            assert_eq!(uids(&program, mailbox), [1, 2], "{case}");
+        }
+    }
+}
+
+#[test]
+fn a_mailbox_whose_inventory_kills_connections_holds_up_no_other() {
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(120, 2)))
+        .mailbox(FakeMailbox::new("Bad").mails(&realistic(121, 5)))
+        .mailbox(FakeMailbox::new("Good").mails(&realistic(122, 2)))
+        .on_command({
+            let opened = std::sync::Mutex::new(String::new());
+            let first = AtomicUsize::new(0);
+            move |command| {
+                let mut opened = opened.lock().expect("no panic");
+                if command.name == "EXAMINE" {
+                    *opened = command.text();
+                }
+                let inventory = command.text().contains("UID FETCH 1:*");
+                let bad = opened.contains("Bad") && inventory;
+                // The first export takes no inventory.
+                (bad && first.fetch_add(1, Ordering::SeqCst) < 100)
+                    .then(|| Reply::Close(Vec::new()))
+            }
+        })
+        .start();
+    let program = program_for(&server);
+    program.export(&[]).code(0);
+    server.edit(|mailboxes| {
+        for mailbox in mailboxes {
+            let uid = mailbox.next_uid();
+            let mail = crate::kit::mail::Mail::simple("new");
+            let message = crate::kit::servers::fake::FakeMessage::of(uid, &mail);
+            mailbox.messages.push(message);
+        }
+    });
+    program.export(&[]).code(1).says("INCOMPLETE");
+    assert_eq!(uids(&program, "INBOX"), [1, 2, 3]);
+    assert_eq!(uids(&program, "Good"), [1, 2, 3]);
+    assert_eq!(
+        uids(&program, "Bad"),
+        [1, 2, 3, 4, 5],
+        "nothing is moved aside"
+    );
+    let failed = program.archive(ANNA).failed();
+    assert_eq!(failed.len(), 1);
+    assert!(failed[0]["mailbox"] == "Bad" && failed[0]["uid"].is_null());
 }
 
 #[test]

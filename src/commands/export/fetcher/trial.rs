@@ -1,7 +1,6 @@
 //! Another UIDVALIDITY, or another server: whether it is the same mailbox all the same is tried before anything moves aside.
 
 use anyhow::Result;
-use tracing::warn;
 
 use super::super::job::{JobId, Outcome};
 use super::Fetcher;
@@ -28,14 +27,7 @@ impl Fetcher<'_> {
             }
             Outcome::Same => {}
         }
-        let (archived, now) = (job.archived_uidvalidity(), job.freeze().uidvalidity);
-        if job.keep() && job.notes_that_uidvalidity_moves() {
-            let note = format!(
-                "UIDVALIDITY is {now}, and {archived} in the archive, while UIDs, dates, sizes and the bytes of a sample are the same: the same mailbox, kept as it is (said once)"
-            );
-            warn!("{note}");
-            job.tell(note);
-        }
+        job.keep();
         if let Some(store) = self.store.as_deref_mut() {
             store.open(id, job)?;
         }

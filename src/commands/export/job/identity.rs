@@ -131,25 +131,35 @@ impl Job {
         }
     }
 
-    /// It is the same mailbox: it keeps the UIDVALIDITY under which it is archived. True where the server says another.
-    pub fn keep(&mut self) -> bool {
-        let moved = self.is_of_another_uidvalidity();
+    /// It is the same mailbox: it keeps the UIDVALIDITY under which it is archived.
+    pub fn keep(&mut self) {
+        self.held.uidvalidity_moves |= self.is_of_another_uidvalidity();
         self.identity = Identity::Kept;
         self.held.origin = None;
         self.freeze.uidvalidity = self.held.uidvalidity.unwrap_or(self.freeze.uidvalidity);
         self.take_inventory_anew();
-        moved
     }
 
-    /// UIDVALIDITY of what the archive has.
+    /// True when UIDVALIDITY is found to move, and the archive's record does not say so yet.
     #[must_use]
-    pub fn archived_uidvalidity(&self) -> u32 {
-        self.held.uidvalidity.unwrap_or_default()
+    pub fn is_news_that_uidvalidity_moves(&self) -> bool {
+        self.held.uidvalidity_moves && !self.held.moved_before
     }
 
-    /// Notes that UIDVALIDITY is not to be relied on; true when that is news.
-    pub fn notes_that_uidvalidity_moves(&mut self) -> bool {
-        !std::mem::replace(&mut self.held.uidvalidity_moves, true)
+    /// STATUS and EXAMINE were two openings: where they differ in UIDVALIDITY, it is not to be relied on.
+    pub(super) fn compare_with_status(&mut self, examined: u32) {
+        let Some(by_status) = self.uidvalidity_by_status().filter(|_| examined != 0) else {
+            return;
+        };
+        if by_status != examined {
+            self.held.uidvalidity_moves = true;
+        } else if self
+            .held
+            .uidvalidity
+            .is_none_or(|archived| archived == examined)
+        {
+            self.held.uidvalidity_moves = false;
+        }
     }
 
     /// It is another mailbox: what the archive has of it is of no use to it.

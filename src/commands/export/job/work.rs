@@ -55,6 +55,7 @@ impl Job {
         self.looked_at = true;
         let begun = matches!(self.phase, Phase::Fetch | Phase::Recheck);
         if !begun {
+            self.compare_with_status(freeze.uidvalidity);
             self.freeze = freeze.completed_by(&self.freeze, count);
             if self.is_kept() {
                 self.freeze.uidvalidity = self.held.uidvalidity.unwrap_or_default();
