@@ -122,14 +122,15 @@ fn the_nightly_script_is_silent_until_something_is_wrong() {
     let bin = program.path("bin");
     fs::create_dir(&bin).expect("create");
     symlink(BINARY, bin.join("imapsync-bulk-migrator")).expect("symlink");
-    let path = format!(
-        "{}:{}",
-        bin.display(),
-        std::env::var("PATH").unwrap_or_default()
-    );
+    // As cron calls it: with hardly any environment.
+    let path = format!("{}:/usr/bin:/bin", bin.display());
     let run = || {
         Command::new(example("nightly-export"))
             .arg(program.dir())
+            .env_clear()
+            .env("HOME", program.dir())
+            .env("LOGNAME", "root")
+            .env("SHELL", "/bin/sh")
             .env("PATH", &path)
             .output()
             .expect("run the script")
@@ -145,8 +146,11 @@ fn the_nightly_script_is_silent_until_something_is_wrong() {
     dovecot.options.accounts[0].1 = "changed".to_owned();
     dovecot.start_again();
     let night = run();
-    assert!(!night.status.success());
+    assert_eq!(night.status.code(), Some(1), "the program's own");
     let told = String::from_utf8_lossy(&night.stdout);
+    let (first, rest) = told.split_once("\n\n").expect("an empty line");
+    assert!(first.ends_with("is NOT complete (exit code 1)."), "{first}");
+    assert!(!rest.starts_with(char::is_whitespace), "{rest}");
     assert!(
         told.contains("NOT complete") && told.contains("AUTHENTICATIONFAILED"),
         "{told}"

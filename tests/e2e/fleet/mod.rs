@@ -1,5 +1,6 @@
 //! Many processes that share one move.
 
+mod engines;
 mod merged;
 mod migrate;
 mod shards;

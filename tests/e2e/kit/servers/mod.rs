@@ -12,6 +12,7 @@ pub mod port;
 pub mod proxy;
 pub mod pymap;
 pub mod script;
+pub mod slurm;
 pub mod supervise;
 pub mod tls;
 pub mod wire;
