@@ -247,10 +247,11 @@ impl Settings {
                 missing.join("\n  ")
             );
         }
+        // Of all its accounts: every shard has others of them.
+        self.config_sha256 = format!("{}+{}", self.config_sha256, digest(&config, &[]));
         let accounts = &mut config.accounts;
         accounts.retain(|account| here.contains(&account.name));
         self.config.warnings.append(&mut config.warnings);
-        self.config_sha256 = format!("{}+{}", self.config_sha256, digest(&config, &[]));
         let target = Self {
             config,
             is_target: true,
