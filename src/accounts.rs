@@ -3,18 +3,18 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use tracing::{error, info_span, warn};
+use tracing::{error, info, info_span, warn};
 
 use crate::config::Account;
 use crate::fleet::shard;
 use crate::limits::NO_THREAD;
 use crate::progress::{AccountProgress, Progress};
 use crate::report::{AccountReport, Status};
-use crate::session::error::is_stopped;
+use crate::session::error::{SessionError, is_stopped, parked};
 use crate::settings::Settings;
 use crate::stop::Stop;
 
@@ -78,7 +78,26 @@ pub fn each(
         settings.workers,
         settings.ignore_errors,
         stop,
-        |account, report| work(account, progress.account(&account.name), report),
+        |account, report| {
+            loop {
+                let outcome = work(account, progress.account(&account.name), report);
+                let wait = outcome
+                    .as_ref()
+                    .err()
+                    .and_then(parked)
+                    .or(report.parked_for);
+                match wait.filter(|_| settings.wait) {
+                    Some(wait) => {
+                        info!("waiting until {}", crate::clock::utc_in(wait));
+                        if stop.sleep(wait) {
+                            return Err(SessionError::stopped().into());
+                        }
+                        *report = begun(account);
+                    }
+                    None => return outcome,
+                }
+            }
+        },
     )?;
     // A shard may well have no account at all.
     let nothing_matched = !reports.is_empty()
@@ -109,6 +128,14 @@ fn threads(mut count: usize) -> Result<ThreadPool> {
     }
 }
 
+fn begun(account: &Account) -> AccountReport {
+    let mut report = AccountReport::new(&account.name);
+    report.status = Status::Complete;
+    let server = &account.server;
+    report.identity = Some(shard::identity(&account.login, &server.host, server.port));
+    report
+}
+
 /// Works on one account: the only way from an outcome to a report. `work` may leave a status that says less than
 /// complete; its error wins, and a panic is an error too.
 pub fn one(
@@ -123,16 +150,29 @@ pub fn one(
     let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut report))).unwrap_or_else(|_| {
         bail!("a bug in this program ended the account; please report it with the log")
     });
-    match outcome {
-        Ok(()) => {}
-        Err(error) if is_stopped(&error) => report.status = Status::Stopped,
-        Err(error) => {
+    if let Err(error) = outcome {
+        if let Some(wait) = parked(&error) {
+            park(&mut report, wait, &error);
+        } else if is_stopped(&error) {
+            report.status = Status::Stopped;
+        } else {
             report.status = Status::Failed;
             report.error = Some(format!("{error:#}"));
         }
     }
     report.seconds = began.elapsed().as_secs_f64();
     report
+}
+
+/// What there is of it is sound; the rest has to wait.
+fn park(report: &mut AccountReport, wait: Duration, error: &anyhow::Error) {
+    let until = crate::clock::utc_in(wait);
+    let text = format!("parked until {until}, when the next run can go on: {error:#}");
+    warn!("{text}");
+    report.warnings.push(text);
+    report.status = Status::Parked;
+    report.parked_until = Some(until);
+    report.parked_for = Some(wait);
 }
 
 /// The work, and then what has to be recorded whatever came of it: neither error hides the other.
@@ -159,7 +199,7 @@ fn log(report: &AccountReport) {
             failed.server
         );
     }
-    tracing::info!(
+    info!(
         status = report.status.as_str(),
         mailboxes = report.counts.mailboxes,
         new = report.counts.new,

@@ -53,7 +53,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE.json", num_args = 1..)]
     pub reports: Vec<PathBuf>,
 
-    /// Report: print only the names of the accounts that "failed", or that are "missing" from the reports and stand in
+    /// Report: print only the names of the accounts that "failed", are "parked", or are "missing" from the reports and stand in
     /// --config
     #[arg(long, value_name = "WHICH", value_parser = list)]
     pub list: Option<List>,
@@ -119,6 +119,11 @@ pub struct Args {
     /// Accounts worked on at the same time [default: number of CPU cores, at least 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_workers: Option<u16>,
+
+    /// Stay and go on by itself where a server asks to be left alone for more than 15 minutes, instead of parking the
+    /// account
+    #[arg(long)]
+    pub wait: bool,
 
     /// When an account fails, go on with the others instead of stopping the run
     #[arg(long)]
@@ -225,8 +230,9 @@ impl ValueEnum for UseImapsync {
 fn list(text: &str) -> Result<List, String> {
     match text {
         "failed" => Ok(List::Failed),
+        "parked" => Ok(List::Parked),
         "missing" => Ok(List::Missing),
-        _ => Err("must be failed or missing".to_owned()),
+        _ => Err("must be failed, parked or missing".to_owned()),
     }
 }
 

@@ -1,11 +1,17 @@
 //! Time stamps in UTC, for states, reports and file names.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Now, as RFC 3339 with seconds: `2026-11-23T15:50:17Z`.
 #[must_use]
 pub fn utc_now() -> String {
     utc(seconds_now())
+}
+
+/// So long from now, in the same form.
+#[must_use]
+pub fn utc_in(wait: Duration) -> String {
+    utc(seconds_now().saturating_add(wait.as_secs()))
 }
 
 /// A time in seconds since 1970 in the same form.

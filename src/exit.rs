@@ -9,6 +9,8 @@ pub enum Exit {
     /// Everything was done, and all is well.
     #[default]
     Clean,
+    /// Nothing failed, but the servers of some accounts asked to be left alone for a while.
+    Parked,
     /// Wrong usage or configuration, or an environment that does not allow the run or take its results.
     Unusable,
     /// An account failed or is not complete, or something was found.
@@ -21,11 +23,12 @@ pub enum Exit {
 
 impl Exit {
     /// All of them, by their numbers.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Clean,
         Self::Findings,
         Self::Unusable,
         Self::Precheck,
+        Self::Parked,
         Self::Stopped,
     ];
 
@@ -37,6 +40,7 @@ impl Exit {
             Self::Findings => 1,
             Self::Unusable => 2,
             Self::Precheck => 3,
+            Self::Parked => 75,
             Self::Stopped => 130,
         }
     }

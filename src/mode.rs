@@ -89,6 +89,8 @@ impl Phase {
 pub enum List {
     /// Those that are not complete.
     Failed,
+    /// Those that wait for their servers.
+    Parked,
     /// Those of which no report tells.
     Missing,
 }

@@ -48,6 +48,7 @@ const FLAGS: &[Row] = &[
     ("input-dir", COMMON, &[Import, Validate, Audit, Test]),
     ("dry-run", COMMON, &[Export, Import]),
     ("ignore-errors", COMMON, ALL),
+    ("wait", COMMON, ALL),
     ("max-workers", COMMON, ALL),
     ("imap-timeout", COMMON, ALL),
     ("min-free-gb", COMMON, ALL),

@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::fleet::merge::{Merged, Merging};
 use crate::fleet::shard::{self, Shard};
 use crate::mode::List;
-use crate::report::Report;
+use crate::report::{Report, Status};
 
 /// What is to be rendered.
 #[derive(Debug)]
@@ -59,13 +59,16 @@ pub fn run(plan: &Plan) -> Result<Outcome> {
             bail!("--list missing needs --config: reports do not say which accounts they lack")
         }
         Some(List::Missing) => Some(unknown.into_iter().map(|(name, _)| name).collect()),
-        Some(List::Failed) => {
-            let accounts = report.accounts.iter();
-            let open = accounts.filter(|account| account.status.is_trouble());
-            Some(open.map(|account| account.account.clone()).collect())
-        }
+        Some(List::Failed) => Some(names(&report, Status::is_trouble)),
+        Some(List::Parked) => Some(names(&report, |status| status == Status::Parked)),
     };
     Ok(Outcome { report, names })
+}
+
+fn names(report: &Report, is_meant: impl Fn(Status) -> bool) -> Vec<String> {
+    let accounts = report.accounts.iter();
+    let meant = accounts.filter(|account| is_meant(account.status));
+    meant.map(|account| account.account.clone()).collect()
 }
 
 /// Accounts of the configuration that the report does not know, each with the missing shard that it belongs to.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::Write;
 use std::ops::AddAssign;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,8 @@ pub enum Status {
     Findings,
     /// It could not be gone through.
     Failed,
+    /// Its server asks to be left alone for longer than a run waits: nothing failed, and the next run goes on.
+    Parked,
     /// The run ended before it was done.
     Stopped,
     /// The run ended before it was begun.
@@ -56,7 +58,7 @@ impl Status {
     /// True when the other accounts are not begun because of it, unless errors are ignored.
     #[must_use]
     pub fn is_trouble(self) -> bool {
-        !matches!(self, Self::Complete | Self::Findings)
+        !matches!(self, Self::Complete | Self::Findings | Self::Parked)
     }
 
     /// The word in table and log.
@@ -67,6 +69,7 @@ impl Status {
             Self::Incomplete => "INCOMPLETE",
             Self::Findings => "FINDINGS",
             Self::Failed => "FAILED",
+            Self::Parked => "parked",
             Self::Stopped => "stopped",
             Self::NotStarted => "not started",
         }
@@ -164,6 +167,12 @@ pub struct AccountReport {
     pub identity: Option<String>,
     /// How it ended.
     pub status: Status,
+    /// Parked: when it can go on, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parked_until: Option<String>,
+    /// Parked: how long from its end.
+    #[serde(skip)]
+    pub parked_for: Option<Duration>,
     /// Why it failed.
     pub error: Option<String>,
     /// Wall time.
@@ -245,6 +254,8 @@ impl AccountReport {
             account: account.to_owned(),
             identity: None,
             status: Status::NotStarted,
+            parked_until: None,
+            parked_for: None,
             error: None,
             seconds: 0.0,
             counts: Counts::default(),
@@ -540,13 +551,18 @@ fn hide(text: &mut String) {
 }
 
 /// A signal wins over failures, failures over success.
-fn exit_code(mut statuses: impl Iterator<Item = Status>, by_signal: bool) -> Exit {
-    let all_complete = statuses.all(|status| status == Status::Complete);
-    match (by_signal, all_complete) {
-        (true, false) => Exit::Stopped,
-        (_, true) => Exit::Clean,
-        (false, false) => Exit::Findings,
+fn exit_code(statuses: impl Iterator<Item = Status>, by_signal: bool) -> Exit {
+    let exits = statuses.map(|status| match status {
+        Status::Complete => Exit::Clean,
+        Status::Parked => Exit::Parked,
+        _ if by_signal => Exit::Stopped,
+        _ => Exit::Findings,
+    });
+    let exit = exits.fold(Exit::Clean, Exit::merge);
+    if by_signal && exit != Exit::Clean {
+        return Exit::Stopped;
     }
+    exit
 }
 
 #[cfg(test)]
@@ -555,13 +571,16 @@ mod tests {
 
     #[test]
     fn the_exit_code_tells_how_it_went() {
-        use Status::{Complete, Failed, Incomplete, NotStarted, Stopped};
+        use Status::{Complete, Failed, Incomplete, NotStarted, Parked, Stopped};
         let cases = [
             (vec![Complete, Complete], false, Exit::Clean),
             (vec![Complete, Incomplete], false, Exit::Findings),
             (vec![Failed, NotStarted], false, Exit::Findings),
             (vec![Complete, Stopped], true, Exit::Stopped),
             (vec![Failed, Stopped], true, Exit::Stopped),
+            (vec![Complete, Parked], false, Exit::Parked),
+            (vec![Parked, Incomplete], false, Exit::Findings),
+            (vec![Parked], true, Exit::Stopped),
             (vec![Complete], true, Exit::Clean),
         ];
         for (statuses, by_signal, code) in cases {

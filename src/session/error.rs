@@ -15,6 +15,8 @@ pub enum Kind {
     Transient,
     /// The server named how long to wait.
     Throttled(Duration),
+    /// The server named a wait that is too long to stay for.
+    Parked(Duration),
     /// Too many connections: wait until others have ended.
     Busy,
     /// The server's bytes can no longer be trusted; the connection is given up.
@@ -124,6 +126,15 @@ impl SessionError {
             self.kind,
             Kind::Transient | Kind::Throttled(_) | Kind::Busy | Kind::Desync
         )
+    }
+}
+
+/// How long the server wants to be left alone, where that is what ended the work.
+#[must_use]
+pub fn parked(error: &anyhow::Error) -> Option<Duration> {
+    match error.downcast_ref::<SessionError>()?.kind {
+        Kind::Parked(wait) => Some(wait),
+        _ => None,
     }
 }
 

@@ -7,6 +7,9 @@ use std::time::Duration;
 use super::error::{Cause, Kind, Result, SessionError};
 use super::response::Status;
 
+/// The longest wait that a run stays for.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
 /// What a status that is not OK means; `fallback` where it says nothing that is known.
 #[must_use]
 pub fn kind(status: &Status, fallback: Kind) -> Kind {
@@ -19,7 +22,11 @@ pub fn kind(status: &Status, fallback: Kind) -> Kind {
 #[must_use]
 pub fn classify(code: Option<&str>, text: &str, fallback: Kind) -> Kind {
     if let Some(wait) = suggested_backoff(text) {
-        return Kind::Throttled(wait);
+        return if wait > PATIENCE {
+            Kind::Parked(wait)
+        } else {
+            Kind::Throttled(wait)
+        };
     }
     let lower = text.to_ascii_lowercase();
     if lower.contains("too many") && lower.contains("connection")
@@ -93,7 +100,7 @@ pub fn about_host(status: &Status) -> Option<SessionError> {
     let code = status.code.as_deref();
     let code = code.filter(|code| code.eq_ignore_ascii_case("THROTTLED"));
     let kind = classify(code, &status.text, Kind::Refused);
-    matches!(kind, Kind::Throttled(_) | Kind::Busy)
+    matches!(kind, Kind::Throttled(_) | Kind::Parked(_) | Kind::Busy)
         .then(|| SessionError::new(kind, format!("the server says {}", status.said())))
 }
 
@@ -115,11 +122,11 @@ pub fn may_pass(status: &Status) -> bool {
 
 /// The time that a server names, as in `Suggested Backoff Time: 299961 milliseconds`.
 ///
-/// More than one hour is taken as one hour.
+/// More than a day is taken as a day.
 #[must_use]
 pub fn suggested_backoff(text: &str) -> Option<Duration> {
     const PHRASE: &str = "suggested backoff time:";
-    const LONGEST: Duration = Duration::from_secs(3600);
+    const LONGEST: Duration = Duration::from_secs(24 * 3600);
     let lower = text.to_ascii_lowercase();
     let rest = lower[lower.find(PHRASE)? + PHRASE.len()..].trim_start();
     let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();

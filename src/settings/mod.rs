@@ -103,6 +103,8 @@ pub struct Settings {
     pub validating: Validating,
     /// Accounts at a time.
     pub workers: usize,
+    /// Stay where a server asks to be left alone for long.
+    pub wait: bool,
     /// Go on after a failed account.
     pub ignore_errors: bool,
     /// Least free disk space, in bytes.
@@ -215,6 +217,7 @@ impl Settings {
             },
             workers: args.max_workers.map_or(cores.max(MIN_WORKERS), usize::from),
             ignore_errors: args.ignore_errors,
+            wait: args.wait,
             min_free_bytes: bytes(args.min_free_gb),
             timeout: Duration::from_secs(u64::from(args.imap_timeout)),
             folders,

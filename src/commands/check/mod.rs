@@ -92,7 +92,7 @@ pub(super) fn precheck(
     let all_passed = report
         .accounts
         .iter()
-        .all(|account| account.status == Status::Complete);
+        .all(|account| matches!(account.status, Status::Complete | Status::Parked));
     if stop.by_signal() || !all_passed && !settings.ignore_errors {
         report.precheck_failed = true;
         // What passed the test has not been exported, imported or validated.
@@ -108,6 +108,9 @@ pub(super) fn precheck(
     Ok(Verdict::GoOn(
         failed
             .map(|mut account| {
+                if account.status == Status::Parked {
+                    return (account.account.clone(), account);
+                }
                 let error = account.error.take().unwrap_or_default();
                 account.error = Some(format!(
                     "left out, as the connectivity test failed: {error}"

@@ -42,6 +42,8 @@ impl Whole {
         for mailbox in part.mailboxes {
             take_in(&mut whole.mailboxes, mailbox, phase);
         }
+        whole.parked_until = part.parked_until.or(whole.parked_until.take());
+        whole.parked_for = part.parked_for.or(whole.parked_for);
         whole.failures.extend(part.failures);
         for warning in part.warnings {
             if !whole.warnings.contains(&warning) {
@@ -54,7 +56,7 @@ impl Whole {
         whole.compared_before = part.compared_before.or(whole.compared_before);
         !matches!(
             part.status,
-            Status::Failed | Status::Stopped | Status::NotStarted
+            Status::Failed | Status::Stopped | Status::NotStarted | Status::Parked
         )
     }
 
@@ -70,6 +72,7 @@ fn worse(one: Status, other: Status) -> Status {
         Status::Failed,
         Status::Stopped,
         Status::NotStarted,
+        Status::Parked,
         Status::Incomplete,
         Status::Findings,
         Status::Complete,

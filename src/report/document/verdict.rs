@@ -48,6 +48,19 @@ fn sentence(report: &Report, mode: &str) -> String {
     if complete == total {
         return format!("{mode} complete: {accounts}");
     }
+    let parked: Vec<&str> = report
+        .accounts
+        .iter()
+        .filter_map(|account| account.parked_until.as_deref())
+        .collect();
+    if complete + parked.len() == total
+        && let Some(last) = parked.iter().max()
+    {
+        let parked = counted(parked.len() as u64, "account");
+        return format!(
+            "{mode} parked: {complete} of {accounts} complete, {parked} parked; run it again after {last} to go on"
+        );
+    }
     if statuses().all(is_gone_through) {
         let unclean = total - complete;
         return format!("{mode} done, NOT clean: {unclean} of {accounts} with findings");

@@ -164,7 +164,7 @@ fn status(status: Status) -> Markup {
         Status::Complete => ("good", "✔"),
         Status::Findings => ("look", "!"),
         Status::Incomplete | Status::Failed => ("bad", "✘"),
-        Status::Stopped | Status::NotStarted => ("open", "…"),
+        Status::Parked | Status::Stopped | Status::NotStarted => ("open", "…"),
     };
     html! { span.(class) { span aria-hidden="true" { (sign) } " " (status.as_str().to_lowercase()) } }
 }

@@ -3,4 +3,5 @@
 mod engines;
 mod merged;
 mod migrate;
+mod parked;
 mod shards;
