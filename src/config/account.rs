@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::Account;
 use super::auth::{Auth, PASSWORD_KEYS};
 use super::place::Place;
 use super::read::Reader;
 use super::server::Servers;
+use super::{Account, side};
 use crate::credential::{Way, Who};
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 16] = [
     "email",
     "login",
     "server",
@@ -21,22 +21,60 @@ const KEYS: [&str; 9] = [
     "password_file",
     "password_env",
     "password_command",
+    "target_email",
+    "target_login",
+    "target_server",
+    "target_password",
+    "target_password_file",
+    "target_password_env",
+    "target_password_command",
 ];
+
+/// The accounts so far, and where each name was met.
+#[derive(Default)]
+struct Accounts {
+    list: Vec<Account>,
+    seen: HashMap<String, Place>,
+}
 
 impl Reader<'_> {
     pub fn accounts(&mut self, json: &Value, servers: &Servers) -> Vec<Account> {
-        let list_at = Place::top().key("accounts");
-        let Some(list) = json["accounts"].as_array() else {
-            if json.is_object() {
-                self.problem("accounts", "is missing, or is not a list");
-            }
-            return Vec::new();
+        let file = match json.as_object() {
+            Some(object) => self.string(object, &Place::top(), "accounts_file"),
+            None => return Vec::new(),
         };
-        if list.is_empty() {
+        let mut accounts = Accounts::default();
+        self.written(json, servers, file.is_none(), &mut accounts);
+        if let Some(file) = file {
+            let rows = self.list(&file);
+            for (at, row) in &rows {
+                if let Some(object) = row.expose().as_object() {
+                    let object = side::seen_from(self.side, object, true);
+                    let account = self.account(&object, at, servers);
+                    self.add(account, at, &mut accounts);
+                }
+            }
+        }
+        accounts.list
+    }
+
+    /// Those of the JSON itself.
+    fn written(
+        &mut self,
+        json: &Value,
+        servers: &Servers,
+        is_needed: bool,
+        accounts: &mut Accounts,
+    ) {
+        let list = match &json["accounts"] {
+            Value::Array(list) => list,
+            Value::Null if !is_needed => return,
+            _ => return self.problem("accounts", "is missing, or is not a list"),
+        };
+        if list.is_empty() && is_needed {
             self.problem("accounts", "is empty: there is nothing to do");
         }
-        let mut seen = HashMap::new();
-        let mut accounts = Vec::with_capacity(list.len());
+        let list_at = Place::top().key("accounts");
         for (index, value) in list.iter().enumerate() {
             let at = list_at.element(index);
             let Some(object) = value.as_object() else {
@@ -44,19 +82,26 @@ impl Reader<'_> {
                 continue;
             };
             self.unknown_keys(object, &at, &KEYS);
-            let Some(account) = self.account(object, &at, servers) else {
-                continue;
-            };
-            if let Some(first) = seen.insert(account.name.to_lowercase(), at.clone()) {
-                let name = &account.name;
-                let text = format!(
-                    "{name} is the same account as {first}; where it is another server's, \"archive\" gives it a directory of its own"
-                );
-                self.problem(at.key("email"), text);
-            }
-            accounts.push(account);
+            let object = side::seen_from(self.side, object, false);
+            let account = self.account(&object, &at, servers);
+            self.add(account, &at, accounts);
         }
-        accounts
+    }
+
+    /// Takes an account in that is no other one's twin.
+    fn add(&mut self, account: Option<Account>, at: &Place, accounts: &mut Accounts) {
+        let Some(account) = account else { return };
+        if let Some(first) = accounts
+            .seen
+            .insert(account.name.to_lowercase(), at.clone())
+        {
+            let name = &account.name;
+            let text = format!(
+                "{name} is the same account as {first}; where it is another server's, \"archive\" gives it a directory of its own"
+            );
+            self.problem(at.key("email"), text);
+        }
+        accounts.list.push(account);
     }
 
     fn account(

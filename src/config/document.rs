@@ -70,7 +70,20 @@ pub fn write_template(config: &Config) -> Result<Option<PathBuf>> {
         return Ok(None);
     }
     let mut json = json!({"server": server(HOST, 993, TlsMode::Implicit)});
-    json["accounts"] = config.accounts_as_written.expose().clone();
+    let written = config.written.expose();
+    for key in ["accounts", "accounts_file", "folder_map", "imapsync"] {
+        if let Some(value) = written.get(key) {
+            json[key] = value.clone();
+        }
+    }
+    let accounts = json.get_mut("accounts").and_then(Value::as_array_mut);
+    for account in accounts.into_iter().flatten() {
+        for of_source in ["server", "auth"] {
+            account
+                .as_object_mut()
+                .and_then(|account| account.remove(of_source));
+        }
+    }
     let template = Document(SecretJson::new(json));
     let written = template
         .write(&path, false)

@@ -2,12 +2,14 @@
 
 mod account;
 mod auth;
+mod csv;
 pub mod document;
 mod json;
 mod oauth;
 mod place;
 mod read;
 mod server;
+mod side;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -21,6 +23,7 @@ use place::Place;
 use read::Reader;
 
 use crate::credential::{self, Credential, Refusal, Way, Who};
+use crate::imapsync::UseImapsync;
 use crate::mapping::FolderMap;
 use crate::secret::SecretJson;
 use crate::stop::Stop;
@@ -173,10 +176,12 @@ pub struct Config {
     pub accounts: Vec<Account>,
     /// Import: mailboxes of the archive that go to a mailbox of another name, by their exact names.
     pub folder_map: FolderMap,
+    /// What is done with imapsync, where the command line does not say.
+    pub imapsync: Option<UseImapsync>,
     /// What is allowed but worth knowing.
     pub warnings: Vec<String>,
-    /// The `accounts` list as written, for the import template.
-    pub accounts_as_written: SecretJson,
+    /// The JSON as written, for the import template.
+    pub written: SecretJson,
 }
 
 /// The shortest configuration that works.
@@ -188,7 +193,12 @@ const EXAMPLE: &str = r#"
     ]
   }"#;
 
-const KEYS: [&str; 5] = [
+/// Problems that are told; of a long list the rest are counted.
+const SHOWN: usize = 200;
+
+const KEYS: [&str; 7] = [
+    "imapsync",
+    "accounts_file",
     "server",
     "servers",
     "accounts",
@@ -220,8 +230,13 @@ impl Config {
 pub fn load(path: &Path, side: Side) -> Result<Config> {
     let shown = path.display();
     let bytes = Zeroizing::new(std::fs::read(path).map_err(|error| unreadable(path, &error))?);
-    let (json, twice) =
-        json::parse(&bytes).map_err(|why| anyhow!("{shown} is not valid JSON: {why}"))?;
+    let (json, twice) = json::parse(&bytes).map_err(|why| {
+        let list = csv::instead_of(path, &bytes);
+        list.map_or_else(
+            || anyhow!("{shown} is not valid JSON: {why}"),
+            |instead| anyhow!("{instead}"),
+        )
+    })?;
     let json = SecretJson::new(json);
     let mut reader = Reader::new(path, side);
     reader.check_mode(path, "the configuration");
@@ -233,7 +248,9 @@ pub fn load(path: &Path, side: Side) -> Result<Config> {
     let servers = reader.servers(json.expose());
     let accounts = reader.accounts(json.expose(), &servers);
     let folder_map = FolderMap::new(reader.folder_map(json.expose()));
+    let mut imapsync = None;
     if let Some(object) = json.expose().as_object() {
+        imapsync = reader.imapsync(object);
         reader.unknown_keys(object, &Place::top(), &KEYS);
     }
     let (problems, warnings) = reader.into_findings();
@@ -242,14 +259,20 @@ pub fn load(path: &Path, side: Side) -> Result<Config> {
         let noun = if count == 1 { "problem" } else { "problems" };
         // A misspelt name, which is only a warning, often explains the problem beside it.
         let all = [problems, warnings].concat();
-        bail!("{shown} has {count} {noun}:\n  {}", all.join("\n  "));
+        let (first, rest) = all.split_at(all.len().min(SHOWN));
+        let mut lines = first.to_vec();
+        if !rest.is_empty() {
+            lines.push(format!("and {} more", rest.len()));
+        }
+        bail!("{shown} has {count} {noun}:\n  {}", lines.join("\n  "));
     }
     Ok(Config {
         path: path.to_path_buf(),
         accounts,
         folder_map,
+        imapsync,
         warnings,
-        accounts_as_written: SecretJson::new(json.expose()["accounts"].clone()),
+        written: json,
     })
 }
 

@@ -8,11 +8,12 @@ use serde_json::{Map, Value};
 
 use super::Side;
 use super::place::Place;
+use crate::imapsync::UseImapsync;
 
 /// Collects problems and warnings while it reads.
 pub struct Reader<'a> {
     path: &'a Path,
-    side: Side,
+    pub(super) side: Side,
     problems: Vec<String>,
     pub(super) warnings: Vec<String>,
 }
@@ -94,6 +95,19 @@ impl<'a> Reader<'a> {
                 None
             }
         }
+    }
+
+    pub fn imapsync(&mut self, object: &Map<String, Value>) -> Option<UseImapsync> {
+        let at = Place::top();
+        let word = self.string(object, &at, "imapsync")?;
+        let found = UseImapsync::ALL
+            .into_iter()
+            .find(|one| one.as_str() == word);
+        if found.is_none() {
+            let known = UseImapsync::ALL.map(UseImapsync::as_str).join(", ");
+            self.problem(at.key("imapsync"), format!("must be one of {known}"));
+        }
+        found
     }
 
     pub fn folder_map(&mut self, json: &Value) -> BTreeMap<String, String> {

@@ -31,8 +31,16 @@ impl Servers {
     pub fn get(&self, name: Option<&str>) -> Option<Arc<Server>> {
         match name {
             None => self.default.clone(),
-            Some(name) => self.named.get(name).cloned(),
+            Some(name) => self.named.get(name).cloned().or_else(|| self.at(name)),
         }
+    }
+
+    /// The only one on this host: lists of other tools name hosts.
+    fn at(&self, host: &str) -> Option<Arc<Server>> {
+        let all = self.default.iter().chain(self.named.values());
+        let mut there = all.filter(|server| server.host.eq_ignore_ascii_case(host));
+        let found = there.next()?;
+        there.next().is_none().then(|| Arc::clone(found))
     }
 
     /// True where accounts can choose.

@@ -190,6 +190,8 @@ impl Settings {
             .as_deref()
             .map(|text| Shard::parse(text, |name| std::env::var(name).ok()).context("--shard"));
         let shard = shard.transpose()?.map(|shard| keep_own(&mut config, shard));
+        let typed = args.given.iter().any(|flag| flag == "imapsync");
+        let imapsync = config.imapsync.filter(|_| !typed).unwrap_or(args.imapsync);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut settings = Self {
             mode: args.mode,
@@ -200,7 +202,7 @@ impl Settings {
             is_target,
             log_dir: args.log_dir.clone(),
             precheck: !args.no_connectivity_test,
-            imapsync: args.imapsync,
+            imapsync,
             importing,
             auditing: Auditing {
                 after_export: !args.no_audit_after_export,
@@ -335,8 +337,10 @@ fn digest(config: &Config, meant: &[String]) -> String {
 fn keep_own(config: &mut Config, shard: Shard) -> Part {
     let configured = config.accounts.len();
     config.accounts.retain(|account| {
+        // An administrator's login is everybody's.
+        let whose = account.authzid.as_ref().unwrap_or(&account.login);
         shard.owns(&shard::identity(
-            &account.login,
+            whose,
             &account.server.host,
             account.server.port,
         ))

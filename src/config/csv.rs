@@ -1,0 +1,316 @@
+//! Lists of accounts (RFC 4180): with the keys of the JSON as names of columns, or with those of the bulk lists that
+//! commercial migration services use. It gives out rows; what they mean is the JSON's affair.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use csv::{ByteRecord, ReaderBuilder, Trim};
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use super::place::{List, Place};
+use super::read::Reader;
+use crate::secret::SecretJson;
+
+/// Our name of a column, and what it may be called, as letters and digits alone.
+const COLUMNS: &[(&str, &[&str])] = &[
+    (
+        "email",
+        &[
+            "email",
+            "emailaddress",
+            "mail",
+            "address",
+            "mailbox",
+            "sourceemail",
+            "sourceemailaddress",
+            "sourceaddress",
+            "sourcemailbox",
+            "fromemail",
+            "user1",
+        ],
+    ),
+    (
+        "login",
+        &[
+            "login",
+            "loginname",
+            "username",
+            "user",
+            "sourcelogin",
+            "sourceloginname",
+            "sourceusername",
+            "sourceuser",
+        ],
+    ),
+    ("password", &["password", "sourcepassword", "password1"]),
+    ("password_file", &["passwordfile"]),
+    ("password_env", &["passwordenv"]),
+    ("password_command", &["passwordcommand"]),
+    ("server", &["server", "sourceserver", "sourcehost", "host1"]),
+    ("archive", &["archive"]),
+    (
+        "target_email",
+        &[
+            "targetemail",
+            "targetemailaddress",
+            "targetaddress",
+            "destinationemail",
+            "destinationemailaddress",
+            "destinationaddress",
+            "destinationmailbox",
+            "toemail",
+            "user2",
+        ],
+    ),
+    (
+        "target_login",
+        &[
+            "targetlogin",
+            "targetloginname",
+            "targetusername",
+            "targetuser",
+            "destinationlogin",
+            "destinationloginname",
+            "destinationusername",
+            "destinationuser",
+        ],
+    ),
+    (
+        "target_password",
+        &["targetpassword", "destinationpassword", "password2"],
+    ),
+    ("target_password_file", &["targetpasswordfile"]),
+    ("target_password_env", &["targetpasswordenv"]),
+    ("target_password_command", &["targetpasswordcommand"]),
+    (
+        "target_server",
+        &[
+            "targetserver",
+            "targethost",
+            "destinationserver",
+            "destinationhost",
+            "host2",
+        ],
+    ),
+];
+
+/// A row as an account of the JSON would be, and where it stands.
+pub type Row = (Place, SecretJson);
+
+impl Reader<'_> {
+    /// The rows of a list; none where it cannot be read.
+    pub(super) fn list(&mut self, name: &str) -> Vec<Row> {
+        let path = self.resolve(name);
+        let shown = path.display();
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => Zeroizing::new(bytes),
+            Err(error) => {
+                self.problem("accounts_file", format!("read {shown}: {error}"));
+                return Vec::new();
+            }
+        };
+        let mut csv = ReaderBuilder::new()
+            .delimiter(delimiter(&bytes))
+            .has_headers(false)
+            .flexible(true)
+            .trim(Trim::None)
+            .from_reader(without_mark(&bytes));
+        let mut header = ByteRecord::new();
+        if !matches!(csv.read_byte_record(&mut header), Ok(true)) {
+            self.problem("accounts_file", format!("{shown} is empty"));
+            return Vec::new();
+        }
+        let (list, keys) = self.columns(name, &header);
+        if !list.columns.contains_key("email") {
+            let text = "no column is called email (or source email): the first line names the columns, as in \
+                        email,password";
+            self.problem(format!("{name} line 1"), text);
+            return Vec::new();
+        }
+        if list.columns.keys().any(|key| key.ends_with("password")) {
+            self.check_mode(&path, "the list of accounts");
+        }
+        let list = Arc::new(list);
+        let mut rows = Vec::new();
+        let mut record = ByteRecord::new();
+        loop {
+            match csv.read_byte_record(&mut record) {
+                Ok(true) => {}
+                Ok(false) => return rows,
+                Err(error) => {
+                    self.problem("accounts_file", format!("read {shown}: {error}"));
+                    return rows;
+                }
+            }
+            let at = Place::Line {
+                list: Arc::clone(&list),
+                line: record.position().map_or(0, csv::Position::line),
+                key: None,
+            };
+            if let Some(row) = self.row(&record, &keys, header.len(), &at) {
+                rows.push((at, SecretJson::new(Value::Object(row))));
+            }
+        }
+    }
+
+    /// Which column is what.
+    fn columns(&mut self, file: &str, header: &ByteRecord) -> (List, Vec<Option<&'static str>>) {
+        let mut list = List {
+            file: file.to_owned(),
+            ..List::default()
+        };
+        let mut keys = Vec::with_capacity(header.len());
+        for (index, name) in header.iter().enumerate() {
+            let name = String::from_utf8_lossy(name).trim().to_owned();
+            let number = index + 1;
+            let key = key_of(&name);
+            match key {
+                Some(key) => {
+                    if let Some((first, _)) = list.columns.insert(key, (number, name.clone())) {
+                        let text = format!("columns {first} and {number} both say the {key}");
+                        self.problem(format!("{file} line 1"), text);
+                    }
+                }
+                None if name.is_empty() => {}
+                None => self.warnings.push(format!(
+                    "{file}: column {number} ({name}) is unknown, and ignored"
+                )),
+            }
+            keys.push(key);
+        }
+        (list, keys)
+    }
+
+    /// Empty cells say nothing. Blanks belong to a password, and to nothing else.
+    fn row(
+        &mut self,
+        record: &ByteRecord,
+        keys: &[Option<&'static str>],
+        fields: usize,
+        at: &Place,
+    ) -> Option<Map<String, Value>> {
+        if record.iter().all(|cell| cell.trim_ascii().is_empty()) {
+            return None;
+        }
+        if record.len() != fields {
+            let text = format!(
+                "has {} fields, and line 1 has {fields}; a text with the separator or a quote in it stands in double \
+                 quotes, and a quote in it is doubled",
+                record.len()
+            );
+            self.problem(at, text);
+            return None;
+        }
+        let mut row = Map::new();
+        for (key, cell) in keys.iter().zip(record) {
+            let Some(key) = key else { continue };
+            let Ok(cell) = std::str::from_utf8(cell) else {
+                self.problem(at.key(key), "is not UTF-8");
+                return None;
+            };
+            let cell = if key.ends_with("password") {
+                cell
+            } else {
+                cell.trim()
+            };
+            if !cell.is_empty() {
+                row.insert((*key).to_owned(), Value::String(cell.to_owned()));
+            }
+        }
+        Some(row)
+    }
+}
+
+/// What to write instead, for somebody who gives a list where a configuration belongs.
+pub fn instead_of(path: &Path, bytes: &[u8]) -> Option<String> {
+    let text = without_mark(bytes);
+    let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let first = String::from_utf8_lossy(first);
+    let first = first.trim();
+    let separator = char::from(delimiter(bytes));
+    let cells: Vec<&str> = first
+        .split(separator)
+        .map(|cell| cell.trim_matches(['"', ' ']))
+        .collect();
+    let is_list = !first.starts_with(['{', '[', '"'])
+        && cells
+            .iter()
+            .any(|cell| key_of(cell).is_some() || cell.contains('@'));
+    let name = path.file_name().unwrap_or_default().display();
+    is_list.then(|| {
+        format!(
+            "{} is a list of accounts, and no configuration. Write one that names it, and give that one with \
+             --config:\n\n  {{\n    \"server\": {{\"host\": \"imap.example.com\"}},\n    \"accounts_file\": \
+             \"{name}\"\n  }}",
+            path.display()
+        )
+    })
+}
+
+fn key_of(name: &str) -> Option<&'static str> {
+    let name: String = name
+        .chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect();
+    let mut columns = COLUMNS.iter();
+    columns
+        .find(|(_, names)| names.contains(&name.as_str()))
+        .map(|(key, _)| *key)
+}
+
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
+/// The separator that the first line has most of.
+fn delimiter(bytes: &[u8]) -> u8 {
+    let first = bytes
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    let count = |separator: u8| memchr::memchr_iter(separator, first).count();
+    // Of several that are as frequent the last one wins.
+    *b"\t;,"
+        .iter()
+        .max_by_key(|separator| count(**separator))
+        .unwrap_or(&b',')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_of_other_services_are_known() {
+        let cases = [
+            ("E-Mail", "email"),
+            ("Source Email", "email"),
+            ("source_login_name", "login"),
+            ("Destination Password", "target_password"),
+            ("Destination E-Mail Address", "target_email"),
+            ("target_server", "target_server"),
+        ];
+        for (name, key) in cases {
+            assert_eq!(key_of(name), Some(key), "{name}");
+        }
+        assert_eq!(key_of("First Name"), None);
+        for (key, names) in COLUMNS {
+            assert_eq!(key_of(key), Some(*key));
+            assert!(!names.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_separator_is_what_the_first_line_has() {
+        for (text, separator) in [
+            ("a,b\n1;2;3;4", b','),
+            ("a;b;c\n", b';'),
+            ("a\tb", b'\t'),
+            ("a", b','),
+        ] {
+            assert_eq!(delimiter(text.as_bytes()), separator, "{text}");
+        }
+    }
+}

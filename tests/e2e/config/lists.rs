@@ -1,0 +1,151 @@
+//! Lists of accounts in CSV: as the JSON's keys, and as commercial services have them; one list for a whole move.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::{Value, json};
+
+use super::assert_hidden;
+use crate::kit::PASSWORD;
+use crate::kit::mail::realistic;
+use crate::kit::run::archive::assert_archive_equals_server;
+use crate::kit::run::program::{Program, server_json};
+use crate::kit::run::reader::Reader;
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
+
+const ANNA: &str = "anna@example.com";
+const EXPORT: [&str; 4] = ["--mode", "export", "--imapsync", "never"];
+
+#[test]
+fn lists_of_every_spelling_are_read() {
+    let dovecot = Dovecot::start(DovecotOptions::of(&[
+        (ANNA, PASSWORD),
+        ("ben@example.com", "with \"quote\"; and, more "),
+    ]));
+    dovecot.seed(ANNA, "INBOX", &realistic(1, 2));
+    let quoted = "\"with \"\"quote\"\"; and, more \"";
+    let lists = [
+        format!("email,password\n{ANNA},{PASSWORD}\nben@example.com,{quoted}\n"),
+        format!(
+            "\u{feff}Source Email;Source Password\r\n{ANNA};{PASSWORD}\r\n\r\nben@example.com;{quoted}"
+        ),
+        format!(
+            "First Name\tE-Mail\tLogin Name\tPassword\nAnna\t{ANNA}\t\t{PASSWORD}\nBen\tben@example.com\tben@example.com\t{quoted}\n"
+        ),
+    ];
+    for list in lists {
+        let program = Program::new();
+        program.file("accounts.csv", &list);
+        let server = server_json(&dovecot.imaps());
+        program.config_json(&json!({"server": server, "accounts_file": "accounts.csv"}));
+        let output = program.run(EXPORT);
+        output.code(0);
+        assert_hidden(&program, &output, PASSWORD);
+        assert_eq!(
+            output.stderr.contains("First Name"),
+            list.contains("First Name")
+        );
+        let held = Reader::new(&dovecot.imaps(), ANNA, PASSWORD).mailboxes();
+        assert_archive_equals_server(&program.archive(ANNA), &held);
+        assert!(program.path("exported/ben@example.com").is_dir());
+    }
+}
+
+#[test]
+fn every_problem_is_told_with_line_and_column_together_with_those_of_the_json() {
+    let program = Program::new();
+    program.file(
+        "accounts.csv",
+        &format!(
+            "email,password,server\n{ANNA},{PASSWORD},\n{ANNA},{PASSWORD},\nben@example.com,,\n\
+             carl@example.com,{PASSWORD},nowhere\ndora@example.com,{PASSWORD}\n"
+        ),
+    );
+    program.config_json(&json!({
+        "server": {"host": "h", "port": 0},
+        "accounts_file": "accounts.csv",
+    }));
+    let output = program.run(EXPORT);
+    assert_hidden(&program, &output, PASSWORD);
+    output
+        .code(2)
+        .warns("has 5 problems")
+        .warns("server.port: ")
+        .warns("accounts.csv line 3, column 1 (email): anna@example.com is the same account as accounts.csv line 2")
+        .warns("accounts.csv line 4, column 2 (password): account ben@example.com has no password")
+        .warns("accounts.csv line 5, column 3 (server): there is no server nowhere")
+        .warns("accounts.csv line 6: has 2 fields, and line 1 has 3");
+}
+
+#[test]
+fn one_list_serves_the_whole_move() {
+    let a = Dovecot::simple();
+    a.seed(ANNA, "INBOX", &realistic(7, 5));
+    let b = Dovecot::start(DovecotOptions::of(&[(
+        "anna@new.example",
+        "another-password",
+    )]));
+    let program = Program::new();
+    program.file(
+        "accounts.csv",
+        &format!(
+            "Source Email,Source Password,Destination Email,Destination Password,target_server\n\
+             {ANNA},{PASSWORD},anna@new.example,another-password,new\n"
+        ),
+    );
+    program
+        .config_json(&json!({"server": server_json(&a.imaps()), "accounts_file": "accounts.csv"}));
+    let target =
+        json!({"servers": {"new": server_json(&b.imaps())}, "accounts_file": "accounts.csv"});
+    program.file("import.pass.config.json", &target.to_string());
+    program.run(EXPORT).code(0);
+    let output = program.run(["--mode", "import", "--imapsync", "never"]);
+    output.code(0);
+    assert_hidden(&program, &output, "another-password");
+    program
+        .run(["--mode", "validate", "--deep", "--imapsync", "never"])
+        .code(0);
+    let there = Reader::new(&b.imaps(), "anna@new.example", "another-password");
+    assert_eq!(there.mailbox("INBOX").messages.len(), 5);
+}
+
+#[test]
+fn a_list_that_others_can_read_is_warned_about_and_the_template_names_it_too() {
+    let dovecot = Dovecot::simple();
+    let program = Program::new();
+    program.file(
+        "accounts.csv",
+        &format!("email,password\n{ANNA},{PASSWORD}\n"),
+    );
+    let open = fs::Permissions::from_mode(0o644);
+    fs::set_permissions(program.path("accounts.csv"), open).expect("its mode");
+    let server = server_json(&dovecot.imaps());
+    program.config_json(
+        &json!({"server": server, "accounts_file": "accounts.csv", "folder_map": {"A": "B"}}),
+    );
+    program
+        .run(EXPORT)
+        .code(0)
+        .warns("the list of accounts accounts.csv can be read by others");
+    let template = fs::read_to_string(program.path("import.pass.config.json")).expect("a template");
+    let template: Value = serde_json::from_str(&template).expect("JSON");
+    assert_eq!(template["accounts_file"], "accounts.csv");
+    assert_eq!(template["folder_map"]["A"], "B");
+}
+
+#[test]
+fn a_list_instead_of_a_configuration_is_told_what_to_write() {
+    let program = Program::new();
+    for list in [
+        format!("email,password\n{ANNA},{PASSWORD}\n"),
+        format!("{ANNA};{PASSWORD}\n"),
+    ] {
+        program.file("accounts.csv", &list);
+        let output = program.run(EXPORT.iter().chain(&["--config", "accounts.csv"]));
+        assert_hidden(&program, &output, PASSWORD);
+        output
+            .code(2)
+            .warns("accounts.csv is a list of accounts, and no configuration")
+            .warns("\"accounts_file\": \"accounts.csv\"");
+    }
+}
