@@ -11,6 +11,7 @@ mod limits;
 mod pairs;
 mod scale;
 mod scene;
+mod shapes;
 
 use crate::kit::is_long;
 use crate::kit::run::reader::{HeldMailbox, HeldMessage};

@@ -77,6 +77,8 @@ fn storage(dovecot: &Dovecot) -> String {
         Layout::Maildir => "maildir:~/Maildir:LAYOUT=fs",
         Layout::MaildirPlusPlus => "maildir:~/Maildir",
         Layout::Sdbox => "sdbox:~/sdbox",
+        Layout::Mdbox => "mdbox:~/mdbox",
+        Layout::Mbox => "mbox:~/mail:INBOX=~/mail/inbox",
     };
     let special: String = if options.special_use {
         ["Drafts", "Sent", "Junk", "Trash", "Archive"]

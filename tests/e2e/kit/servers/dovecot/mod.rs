@@ -31,6 +31,10 @@ pub enum Layout {
     MaildirPlusPlus,
     /// Dovecot's own format; cannot be seeded through files.
     Sdbox,
+    /// The same with many messages in a file.
+    Mdbox,
+    /// A file per mailbox: it holds mail or other mailboxes, not both.
+    Mbox,
 }
 
 /// What kind of Dovecot; `DovecotOptions { prefix: "INBOX.", ..DovecotOptions::of(&[("a", "b")]) }`.
@@ -238,7 +242,9 @@ impl Dovecot {
         match self.options.layout {
             Layout::Maildir => root.join(levels.join("/")),
             Layout::MaildirPlusPlus => root.join(format!(".{}", levels.join("."))),
-            Layout::Sdbox => panic!("sdbox is no Maildir: seed it with Reader::append"),
+            Layout::Sdbox | Layout::Mdbox | Layout::Mbox => {
+                panic!("no Maildir: seed it with Reader::append")
+            }
         }
     }
 
