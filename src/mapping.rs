@@ -10,7 +10,7 @@ mod planner;
 mod special_use;
 
 pub use folder_map::FolderMap;
-pub use names::{learnt_prefix, sanitised};
+pub use names::{flattened, learnt_prefix, sanitised};
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,6 +26,8 @@ pub struct Source {
     pub delimiter: Option<char>,
     /// LIST attributes.
     pub attributes: Vec<String>,
+    /// The mailbox of the target that it went to before, in UTF-8; it goes there again.
+    pub before: Option<String>,
 }
 
 /// A mailbox that the target has.
@@ -71,6 +73,8 @@ pub enum Why {
     Collision,
     /// `folder_map` says so.
     Configured,
+    /// It went there before.
+    Before,
 }
 
 impl fmt::Display for Why {
@@ -85,6 +89,7 @@ impl fmt::Display for Why {
             Self::Sanitised => "sanitised",
             Self::Collision => "name is taken",
             Self::Configured => "mapped by config (folder_map)",
+            Self::Before => "imported there before",
         })
     }
 }

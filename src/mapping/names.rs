@@ -97,6 +97,17 @@ pub fn sanitised(name: &str, delimiter: Option<char>, attempt: u32) -> Option<St
     ((1..=3).contains(&attempt) && other != name).then_some(other)
 }
 
+/// A name of one level: the delimiters behind the namespace's prefix are encoded, as those below a childless mailbox are.
+#[must_use]
+pub fn flattened(name: &str, delimiter: char, prefix: &str) -> String {
+    let (prefix, levels) = match name.strip_prefix(prefix) {
+        Some(levels) => (prefix, levels),
+        None => ("", name),
+    };
+    let encoded = format!("%{:02X}", u32::from(delimiter));
+    format!("{prefix}{}", levels.replace(delimiter, &encoded))
+}
+
 /// The prefix that a refusal asks for, as Dovecot's "should probably be prefixed with: INBOX."
 #[must_use]
 pub fn learnt_prefix(words: &str) -> Option<String> {

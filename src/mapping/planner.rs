@@ -74,7 +74,13 @@ impl<'a> Planner<'a> {
                 planner.folded.insert(folded(to), to.clone());
                 continue;
             }
-            for depth in 2..=path.len() {
+            let mut own = path.len();
+            if let Some(before) = planner.before(source) {
+                planner.claim(before.to_owned(), Some(path.clone()));
+                // Its natural name is free: it is not used.
+                own -= 1;
+            }
+            for depth in 2..=own {
                 let name = planner.in_targets_form(&path[..depth]);
                 planner.claim(name, Some(path[..depth].to_vec()));
             }
@@ -96,6 +102,14 @@ impl<'a> Planner<'a> {
             };
             let name = if is_inbox(name) { "INBOX" } else { name };
             plans[number] = Some(self.mapped(number, name.to_owned(), vec![why]));
+        }
+        for number in 0..self.sources.len() {
+            let source = &self.sources[number];
+            if let Some(before) = self.before(source).filter(|_| plans[number].is_none()) {
+                let before = before.to_owned();
+                self.take(number, &before);
+                plans[number] = Some(self.mapped(number, before, vec![Why::Before]));
+            }
         }
         for (number, name, why) in uses {
             self.take(number, &name);
@@ -130,6 +144,13 @@ impl<'a> Planner<'a> {
             }
         }
         plans.into_iter().flatten().collect()
+    }
+
+    /// Where a source went before, unless `folder_map` sends it elsewhere now, or the target has it no more.
+    fn before<'s>(&self, source: &'s Source) -> Option<&'s str> {
+        let is_free = !is_inbox(&source.name) && !self.folder_map.contains_key(&source.name);
+        let before = source.before.as_deref().filter(|_| is_free)?;
+        self.present(before).map(|_| before)
     }
 
     pub(super) fn claim(&mut self, name: String, by: Option<Path>) {
@@ -168,8 +189,9 @@ impl<'a> Planner<'a> {
     pub(super) fn special_uses(&self, own: &[Option<&'a Present>]) -> Vec<(usize, String, Why)> {
         let free: Vec<usize> = (0..self.sources.len())
             .filter(|number| {
-                let name = &self.sources[*number].name;
-                !self.folder_map.contains_key(name) && !is_inbox(name)
+                let source = &self.sources[*number];
+                let is_fixed = self.folder_map.contains_key(&source.name);
+                !is_fixed && !is_inbox(&source.name) && self.before(source).is_none()
             })
             .collect();
         let by_attribute = |number: &usize| Use::of_attributes(&self.sources[*number].attributes);
@@ -180,7 +202,8 @@ impl<'a> Planner<'a> {
             }
             _ => None,
         };
-        let (mut pairs, mut taken) = (Vec::new(), HashSet::new());
+        let before = self.sources.iter().filter_map(|source| self.before(source));
+        let (mut pairs, mut taken) = (Vec::new(), before.collect::<HashSet<&str>>());
         for wanted in Use::ALL {
             let first = free
                 .iter()

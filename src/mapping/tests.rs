@@ -11,6 +11,7 @@ fn source(name: &str, delimiter: char, attributes: &[&str]) -> Source {
         name: name.to_owned(),
         delimiter: Some(delimiter),
         attributes: attributes.iter().map(|a| (*a).to_owned()).collect(),
+        before: None,
     }
 }
 
@@ -257,6 +258,7 @@ fn flat_names_and_flat_targets_lose_no_level() {
             name: "x/y.z".to_owned(),
             delimiter: None,
             attributes: Vec::new(),
+            before: None,
         },
     ];
     assert_eq!(
@@ -632,4 +634,33 @@ fn the_plan_stays_the_same_once_the_target_has_what_it_told() {
             );
         }
     }
+}
+
+/// The same, imported before.
+fn imported(name: &str, before: &str) -> Source {
+    Source {
+        before: Some(before.to_owned()),
+        ..source(name, '/', &[])
+    }
+}
+
+#[test]
+fn what_went_somewhere_goes_there_again_and_a_newcomer_gets_a_name_of_its_own() {
+    let there = ["INBOX", "Sent", "Work", "Work (2)", "Work/sub"];
+    let on_b = target("", '/', there.map(|name| present(name, &[])).to_vec());
+    let sources = [
+        imported("Gesendet", "Sent"),
+        // Two that look the same, each where it was; and one below the first of them.
+        imported("Work", "Work"),
+        imported("Work", "Work (2)"),
+        source("Work/sub", '/', &[]),
+        source("Sent", '/', &[]),
+    ];
+    assert_eq!(
+        names(&sources, &on_b),
+        ["Sent", "Work", "Work (2)", "Work/sub", "Sent (2)"]
+    );
+    // One that is gone from the target is planned as if it had never been there.
+    let sources = [imported("Old", "Elsewhere")];
+    assert_eq!(names(&sources, &on_b), ["Old"]);
 }

@@ -548,6 +548,7 @@ pub fn sources(archive: &AccountArchive) -> Vec<(String, Source)> {
                 name: meta.name.text().to_owned(),
                 delimiter: meta.delimiter,
                 attributes: meta.attributes.clone(),
+                before: None,
             };
             (directory.to_owned(), source)
         })

@@ -5,7 +5,7 @@ use crate::mapping;
 use crate::mapping::Mapped;
 
 /// Names tried for a mailbox before it is given up.
-const MAX_ATTEMPTS: u32 = 5;
+const MAX_ATTEMPTS: u32 = 6;
 
 /// A name on the target.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +20,8 @@ pub struct Place {
     pub exists: bool,
     /// As planned, before the target refused any.
     planned: String,
+    /// What stands before the first level.
+    prefix: String,
     /// Levels above it that the target does not have.
     parents: Vec<Vec<u8>>,
     /// Those that must be made before it, as the target does not make them itself.
@@ -41,7 +43,8 @@ pub enum Next {
 
 impl Place {
     /// Goes where the plan says.
-    pub fn plan(&mut self, mapped: Mapped, why: String) {
+    pub fn plan(&mut self, mapped: Mapped, why: String, prefix: &str) {
+        prefix.clone_into(&mut self.prefix);
         let parents = mapped.parents.iter();
         self.parents = parents
             .map(|parent| Name::new(parent).wire().to_vec())
@@ -76,12 +79,14 @@ impl Place {
         let learnt = mapping::learnt_prefix(words)
             .filter(|prefix| !self.to.starts_with(prefix.as_str()))
             .map(|prefix| format!("{prefix}{}", self.to));
-        let stricter = || {
-            (1..=3)
-                .filter_map(|strictness| mapping::sanitised(&self.planned, delimiter, strictness))
-                .find(|name| !self.tried.contains(name))
-        };
-        let other = learnt.or_else(stricter);
+        // Where a mailbox that holds messages can hold no others, the levels become one, as later plans have it.
+        let flat = delimiter
+            .map(|delimiter| mapping::flattened(&self.planned, delimiter, &self.prefix))
+            .filter(|name| *name != self.planned);
+        let stricter = (1..=3)
+            .filter_map(|strictness| mapping::sanitised(&self.planned, delimiter, strictness));
+        let mut others = flat.into_iter().chain(stricter);
+        let other = learnt.or_else(|| others.find(|name| !self.tried.contains(name)));
         let Some(name) = other.filter(|_| self.attempts < MAX_ATTEMPTS) else {
             return Next::GiveUp;
         };

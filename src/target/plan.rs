@@ -148,21 +148,16 @@ impl<'a> Plan<'a> {
     }
 
     fn place(&mut self, target: &Target, journal: &Journal) {
-        // What went somewhere once goes there again, whatever the target has by now.
-        let mut fixed = self.want.folder_map.names().clone();
-        for (directory, source) in &self.sources {
-            if let Some(before) = journal.name_of(directory)
-                && target.present.iter().any(|there| there.name == before)
-            {
-                fixed
-                    .entry(source.name.clone())
-                    .or_insert(before.to_owned());
-            }
-        }
-        let sources = self.sources.iter().map(|(_, source)| source.clone());
-        let sources: Vec<Source> = sources.collect();
-        for mapped in mapping::plan(&sources, target, &fixed) {
-            let (directory, source) = &self.sources[mapped.source];
+        let sources: Vec<Source> = self
+            .sources
+            .iter()
+            .map(|(directory, source)| Source {
+                before: journal.name_of(directory).map(str::to_owned),
+                ..source.clone()
+            })
+            .collect();
+        for mapped in mapping::plan(&sources, target, self.want.folder_map.names()) {
+            let (directory, _) = &self.sources[mapped.source];
             let mut jobs = self.jobs.iter_mut();
             let Some(job) = jobs.find(|job| job.here().directory == *directory) else {
                 continue;
@@ -173,14 +168,9 @@ impl<'a> Plan<'a> {
                 place.exists = target.present.iter().any(|there| there.wire == place.wire);
                 continue;
             }
-            let by_config = self.want.folder_map.names().contains_key(&source.name);
-            let why = if fixed.contains_key(&source.name) && !by_config {
-                "imported there before".to_owned()
-            } else {
-                let why: Vec<String> = mapped.why.iter().map(ToString::to_string).collect();
-                why.join(", ")
-            };
-            place.plan(mapped, why);
+            let why: Vec<String> = mapped.why.iter().map(ToString::to_string).collect();
+            let why = why.join(", ");
+            place.plan(mapped, why, &target.prefix);
         }
     }
 
