@@ -72,6 +72,10 @@ pub struct Args {
     #[arg(long)]
     pub allow_incomplete: bool,
 
+    /// Import: flags that changed in the archive since their messages were imported do not follow
+    #[arg(long)]
+    pub no_flag_updates: bool,
+
     /// Import, validate: give lone line feeds the carriage return that strict servers ask for
     #[arg(long)]
     pub fix_bare_lf: bool,

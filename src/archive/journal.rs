@@ -4,11 +4,12 @@
 //! that nothing is under way any more: the target has refused the message, or it was not sent after all. A message that
 //! is pending and neither may or may not be there: the next run looks before it sends it again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,17 @@ pub struct Done {
     pub sha256: Option<String>,
     /// UID on the target, where the target said it.
     pub to_uid: Option<u32>,
+    /// Its flags, where it was us who gave them.
+    pub flags: Option<Flags>,
+}
+
+/// The flags of a message when it was imported, or when they last followed; blank-separated.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// Those that the archive had.
+    pub archived: Arc<str>,
+    /// Those of them that the target was given.
+    pub sent: Arc<str>,
 }
 
 /// Messages of one mailbox and where they go.
@@ -72,6 +84,11 @@ enum Line {
         to_uidvalidity: u32,
         #[serde(default)]
         to_uid: Option<u32>,
+        /// The archive's flags, and those of them that were sent, where these are others.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        flags: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sent: Option<String>,
     },
     Settled(Batch),
     /// What was known of this route is not so any more; its `uids` mean nothing.
@@ -91,6 +108,8 @@ pub struct Known {
     pub blind: UidSet,
     /// UIDs that were sent, or about to be, without an answer.
     pub pending: UidSet,
+    /// Flags by the UID in the archive, where it was us who gave them.
+    pub flags: HashMap<u32, Flags>,
 }
 
 /// The journal of one account, for one target.
@@ -103,6 +122,7 @@ pub struct Journal {
     /// Where each mailbox went last, by its directory.
     names: HashMap<String, String>,
     unwritten: Vec<u8>,
+    interned: HashSet<Arc<str>>,
     /// Lines that could not be understood: their messages are looked for on the target.
     pub damaged: u64,
 }
@@ -134,6 +154,7 @@ impl Journal {
             known: HashMap::new(),
             names: HashMap::new(),
             unwritten: Vec::new(),
+            interned: HashSet::new(),
             damaged: 0,
         };
         if let Some(file) = file {
@@ -198,9 +219,15 @@ impl Journal {
                 to_uidvalidity,
                 to_uid,
                 sha256: _,
+                flags,
+                sent,
             } if target == self.target => {
+                let flags = flags.map(|archived| Flags {
+                    sent: self.intern(sent.as_deref().unwrap_or(&archived)),
+                    archived: self.intern(&archived),
+                });
                 let known = self.entry(mailbox, uidvalidity, to, to_uidvalidity);
-                known.finish(uid, to_uid);
+                known.finish(uid, to_uid, flags);
             }
             Line::Settled(batch) if batch.target == self.target => {
                 let (known, uids) = self.entry_of(batch);
@@ -249,6 +276,16 @@ impl Journal {
             to_uidvalidity,
         };
         self.known.entry(route).or_default()
+    }
+
+    /// Few sets of flags occur, however many messages there are.
+    fn intern(&mut self, flags: &str) -> Arc<str> {
+        if let Some(known) = self.interned.get(flags) {
+            return Arc::clone(known);
+        }
+        let flags: Arc<str> = flags.into();
+        self.interned.insert(Arc::clone(&flags));
+        flags
     }
 
     /// The mailbox on the target that messages of a directory went to last.
@@ -325,9 +362,15 @@ impl Journal {
             to: route.to.clone(),
             to_uidvalidity: route.to_uidvalidity,
             to_uid: done.to_uid,
+            flags: done.flags.as_ref().map(|flags| flags.archived.to_string()),
+            sent: done
+                .flags
+                .as_ref()
+                .filter(|flags| flags.sent != flags.archived)
+                .map(|flags| flags.sent.to_string()),
         });
         let known = self.known.entry(route.clone()).or_default();
-        known.finish(done.uid, done.to_uid);
+        known.finish(done.uid, done.to_uid, done.flags.clone());
     }
 
     /// Notes that these messages are no longer about to arrive, and not there; durable after [`Journal::commit`].
@@ -377,7 +420,8 @@ impl Journal {
 }
 
 impl Known {
-    fn finish(&mut self, uid: u32, to_uid: Option<u32>) {
+    fn finish(&mut self, uid: u32, to_uid: Option<u32>, flags: Option<Flags>) {
+        self.flags.extend(flags.map(|flags| (uid, flags)));
         self.pending.remove(uid);
         self.done.insert(uid);
         match to_uid {
@@ -413,6 +457,7 @@ mod tests {
             uid,
             sha256: Some("ab".to_owned()),
             to_uid: Some(uid + 100),
+            flags: None,
         }
     }
 

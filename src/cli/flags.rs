@@ -72,6 +72,7 @@ const FLAGS: &[Row] = &[
     ("audit-offline", AUDIT, AUDITING),
     ("manifest", AUDIT, AUDITING),
     ("allow-incomplete", IMPORT, TARGET),
+    ("no-flag-updates", IMPORT, TARGET),
     ("fix-bare-lf", IMPORT, TARGET),
     ("fix-nul", IMPORT, TARGET),
     ("fix-final-newline", IMPORT, TARGET),

@@ -46,6 +46,8 @@ pub struct Provisioning {
 pub struct Importing {
     /// Import what an export left incomplete.
     pub allow_incomplete: bool,
+    /// Flags that changed in the archive since the import follow.
+    pub flag_updates: bool,
     /// What is mended in messages.
     pub repairs: Repairs,
     /// Mailboxes are created where a panel has none.
@@ -355,6 +357,7 @@ fn keep_own(config: &mut Config, shard: Shard) -> Part {
 fn importing(args: &Args) -> Result<Importing> {
     Ok(Importing {
         allow_incomplete: args.allow_incomplete,
+        flag_updates: !args.no_flag_updates,
         repairs: Repairs {
             bare_lf: args.fix_bare_lf,
             nul: args.fix_nul,

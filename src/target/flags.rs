@@ -1,5 +1,7 @@
 //! Which flags a mailbox of the target keeps.
 
+use std::collections::BTreeSet;
+
 /// The system flags (RFC 3501 section 2.3.2) that clients may set.
 const SYSTEM: [&str; 5] = ["\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft"];
 
@@ -40,6 +42,14 @@ pub fn kept(permanent: Option<&[String]>, flags: &str) -> Kept {
         flags: kept.join(" "),
         dropped: dropped.into_iter().map(str::to_owned).collect(),
     }
+}
+
+/// The words of flags, `\Recent` left out, in one form for comparing.
+#[must_use]
+pub fn set(flags: &str) -> BTreeSet<String> {
+    let words = flags.split_ascii_whitespace();
+    let words = words.filter(|flag| !flag.eq_ignore_ascii_case("\\Recent"));
+    words.map(str::to_ascii_lowercase).collect()
 }
 
 /// A flag that can stand in a command: an atom (RFC 3501), with a backslash before it or not.

@@ -93,6 +93,8 @@ pub struct Told {
     pub flags_dropped: u64,
     /// The first of those flags.
     pub dropped_flags: BTreeSet<String>,
+    /// Messages whose flags changed in the archive, and followed.
+    pub flags_changed: u64,
     /// Messages that were mended.
     pub mended: u64,
     /// Messages that have the date of their headers.

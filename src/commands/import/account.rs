@@ -7,6 +7,7 @@ use tracing::info;
 
 use super::appending::{Appender, Experience};
 use super::create;
+use super::following;
 use super::reconcile::{self, Look};
 use crate::accounts;
 use crate::archive::failed::{self, During, FailedMessage};
@@ -178,6 +179,10 @@ impl Import<'_> {
             }
             journal.commit()?;
         }
+        if self.run.settings.importing.flag_updates {
+            following::follow(channel, &mut self.plan.jobs, journal, dry_run)?;
+            journal.commit()?;
+        }
         session.logout();
         Ok(())
     }
@@ -279,6 +284,10 @@ fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
         job.lost().count(),
         "messages that the archive's own record has are gone from it",
     );
+    note(
+        told.flags_changed,
+        "messages have the flags that changed in the archive since they were imported",
+    );
     note(told.mended, "messages were mended");
     note(
         told.dates_from_headers,
@@ -302,6 +311,7 @@ fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
             mailboxes: 1,
             new,
             unchanged: job.done_before() + job.found_there().len() + job.elsewhere().len(),
+            flags_changed: told.flags_changed,
             failed: job.refused().len() as u64 + job.lost().count() + u64::from(job.has_failed()),
             bytes: told.bytes,
             ..Counts::default()

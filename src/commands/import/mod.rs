@@ -3,6 +3,7 @@
 pub(super) mod account;
 mod appending;
 mod create;
+mod following;
 mod reconcile;
 
 use anyhow::Result;

@@ -113,6 +113,7 @@ impl Look<'_> {
                 uid: origin.uid,
                 sha256: None,
                 to_uid: Some(to_uid),
+                flags: None,
             };
             self.journal.done(&self.jobs[origin.job].route(), &done);
         }

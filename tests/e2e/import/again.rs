@@ -234,3 +234,49 @@ fn without_uidplus_the_new_uids_are_found_and_twins_that_come_later_are_two() {
     assert_eq!(totals(&program, ["new", "unchanged"]), [0, 3]);
     assert_eq!(server.mailbox("INBOX").messages.len(), 6);
 }
+
+#[test]
+fn flags_that_changed_in_the_archive_follow_unless_the_user_changed_them() {
+    let mails: Vec<Mail> = (0..6)
+        .map(|number| Mail::simple(&format!("mail {number}")).flagged("\\Flagged"))
+        .collect();
+    let server = FakeServer::options()
+        .capabilities(MODERN)
+        .mailbox(FakeMailbox::new("INBOX"))
+        .start();
+    let program = Program::new();
+    let archive = Handmade::new(&program).mailbox("INBOX", &mails).complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    let change = |uid: u32, flags: &str| {
+        Handmade::edit(&archive.file("INBOX", uid, "json"), |sidecar| {
+            sidecar["flags"] = flags.into();
+        });
+    };
+    change(1, "\\Seen \\Flagged");
+    change(2, "\\Seen \\Flagged");
+    change(3, "\\Answered $done");
+    change(4, "\\Seen");
+    // The last of them was answered on the new server meanwhile.
+    reader(&server).store("INBOX", "4", "+FLAGS", "\\Answered");
+    import(&program, &["--no-flag-updates"]).code(0);
+    assert_eq!(server.mailbox("INBOX").messages[0].flags, "\\Flagged");
+    let connections = server.connections();
+    import(&program, &[]).code(0);
+    assert_eq!(server.connections(), connections + 1);
+    assert_eq!(totals(&program, ["new", "flags_changed"]), [0, 3]);
+    let mut expected = mails.clone();
+    for (number, flags) in [
+        (0, "\\Seen \\Flagged"),
+        (1, "\\Seen \\Flagged"),
+        (2, "\\Answered $done"),
+        (3, "\\Flagged \\Answered"),
+    ] {
+        expected[number] = mails[number].clone().flagged(flags);
+    }
+    assert_holds(&server, "INBOX", &expected);
+    server.forget();
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new", "flags_changed"]), [0, 0]);
+    assert_eq!(server.commands_named("UID STORE").len(), 0);
+}

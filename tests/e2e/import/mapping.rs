@@ -318,3 +318,58 @@ fn what_went_somewhere_once_goes_there_again_whatever_the_target_has_by_now() {
     import(&program, &["--folder", "Sent"]).code(0);
     assert_eq!(totals(&program, ["new", "unchanged"]), [0, 2]);
 }
+
+#[test]
+fn a_second_import_goes_by_directories_and_not_by_names_that_look_the_same() {
+    let server = FakeServer::options()
+        .capabilities(MODERN)
+        .mailbox(FakeMailbox::new("INBOX"))
+        .start();
+    let program = Program::new();
+    let archive = Handmade::new(&program)
+        .mailbox("Work", &["one", "two"].map(Mail::simple))
+        .complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    // A copy of a mailbox's directory is a mailbox of its own.
+    let copy = archive.dir.join("Work copy");
+    std::fs::create_dir(&copy).expect("create");
+    for entry in std::fs::read_dir(archive.mailbox_dir("Work")).expect("read") {
+        let from = entry.expect("an entry").path();
+        let to = copy.join(from.file_name().expect("a name"));
+        std::fs::copy(&from, &to).expect("copy");
+    }
+    for _ in 0..2 {
+        import(&program, &["--allow-incomplete"]);
+        super::assert_holds(&server, "Work", &["one", "two"].map(Mail::simple));
+        super::assert_holds(&server, "Work (2)", &["one", "two"].map(Mail::simple));
+    }
+    assert_eq!(server.mailboxes().len(), 3);
+}
+
+#[test]
+fn where_mail_and_mailboxes_exclude_each_other_every_run_gives_the_same_names() {
+    let dovecot = Dovecot::start(DovecotOptions {
+        extra_config: "mail_location = mbox:~/mbox:INBOX=~/inbox\n".to_owned(),
+        ..DovecotOptions::default()
+    });
+    let program = Program::new();
+    let mails = ["one", "two"].map(Mail::simple);
+    Handmade::new(&program)
+        .mailbox("INBOX", &mails)
+        .mailbox("A", &mails)
+        .mailbox("A/B", &mails)
+        .mailbox("A/B/C", &mails)
+        .complete();
+    aim(&program, &dovecot.imaps());
+    import(&program, &[]).code(0);
+    let first = targets(&program);
+    for journal_is_there in [true, false] {
+        if !journal_is_there {
+            std::fs::remove_file(super::journal(&program)).expect("remove the journal");
+        }
+        import(&program, &[]).code(0);
+        assert_eq!(totals(&program, ["new"]), [0]);
+        assert_eq!(targets(&program), first);
+    }
+}

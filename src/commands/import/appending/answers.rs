@@ -5,7 +5,7 @@ use tracing::{debug, info, warn};
 
 use super::item::{Batch, Item, Try};
 use super::{Appender, Step};
-use crate::archive::journal::Done;
+use crate::archive::journal::{Done, Flags};
 use crate::message::DateSource;
 use crate::session::append::append_uids;
 use crate::session::blame::{Owner, Verdict};
@@ -200,10 +200,18 @@ impl Appender<'_> {
         self.committed += 1;
         *self.taken.entry(id).or_default() += 1;
         self.progress.message(ready.size);
+        // What is stored afterwards counts as sent.
+        let later = to_uid.is_some() && item.how == Try::Bare;
+        let given = if later { &wanted.flags } else { &sent };
+        let flags = Flags {
+            archived: ready.flags.as_str().into(),
+            sent: given.as_str().into(),
+        };
         let done = Done {
             uid,
             sha256: Some(ready.sha256),
             to_uid,
+            flags: Some(flags),
         };
         self.journal.done(&self.jobs[id].route(), &done);
         if ready.mending.any() {

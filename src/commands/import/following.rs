@@ -1,0 +1,210 @@
+//! Flags that changed in the archive since their messages were imported follow, unless somebody changed them on the
+//! target: his win.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::Result;
+use tracing::{debug, info, warn};
+
+use crate::archive::journal::{Done, Flags, Journal};
+use crate::archive::uidset::UidSet;
+use crate::session::channel::Channel;
+use crate::session::command::Command;
+use crate::session::lane::{Answer, Lane, Order};
+use crate::session::reader::NoBody;
+use crate::session::response::{self, Condition};
+use crate::target::flags;
+use crate::target::mailbox::{Job, JobId, Jobs, Selected};
+
+/// Messages in one command.
+const BATCH: usize = 500;
+
+/// A message whose flags the archive has changed.
+struct Changed {
+    uid: u32,
+    to_uid: u32,
+    before: Flags,
+    now: String,
+}
+
+/// Flags to be added, and flags to be taken away.
+type Change = (String, String);
+
+/// Stores what changed; in a dry run it is only counted.
+///
+/// # Errors
+/// Those of the connection and of the archive's file system.
+pub fn follow(
+    channel: &mut Channel,
+    jobs: &mut Jobs,
+    journal: &mut Journal,
+    dry_run: bool,
+) -> Result<()> {
+    for id in jobs.ids() {
+        let changed = changed(&jobs[id])?;
+        if changed.is_empty() {
+            continue;
+        }
+        if dry_run {
+            jobs[id].told.flags_changed += changed.len() as u64;
+        } else {
+            store(channel, jobs, id, journal, changed)?;
+        }
+    }
+    Ok(())
+}
+
+/// What the archive has changed since.
+fn changed(job: &Job) -> Result<Vec<Changed>> {
+    let known = job.known();
+    let to_uids: HashMap<u32, u32> = known.pairs.iter().copied().collect();
+    let mut changed = Vec::new();
+    if job.has_failed() || !job.place().exists {
+        return Ok(changed);
+    }
+    for uid in job.uids().iter() {
+        let (Some(before), Some(to_uid)) = (known.flags.get(&uid), to_uids.get(&uid)) else {
+            continue;
+        };
+        let Ok(sidecar) = job.here().dir.read_sidecar(uid) else {
+            continue;
+        };
+        let is_same = *sidecar.flags == *before.archived
+            || flags::set(&sidecar.flags) == flags::set(&before.archived);
+        if !is_same {
+            changed.push(Changed {
+                uid,
+                to_uid: *to_uid,
+                before: before.clone(),
+                now: sidecar.flags,
+            });
+        }
+    }
+    Ok(changed)
+}
+
+fn store(
+    channel: &mut Channel,
+    jobs: &mut Jobs,
+    id: JobId,
+    journal: &mut Journal,
+    changed: Vec<Changed>,
+) -> Result<()> {
+    let route = jobs[id].route();
+    let select = Command::new("SELECT").mailbox(&jobs[id].place().wire, &channel.capabilities)?;
+    let mut selected = Selected::default();
+    let status = channel.run(&select, |response| selected.take(response))?;
+    if status.condition != Condition::Ok || selected.uidvalidity != route.to_uidvalidity {
+        debug!(answer = status.said(), "flags do not follow here");
+        return Ok(());
+    }
+    let there = read(channel, &changed)?;
+    let mut groups: BTreeMap<Change, Vec<(u32, u32, Flags)>> = BTreeMap::new();
+    let mut left = 0;
+    for one in changed {
+        let Some(current) = there.get(&one.to_uid) else {
+            continue;
+        };
+        if flags::set(current) != flags::set(&one.before.sent) {
+            left += 1;
+            continue;
+        }
+        let kept = flags::kept(selected.permanent_flags.as_deref(), &one.now).flags;
+        let change = (
+            without(&kept, &one.before.sent),
+            without(&one.before.sent, &kept),
+        );
+        let now = Flags {
+            archived: one.now.as_str().into(),
+            sent: kept.as_str().into(),
+        };
+        let group = groups.entry(change).or_default();
+        group.push((one.uid, one.to_uid, now));
+    }
+    if left > 0 {
+        let text =
+            format!("the flags of {left} messages were changed on the target as well, and stay");
+        jobs[id].told.notes.push(text);
+    }
+    let stored = send(channel, &groups)?;
+    for (group, refusal) in groups.into_values().zip(stored) {
+        if let Some(words) = refusal {
+            let text = format!(
+                "the flags of {} messages cannot be changed: {words}",
+                group.len()
+            );
+            warn!(mailbox = jobs[id].name(), "{text}");
+            jobs[id].told.notes.push(text);
+            continue;
+        }
+        jobs[id].told.flags_changed += group.len() as u64;
+        for (uid, to_uid, flags) in group {
+            let done = Done {
+                uid,
+                sha256: None,
+                to_uid: Some(to_uid),
+                flags: Some(flags),
+            };
+            journal.done(&route, &done);
+        }
+    }
+    info!(
+        mailbox = jobs[id].name(),
+        messages = jobs[id].told.flags_changed,
+        "flags followed"
+    );
+    Ok(())
+}
+
+/// The flags that these messages have on the target now.
+fn read(channel: &mut Channel, changed: &[Changed]) -> Result<HashMap<u32, String>> {
+    let mut there = HashMap::new();
+    for part in changed.chunks(BATCH) {
+        let set: UidSet = part.iter().map(|one| one.to_uid).collect();
+        let ask = Command::new(format!("UID FETCH {set} (UID FLAGS)"));
+        channel.run(&ask, |response| {
+            if let Some(Ok(data)) = response::parse_fetch(response)
+                && let Some((uid, flags)) = data.uid.zip(data.flags)
+            {
+                there.insert(uid, flags.join(" "));
+            }
+        })?;
+    }
+    Ok(there)
+}
+
+/// Sends the changes ahead of their answers; for each the words with which it was refused, if it was.
+fn send(
+    channel: &mut Channel,
+    groups: &BTreeMap<Change, Vec<(u32, u32, Flags)>>,
+) -> Result<Vec<Option<String>>> {
+    let mut lane: Lane<'_, usize> = Lane::new(channel);
+    let mut refused = vec![None; groups.len()];
+    for (at, ((add, remove), group)) in groups.iter().enumerate() {
+        for part in group.chunks(BATCH) {
+            let set: UidSet = part.iter().map(|(_, to_uid, _)| *to_uid).collect();
+            for (how, flags) in [("+", add), ("-", remove)] {
+                if !flags.is_empty() {
+                    let store = format!("UID STORE {set} {how}FLAGS.SILENT ({flags})");
+                    lane.send(&Command::new(store), at, Order::Loose)?;
+                }
+            }
+        }
+    }
+    while lane.outstanding() > 0 {
+        if let Answer::Done(at, status) = lane.next(&mut NoBody)?
+            && status.condition != Condition::Ok
+        {
+            refused[at] = Some(status.said());
+        }
+    }
+    Ok(refused)
+}
+
+/// The flags of `one` that are not among those of `other`.
+fn without(one: &str, other: &str) -> String {
+    let known = flags::set(other);
+    let words = one.split_ascii_whitespace();
+    let words = words.filter(|flag| !known.contains(&flag.to_ascii_lowercase()));
+    words.collect::<Vec<_>>().join(" ")
+}
