@@ -103,8 +103,7 @@ impl<'a> Planner<'a> {
             let name = if is_inbox(name) { "INBOX" } else { name };
             plans[number] = Some(self.mapped(number, name.to_owned(), vec![why]));
         }
-        for number in 0..self.sources.len() {
-            let source = &self.sources[number];
+        for (number, source) in self.sources.iter().enumerate() {
             if let Some(before) = self.before(source).filter(|_| plans[number].is_none()) {
                 let before = before.to_owned();
                 self.take(number, &before);

@@ -33,7 +33,7 @@ type Change = (String, String);
 /// Stores what changed; in a dry run it is only counted.
 ///
 /// # Errors
-/// Those of the connection and of the archive's file system.
+/// Those of the connection.
 pub fn follow(
     channel: &mut Channel,
     jobs: &mut Jobs,
@@ -41,7 +41,7 @@ pub fn follow(
     dry_run: bool,
 ) -> Result<()> {
     for id in jobs.ids() {
-        let changed = changed(&jobs[id])?;
+        let changed = changed(&jobs[id]);
         if changed.is_empty() {
             continue;
         }
@@ -55,12 +55,12 @@ pub fn follow(
 }
 
 /// What the archive has changed since.
-fn changed(job: &Job) -> Result<Vec<Changed>> {
+fn changed(job: &Job) -> Vec<Changed> {
     let known = job.known();
     let to_uids: HashMap<u32, u32> = known.pairs.iter().copied().collect();
     let mut changed = Vec::new();
     if job.has_failed() || !job.place().exists {
-        return Ok(changed);
+        return changed;
     }
     for uid in job.uids().iter() {
         let (Some(before), Some(to_uid)) = (known.flags.get(&uid), to_uids.get(&uid)) else {
@@ -80,7 +80,7 @@ fn changed(job: &Job) -> Result<Vec<Changed>> {
             });
         }
     }
-    Ok(changed)
+    changed
 }
 
 fn store(
