@@ -219,6 +219,49 @@ mod tests {
     }
 
     #[test]
+    fn what_looks_like_a_digest_is_encoded_in_any_case() {
+        for end in ["~0123456789abcdef", "~0123456789ABCDEF"] {
+            let name = format!("Work{end}");
+            let directory = encode_name(&name);
+            assert_ne!(directory, name);
+            assert_eq!(decode_name(&directory), Some(name));
+        }
+        for plain in [
+            "Work~",
+            "Work~0123456789abcde",
+            "Work~0123456789abcdefg",
+            "~x",
+        ] {
+            assert_eq!(encode_name(plain), plain);
+        }
+    }
+
+    #[test]
+    fn the_longest_name_that_is_not_cut_has_two_hundred_bytes() {
+        let name = |length: usize| encode_name(&"x".repeat(length));
+        assert_eq!(name(200), "x".repeat(200));
+        assert_eq!(name(201).len(), 200);
+        // A percent-encoding is cut off whole, wherever it lies.
+        for before in 170..190 {
+            let name = format!("{}/{}", "x".repeat(before), "y".repeat(100));
+            let directory = encode_name(&name);
+            let (kept, _) = directory.rsplit_once('~').expect("a digest");
+            let whole = kept.ends_with('x') || kept.ends_with('y') || kept.ends_with("%2F");
+            assert!(whole, "{kept}");
+            assert!(
+                directory.len() <= 200 && directory.len() > 196,
+                "{directory}"
+            );
+        }
+    }
+
+    #[test]
+    fn digests_are_those_of_everybody() {
+        assert_eq!(digest(b""), "e3b0c44298fc1c14");
+        assert_eq!(hex(&[0, 15, 16, 255]), "000f10ff");
+    }
+
+    #[test]
     fn long_names_are_cut_and_stay_apart() {
         for unit in ["x", "é", "/", "日/"] {
             let one = encode_name(&unit.repeat(300));

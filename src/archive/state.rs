@@ -188,6 +188,74 @@ impl State {
 mod tests {
     use super::*;
 
+    fn mailbox(directory: &str) -> MailboxState {
+        MailboxState {
+            directory: directory.to_owned(),
+            name: Name::new(directory),
+            delimiter: Some('/'),
+            attributes: vec!["\\Sent".to_owned()],
+            subscribed: true,
+            uidvalidity: 7,
+            uidnext: Some(12),
+            highestmodseq: None,
+            messages: 3,
+            bytes: 100,
+            complete: true,
+            uidvalidity_moves: false,
+            origin: None,
+            uids: "1:2,9".parse().expect("a set"),
+        }
+    }
+
+    #[test]
+    fn the_file_says_what_the_format_says() {
+        let state = State {
+            complete: true,
+            mailboxes: vec![mailbox("Sent")],
+            ..State::default()
+        };
+        let json = serde_json::to_value(&state).expect("valid");
+        assert_eq!(
+            (&json["format"], &json["complete"]),
+            (&1.into(), &true.into())
+        );
+        assert!(json.get("folders").is_none(), "a whole run has no filter");
+        let expected = serde_json::json!({
+            "directory": "Sent", "name": "Sent", "wire": "Sent", "delimiter": "/", "attributes": ["\\Sent"],
+            "subscribed": true, "uidvalidity": 7, "uidnext": 12, "highestmodseq": null, "messages": 3,
+            "bytes": 100, "complete": true, "uids": "1:2,9",
+        });
+        assert_eq!(json["mailboxes"][0], expected);
+        // What says nothing of its completeness is no state.
+        let mut without = json.clone();
+        without
+            .as_object_mut()
+            .expect("an object")
+            .remove("complete");
+        assert!(serde_json::from_value::<State>(without).is_err());
+        assert_eq!(serde_json::from_value::<State>(json).expect("read"), state);
+        assert!(!State::default().complete);
+    }
+
+    #[test]
+    fn a_mailbox_is_found_by_its_directory_also_in_another_composition() {
+        let state = State {
+            mailboxes: vec![
+                mailbox("Cafe\u{301}"),
+                mailbox("Caf\u{e9}"),
+                mailbox("Work"),
+            ],
+            ..State::default()
+        };
+        let found = |directory: &str| state.mailbox(directory).map(|one| one.directory.clone());
+        for exact in ["Cafe\u{301}", "Caf\u{e9}", "Work"] {
+            assert_eq!(found(exact).as_deref(), Some(exact));
+        }
+        assert_eq!(found("work"), None);
+        let meta = state.mailboxes[2].meta();
+        assert_eq!((meta.name.text(), meta.uidvalidity), ("Work", 7));
+    }
+
     #[test]
     fn a_damaged_or_newer_state_is_an_error_and_a_missing_one_is_none() {
         let dir = tempfile::tempdir().expect("temporary directory");

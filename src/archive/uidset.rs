@@ -217,6 +217,60 @@ mod tests {
     }
 
     #[test]
+    fn whole_sets_are_added_and_taken_out_as_their_uids_would_be() {
+        let (mut set, mut model) = (UidSet::new(), BTreeSet::new());
+        let mut random = 9_u32;
+        for step in 0..600 {
+            let mut other = UidSet::new();
+            for _ in 0..step % 4 {
+                random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let first = (random >> 16) % 200 + 1;
+                other.insert_range(first, first + (random >> 8) % 40);
+            }
+            let uids: BTreeSet<u32> = other.iter().collect();
+            if step % 5 < 2 {
+                set.remove_all(&other);
+                model.retain(|uid| !uids.contains(uid));
+            } else {
+                set.insert_all(&other);
+                model.extend(uids);
+            }
+            assert!(set.iter().eq(model.iter().copied()), "step {step}");
+            assert_eq!(set.is_empty(), model.is_empty());
+            assert_eq!(set.len(), model.len() as u64);
+        }
+        let gaps = set.to_string();
+        assert!(gaps.contains(','), "ranges that touch are one: {gaps}");
+        for pair in gaps.split(',').collect::<Vec<_>>().windows(2) {
+            let end: u32 = pair[0]
+                .rsplit(':')
+                .next()
+                .and_then(|n| n.parse().ok())
+                .expect("a number");
+            let next: u32 = pair[1]
+                .split(':')
+                .next()
+                .and_then(|n| n.parse().ok())
+                .expect("a number");
+            assert!(end + 1 < next, "{gaps}");
+        }
+    }
+
+    #[test]
+    fn people_are_told_how_many_and_the_first_of_them() {
+        let told = |text: &str| text.parse::<UidSet>().expect("a set").told();
+        assert_eq!(told("7"), "1 message (uid 7)");
+        assert_eq!(told("3,7:9"), "4 messages (uid 3,7:9)");
+        let many: UidSet = (1..400).map(|n| n * 2).collect();
+        let text = many.told();
+        assert!(
+            text.starts_with("399 messages (uid 2,4,6,") && text.ends_with(",…)"),
+            "{text}"
+        );
+        assert!(text.len() < 240 && text.len() > 190, "{text}");
+    }
+
+    #[test]
     fn it_reads_what_it_writes_and_nothing_else() {
         for text in ["", "1", "1:4,7,9:12", "4294967295", "1:4294967295"] {
             assert_eq!(

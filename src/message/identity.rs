@@ -135,6 +135,49 @@ mod tests {
     }
 
     #[test]
+    fn each_field_counts_and_so_does_its_name() {
+        let fields = ["Message-ID", "Date", "From", "To", "Cc", "Subject"];
+        let head = |changed: usize| -> String {
+            let line = |(at, name): (usize, &&str)| {
+                format!("{name}: {}\r\n", if at == changed { "y" } else { "x" })
+            };
+            fields.iter().enumerate().map(line).collect()
+        };
+        let mut all: Vec<Identity> = (0..=fields.len()).map(|at| of(&head(at))).collect();
+        all.push(of("From: x\r\n"));
+        all.push(of("To: x\r\n"));
+        all.push(of("From: x\r\nFrom: x\r\n"));
+        all.push(of("From: x x\r\n"));
+        all.push(of("From:\r\n"));
+        let count = all.len();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), count);
+        assert_ne!(of("From: x\r\n").number(), of("To: x\r\n").number());
+        assert_eq!(of("From: x\r\n").number(), of("from:x\n").number());
+    }
+
+    #[test]
+    fn an_empty_message_id_is_none_and_the_topmost_received_tells_apart() {
+        for id in ["", "Message-ID:\r\n", "Message-ID:  \r\n"] {
+            let with = |received: &str| of(&format!("{id}Subject: x\r\n{received}"));
+            assert_ne!(with("Received: a\r\n"), with("Received: b\r\n"), "{id}");
+            assert_ne!(with("Received: a\r\n"), with(""), "{id}");
+            let two = "Received: a\r\nReceived: b\r\n";
+            assert_eq!(with("Received: a\r\n"), with(two), "{id}");
+        }
+    }
+
+    #[test]
+    fn size_and_date_tell_apart_only_what_has_no_field() {
+        let with = |head: &str, size, date| Identity::of(head.as_bytes(), size, date);
+        assert_ne!(with("", 1, Some(5)), with("", 1, Some(6)));
+        assert_ne!(with("", 1, None), with("", 1, Some(0)));
+        assert_eq!(with("To: x\n", 1, None), with("To: x\n", 2, Some(6)));
+        assert_eq!(with("X-Other: x\n", 1, None), with("", 1, None));
+    }
+
+    #[test]
     fn received_counts_where_there_is_no_message_id_and_size_where_there_is_nothing() {
         assert_ne!(
             of("Subject: x\r\nReceived: a\r\n"),
