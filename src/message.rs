@@ -4,11 +4,13 @@ mod content;
 mod date;
 mod fingerprint;
 mod identity;
+mod line_ends;
 
 pub use content::{Inspector, Oddity};
 pub use date::{DateSource, internaldate_for, timestamp};
 pub use fingerprint::{Difference, Fingerprint};
 pub use identity::{IDENTITY_FIELDS, Identity};
+pub use line_ends::digest_with_crlf;
 
 use mail_parser::MessageParser;
 

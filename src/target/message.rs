@@ -50,7 +50,7 @@ impl Ready {
     ///
     /// # Errors
     /// The outer ones of the file system; inside what is wrong with the pair.
-    pub fn load(dir: &MailboxDir, uid: u32, repairs: Repairs) -> Result<Result<Self, Damaged>> {
+    pub fn load(dir: &MailboxDir, uid: u32, mut repairs: Repairs) -> Result<Result<Self, Damaged>> {
         let damaged = |text: String| Ok(Err(Damaged(text)));
         let sidecar = match dir.read_sidecar(uid) {
             Ok(sidecar) => sidecar,
@@ -71,12 +71,23 @@ impl Ready {
             Err(error) if disk::is_about_us(&error) => return Err(error).with_context(read),
             Err(error) => return damaged(format!("{}: {}", read(), disk::advised(error))),
         };
+        let known = sidecar.sha256.as_deref();
+        if let Some(known) = known
+            && !known.eq_ignore_ascii_case(&seen.sha256)
+            && lost_line_ends(&mut file, known).with_context(read)?
+        {
+            // Proved by its digest once each line has its end again: what is sent is what the source had.
+            repairs.bare_lf = true;
+            file.seek(SeekFrom::Start(0)).with_context(read)?;
+            seen = Seen::of(&mut file, repairs).with_context(read)?;
+            seen.sha256 = known.to_ascii_lowercase();
+            seen.length = sidecar.size.unwrap_or(seen.length);
+        }
         if sidecar.size.is_some_and(|size| size != seen.length) {
             let expected = sidecar.size.unwrap_or(0);
             let text = format!("has {} bytes, its sidecar says {expected}", seen.length);
             return damaged(text);
         }
-        let known = sidecar.sha256.as_deref();
         if known.is_some_and(|known| !known.eq_ignore_ascii_case(&seen.sha256)) {
             return damaged(format!(
                 "its sha256 is {}, not what its sidecar says",
@@ -114,6 +125,14 @@ impl Ready {
             }
         }
     }
+}
+
+/// Is the message what its sidecar says but for line ends that a copy of the archive has lost?
+fn lost_line_ends(file: &mut File, known: &str) -> io::Result<bool> {
+    file.seek(SeekFrom::Start(0))?;
+    let restored = message::digest_with_crlf(file)?;
+    let restored = restored.map(|digest| crate::archive::path::hex(&digest));
+    Ok(restored.is_some_and(|restored| restored.eq_ignore_ascii_case(known)))
 }
 
 /// What one pass over a message file tells.

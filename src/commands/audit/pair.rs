@@ -14,7 +14,7 @@ use crate::archive::sidecar::Sidecar;
 use crate::disk;
 use crate::finding::Code;
 use crate::finding::Severity::{self, Error, Note, Warning};
-use crate::message::{Inspector, Oddity};
+use crate::message::{Inspector, Oddity, digest_with_crlf};
 
 /// Bytes read at a time.
 const BUFFER: usize = 128 * 1024;
@@ -68,7 +68,12 @@ pub fn check(message: &Path, sidecar: &Path, uid: u32, expected: &Expected<'_>) 
         }
     };
     let flaws = &mut checked.flaws;
-    let proven = compare(known.as_ref(), checked.bytes, &read.sha256, flaws);
+    let restored = lost_line_ends(message, known.as_ref(), &read.sha256)?;
+    let proven = restored || compare(known.as_ref(), checked.bytes, &read.sha256, flaws);
+    if restored {
+        let text = "has lost its line ends (CRLF became LF, as in a copy by text tools) and is what its sidecar says but for them; an import restores them".to_owned();
+        flaws.push((Warning, Code::Sha256Mismatch, text));
+    }
     let without = known.as_ref().is_some_and(|known| known.sha256.is_none());
     checked.unproven = without && !expected.digest;
     if without && expected.digest {
@@ -173,6 +178,17 @@ fn read_sidecar(
         flaws.push((Error, Code::SidecarMismatch, text));
     }
     Ok(Some(sidecar))
+}
+
+/// Are the bytes those of the sidecar's digest once each line has its CRLF again?
+fn lost_line_ends(path: &Path, known: Option<&Sidecar>, sha256: &str) -> Result<bool> {
+    let digest = known.and_then(|known| known.sha256.as_deref());
+    let Some(digest) = digest.filter(|digest| !digest.eq_ignore_ascii_case(sha256)) else {
+        return Ok(false);
+    };
+    let file = open_regular(path)?;
+    let restored = digest_with_crlf(file).with_context(|| format!("read {}", path.display()))?;
+    Ok(restored.is_some_and(|restored| hex(&restored).eq_ignore_ascii_case(digest)))
 }
 
 /// What mends a damaged message.

@@ -143,6 +143,15 @@ fn archives_of_the_original_tools_later_versions_are_proved_by_their_digests() {
     import(&program, &[]).code(0);
     assert_eq!(totals(&program, ["new", "unchanged"]), [0, 6]);
 
+    let bytes = mails[1].bytes.iter().copied();
+    let lost: Vec<u8> = bytes.filter(|byte| *byte != b'\r').collect();
+    write(&dir.join("INBOX/u0000000002.eml"), lost);
+    audit().code(1).says("has lost its line ends");
+    let anew = inbox().start();
+    aim(&program, &anew.endpoint());
+    import(&program, &[]).code(0);
+    assert_holds(&anew, "INBOX", &mails[..2]);
+
     let mut damaged = mails[1].bytes.clone();
     damaged[40] ^= 1;
     write(&dir.join("INBOX/u0000000002.eml"), damaged);
