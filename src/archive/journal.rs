@@ -521,6 +521,7 @@ mod tests {
                     uid,
                     sha256,
                     to_uid,
+                    flags: None,
                 },
             );
         }
