@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(suggested_backoff("Suggested Backoff Time: soon"), None);
         assert_eq!(
             suggested_backoff("suggested backoff time: 99999999999999999999 milliseconds"),
-            Some(Duration::from_secs(3600))
+            Some(Duration::from_secs(24 * 3600))
         );
     }
 
