@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{ANNA, assert_same, contents};
 use crate::kit::PASSWORD;
 use crate::kit::mail::realistic;
-use crate::kit::run::archive::{Archive, assert_archive_equals_server};
+use crate::kit::run::archive::{Archive, ArchivedMessage, assert_archive_equals_server};
 use crate::kit::run::program::{EXPORT, IMPORT, Output, Program, server_json};
 use crate::kit::run::reader::{HeldMailbox, Reader};
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
@@ -103,20 +103,30 @@ pub fn assert_state_is_true(archive: &Archive, held: &[HeldMailbox]) {
         return;
     }
     let state = archive.state();
-    let mailboxes = archive.mailboxes();
     for entry in state["mailboxes"].as_array().expect("mailboxes") {
         let name = entry["name"].as_str().expect("a name");
         let truth = held.iter().find(|mailbox| mailbox.name == name);
         let truth = truth.expect("a mailbox of the server");
+        let directory = entry["directory"].as_str().expect("a directory");
         for uid in uids(&entry["uids"]) {
-            let message = mailboxes
-                .get(name)
-                .and_then(|mailbox| mailbox.messages.get(&uid));
-            let message =
-                message.unwrap_or_else(|| panic!("{name}: UID {uid} is durable and gone"));
+            // What the state does not name may be half written.
+            let pair = archive.dir.join(directory).join(format!("u{uid:010}"));
+            let bytes = fs::read(pair.with_extension("eml"));
+            let sidecar = fs::read(pair.with_extension("json"));
+            let (Ok(bytes), Ok(sidecar)) = (bytes, sidecar) else {
+                panic!("{name}: UID {uid} is durable and gone");
+            };
+            let sidecar: Value = serde_json::from_slice(&sidecar).expect("a sidecar");
+            let message = ArchivedMessage { bytes, sidecar };
+            let digest = message.sha256();
+            assert_eq!(
+                message.sidecar["sha256"],
+                digest.as_str(),
+                "{name}: UID {uid}"
+            );
             let expected = truth.messages.iter().find(|held| held.uid == uid);
             let expected = expected.and_then(|held| held.sha256.clone());
-            assert_eq!(Some(message.sha256()), expected, "{name}: UID {uid}");
+            assert_eq!(Some(digest), expected, "{name}: UID {uid}");
         }
     }
 }
