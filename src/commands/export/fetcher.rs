@@ -28,13 +28,18 @@ use crate::session::refusal;
 use crate::session::response::{self, Condition, Status};
 use crate::stop::Stop;
 
-/// Commands sent ahead of their answers. They are short: all fit the socket's buffer, so writing never waits for reading.
-const WINDOW: usize = 16;
+/// Commands sent ahead of their answers: so many that hundreds of mailboxes are one round trip.
+const WINDOW: usize = 512;
+/// Their bytes: all fit the server's socket buffer (64 KiB where they are smallest, TLS records included), so that writing
+/// never waits for reading.
+const WINDOW_BYTES: usize = 24 * 1024;
 
 /// A command that was sent, and where a body in its answer goes.
 struct Step {
     job: JobId,
     asked: Asked,
+    /// Length of the command.
+    bytes: usize,
     body: Body,
 }
 
@@ -68,6 +73,8 @@ pub struct Fetcher<'a> {
     assembler: Assembler,
     /// Jobs whose next command is to be sent, in order.
     queue: VecDeque<JobId>,
+    /// Bytes of the commands that are not answered.
+    unanswered: usize,
     /// The mailbox of the last EXAMINE sent.
     sent_examine: Option<JobId>,
     /// What has ended badly, on this connection and those before.
@@ -105,6 +112,7 @@ impl<'a> Fetcher<'a> {
             selected: Selected::default(),
             assembler: Assembler::default(),
             queue: queue.into(),
+            unanswered: 0,
             sent_examine: None,
             blame,
             alone: None,
@@ -169,7 +177,7 @@ impl<'a> Fetcher<'a> {
 
     /// Fills the window.
     fn send_ahead(&mut self, lane: &mut Lane<'_, Step>) -> Result<()> {
-        while lane.outstanding() < WINDOW {
+        while lane.outstanding() < WINDOW && self.unanswered < WINDOW_BYTES {
             let Some(&id) = self.queue.front() else {
                 break;
             };
@@ -232,8 +240,14 @@ impl<'a> Fetcher<'a> {
         order: Order,
     ) -> Result<()> {
         self.jobs[job].sent();
-        let body = Body::default();
-        let step = Step { job, asked, body };
+        let bytes = command.bytes().len();
+        self.unanswered += bytes;
+        let step = Step {
+            job,
+            asked,
+            bytes,
+            body: Body::default(),
+        };
         Ok(lane.send(command, step, order)?)
     }
 
@@ -326,6 +340,7 @@ impl<'a> Fetcher<'a> {
     /// The tagged end of a command.
     fn done(&mut self, lane: &mut Lane<'_, Step>, step: Step, status: &Status) -> Result<()> {
         let id = step.job;
+        self.unanswered -= step.bytes;
         self.jobs[id].answered();
         let span = info_span!("mailbox", mailbox = self.jobs[id].name());
         let _entered = span.enter();

@@ -156,6 +156,24 @@ fn a_first_run_waits_once_for_all_mailboxes() {
 }
 
 #[test]
+fn a_first_look_at_many_mailboxes_is_a_few_round_trips() {
+    let mut options = FakeServer::options()
+        .capabilities(MODERN)
+        .counting_round_trips(Duration::from_millis(200));
+    for number in 0..60 {
+        let messages = if number % 2 == 0 { 0 } else { 2 };
+        let name = format!("Box {number}");
+        options = options.mailbox(FakeMailbox::new(name).mails(&realistic(number, messages)));
+    }
+    let server = options.start();
+    let program = program_for(&server);
+    program.export(&["--report", "report.json"]).code(0);
+    assert_eq!(total(&program, "new"), 60);
+    assert_eq!(server.commands_named("EXAMINE").len(), 60);
+    assert!(server.round_trips() <= 6, "{}", server.transcript());
+}
+
+#[test]
 fn a_server_without_mod_sequences_is_asked_for_flags() {
     let mails = realistic(24, 5);
     let server = FakeServer::options()
