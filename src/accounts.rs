@@ -6,13 +6,16 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use indicatif::HumanBytes;
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use tracing::{error, info, info_span, warn};
+use tracing::{debug, error, info, info_span, warn};
 
 use crate::config::Account;
 use crate::fleet::shard;
 use crate::limits::NO_THREAD;
+use crate::meter;
 use crate::progress::{AccountProgress, Progress};
+use crate::report::cause::{Because, Cause};
 use crate::report::{AccountReport, Status};
 use crate::session::error::{SessionError, is_stopped, parked};
 use crate::settings::Settings;
@@ -20,7 +23,7 @@ use crate::stop::Stop;
 
 /// Works on the accounts in their order, `workers` at a time.
 ///
-/// The first one in trouble asks all others to stop, unless `ignore_errors`. Accounts that were
+/// `done` is what the log says of an account that has ended. The first one in trouble asks all others to stop, unless `ignore_errors`. Accounts that were
 /// not begun are reported as such. A panic is the failure of its account.
 ///
 /// # Errors
@@ -30,6 +33,7 @@ pub fn run(
     workers: usize,
     ignore_errors: bool,
     stop: &Stop,
+    done: &str,
     work: impl Fn(&Account, &mut AccountReport) -> Result<()> + Sync,
 ) -> Result<Vec<AccountReport>> {
     let pool = threads(workers.min(accounts.len()).max(1))?;
@@ -51,7 +55,7 @@ pub fn run(
             if report.status.is_trouble() && !ignore_errors {
                 stop.request();
             }
-            log(&report);
+            log(done, &report);
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = report;
         }
     });
@@ -72,12 +76,17 @@ pub fn each(
     work: impl Fn(&Account, AccountProgress, &mut AccountReport) -> Result<()> + Sync,
 ) -> Result<Vec<AccountReport>> {
     let accounts = &settings.config.accounts;
-    progress.start(accounts.len() as u64, settings.quiet);
+    progress.start(
+        settings.mode.as_str(),
+        accounts.len() as u64,
+        settings.quiet,
+    );
     let reports = run(
         accounts,
         settings.workers,
         settings.ignore_errors,
         stop,
+        settings.mode.done(),
         |account, report| {
             loop {
                 let outcome = work(account, progress.account(&account.name), report);
@@ -147,8 +156,12 @@ pub fn one(
     report.status = Status::Complete;
     let server = &account.server;
     report.identity = Some(shard::identity(&account.login, &server.host, server.port));
+    report.login = Some(account.login.clone());
+    // What an account before it left in this thread is not its own.
+    let _ = meter::take();
     let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut report))).unwrap_or_else(|_| {
-        bail!("a bug in this program ended the account; please report it with the log")
+        let text = "a bug in this program ended the account; please report it with the log";
+        Err(Because::new(Cause::Bug, text.to_owned()).into())
     });
     if let Err(error) = outcome {
         if let Some(wait) = parked(&error) {
@@ -157,9 +170,13 @@ pub fn one(
             report.status = Status::Stopped;
         } else {
             report.status = Status::Failed;
+            report.cause = Some(Cause::of(&error));
             report.error = Some(format!("{error:#}"));
         }
     }
+    let (reconnects, waited) = meter::take();
+    report.reconnects = reconnects;
+    report.waiting_seconds = waited.as_secs_f64();
     report.seconds = began.elapsed().as_secs_f64();
     report
 }
@@ -187,7 +204,8 @@ pub fn both(work: Result<()>, recorded: Result<()>) -> Result<()> {
     }
 }
 
-fn log(report: &AccountReport) {
+/// One line an account; the rest is for the log file.
+fn log(done: &str, report: &AccountReport) {
     if let Some(reason) = &report.error {
         error!("{reason}");
     }
@@ -199,12 +217,25 @@ fn log(report: &AccountReport) {
             failed.server
         );
     }
+    for finding in &report.findings {
+        debug!(
+            code = finding.code.as_str(),
+            mailbox = finding.mailbox,
+            file = finding.file,
+            uid = finding.uid,
+            "{}: {}",
+            finding.severity.as_str(),
+            finding.text
+        );
+    }
+    let counts = &report.counts;
     info!(
-        status = report.status.as_str(),
-        mailboxes = report.counts.mailboxes,
-        new = report.counts.new,
-        bytes = report.counts.bytes,
-        "account ended"
+        "{done}: {}, {} mailboxes, {} new messages, {} in {:.1} s",
+        report.status.as_str(),
+        counts.mailboxes,
+        counts.new,
+        HumanBytes(counts.bytes),
+        report.seconds
     );
 }
 
@@ -221,7 +252,7 @@ mod tests {
     #[test]
     fn the_first_failure_stops_what_was_not_begun() {
         let stop = Stop::new();
-        let reports = run(&accounts(5), 1, false, &stop, |account, _| {
+        let reports = run(&accounts(5), 1, false, &stop, "done", |account, _| {
             anyhow::ensure!(account.name != "a1", "it fails");
             Ok(())
         })
@@ -240,7 +271,7 @@ mod tests {
         let pool = pool.expect("a thread");
         let (at_work, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let stop = Stop::new();
-        run(&accounts(40), 2, false, &stop, |_, _| {
+        run(&accounts(40), 2, false, &stop, "done", |_, _| {
             most.fetch_max(1 + at_work.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
             pool.install(|| std::thread::sleep(std::time::Duration::from_millis(1)));
             at_work.fetch_sub(1, Ordering::SeqCst);
@@ -253,7 +284,7 @@ mod tests {
     #[test]
     fn others_go_on_when_errors_are_ignored_even_after_a_panic() {
         let stop = Stop::new();
-        let reports = run(&accounts(4), 2, true, &stop, |account, _| {
+        let reports = run(&accounts(4), 2, true, &stop, "done", |account, _| {
             assert_ne!(account.name, "a1", "a bug");
             Ok(())
         })

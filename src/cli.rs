@@ -153,6 +153,10 @@ pub struct Args {
     #[arg(long, value_name = "GLOB")]
     pub exclude_account: Vec<String>,
 
+    /// Only the accounts that are not complete in this report of an earlier run
+    #[arg(long, value_name = "REPORT.json")]
+    pub only_failed: Option<PathBuf>,
+
     /// Only the accounts that are this process's own, where N share the configuration: I from 1 to N, or "auto" in a
     /// task of a Slurm array or a pod of an indexed Kubernetes job
     #[arg(long, value_name = "I/N")]

@@ -22,6 +22,7 @@ pub mod logging;
 pub mod mailbox;
 pub mod mapping;
 pub mod message;
+pub mod meter;
 pub mod mode;
 pub mod panel;
 pub mod printable;

@@ -1,41 +1,85 @@
 //! Parses, starts logging, dispatches, prints, and turns the outcome into an exit code.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result, anyhow};
 use imapsync_bulk_migrator::child;
 use imapsync_bulk_migrator::cli::{self, Args, Typed};
 use imapsync_bulk_migrator::commands::{self, index, index::Outcome};
-use imapsync_bulk_migrator::disk::output::is_stdout;
+use imapsync_bulk_migrator::disk::output::{Output, is_stdout};
 use imapsync_bulk_migrator::exit::Exit;
 use imapsync_bulk_migrator::limits;
 use imapsync_bulk_migrator::logging::{self, LogFile, Verbosity};
 use imapsync_bulk_migrator::mode::Mode;
 use imapsync_bulk_migrator::progress::Progress;
 use imapsync_bulk_migrator::redact::redacted;
-use imapsync_bulk_migrator::report::Report;
+use imapsync_bulk_migrator::report::{About, Report};
 use imapsync_bulk_migrator::settings::{self, Settings};
 use imapsync_bulk_migrator::stop::Stop;
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 fn main() -> ExitCode {
     limits::no_core_dump();
     if let Err(error) = limits::no_end_by_file_size() {
         logging::tell(&format!("warning: SIGXFSZ: {error}"));
     }
-    let outcome = match cli::read(std::env::args_os()) {
-        Ok(Typed::Run(args)) => run(&args),
-        Ok(Typed::Text(text)) => print(&text).map(|()| Exit::Clean),
-        Err(error) => error.exit(),
-    };
-    match outcome {
-        Ok(exit) => ExitCode::from(exit.code()),
-        Err(error) => {
-            logging::tell(&format!("error: {error:#}"));
-            ExitCode::from(Exit::Unusable.code())
+    let args = match cli::read(std::env::args_os()) {
+        Ok(Typed::Run(args)) => args,
+        Ok(Typed::Text(text)) => {
+            let printed = print(&text);
+            return ExitCode::from(u8::from(printed.is_err()) * Exit::Unusable.code());
         }
+        Err(error) => return not_understood(&error),
+    };
+    let exit = run(&args).unwrap_or_else(|error| {
+        logging::tell(&format!("error: {error:#}"));
+        // Reports that are not rendered leave everything as it was.
+        let file = args.report.as_deref().filter(|_| args.mode != Mode::Report);
+        let report = Report::begin(About::unknown(args.mode));
+        not_begun(file, report, &error, Exit::Unusable)
+    });
+    ExitCode::from(exit.code())
+}
+
+/// Help and version end well, wrong usage does not: then whoever reads the report must not find yesterday's.
+fn not_understood(error: &clap::Error) -> ExitCode {
+    // Where nobody hears it, the exit code still says it.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
     }
+    let words: Vec<String> = std::env::args_os()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let value = |flag: &str| {
+        let assigned = format!("{flag}=");
+        words.iter().enumerate().find_map(|(index, word)| {
+            let next = || words.get(index + 1).map(String::as_str);
+            word.strip_prefix(&assigned)
+                .or_else(|| (word == flag).then(next)?)
+        })
+    };
+    let mode = value("--mode").and_then(|word| Mode::ALL.into_iter().find(|m| m.as_str() == word));
+    let mut report = Report::begin(About::unknown(mode.unwrap_or(Mode::Test)));
+    report.mode_is_unknown = mode.is_none();
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default().to_owned();
+    let file = value("--report").map(Path::new);
+    let exit = not_begun(file, report, &anyhow!(first), Exit::Unusable);
+    ExitCode::from(exit.code())
+}
+
+/// The report of a run that could not begin says so.
+fn not_begun(file: Option<&Path>, mut report: Report, error: &Error, exit: Exit) -> Exit {
+    report.end(error, exit);
+    if let Some(file) = file
+        && let Err(error) = report.write_json(file)
+    {
+        logging::tell(&format!("error: {error:#}"));
+    }
+    exit
 }
 
 fn run(args: &Args) -> Result<Exit> {
@@ -50,34 +94,88 @@ fn run(args: &Args) -> Result<Exit> {
     }
     let mut settings = Settings::new(args)?;
     let warning = settings.fit_to_limits()?;
+    settings.config.warnings.extend(warning);
+    try_files(args)?;
     let progress = Progress::new(args.quiet);
     let log = start_log(args, &progress)?;
-    settings.config.warnings.extend(warning);
-    for warning in &settings.config.warnings {
-        warn!("{warning}");
-    }
-    debug!(
-        version = env!("CARGO_PKG_VERSION"),
-        workers = settings.workers,
-        "begin"
-    );
+    log_beginning(&settings);
     let stop = Stop::new();
     stop.on_signals(told_to_stop, child::end_all)?;
     let outcome = commands::run(&settings, &stop, &progress);
     progress.finish();
+    let path = log.as_ref().map(|log| log.path().display().to_string());
     let mut report = match outcome {
         Ok(report) => report,
         // In the log file as well as on the terminal.
         Err(error) => {
             error!("{error:#}");
-            return Ok(Exit::Unusable);
+            let exit = if stop.by_signal() {
+                Exit::Stopped
+            } else {
+                Exit::Unusable
+            };
+            let mut report = settings.report();
+            report.log = path;
+            let exit = not_begun(args.report.as_deref(), report, &error, exit);
+            log_end(log.as_ref(), exit, "the run could not begin");
+            return Ok(exit);
         }
     };
     report
         .warnings
         .extend(log.as_ref().and_then(LogFile::trouble));
+    report.log = path;
+    report.all_accounts = args.verbose > 0;
+    report.file = args.report.as_ref().map(|path| path.display().to_string());
     report.close(&stop);
-    Ok(tell(args, &report, &report.to_string()))
+    let exit = tell(args, &report, &report.to_string());
+    log_end(log.as_ref(), exit, &report.sums());
+    Ok(exit)
+}
+
+/// Hours of work should not end with a report that cannot be written.
+fn try_files(args: &Args) -> Result<()> {
+    let files = [&args.report, &args.html, &args.csv];
+    for path in files.into_iter().flatten() {
+        Output::probe(path).with_context(|| format!("write the report {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// The log file is the whole story: who ran what, where, with what.
+fn log_beginning(settings: &Settings) {
+    let report = settings.report();
+    debug!("{} {}", env!("CARGO_PKG_NAME"), report.version);
+    debug!("command: {}", report.command.join(" "));
+    debug!(
+        "machine: {}, process {}",
+        report.machine,
+        std::process::id()
+    );
+    debug!(
+        "configuration: {}, sha256 {}, {} accounts, {} at a time",
+        settings.config.path.display(),
+        report.config_sha256,
+        settings.config.accounts.len(),
+        settings.workers
+    );
+    for server in &report.servers {
+        debug!(
+            "server: {} port {}, {}",
+            server.host, server.port, server.protection
+        );
+    }
+    for warning in &settings.config.warnings {
+        warn!("{warning}");
+    }
+}
+
+/// The last line of the log file, and where it is as the last line of the run.
+fn log_end(log: Option<&LogFile>, exit: Exit, sums: &str) {
+    debug!("end: exit code {}, {sums}", exit.code());
+    if let Some(log) = log {
+        info!("log file: {}", log.path().display());
+    }
 }
 
 /// `--mode index` has no accounts, so no report on them.

@@ -40,6 +40,20 @@ impl Mode {
         Self::Authorize,
     ];
 
+    /// What it has done to an account that has ended.
+    #[must_use]
+    pub fn done(self) -> &'static str {
+        match self {
+            Self::Export => "exported",
+            Self::Import => "imported",
+            Self::Test => "tested",
+            Self::Validate => "validated",
+            Self::Audit => "audited",
+            Self::Migrate => "migrated",
+            Self::Index | Self::Report | Self::Authorize => "done",
+        }
+    }
+
     /// The word on the command line and in reports.
     #[must_use]
     pub fn as_str(self) -> &'static str {

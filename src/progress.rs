@@ -1,18 +1,24 @@
 //! How far the run is: bars on a terminal, a log line every 30 seconds elsewhere.
 
+use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanBytes, HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, HumanCount, HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
 use tracing::{info, warn};
+
+use crate::printable::printable;
 
 /// Time between log lines.
 const LINE_EVERY: Duration = Duration::from_secs(30);
 /// Time between redraws of the bars.
 const DRAW_EVERY: Duration = Duration::from_millis(200);
+
+/// Accounts that tell something of the others.
+const ENOUGH: u64 = 5;
 
 /// Progress of the whole run; clones are the same progress.
 #[derive(Clone)]
@@ -23,12 +29,26 @@ pub struct Progress {
 }
 
 struct Shared {
-    began: Instant,
-    accounts: AtomicU64,
-    accounts_done: AtomicU64,
-    expected: AtomicU64,
+    phase: Mutex<Phase>,
     messages: AtomicU64,
     bytes: AtomicU64,
+}
+
+/// What is being done; its counters are its own.
+struct Phase {
+    name: &'static str,
+    began: Instant,
+    accounts: u64,
+    begun: HashMap<String, Begun>,
+}
+
+/// An account that was begun.
+#[derive(Default)]
+struct Begun {
+    /// How many work on it; none: it is done.
+    active: usize,
+    /// Messages that are to be moved, once that is known.
+    expected: Option<u64>,
 }
 
 /// The thread that tells; ended when the run is over.
@@ -44,10 +64,7 @@ impl Progress {
         let on_terminal = std::io::stderr().is_terminal();
         Self {
             shared: Arc::new(Shared {
-                began: Instant::now(),
-                accounts: AtomicU64::new(0),
-                accounts_done: AtomicU64::new(0),
-                expected: AtomicU64::new(0),
+                phase: Mutex::new(Phase::new("", 0)),
                 messages: AtomicU64::new(0),
                 bytes: AtomicU64::new(0),
             }),
@@ -62,9 +79,12 @@ impl Progress {
         self.bars.as_ref()
     }
 
-    /// Begins to tell, of so many accounts.
-    pub fn start(&self, accounts: u64, quiet: bool) {
-        self.shared.accounts.store(accounts, Ordering::Relaxed);
+    /// Begins to tell of a phase with so many accounts; another one before it is over.
+    pub fn start(&self, phase: &'static str, accounts: u64, quiet: bool) {
+        self.finish();
+        *self.shared.phase() = Phase::new(phase, accounts);
+        self.shared.messages.store(0, Ordering::Relaxed);
+        self.shared.bytes.store(0, Ordering::Relaxed);
         if quiet {
             return;
         }
@@ -98,14 +118,13 @@ impl Progress {
     /// Progress of one account, which begins now.
     #[must_use]
     pub fn account(&self, email: &str) -> AccountProgress {
-        let bar = self.bars.as_ref().map(|bars| {
-            let bar = bars.add(line_bar());
-            bar.set_prefix(email.to_owned());
-            bar
-        });
+        let bar = self.bars.as_ref().map(|bars| bars.add(line_bar()));
+        let mut phase = self.shared.phase();
+        phase.begun.entry(email.to_owned()).or_default().active += 1;
         AccountProgress {
             shared: Arc::clone(&self.shared),
             bar,
+            account: email.to_owned(),
             drawn: Instant::now(),
             mailbox: String::new(),
             expected: 0,
@@ -116,7 +135,7 @@ impl Progress {
 
 fn line_bar() -> ProgressBar {
     let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_msg}") {
+    if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
         bar.set_style(style);
     }
     bar
@@ -149,43 +168,76 @@ fn tell(shared: &Shared, bar: Option<&ProgressBar>, over: &(Mutex<bool>, Condvar
     }
 }
 
-impl Shared {
-    fn line(&self) -> String {
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let (messages, expected, bytes) = (
-            count(&self.messages),
-            count(&self.expected),
-            count(&self.bytes),
-        );
-        let elapsed = self.began.elapsed();
-        let rate = bytes
-            .saturating_mul(1000)
-            .checked_div(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
-            .unwrap_or(0);
-        let left = expected.saturating_sub(messages);
-        let eta = match u32::try_from(messages) {
-            Ok(done @ 1..) if left > 0 => {
-                let per_message = elapsed / done;
-                let rest = per_message.saturating_mul(u32::try_from(left).unwrap_or(u32::MAX));
-                format!("  ETA {}", HumanDuration(rest))
-            }
-            _ => String::new(),
-        };
-        format!(
-            "accounts {}/{}  messages {messages}/{}  {}  {}/s{eta}",
-            count(&self.accounts_done),
-            count(&self.accounts),
-            expected.max(messages),
-            HumanBytes(bytes),
-            HumanBytes(rate)
-        )
+impl Phase {
+    fn new(name: &'static str, accounts: u64) -> Self {
+        Self {
+            name,
+            began: Instant::now(),
+            accounts,
+            begun: HashMap::new(),
+        }
     }
+
+    /// How many messages all accounts have together, as far as that can be told: of those that are not begun as many as
+    /// the begun ones on average, once there are enough of them.
+    fn all_messages(&self) -> Option<u64> {
+        let known: Vec<u64> = self.begun.values().filter_map(|b| b.expected).collect();
+        let sum: u64 = known.iter().sum();
+        let count = known.len() as u64;
+        let others = self.accounts.saturating_sub(count);
+        if others == 0 {
+            return Some(sum);
+        }
+        let is_enough = count >= ENOUGH;
+        is_enough.then(|| sum + sum / count.max(1) * others)
+    }
+}
+
+impl Shared {
+    fn phase(&self) -> MutexGuard<'_, Phase> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For example `export 57/300 accounts · 1,172 messages · 4.30 MiB · 138 KiB/s · 12 minutes left`.
+    fn line(&self) -> String {
+        let phase = self.phase();
+        self.line_after(&phase, phase.began.elapsed())
+    }
+
+    fn line_after(&self, phase: &Phase, elapsed: Duration) -> String {
+        let messages = self.messages.load(Ordering::Relaxed);
+        let bytes = self.bytes.load(Ordering::Relaxed);
+        let done = phase.begun.values().filter(|b| b.active == 0).count();
+        let mut parts = vec![format!("{} {done}/{} accounts", phase.name, phase.accounts)];
+        if messages > 0 {
+            let rate = u128::from(bytes) * 1000 / elapsed.as_millis().max(1);
+            let rate = u64::try_from(rate).unwrap_or(u64::MAX);
+            parts.push(format!("{} messages", HumanCount(messages)));
+            parts.push(HumanBytes(bytes).to_string());
+            parts.push(format!("{}/s", HumanBytes(rate)));
+        }
+        if let Some(left) = time_left(phase.all_messages(), messages, elapsed) {
+            parts.push(format!("{} left", HumanDuration(left)));
+        }
+        parts.join(" · ")
+    }
+}
+
+/// None where it would be guessed: in the first seconds, and before a fiftieth is done.
+fn time_left(all: Option<u64>, done: u64, elapsed: Duration) -> Option<Duration> {
+    let left = all?.checked_sub(done).filter(|left| *left > 0)?;
+    if elapsed < Duration::from_secs(5) || done.saturating_mul(50) < all? {
+        return None;
+    }
+    let each = elapsed / u32::try_from(done).ok()?.max(1);
+    Some(each.saturating_mul(u32::try_from(left).unwrap_or(u32::MAX)))
 }
 
 /// Progress of one account; over when dropped.
 pub struct AccountProgress {
     shared: Arc<Shared>,
     bar: Option<ProgressBar>,
+    account: String,
     drawn: Instant,
     mailbox: String,
     expected: u64,
@@ -196,7 +248,10 @@ impl AccountProgress {
     /// So many more messages are to be fetched.
     pub fn expect(&mut self, messages: u64) {
         self.expected += messages;
-        self.shared.expected.fetch_add(messages, Ordering::Relaxed);
+        let mut phase = self.shared.phase();
+        if let Some(begun) = phase.begun.get_mut(&self.account) {
+            *begun.expected.get_or_insert(0) += messages;
+        }
     }
 
     /// This mailbox is being read now.
@@ -218,8 +273,11 @@ impl AccountProgress {
     fn draw(&mut self) {
         if let Some(bar) = &self.bar {
             let expected = self.expected.max(self.messages);
-            let mailbox: String = self.mailbox.chars().filter(|c| !c.is_control()).collect();
-            bar.set_message(format!("{}/{expected}  {mailbox}", self.messages));
+            let (account, mailbox) = (printable(&self.account), printable(&self.mailbox));
+            bar.set_message(format!(
+                "{account}  {}/{expected}  {mailbox}",
+                self.messages
+            ));
             self.drawn = Instant::now();
         }
     }
@@ -227,7 +285,10 @@ impl AccountProgress {
 
 impl Drop for AccountProgress {
     fn drop(&mut self) {
-        self.shared.accounts_done.fetch_add(1, Ordering::Relaxed);
+        let mut phase = self.shared.phase();
+        if let Some(begun) = phase.begun.get_mut(&self.account) {
+            begun.active = begun.active.saturating_sub(1);
+        }
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -245,5 +306,42 @@ mod tests {
         let began = Instant::now();
         tell(&progress.shared, None, &(Mutex::new(true), Condvar::new()));
         assert!(began.elapsed() < LINE_EVERY);
+    }
+
+    #[test]
+    fn a_phase_counts_its_own_and_an_account_once() {
+        let progress = Progress::new(true);
+        progress.start("export", 3, true);
+        progress.account("a").message(1_000);
+        drop(progress.account("a"));
+        let b = progress.account("b");
+        let line = progress
+            .shared
+            .line_after(&progress.shared.phase(), Duration::from_secs(1));
+        assert_eq!(line, "export 1/3 accounts · 1 messages · 1000 B · 1000 B/s");
+        drop(b);
+        progress.start("audit", 3, true);
+        assert_eq!(progress.shared.line(), "audit 0/3 accounts");
+    }
+
+    #[test]
+    fn time_is_told_once_it_can_be() {
+        let progress = Progress::new(true);
+        progress.start("export", 10, true);
+        let told = |seconds| {
+            let phase = progress.shared.phase();
+            progress
+                .shared
+                .line_after(&phase, Duration::from_secs(seconds))
+        };
+        for number in 0..4 {
+            let mut account = progress.account(&format!("a{number}"));
+            account.expect(100);
+            (0..100).for_each(|_| account.message(10));
+        }
+        assert!(!told(40).contains("left"), "too few accounts: {}", told(40));
+        progress.account("a4").expect(100);
+        assert!(told(40).ends_with(" · 60 seconds left"), "{}", told(40));
+        assert!(!told(2).contains("left"), "too early: {}", told(2));
     }
 }

@@ -62,6 +62,7 @@ const FLAGS: &[Row] = &[
     ("generate", COMMON, ALL),
     ("account", MEANT, CHOOSING),
     ("exclude-account", MEANT, CHOOSING),
+    ("only-failed", MEANT, RUNS),
     ("shard", MEANT, RUNS),
     ("folder", MEANT, RUNS),
     ("exclude-folder", MEANT, RUNS),

@@ -59,7 +59,7 @@ pub fn run(
     }
     let mut report = match report {
         Some(report) => report,
-        None if rest.config.accounts.is_empty() => Report::new(settings),
+        None if rest.config.accounts.is_empty() => settings.report(),
         None => carry_out(&rest, provision.as_ref())?,
     };
     let accounts = &settings.config.accounts;
@@ -76,7 +76,7 @@ pub fn run(
 
 /// The report of a run that ends after the panel.
 fn ended_with_panel(settings: &Settings, provisioned: ProvisionReport) -> Report {
-    let mut report = Report::new(settings);
+    let mut report = settings.report();
     report.ended_with_panel = true;
     report.precheck_failed = provisioned.has_failed() && !settings.ignore_errors;
     for mailbox in &provisioned.mailboxes {

@@ -206,6 +206,9 @@ fn differences(whole: &Report, part: &Report) -> Vec<String> {
 
 fn take_in(whole: &mut Report, part: Report) {
     whole.totals += part.totals;
+    for (status, count) in part.by_status {
+        *whole.by_status.entry(status).or_default() += count;
+    }
     whole.accounts.extend(part.accounts);
     for warning in part.warnings {
         if !whole.warnings.contains(&warning) {

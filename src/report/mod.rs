@@ -1,6 +1,7 @@
 //! The outcome of a run: a table for people, JSON for machines, an exit code for scripts.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::AddAssign;
 use std::path::Path;
@@ -10,6 +11,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use tracing::error;
 
+pub use about::{About, Filters, ServerReport};
+pub use cause::Cause;
 pub use compared::Compared;
 pub use provisioned::{ProvisionReport, ProvisionState, Provisioned};
 pub use tested::{Preflight, StepReport, Tested};
@@ -22,9 +25,10 @@ use crate::fleet::shard::{Part, Shard};
 use crate::mode::{Mode, Phase};
 use crate::printable::escaped_json;
 use crate::redact::redacted;
-use crate::settings::Settings;
 use crate::stop::Stop;
 
+mod about;
+pub mod cause;
 mod compared;
 pub mod csv;
 mod document;
@@ -35,7 +39,7 @@ mod tested;
 mod text;
 
 /// How an account ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// All of it was done.
@@ -173,8 +177,23 @@ pub struct AccountReport {
     /// Parked: how long from its end.
     #[serde(skip)]
     pub parked_for: Option<Duration>,
+    /// The user name of its login.
+    #[serde(default)]
+    pub login: Option<String>,
+    /// Why it is not complete, in a word.
+    #[serde(default)]
+    pub cause: Option<Cause>,
     /// Why it failed.
     pub error: Option<String>,
+    /// How often it connected anew.
+    #[serde(default)]
+    pub reconnects: u64,
+    /// How long it waited before.
+    #[serde(default)]
+    pub waiting_seconds: f64,
+    /// SHA-256 over the sorted list of its messages' SHA-256, each a line of hexadecimal digits; of an audit.
+    #[serde(default)]
+    pub proof: Option<String>,
     /// Wall time.
     pub seconds: f64,
     /// Sums over its mailboxes.
@@ -186,7 +205,7 @@ pub struct AccountReport {
     /// What a reader should know.
     pub warnings: Vec<String>,
     /// What audit or validate found.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub findings: Vec<Finding>,
     /// What was audited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -198,7 +217,7 @@ pub struct AccountReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preflight: Option<Preflight>,
     /// Migrate: how each phase ended.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub phases: Vec<PhaseReport>,
     /// How archive and target compare.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -256,7 +275,12 @@ impl AccountReport {
             status: Status::NotStarted,
             parked_until: None,
             parked_for: None,
+            login: None,
+            cause: None,
             error: None,
+            reconnects: 0,
+            waiting_seconds: 0.0,
+            proof: None,
             seconds: 0.0,
             counts: Counts::default(),
             mailboxes: Vec::new(),
@@ -305,6 +329,8 @@ fn machine() -> String {
 }
 
 /// The whole run.
+// Switches are bools.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Report {
     /// What the rest looks like: raised when something of it changes its meaning or goes.
@@ -326,6 +352,24 @@ pub struct Report {
     pub seconds: f64,
     /// As the process ends with.
     pub exit_code: Exit,
+    /// What kept the run from beginning.
+    #[serde(default)]
+    pub error: Option<String>,
+    /// The command line, without secrets.
+    #[serde(default)]
+    pub command: Vec<String>,
+    /// Which accounts and mailboxes were meant.
+    #[serde(default)]
+    pub filters: Filters,
+    /// How many of 10,000 messages were to be read back.
+    #[serde(default)]
+    pub sample: Option<u32>,
+    /// The servers of the accounts that were meant.
+    #[serde(default)]
+    pub servers: Vec<ServerReport>,
+    /// The log file.
+    #[serde(default)]
+    pub log: Option<String>,
     config: String,
     /// Of the accounts and servers that were meant, without secrets: the same for all shards of a run.
     #[serde(default)]
@@ -335,15 +379,18 @@ pub struct Report {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<Part>,
     /// The shards whose reports were merged to this one.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub shards: Vec<ShardReport>,
     /// Sums over the accounts.
     pub totals: Counts,
+    /// How many accounts ended how.
+    #[serde(default)]
+    pub by_status: BTreeMap<Status, u64>,
     /// What a test says of machine and server.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub environment: Vec<String>,
     /// The run did not begin, as the test before it failed.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     pub precheck_failed: bool,
     /// What a panel was asked to create.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -351,12 +398,21 @@ pub struct Report {
     /// The run ended when the panel had been asked.
     #[serde(skip)]
     pub ended_with_panel: bool,
+    /// Wrong usage may not even say what was to be done.
+    #[serde(skip)]
+    pub mode_is_unknown: bool,
+    /// Every account is listed on paper, however many there are.
+    #[serde(skip)]
+    pub all_accounts: bool,
+    /// Where the report for machines is, which has what the paper leaves out.
+    #[serde(skip)]
+    pub file: Option<String>,
     /// The accounts, in the configuration's order.
     pub accounts: Vec<AccountReport>,
     /// What concerns all of them.
     pub warnings: Vec<String>,
     /// What went wrong beside the accounts.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub errors: Vec<String>,
     #[serde(skip, default = "Instant::now")]
     began: Instant,
@@ -365,30 +421,40 @@ pub struct Report {
 impl Report {
     /// A report on a run that begins now.
     #[must_use]
-    pub fn new(settings: &Settings) -> Self {
+    pub fn begin(about: About) -> Self {
         Self {
             format: FORMAT,
             tool: env!("CARGO_PKG_NAME").to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            mode: settings.mode,
-            dry_run: settings.dry_run,
+            mode: about.mode,
+            dry_run: about.dry_run,
             machine: machine(),
             started: crate::clock::utc_now(),
             finished: String::new(),
             seconds: 0.0,
             exit_code: Exit::Clean,
-            config: settings.config.path.display().to_string(),
-            archive: settings.archive_dir.display().to_string(),
-            config_sha256: settings.config_sha256.clone(),
-            shard: settings.shard,
+            error: None,
+            command: about::command(),
+            filters: about.filters,
+            sample: about.sample,
+            servers: about.servers,
+            log: None,
+            config: about.config,
+            archive: about.archive,
+            config_sha256: about.config_sha256,
+            shard: about.shard,
             shards: Vec::new(),
             totals: Counts::default(),
+            by_status: BTreeMap::new(),
             environment: Vec::new(),
             precheck_failed: false,
             provisioned: None,
             ended_with_panel: false,
+            mode_is_unknown: false,
+            all_accounts: false,
+            file: None,
             accounts: Vec::new(),
-            warnings: settings.config.warnings.clone(),
+            warnings: about.warnings,
             errors: Vec::new(),
             began: Instant::now(),
         }
@@ -397,30 +463,11 @@ impl Report {
     #[cfg(test)]
     pub(crate) fn for_tests(mode: Mode, accounts: Vec<AccountReport>) -> Self {
         Self {
-            format: FORMAT,
-            tool: env!("CARGO_PKG_NAME").to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            mode,
-            dry_run: false,
-            config_sha256: String::new(),
-            shard: None,
-            shards: Vec::new(),
             machine: String::new(),
             started: String::new(),
-            finished: String::new(),
-            seconds: 0.0,
-            exit_code: Exit::Clean,
-            config: String::new(),
-            archive: String::new(),
-            totals: Counts::default(),
-            environment: Vec::new(),
-            precheck_failed: false,
-            provisioned: None,
-            ended_with_panel: false,
+            command: Vec::new(),
             accounts,
-            warnings: Vec::new(),
-            errors: Vec::new(),
-            began: Instant::now(),
+            ..Self::begin(About::unknown(mode))
         }
     }
 
@@ -457,15 +504,82 @@ impl Report {
         self.redact();
         self.finished = crate::clock::utc_now();
         self.seconds = self.began.elapsed().as_secs_f64();
-        for account in &self.accounts {
-            self.totals += account.counts;
-        }
+        self.tell_causes();
+        self.tell_tls();
+        self.count();
         self.exit_code = exit_code(self.accounts.iter().map(|a| a.status), stop.by_signal());
         if self.precheck_failed && self.exit_code == Exit::Findings {
             self.exit_code = Exit::Precheck;
         }
         if !self.errors.is_empty() {
             self.exit_code = self.exit_code.merge(Exit::Unusable);
+        }
+    }
+
+    /// Ends a report on a run that could not begin.
+    pub fn end(&mut self, error: &anyhow::Error, exit: Exit) {
+        self.error = Some(redacted(&format!("{error:#}")).into_owned());
+        self.finished = crate::clock::utc_now();
+        self.seconds = self.began.elapsed().as_secs_f64();
+        self.exit_code = exit;
+    }
+
+    /// The sums of the run in a line.
+    #[must_use]
+    pub fn sums(&self) -> String {
+        let counts = self.totals;
+        let by_status = self.by_status.iter();
+        let accounts: Vec<String> = by_status
+            .map(|(status, count)| format!("{count} {}", status.as_str()))
+            .collect();
+        format!(
+            "accounts: {}; {} mailboxes, {} messages, {} bytes, {} failed, in {:.0} s",
+            accounts.join(", "),
+            counts.mailboxes,
+            counts.new,
+            counts.bytes,
+            counts.failed,
+            self.seconds
+        )
+    }
+
+    /// Adds up.
+    pub fn count(&mut self) {
+        self.totals = Counts::default();
+        self.by_status.clear();
+        for account in &self.accounts {
+            self.totals += account.counts;
+            *self.by_status.entry(account.status).or_default() += 1;
+        }
+    }
+
+    /// What the test of an account has seen of its server.
+    fn tell_tls(&mut self) {
+        for server in &mut self.servers {
+            let place = format!("@{}:{}", server.host, server.port).to_ascii_lowercase();
+            let mut there = self.accounts.iter().filter(|account| {
+                let identity = account.identity.as_deref().unwrap_or_default();
+                identity.ends_with(&place)
+            });
+            server.tls = there.find_map(|account| account.tested.as_ref()?.tls.clone());
+        }
+    }
+
+    /// Every account that is not complete has a cause.
+    fn tell_causes(&mut self) {
+        for account in &mut self.accounts {
+            if account.cause.is_some() {
+                continue;
+            }
+            account.cause = match account.status {
+                Status::Complete => None,
+                Status::Incomplete if account.failures.is_empty() => Some(Cause::Incomplete),
+                Status::Incomplete => Some(Cause::RefusedMessage),
+                Status::Findings => Some(Cause::Findings),
+                Status::Failed => Some(Cause::Other),
+                Status::Parked => Some(Cause::Limit),
+                Status::Stopped | Status::NotStarted => Some(Cause::Stopped),
+            };
         }
     }
 
@@ -511,7 +625,14 @@ impl Report {
     /// # Errors
     /// Those of the file system.
     pub fn write_json(&self, path: &Path) -> Result<()> {
-        let json = serde_json::to_string_pretty(self).context("write JSON")?;
+        let json = if self.mode_is_unknown {
+            let mut value = serde_json::to_value(self).context("write JSON")?;
+            value["mode"] = serde_json::Value::Null;
+            serde_json::to_string_pretty(&value)
+        } else {
+            serde_json::to_string_pretty(self)
+        };
+        let json = json.context("write JSON")?;
         let json = escaped_json(&json) + "\n";
         write(path, json.as_bytes())
     }

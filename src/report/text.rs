@@ -50,7 +50,7 @@ fn write_lines(f: &mut impl Write, shown: &[String], rest: usize) -> fmt::Result
 mod tests {
     use crate::finding::{Code, Finding};
     use crate::mode::Mode;
-    use crate::report::{AccountReport, Counts, FailedMessageReport, MailboxReport};
+    use crate::report::{AccountReport, Cause, Counts, FailedMessageReport, MailboxReport};
     use crate::report::{Report, Status};
 
     fn account(name: &str, status: Status) -> AccountReport {
@@ -90,11 +90,14 @@ mod tests {
         }];
         let mut failed = account("c@example.com", Status::Failed);
         failed.error = Some("login: refused".into());
+        failed.cause = Some(Cause::Auth);
+        lacks.cause = Some(Cause::RefusedMessage);
         let mut report = Report::for_tests(
             Mode::Export,
             vec![account("a@example.com", Status::Complete), lacks, failed],
         );
         report.warnings = vec!["few files".into()];
+        report.file = Some("last.json".into());
         report.totals = report.accounts[0].counts;
         let text = report.to_string();
         let line = |uid| format!("  b@example.com  IN\u{fffd}[2JBOX  uid {uid}: [SERVERBUG] no\n");
@@ -109,8 +112,12 @@ mod tests {
              b@example.com  IN\u{fffd}[2JBOX  uid 1, 9 bytes: [SERVERBUG] no\n\
              {messages}  … and 2 more\n\
              \nWarnings:\n  few files\n  b@example.com: Old: is gone\n\
-             \nFAILED  c@example.com: login: refused\n\
-             \nexport NOT complete: 1 of 3 accounts complete; run it again to go on where it stopped\n"
+             \nLogins refused: 1 account\n  FAILED  c@example.com: login: refused\n\
+             \n17 messages, 2.00 KiB in 0 seconds\n\
+             \nLists that are cut stand whole in last.json\n\
+             \nexport NOT complete: 1 of 3 accounts complete; correct the passwords of 1 account; \
+             see what the server refuses of 1 account (failed.jsonl): trying again alone does not help, \
+             then run it again with --only-failed last.json\n"
         );
         assert_eq!(text, expected);
     }
@@ -132,5 +139,31 @@ mod tests {
              \nfound: 1 error, 1 warning, 0 notes\n\
              \naudit done, NOT clean: 1 of 1 account with findings\n"
         );
+    }
+
+    #[test]
+    fn of_many_accounts_those_are_listed_that_somebody_has_to_look_at() {
+        let mut accounts: Vec<AccountReport> = (0..300)
+            .map(|number| account(&format!("a{number}@example.com"), Status::Complete))
+            .collect();
+        for number in [7, 8] {
+            accounts[number].status = Status::Failed;
+            accounts[number].cause = Some(Cause::Auth);
+            accounts[number].error = Some("refused".into());
+        }
+        let mut report = Report::for_tests(Mode::Export, accounts);
+        report.count();
+        let text = report.to_string();
+        assert!(text.lines().count() < 24, "{text}");
+        assert!(
+            text.contains("Logins refused: 2 accounts\n  FAILED  a7@example.com: refused"),
+            "{text}"
+        );
+        assert!(
+            text.contains("… and 298 more accounts; 298 are complete (-v lists all)"),
+            "{text}"
+        );
+        report.all_accounts = true;
+        assert!(report.to_string().contains("a299@example.com"));
     }
 }

@@ -46,6 +46,15 @@ pub enum Cause {
     SentAhead,
 }
 
+/// Where an error arose, where neither kind nor cause says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The host's name.
+    Name,
+    /// TLS.
+    Tls,
+}
+
 /// An error of the IMAP session; its text names what the server said.
 #[derive(Debug, Clone)]
 pub struct SessionError {
@@ -53,6 +62,8 @@ pub struct SessionError {
     pub kind: Kind,
     /// How the connection ended, where that is known.
     pub cause: Option<Cause>,
+    /// Where it arose, where that is not plain.
+    pub origin: Option<Origin>,
     message: String,
 }
 
@@ -65,6 +76,7 @@ impl SessionError {
         Self {
             kind,
             cause: None,
+            origin: None,
             message: message.into(),
         }
     }
@@ -89,6 +101,13 @@ impl SessionError {
     #[must_use]
     pub fn by(mut self, cause: Cause) -> Self {
         self.cause = Some(cause);
+        self
+    }
+
+    /// Notes where it arose.
+    #[must_use]
+    pub fn at(mut self, origin: Origin) -> Self {
+        self.origin = Some(origin);
         self
     }
 

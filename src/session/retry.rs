@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 
 use super::error::{Cause, Kind, SessionError};
+use crate::meter;
 use crate::stop::Stop;
 
 /// Counts the tries since the last progress and says how long to wait before the next one.
@@ -83,6 +84,7 @@ pub fn keep_trying(
             wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
             "trying again on a new connection"
         );
+        meter::reconnects_after(wait);
         if stop.sleep(wait) {
             return Err(SessionError::stopped().into());
         }

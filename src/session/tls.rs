@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use native_tls::{Certificate, TlsConnector, TlsStream};
 use x509_cert::der::Decode;
 
-use super::error::{Kind, Result, SessionError};
+use super::error::{Kind, Origin, Result, SessionError};
 use crate::config::Server;
 
 /// Bytes of the server's that are kept: its first message is far shorter.
@@ -192,7 +192,7 @@ pub(super) fn handshake_error(server: &Server, error: &native_tls::Error) -> Ses
         ""
     };
     let (host, port) = (&server.host, server.port);
-    SessionError::new(kind, format!("TLS with {host} port {port}: {text}{advice}"))
+    SessionError::new(kind, format!("TLS with {host} port {port}: {text}{advice}")).at(Origin::Tls)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use native_tls::{HandshakeError, TlsStream};
 use tracing::debug;
 
-use super::error::{Cause, Kind, Result, SessionError};
+use super::error::{Cause, Kind, Origin, Result, SessionError};
 use super::peer::Peer;
 use super::steps::{Step, Steps};
 use super::tls::{self, Tap};
@@ -200,7 +200,7 @@ fn connect_tcp(
         .ok_or_else(SessionError::stopped)?;
     let addresses = resolved.map_err(|error| {
         let text = format!("host {host} does not resolve: {error}; check server.host");
-        SessionError::new(Kind::Permanent, text)
+        SessionError::new(Kind::Permanent, text).at(Origin::Name)
     })?;
     steps.begin(Step::Connect);
     let mut last = None;
@@ -215,7 +215,7 @@ fn connect_tcp(
     }
     let Some((address, error)) = last else {
         let text = format!("host {host} has no address; check server.host");
-        return Err(SessionError::new(Kind::Permanent, text));
+        return Err(SessionError::new(Kind::Permanent, text).at(Origin::Name));
     };
     let doing = format!("connect to {host} port {port} ({address})");
     Err(SessionError::transport(&doing, &error))

@@ -23,6 +23,7 @@ use crate::imapsync::UseImapsync;
 use crate::limits;
 use crate::mode::{Mode, Phase};
 use crate::panel::access::Access;
+use crate::report::{About, Filters, Report, ServerReport, Status};
 use crate::session::peer::Peers;
 use crate::target::mend::Repairs;
 use crate::target::plan::Want;
@@ -115,6 +116,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// The mailboxes that are meant.
     pub folders: Filter,
+    /// What was typed to choose among accounts and mailboxes.
+    pub filters: Filters,
     /// Write nothing.
     pub dry_run: bool,
     /// Show no progress.
@@ -137,13 +140,6 @@ impl Settings {
         let config_name = match args.mode {
             Mode::Import | Mode::Validate => IMPORT_CONFIG,
             _ => "export.pass.config.json",
-        };
-        let archive_dir = match args.mode {
-            Mode::Export | Mode::Migrate => &args.output_dir,
-            _ => args
-                .input_dir
-                .as_ref()
-                .map_or(&args.output_dir, |_| &args.input_dir),
         };
         refuse_foreign_flags(args)?;
         let importing = importing(args)?;
@@ -185,6 +181,9 @@ impl Settings {
                 config.path.display()
             );
         }
+        if let Some(path) = &args.only_failed {
+            keep_failed(&mut config, path)?;
+        }
         let meant = [&args.folder[..], &args.exclude_folder].concat();
         let config_sha256 = digest(&config, &meant);
         let shard = args
@@ -200,7 +199,7 @@ impl Settings {
             config,
             shard,
             config_sha256,
-            archive_dir: archive_dir.clone().unwrap_or("./exported".into()),
+            archive_dir: archive_dir(args),
             is_target,
             log_dir: args.log_dir.clone(),
             precheck: !args.no_connectivity_test,
@@ -225,6 +224,7 @@ impl Settings {
             min_free_bytes: bytes(args.min_free_gb),
             timeout: Duration::from_secs(u64::from(args.imap_timeout)),
             folders,
+            filters: filters(args),
             dry_run: args.dry_run,
             quiet: args.quiet,
             until: args.until,
@@ -234,6 +234,40 @@ impl Settings {
             settings.add_target(args.import_config.as_deref())?;
         }
         Ok(settings)
+    }
+
+    /// A report on the run that begins now.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let mut servers: Vec<ServerReport> = Vec::new();
+        for account in &self.config.accounts {
+            let server = &account.server;
+            let is_there = servers
+                .iter()
+                .any(|known| known.host == server.host && known.port == server.port);
+            if !is_there {
+                servers.push(ServerReport {
+                    name: server.name.clone(),
+                    host: server.host.clone(),
+                    port: server.port,
+                    protection: server.tls.as_str().to_owned(),
+                    tls: None,
+                });
+            }
+        }
+        let is_deep = self.validating.deep > 0 && self.mode == Mode::Validate;
+        Report::begin(About {
+            mode: self.mode,
+            dry_run: self.dry_run,
+            config: self.config.path.display().to_string(),
+            config_sha256: self.config_sha256.clone(),
+            archive: self.archive_dir.display().to_string(),
+            shard: self.shard,
+            servers,
+            filters: self.filters.clone(),
+            sample: is_deep.then_some(self.validating.deep),
+            warnings: self.config.warnings.clone(),
+        })
     }
 
     /// The other side of a migration: the same accounts, at the servers of the import's configuration.
@@ -383,6 +417,52 @@ fn provisioning(args: &Args) -> Result<Option<Provisioning>> {
         quota_mb: typed.da_quota_mb.unwrap_or(0),
         dry_run: typed.da_dry_run,
     }))
+}
+
+fn archive_dir(args: &Args) -> PathBuf {
+    let named = match args.mode {
+        Mode::Export | Mode::Migrate => &args.output_dir,
+        _ => args
+            .input_dir
+            .as_ref()
+            .map_or(&args.output_dir, |_| &args.input_dir),
+    };
+    named.clone().unwrap_or("./exported".into())
+}
+
+fn filters(args: &Args) -> Filters {
+    Filters {
+        account: args.account.clone(),
+        exclude_account: args.exclude_account.clone(),
+        folder: args.folder.clone(),
+        exclude_folder: args.exclude_folder.clone(),
+    }
+}
+
+/// The accounts that a report says are not complete.
+fn keep_failed(config: &mut Config, path: &Path) -> Result<()> {
+    let shown = path.display();
+    let before = Report::read(path).with_context(|| format!("--only-failed: read {shown}"))?;
+    let failed: HashSet<&str> = before
+        .accounts
+        .iter()
+        .filter(|account| account.status != Status::Complete)
+        .map(|account| account.account.as_str())
+        .collect();
+    if failed.is_empty() {
+        bail!("--only-failed: all accounts of {shown} are complete, so nothing is left to do");
+    }
+    config
+        .accounts
+        .retain(|account| failed.contains(account.name.as_str()));
+    if config.accounts.is_empty() {
+        bail!(
+            "--only-failed: {} has none of the {} accounts that are not complete in {shown}",
+            config.path.display(),
+            failed.len()
+        );
+    }
+    Ok(())
 }
 
 /// A share of messages; all of them where none is given.

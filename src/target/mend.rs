@@ -32,6 +32,26 @@ impl Mending {
     }
 }
 
+/// For people: what of a message is not as it was.
+impl std::fmt::Display for Mending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut parts = Vec::new();
+        if self.bare_lf > 0 {
+            parts.push(format!(
+                "carriage returns before {} line feeds",
+                self.bare_lf
+            ));
+        }
+        if self.nul > 0 {
+            parts.push(format!("{} zero bytes left out", self.nul));
+        }
+        if self.final_newline {
+            parts.push("an end for the last line".to_owned());
+        }
+        f.write_str(&parts.join(", "))
+    }
+}
+
 /// Mends what is read through it.
 pub struct Repairer<R> {
     inner: R,

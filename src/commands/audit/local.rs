@@ -55,6 +55,8 @@ pub struct Local {
     pub findings: Vec<Finding>,
     /// Lines for the manifest: digest and path below the archive's root.
     pub digests: Vec<(String, String)>,
+    /// Digest of every message.
+    pub proof: Vec<[u8; 32]>,
 }
 
 /// What the audit of an account needs.
@@ -91,6 +93,7 @@ pub fn audit(task: &Task<'_>, progress: &mut AccountProgress) -> Result<Local> {
             is_ours: false,
             findings: Vec::new(),
             digests: Vec::new(),
+            proof: Vec::new(),
         },
         unproven: 0,
     };
@@ -356,6 +359,7 @@ impl Audit<'_> {
                         .of_uid(*uid);
                     self.local.findings.push(finding);
                 }
+                self.local.proof.extend(digest_of(&checked.sha256));
                 if self.task.manifest && !checked.sha256.is_empty() {
                     self.local
                         .digests
@@ -555,4 +559,16 @@ fn pairs(entries: Vec<Entry>) -> BTreeMap<u32, Files> {
         names.push(entry.name);
     }
     files
+}
+
+/// The 32 bytes of a digest in hexadecimal digits.
+fn digest_of(hex: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    if hex.len() != 64 {
+        return None;
+    }
+    for (byte, at) in digest.iter_mut().zip((0..64).step_by(2)) {
+        *byte = u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()?;
+    }
+    Some(digest)
 }

@@ -7,15 +7,18 @@ mod pair;
 mod source;
 
 use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 
 use crate::accounts;
 use crate::archive::account::{AccountArchive, require_root};
 use crate::archive::lock::Lock;
 use crate::archive::mailbox::check_directory;
+use crate::archive::path::hex;
 use crate::config::Account;
 use crate::finding::Tally;
 use crate::limits::NO_THREAD;
+use crate::mode::Mode;
 use crate::progress::{AccountProgress, Progress};
 use crate::report::{AccountReport, AuditReport, Report, Status};
 use crate::session::peer::Peers;
@@ -38,7 +41,7 @@ pub(super) struct Run<'a> {
 /// # Errors
 /// An archive that is not there, filters that match nothing, a manifest that cannot be begun.
 pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Report> {
-    let mut report = Report::new(settings);
+    let mut report = settings.report();
     require_root(&settings.archive_dir)?;
     let run = Run::new(settings, stop)?;
     report.accounts = accounts::each(settings, stop, progress, |account, progress, report| {
@@ -85,12 +88,13 @@ pub fn after_export(
         return Ok(());
     }
     let run = Run::new(settings, stop)?;
-    progress.start(accounts.len() as u64, settings.quiet);
+    progress.start(Mode::Audit.as_str(), accounts.len() as u64, settings.quiet);
     let audited = accounts::run(
         &accounts,
         settings.workers,
         settings.ignore_errors,
         stop,
+        Mode::Audit.done(),
         |account, report| run.after_export(account, progress.account(&account.name), report),
     )?;
     progress.finish();
@@ -103,6 +107,10 @@ pub fn after_export(
         account.seconds += audit.seconds;
         account.findings.extend(audit.findings);
         account.audit = audit.audit;
+        account.proof = audit.proof;
+        if account.cause.is_none() {
+            account.cause = audit.cause;
+        }
         if let Some(error) = audit.error {
             account.error = Some(format!("audit after the export: {error}"));
         }
@@ -237,6 +245,7 @@ impl<'a> Run<'a> {
             against_source: self.peers.is_some() && compared.is_ok(),
             findings: tally,
         });
+        report.proof = Some(proof(local.proof));
         report.findings = local.findings;
         compared
     }
@@ -250,4 +259,15 @@ impl<'a> Run<'a> {
             _ => Ok(()),
         }
     }
+}
+
+/// What stands for all messages of an account: SHA-256 over their own, sorted, as lines of hexadecimal digits.
+fn proof(mut digests: Vec<[u8; 32]>) -> String {
+    digests.sort_unstable();
+    let mut whole = Sha256::new();
+    for digest in &digests {
+        whole.update(hex(digest));
+        whole.update("\n");
+    }
+    hex(&whole.finalize())
 }

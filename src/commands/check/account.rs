@@ -1,12 +1,14 @@
 //! The test of one account: every step to a list of its mailboxes, timed.
 
 use anyhow::{Result, bail};
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use super::cause::likely_cause;
 use super::{Run, preflight};
 use crate::commands::provision::logged_in;
 use crate::config::Account;
+use crate::meter;
+use crate::report::cause::{self, Because};
 use crate::report::{AccountReport, StepReport, Tested};
 use crate::session::Session;
 use crate::session::channel::Channel;
@@ -52,21 +54,28 @@ pub fn test(run: &Run<'_>, account: &Account, report: &mut AccountReport) -> Res
         )
     });
     tested.failed_step = outcome.as_ref().err().and(steps.current());
-    info!(steps = ?tested.steps, tls = tested.tls, "tested");
+    let made: Vec<String> = tested
+        .steps
+        .iter()
+        .map(|made| format!("{} {} ms", made.step.as_str(), made.milliseconds))
+        .collect();
+    debug!(tls = tested.tls, "steps: {}", made.join(", "));
     report.tested = Some(tested);
-    outcome.or_else(|error| {
+    outcome.map_err(|error| {
         if is_stopped(&error) {
-            return Err(error);
+            return error;
         }
         let step = steps.current();
         let text = format!("{error:#}");
         let doing = step.map_or_else(String::new, |step| format!("{}: ", step.as_str()));
         let no_mailbox = account.way.cause_of_no_mailbox();
         if step > Some(Step::Login) && !no_mailbox.is_empty() {
-            bail!("{doing}{text} (likely cause: {no_mailbox})");
+            let text = format!("{doing}{text} (likely cause: {no_mailbox})");
+            return Because::new(cause::Cause::of(&error), text).into();
         }
         let cause = likely_cause(step, &text);
-        bail!("{doing}{text}{cause}")
+        let because = cause::Cause::in_step(&error, step);
+        Because::new(because, format!("{doing}{text}{cause}")).into()
     })
 }
 
@@ -152,6 +161,7 @@ fn connect(run: &Run<'_>, account: &Account, steps: &mut Steps) -> Result<Sessio
             return Err(error);
         };
         warn!(error = %error, wait_seconds = wait.as_secs_f32(), "trying again");
+        meter::reconnects_after(wait);
         if run.stop.sleep(wait) {
             return Err(SessionError::stopped());
         }

@@ -53,7 +53,7 @@ pub(super) fn run(
     stop: &Stop,
     progress: &Progress,
 ) -> Result<Report> {
-    let mut report = Report::new(settings);
+    let mut report = settings.report();
     let (run, environment) = Run::new(settings, provision, stop)?;
     report.environment = environment;
     report.accounts = run.all(&settings.config, progress)?;
@@ -211,11 +211,22 @@ impl<'a> Run<'a> {
     /// A diagnosis looks at all accounts, whatever it finds.
     fn all(&self, config: &Config, progress: &Progress) -> Result<Vec<AccountReport>> {
         let (accounts, workers) = (&config.accounts, self.settings.workers);
-        progress.start(accounts.len() as u64, self.settings.quiet);
-        accounts::run(accounts, workers, true, self.stop, |account, report| {
-            let _progress = progress.account(&account.name);
-            account::test(self, account, report)
-        })
+        progress.start(
+            Mode::Test.as_str(),
+            accounts.len() as u64,
+            self.settings.quiet,
+        );
+        accounts::run(
+            accounts,
+            workers,
+            true,
+            self.stop,
+            Mode::Test.done(),
+            |account, report| {
+                let _progress = progress.account(&account.name);
+                account::test(self, account, report)
+            },
+        )
     }
 }
 

@@ -27,7 +27,7 @@ use crate::stop::Stop;
 /// # Errors
 /// An output directory that cannot be written, too little free disk space.
 pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Report> {
-    let mut report = Report::new(settings);
+    let mut report = settings.report();
     let run = begin(settings, stop)?;
     report.accounts = accounts::each(settings, stop, progress, |account, progress, report| {
         account::export(&run, account, progress, report)

@@ -28,7 +28,7 @@ pub(super) fn run(
     stop: &Stop,
     progress: &Progress,
 ) -> Result<Report> {
-    let mut report = Report::new(settings);
+    let mut report = settings.report();
     let run = begin(settings, provision, stop)?;
     report.accounts = accounts::each(settings, stop, progress, |account, progress, report| {
         account::import(&run, account, progress, None, report)

@@ -60,7 +60,7 @@ fn carry_out(
     stop: &Stop,
     progress: &Progress,
 ) -> Result<Report> {
-    let mut report = Report::new(source);
+    let mut report = source.report();
     let again = |peers: &_, account: &_, progress, missing| {
         import::again(target, peers, stop, account, progress, missing)
     };

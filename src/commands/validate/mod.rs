@@ -31,7 +31,7 @@ pub fn run(
     progress: &Progress,
     import: &Import<'_>,
 ) -> Result<Report> {
-    let mut report = Report::new(settings);
+    let mut report = settings.report();
     let validation = Validation::new(settings, stop, progress, import)?;
     report.accounts = accounts::each(settings, stop, progress, |account, progress, report| {
         validation.account(account, progress, report)

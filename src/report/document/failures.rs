@@ -1,7 +1,9 @@
 //! What went wrong: messages, warnings, accounts.
 
-use super::Block;
-use crate::report::Report;
+use std::collections::BTreeMap;
+
+use super::{Block, counted};
+use crate::report::{Cause, Report};
 
 /// Messages that could not be brought over.
 pub fn messages(report: &Report) -> Vec<Block> {
@@ -39,14 +41,24 @@ pub fn warnings(report: &Report) -> Vec<Block> {
     under("Warnings:", notes)
 }
 
-/// What ended accounts, and what went wrong beside them.
+/// What ended accounts, grouped by cause, and what went wrong beside them.
 pub fn errors(report: &Report) -> Vec<Block> {
-    let of_account = report.accounts.iter().filter_map(|account| {
-        let error = account.error.as_ref()?;
-        Some(format!("{}: {error}", account.account))
-    });
-    let errors = of_account.chain(report.errors.iter().cloned());
-    errors.map(Block::Failed).collect()
+    let mut by_cause: BTreeMap<Cause, Vec<String>> = BTreeMap::new();
+    for account in &report.accounts {
+        if let Some(error) = &account.error {
+            let cause = account.cause.unwrap_or(Cause::Other);
+            let line = format!("FAILED  {}: {error}", account.account);
+            by_cause.entry(cause).or_default().push(line);
+        }
+    }
+    let mut blocks = Vec::new();
+    for (cause, lines) in by_cause {
+        let accounts = counted(lines.len() as u64, "account");
+        let heading = format!("{}: {accounts}", cause.heading());
+        blocks.extend(under(&heading, lines));
+    }
+    blocks.extend(report.errors.iter().cloned().map(Block::Failed));
+    blocks
 }
 
 fn under(heading: &str, lines: Vec<String>) -> Vec<Block> {

@@ -73,6 +73,9 @@ pub fn of(report: &Report) -> Vec<Block> {
     let part = shard.map(|part| Block::Text(vec![part.to_string(), String::new()]));
     let mut blocks: Vec<Block> = part.into_iter().collect();
     blocks.extend(main_part(report));
+    if !report.dry_run && !report.ended_with_panel {
+        blocks.extend(tables::unlisted(report));
+    }
     if let Some(provisioned) = report
         .provisioned
         .as_ref()
@@ -84,8 +87,24 @@ pub fn of(report: &Report) -> Vec<Block> {
     blocks.extend(failures::messages(report));
     blocks.extend(failures::warnings(report));
     blocks.extend(failures::errors(report));
+    blocks.extend(verdict::sums(report));
+    blocks.extend(whole_lists(report, &blocks));
     blocks.extend(verdict::of(report));
     blocks
+}
+
+/// Where lists that were cut stand whole.
+fn whole_lists(report: &Report, blocks: &[Block]) -> Option<Block> {
+    let is_cut = |block: &Block| match block {
+        Block::Lines { rest, .. } | Block::Findings { rest, .. } => *rest > 0,
+        _ => false,
+    };
+    if !blocks.iter().any(is_cut) {
+        return None;
+    }
+    let file = report.file.as_ref().or(report.log.as_ref())?;
+    let text = format!("Lists that are cut stand whole in {file}");
+    Some(Block::Text(vec![String::new(), text]))
 }
 
 fn main_part(report: &Report) -> Vec<Block> {

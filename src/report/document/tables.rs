@@ -2,8 +2,58 @@
 
 use indicatif::HumanBytes;
 
+use super::{Block, SHOWN};
 use crate::mode::Phase;
-use crate::report::{Counts, Report, table::Table};
+use crate::report::{AccountReport, Counts, Report, Status, table::Table};
+
+/// More mailboxes than that are told by account.
+const MAILBOXES: usize = 40;
+
+/// The accounts that a table lists: all of a few, of many those that somebody has to look at.
+pub fn listed(report: &Report) -> Vec<&AccountReport> {
+    let all = report.all_accounts || report.accounts.len() <= SHOWN;
+    let accounts = report.accounts.iter();
+    let wanted = accounts.filter(|account| all || account.status != Status::Complete);
+    wanted.take(if all { usize::MAX } else { SHOWN }).collect()
+}
+
+/// How many accounts no table lists, where that is so.
+pub fn unlisted(report: &Report) -> Vec<Block> {
+    let rest = report.accounts.len() - listed(report).len();
+    if rest == 0 {
+        return Vec::new();
+    }
+    let of_them = report.by_status.get(&Status::Complete).copied();
+    let complete = of_them.unwrap_or_default();
+    let text = format!("  … and {rest} more accounts; {complete} are complete (-v lists all)");
+    vec![Block::Text(vec![text])]
+}
+
+fn by_account(report: &Report) -> Table {
+    let mut table = Table::new(&[
+        "account",
+        "mailboxes",
+        "would fetch",
+        "bytes",
+        "in archive",
+        "would vanish",
+    ]);
+    let mut row = |name: &str, counts: &Counts| {
+        table.row(&[
+            name.to_owned(),
+            counts.mailboxes.to_string(),
+            counts.new.to_string(),
+            HumanBytes(counts.bytes).to_string(),
+            counts.unchanged.to_string(),
+            counts.vanished.to_string(),
+        ]);
+    };
+    for account in &report.accounts {
+        row(&account.account, &account.counts);
+    }
+    row("total", &report.totals);
+    table
+}
 
 /// Export: a row an account.
 pub fn accounts(report: &Report) -> Table {
@@ -19,7 +69,7 @@ pub fn accounts(report: &Report) -> Table {
         "seconds",
         "status",
     ]);
-    for account in &report.accounts {
+    for account in listed(report) {
         let mut row = vec![account.account.clone()];
         row.extend(counts_row(&account.counts));
         row.push(format!("{:.1}", account.seconds));
@@ -60,7 +110,7 @@ pub fn import(report: &Report) -> Table {
             status.to_owned(),
         ]);
     };
-    for account in &report.accounts {
+    for account in listed(report) {
         let status = account.status.as_str();
         row(&account.account, &account.counts, account.seconds, status);
     }
@@ -84,7 +134,7 @@ pub fn migration(report: &Report) -> Table {
         "seconds",
         "status",
     ]);
-    for account in &report.accounts {
+    for account in listed(report) {
         let imported = account
             .phases
             .iter()
@@ -139,8 +189,12 @@ pub fn mapping(report: &Report) -> Table {
     table
 }
 
-/// Dry run of an export: what would be fetched.
+/// Dry run of an export: what would be fetched, by mailbox, or by account where they are many.
 pub fn mailboxes(report: &Report) -> Table {
+    let count: usize = report.accounts.iter().map(|a| a.mailboxes.len()).sum();
+    if count > MAILBOXES && !report.all_accounts {
+        return by_account(report);
+    }
     let mut table = Table::new(&[
         "account",
         "mailbox",
@@ -178,7 +232,7 @@ pub fn audit(report: &Report) -> Table {
         "seconds",
         "status",
     ]);
-    for account in &report.accounts {
+    for account in listed(report) {
         let mut row = vec![account.account.clone()];
         match &account.audit {
             Some(audit) => row.extend([

@@ -1,9 +1,14 @@
 //! How it went, in one sentence.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use indicatif::{HumanBytes, HumanDuration};
+
 use super::{Block, counted, is_gone_through, provisioned};
 use crate::finding::Tally;
 use crate::mode::Mode;
-use crate::report::{Report, Status};
+use crate::report::{Cause, Report, Status};
 
 /// What was found, in numbers, and the last line.
 pub fn of(report: &Report) -> Vec<Block> {
@@ -20,8 +25,11 @@ pub fn of(report: &Report) -> Vec<Block> {
         report.mode.as_str().to_owned()
     };
     if report.precheck_failed {
+        let failed = report.accounts.iter().filter(|a| a.error.is_some()).count();
+        let total = counted(report.accounts.len() as u64, "account");
         return vec![Block::Verdict(format!(
-            "{mode} NOT begun: the connectivity test failed; mend that, or leave out what fails with --ignore-errors"
+            "{mode} NOT begun: the connectivity test failed for {failed} of {total}: {}, or leave out what fails with --ignore-errors",
+            advice(report).unwrap_or_else(|| "see above why".to_owned())
         ))];
     }
     let mut blocks = Vec::new();
@@ -65,7 +73,49 @@ fn sentence(report: &Report, mode: &str) -> String {
         let unclean = total - complete;
         return format!("{mode} done, NOT clean: {unclean} of {accounts} with findings");
     }
-    format!(
-        "{mode} NOT complete: {complete} of {accounts} complete; run it again to go on where it stopped"
-    )
+    let file = report.file.as_deref();
+    let again = match (advice(report), file) {
+        (None, _) => "run it again to go on where it stopped".to_owned(),
+        (Some(advice), Some(file)) if total > 1 => {
+            format!("{advice}, then run it again with --only-failed {file}")
+        }
+        (Some(advice), _) => format!("{advice}, then run it again"),
+    };
+    format!("{mode} NOT complete: {complete} of {accounts} complete; {again}")
+}
+
+/// What to do, the most frequent causes first; nothing where the run only ended before its time.
+fn advice(report: &Report) -> Option<String> {
+    /// More than that nobody reads in a line.
+    const MOST: usize = 3;
+    let mut by_cause: BTreeMap<Cause, u64> = BTreeMap::new();
+    for cause in report.accounts.iter().filter_map(|account| account.cause) {
+        *by_cause.entry(cause).or_default() += 1;
+    }
+    let mut causes: Vec<(Cause, u64)> = by_cause.into_iter().collect();
+    causes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let advice: Vec<String> = causes
+        .into_iter()
+        .filter_map(|(cause, count)| cause.advice(&counted(count, "account")))
+        .take(MOST)
+        .collect();
+    (!advice.is_empty()).then(|| advice.join("; "))
+}
+
+/// How much was moved, in which time.
+pub fn sums(report: &Report) -> Option<Block> {
+    let moves = matches!(report.mode, Mode::Export | Mode::Import | Mode::Migrate);
+    let counts = &report.totals;
+    if !moves || report.dry_run || report.ended_with_panel || counts.new == 0 {
+        return None;
+    }
+    let messages = counted(counts.new, "message");
+    let bytes = HumanBytes(counts.bytes);
+    let elapsed = Duration::from_secs_f64(report.seconds.max(0.0));
+    let mut text = format!("{messages}, {bytes} in {}", HumanDuration(elapsed));
+    let whole = elapsed.as_secs();
+    if let Some(rate @ 1..) = counts.bytes.checked_div(whole) {
+        text = format!("{text} ({}/s)", HumanBytes(rate));
+    }
+    Some(Block::Text(vec![String::new(), text]))
 }

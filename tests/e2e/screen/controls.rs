@@ -22,7 +22,7 @@ fn is_harmless(text: &str) {
 fn all_is_harmless(program: &Program, output: &Output) {
     is_harmless(&output.stdout);
     is_harmless(&output.stderr);
-    is_harmless(&super::log(program));
+    is_harmless(&super::log_of(program));
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! What people see and what stays inside: secrets, terminals, the log, the end of a run.
 
+mod contract;
 mod controls;
 mod ends;
+mod log;
 mod secrets;
 
 use crate::kit::PASSWORD;
@@ -29,7 +31,7 @@ fn loud() -> Vec<&'static str> {
 }
 
 /// What the log file of the only run says.
-fn log(program: &Program) -> String {
+fn log_of(program: &Program) -> String {
     let logs = std::fs::read_dir(program.path("logs")).expect("logs");
     let paths: Vec<_> = logs.map(|entry| entry.expect("an entry").path()).collect();
     assert_eq!(paths.len(), 1, "{paths:?}");

@@ -34,7 +34,7 @@ fn hides_what_is_repeated(capabilities: &str, hook: fn(&Received) -> Option<Repl
     ] {
         output.hides(&spelling);
     }
-    assert!(output.stderr.contains("[secret]") || super::log(&program).contains("[secret]"));
+    assert!(output.stderr.contains("[secret]") || super::log_of(&program).contains("[secret]"));
 }
 
 fn on(command: &Received, name: &str, reply: &str) -> Option<Reply> {

@@ -7,6 +7,7 @@ use super::item::{Batch, Item, Try};
 use super::{Appender, Step};
 use crate::archive::journal::{Done, Flags};
 use crate::message::DateSource;
+use crate::report::cause::{Because, Cause};
 use crate::session::append::append_uids;
 use crate::session::blame::{Owner, Verdict};
 use crate::session::command::Command;
@@ -134,10 +135,11 @@ impl Appender<'_> {
     fn no_room(&mut self, id: JobId, uid: u32, size: u64, reason: String) -> Result<()> {
         if size <= SMALL {
             self.over_quota.clear();
-            return Err(anyhow!(
+            let text = format!(
                 "{}: the account on the target is full: {reason}; give it more quota and run the import again",
                 self.jobs[id].name()
-            ));
+            );
+            return Err(Because::new(Cause::Quota, text).into());
         }
         info!(uid, size, answer = reason, "no room for this message");
         let known = self.experience.no_room.as_ref();
@@ -215,7 +217,7 @@ impl Appender<'_> {
         };
         self.journal.done(&self.jobs[id].route(), &done);
         if ready.mending.any() {
-            warn!(uid, mended = ?ready.mending, "the message was mended on its way");
+            warn!(uid, "the message was mended on its way: {}", ready.mending);
         }
         let mut lost: Vec<&str> = wanted.dropped.iter().map(String::as_str).collect();
         let is_bare = item.how == Try::Bare && sent != wanted.flags;

@@ -1,0 +1,22 @@
+//! How often an account connected anew, and how long it waited. An account is worked on in one thread: so is its meter.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+thread_local! {
+    static METER: Cell<(u64, Duration)> = const { Cell::new((0, Duration::ZERO)) };
+}
+
+/// One more connection, after this wait.
+pub fn reconnects_after(wait: Duration) {
+    METER.with(|meter| {
+        let (count, waited) = meter.get();
+        meter.set((count + 1, waited + wait));
+    });
+}
+
+/// Reads the meter of this thread and sets it to nothing.
+#[must_use]
+pub fn take() -> (u64, Duration) {
+    METER.with(Cell::take)
+}
