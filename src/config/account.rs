@@ -192,7 +192,7 @@ impl Reader<'_> {
         let is_given = |key: &&str| object.get(*key).is_some_and(|value| !value.is_null());
         let Some(way) = way else {
             // What is given and cannot be used is told already.
-            if !PASSWORD_KEYS.iter().chain(&["auth"]).any(is_given) {
+            if !PASSWORD_KEYS.iter().any(is_given) && !auth.names_a_way {
                 let email = object.get("email").and_then(Value::as_str);
                 let text = format!(
                     "account {} has no password; give one of {}, or \"auth\", here or at its server",

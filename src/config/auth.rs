@@ -86,6 +86,8 @@ pub struct Auth {
     pub authzid: Option<Template>,
     /// Where the proof comes from.
     pub way: Option<Way>,
+    /// A source is named, whether it can be used or not.
+    pub names_a_way: bool,
 }
 
 impl Auth {
@@ -97,6 +99,7 @@ impl Auth {
             login: self.login.or_else(|| other.login.clone()),
             authzid: self.authzid.or_else(|| other.authzid.clone()),
             way: self.way.or_else(|| other.way.clone()),
+            names_a_way: self.names_a_way || other.names_a_way,
         }
     }
 }
@@ -138,6 +141,7 @@ impl Reader<'_> {
             login,
             authzid,
             way,
+            names_a_way: WAY_KEYS.iter().any(|key| auth.contains_key(*key)),
         }
     }
 

@@ -184,3 +184,68 @@ fn the_sample_configuration_is_valid() {
     );
     assert_eq!(warnings, Vec::<String>::new());
 }
+
+/// A directory with an example and the files that it names.
+fn example(name: &str) -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let json = fs::read_to_string(root.join(name).join("export.config.json")).expect("the example");
+    let key = openssl::rsa::Rsa::generate(2048).expect("a key");
+    let key = openssl::pkey::PKey::from_rsa(key).expect("a key");
+    let pem = String::from_utf8(key.private_key_to_pem_pkcs8().expect("PEM")).expect("ASCII");
+    let mut certificate = openssl::x509::X509::builder().expect("a certificate");
+    certificate.set_pubkey(&key).expect("its key");
+    let day = |n| openssl::asn1::Asn1Time::days_from_now(n).expect("a day");
+    certificate.set_not_before(&day(0)).expect("its beginning");
+    certificate.set_not_after(&day(1)).expect("its end");
+    let digest = openssl::hash::MessageDigest::sha256();
+    certificate.sign(&key, digest).expect("signed");
+    let certificate = certificate.build().to_pem().expect("PEM");
+    let account = serde_json::json!({
+        "type": "service_account", "client_email": "a@b.example", "private_key": pem,
+        "token_uri": "https://oauth2.googleapis.com/token",
+    });
+    for (file, text) in [
+        ("service-account.json", account.to_string().into_bytes()),
+        ("app.key", pem.into_bytes()),
+        ("app.pem", certificate),
+        ("master-password", b"p\n".to_vec()),
+    ] {
+        let path = dir.path().join(file);
+        fs::write(&path, text).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("mode");
+    }
+    let path = write(dir.path(), &json);
+    (dir, path)
+}
+
+#[test]
+fn the_examples_of_ways_in_are_right_as_they_stand() {
+    let mut logins = Vec::new();
+    for name in ["google", "microsoft", "master-user"] {
+        let (_dir, path) = example(name);
+        let config = load(&path, Side::Source).expect(name);
+        assert_eq!(config.warnings, [] as [String; 0], "{name}");
+        logins.extend(config.accounts.into_iter().map(|account| {
+            (
+                account.way.name(),
+                account.login,
+                account.authzid.unwrap_or_default(),
+            )
+        }));
+    }
+    let expected = [
+        ("google-service-account", "alice@example.org", ""),
+        ("google-service-account", "bob@example.org", ""),
+        ("microsoft", "alice@example.org", ""),
+        ("microsoft", "shared.mailbox@example.org", ""),
+        ("password", "alice@example.org*migration", ""),
+        ("password", "bob@example.org*migration", ""),
+        ("password", "migration", "carol"),
+    ];
+    let found: Vec<(&str, &str, &str)> = logins
+        .iter()
+        .map(|(way, login, authzid)| (*way, login.as_str(), authzid.as_str()))
+        .collect();
+    assert_eq!(found, expected);
+}
