@@ -3,6 +3,7 @@
 mod authorize;
 mod check;
 mod life;
+mod master;
 mod providers;
 mod scripted;
 mod tokens;

@@ -27,7 +27,7 @@ pub struct Cyrus {
 }
 
 impl Cyrus {
-    /// Starts one with these users and passwords and waits until it answers; Sent and Trash exist after the first login.
+    /// Starts one with these users and passwords and waits until it answers; `migration` may act as anybody; Sent and Trash exist after the first login.
     pub fn start(accounts: &[(&str, &str)]) -> Self {
         assert!(is_root(), "cyrus runs as root only: run the tests as root");
         let missing = "cyrus is missing: apt-get install cyrus-common sasl2-bin libsasl2-modules";
@@ -117,7 +117,7 @@ impl Cyrus {
     fn imapd_conf(&self) -> String {
         let (dir, realm) = (self.dir.path().display(), self.realm());
         format!(
-            "configdirectory: {dir}/conf\npartition-default: {dir}/spool\ndefaultpartition: default\n\
+            "proxyservers: migration\nconfigdirectory: {dir}/conf\npartition-default: {dir}/spool\ndefaultpartition: default\n\
              proc_path: {dir}/run/proc\nmboxname_lockpath: {dir}/run/lock\nidlesocket: {dir}/run/idle\n\
              servername: {realm}\nserverinfo: on\nvirtdomains: userid\ndefaultdomain: {realm}\nadmins: cyrus\n\
              sasl_pwcheck_method: auxprop\nsasl_auxprop_plugin: sasldb\nsasl_sasldb_path: {dir}/sasldb2\n\
