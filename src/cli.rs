@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValue;
 use clap::{ArgAction, Parser, ValueEnum};
 
-use crate::imapsync::UseImapsync;
+use crate::config::UseImapsync;
 use crate::logging::Format;
 use crate::mode::{List, Mode, Phase};
 

@@ -30,32 +30,6 @@ const ENVIRONMENT: [&str; 10] = [
     "TZ",
 ];
 
-/// What is done with imapsync.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UseImapsync {
-    /// Without it nothing is begun.
-    Require,
-    /// Where it is there it is run.
-    Auto,
-    /// It is not run.
-    Never,
-}
-
-impl UseImapsync {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Require, Self::Auto, Self::Never];
-
-    /// The word in options and configurations.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Require => "require",
-            Self::Auto => "auto",
-            Self::Never => "never",
-        }
-    }
-}
-
 /// imapsync as it was found.
 #[derive(Debug)]
 pub struct Imapsync {

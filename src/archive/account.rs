@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use unicode_normalization::UnicodeNormalization;
 
-use super::listing::{self, Kind};
+use super::listing::{self, Kind, VANISHED, VANISHED_MAILBOXES};
 use super::lock::Lock;
-use super::mailbox::{MailboxDir, MailboxMeta, Origin, VANISHED, check_directory};
+use super::mailbox::{MailboxDir, check_directory};
+use super::meta::{MailboxMeta, Origin};
 use super::original::Original;
 use super::path::{self, digest, encode_name};
 use super::state::{self, State};
@@ -18,8 +19,6 @@ use super::uidset::UidSet;
 use crate::disk::{advised, file};
 use crate::mailbox::Name;
 
-/// Where directories of mailboxes go that the source no longer has.
-pub(super) const VANISHED_MAILBOXES: &str = ".vanished-mailboxes";
 /// Names in an account's directory that no mailbox may have.
 const RESERVED: [&str; 3] = [state::FILE, super::failed::FILE, super::journal::FILE];
 

@@ -7,10 +7,17 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::account::VANISHED_MAILBOXES;
 use super::incoming::SPILL_PREFIX;
-use super::mailbox::{META_FILE, VANISHED, parse_name};
 use super::{failed, journal, state};
+
+/// Name of the file that says which mailbox a directory holds.
+pub const META_FILE: &str = ".mailbox.json";
+
+/// Where pairs go that the source no longer has.
+pub(super) const VANISHED: &str = ".vanished";
+
+/// Where mailboxes go that the source no longer has.
+pub(super) const VANISHED_MAILBOXES: &str = ".vanished-mailboxes";
 
 /// What a directory entry is, by its name and kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +79,22 @@ pub fn mailbox(dir: &Path) -> Result<Vec<Entry>> {
             None => Kind::Foreign,
         }
     })
+}
+
+/// UID and kind of `u0000000042.eml`, `u42.json` and the like.
+pub(super) fn parse_name(name: &OsStr) -> Option<(u32, bool)> {
+    let (stem, extension) = name.to_str()?.rsplit_once('.')?;
+    let is_message = match extension {
+        "eml" => true,
+        "json" => false,
+        _ => return None,
+    };
+    let digits = stem.strip_prefix('u')?;
+    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let uid = digits.parse().ok().filter(|uid| *uid > 0)?;
+    Some((uid, is_message))
 }
 
 /// What a run that was killed leaves behind.

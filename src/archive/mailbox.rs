@@ -1,19 +1,17 @@
 //! One mailbox's directory: pairs of message file and sidecar, named by UID.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tracing::warn;
 
 use super::incoming::Incoming;
-use super::listing::is_leftover;
-use super::name_json;
+use super::listing::{META_FILE, VANISHED, is_leftover, parse_name};
+use super::meta::{MailboxMeta, Origin};
 use super::original::{self, guessed_delimiter};
 use super::path::hex;
 use super::sidecar::Sidecar;
@@ -21,91 +19,6 @@ use super::state::MailboxState;
 use super::sync;
 use crate::disk::{advised, file, is_about_us};
 use crate::mailbox::Name;
-
-/// Name of the file that says which mailbox a directory holds.
-pub const META_FILE: &str = ".mailbox.json";
-
-/// Where pairs go that the source no longer has.
-pub(super) const VANISHED: &str = ".vanished";
-
-/// Which mailbox a directory holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MailboxMeta {
-    /// Name: `name` in UTF-8, `wire` as on the wire.
-    #[serde(flatten, with = "name_json")]
-    pub name: Name,
-    /// Hierarchy delimiter.
-    pub delimiter: Option<char>,
-    /// Attributes as listed.
-    pub attributes: Vec<String>,
-    /// UIDVALIDITY of the pairs; 0 where the server has none.
-    pub uidvalidity: u32,
-}
-
-/// Who said which mailbox a directory holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// This program's `.mailbox.json`.
-    Ours,
-    /// That of the original Python tool.
-    Original,
-    /// The state: there is no `.mailbox.json`.
-    State,
-    /// Sidecars of this program: neither is there.
-    OurSidecars,
-    /// Those of another.
-    Sidecars,
-}
-
-/// Attributes that say how a mailbox stands, not what it is (RFC 3501 section 7.2.2, RFC 3348, RFC 5258).
-const PASSING: [&str; 6] = [
-    "\\marked",
-    "\\unmarked",
-    "\\haschildren",
-    "\\hasnochildren",
-    "\\noinferiors",
-    "\\subscribed",
-];
-
-impl MailboxMeta {
-    /// Do both describe the same mailbox, but for what comes and goes with its messages and children?
-    #[must_use]
-    pub fn describes_same(&self, other: &Self) -> bool {
-        let lasting = |meta: &Self| {
-            let lasting = meta.attributes.iter().map(|one| one.to_ascii_lowercase());
-            let lasting = lasting.filter(|one| !PASSING.contains(&one.as_str()));
-            lasting.collect::<BTreeSet<String>>()
-        };
-        self.name.is_written_as(&other.name)
-            && self.delimiter == other.delimiter
-            && lasting(self) == lasting(other)
-    }
-
-    /// Reads the directory's `.mailbox.json`; `None` where there is none, or a power loss left it without bytes.
-    ///
-    /// # Errors
-    /// A file that cannot be read or understood.
-    fn load(dir: &Path) -> Result<Option<(Self, Origin)>> {
-        let path = dir.join(META_FILE);
-        let shown = path.display();
-        let bytes = match file::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).with_context(|| format!("read {shown}")),
-        };
-        // The name of a file can outlast a power loss that its bytes do not: nothing that relies on it was committed.
-        if bytes.iter().all(|byte| *byte == 0) {
-            return Ok(None);
-        }
-        if let Some(meta) = original::meta(&bytes) {
-            return Ok(Some((meta, Origin::Original)));
-        }
-        let meta = serde_json::from_slice(&bytes).with_context(|| {
-            format!("{shown} is damaged; if the server still has the mailbox, move its directory out of the archive and export again")
-        })?;
-        Ok(Some((meta, Origin::Ours)))
-    }
-}
 
 /// What lies in a mailbox's directory.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -189,7 +102,7 @@ impl MailboxDir {
     /// # Errors
     /// A file that cannot be read or understood.
     pub fn identify(&self, state: Option<&MailboxState>) -> Result<Option<(MailboxMeta, Origin)>> {
-        if let Some(found) = MailboxMeta::load(&self.dir)? {
+        if let Some(found) = load_meta(&self.dir)? {
             return Ok(Some(found));
         }
         if let Some(state) = state {
@@ -200,7 +113,7 @@ impl MailboxDir {
 
     /// Is this what its `.mailbox.json` says, to the last byte of the name?
     pub(super) fn says(&self, meta: &MailboxMeta) -> Result<bool> {
-        let written = MailboxMeta::load(&self.dir)?;
+        let written = load_meta(&self.dir)?;
         Ok(written.is_some_and(|(written, origin)| {
             origin == Origin::Ours && written == *meta && written.name.is_written_as(&meta.name)
         }))
@@ -539,20 +452,29 @@ fn superseded(uidvalidity: u32) -> String {
     format!(".superseded-{uidvalidity}")
 }
 
-/// UID and kind of `u0000000042.eml`, `u42.json` and the like.
-pub(super) fn parse_name(name: &OsStr) -> Option<(u32, bool)> {
-    let (stem, extension) = name.to_str()?.rsplit_once('.')?;
-    let is_message = match extension {
-        "eml" => true,
-        "json" => false,
-        _ => return None,
+/// Reads the directory's `.mailbox.json`; `None` where there is none, or a power loss left it without bytes.
+///
+/// # Errors
+/// A file that cannot be read or understood.
+fn load_meta(dir: &Path) -> Result<Option<(MailboxMeta, Origin)>> {
+    let path = dir.join(META_FILE);
+    let shown = path.display();
+    let bytes = match file::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("read {shown}")),
     };
-    let digits = stem.strip_prefix('u')?;
-    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-        return None;
+    // The name of a file can outlast a power loss that its bytes do not: nothing that relies on it was committed.
+    if bytes.iter().all(|byte| *byte == 0) {
+        return Ok(None);
     }
-    let uid = digits.parse().ok().filter(|uid| *uid > 0)?;
-    Some((uid, is_message))
+    if let Some(meta) = original::meta(&bytes) {
+        return Ok(Some((meta, Origin::Original)));
+    }
+    let meta = serde_json::from_slice(&bytes).with_context(|| {
+        format!("{shown} is damaged; if the server still has the mailbox, move its directory out of the archive and export again")
+    })?;
+    Ok(Some((meta, Origin::Ours)))
 }
 
 /// Is there a directory? Anything else is refused: a symlink could lead out of the archive.

@@ -28,6 +28,7 @@ pub mod journal;
 pub mod listing;
 pub mod lock;
 pub mod mailbox;
+pub mod meta;
 mod name_json;
 pub mod original;
 pub mod path;

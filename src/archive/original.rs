@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::mailbox::MailboxMeta;
+use super::meta::MailboxMeta;
 use super::state;
 use crate::disk::file;
 use crate::mailbox::Name;
@@ -49,7 +49,7 @@ impl Original {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
         };
-        if !is_state(&bytes) {
+        if !state::is_of_original(&bytes) {
             return Ok(None);
         }
         serde_json::from_slice(&bytes).map(Some).with_context(|| {
@@ -59,17 +59,6 @@ impl Original {
             )
         })
     }
-}
-
-/// Is it its state, and not ours?
-pub(super) fn is_state(bytes: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Head {
-        format: Option<Value>,
-        schema_version: Option<Value>,
-    }
-    let head: Option<Head> = serde_json::from_slice(bytes).ok();
-    head.is_some_and(|head| head.format.is_none() && head.schema_version.is_some())
 }
 
 #[derive(Deserialize)]

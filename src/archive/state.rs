@@ -6,9 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 
-use super::mailbox::MailboxMeta;
+use super::meta::MailboxMeta;
 use super::name_json;
-use super::original;
 use super::path::same_name;
 use super::uidset::UidSet;
 use crate::disk::file;
@@ -139,7 +138,7 @@ impl State {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).with_context(|| format!("read {shown}")),
         };
-        if original::is_state(&bytes) {
+        if is_of_original(&bytes) {
             return Ok(None);
         }
         let state: Self = serde_json::from_slice(&bytes).map_err(|error| {
@@ -182,6 +181,17 @@ impl State {
         bytes.push(b'\n');
         file::replace_durably(&dir.join(FILE), &bytes)
     }
+}
+
+/// Is it the state of the original Python tool, and not ours?
+pub(super) fn is_of_original(bytes: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Head {
+        format: Option<serde_json::Value>,
+        schema_version: Option<serde_json::Value>,
+    }
+    let head: Option<Head> = serde_json::from_slice(bytes).ok();
+    head.is_some_and(|head| head.format.is_none() && head.schema_version.is_some())
 }
 
 #[cfg(test)]

@@ -23,7 +23,6 @@ use place::Place;
 use read::Reader;
 
 use crate::credential::{self, Credential, Refusal, Way, Who};
-use crate::imapsync::UseImapsync;
 use crate::mapping::FolderMap;
 use crate::secret::SecretJson;
 use crate::stop::Stop;
@@ -303,6 +302,32 @@ fn unreadable(path: &Path, error: &std::io::Error) -> anyhow::Error {
         path.file_name().unwrap_or_default().display(),
         here.join(place).display()
     )
+}
+
+/// What is done with imapsync.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UseImapsync {
+    /// Without it nothing is begun.
+    Require,
+    /// Where it is there it is run.
+    Auto,
+    /// It is not run.
+    Never,
+}
+
+impl UseImapsync {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Require, Self::Auto, Self::Never];
+
+    /// The word in options and configurations.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Require => "require",
+            Self::Auto => "auto",
+            Self::Never => "never",
+        }
+    }
 }
 
 #[cfg(test)]

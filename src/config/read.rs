@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::Side;
 use super::place::Place;
-use crate::imapsync::UseImapsync;
+use crate::config::UseImapsync;
 
 /// Collects problems and warnings while it reads.
 pub struct Reader<'a> {

@@ -11,9 +11,8 @@ use zeroize::Zeroizing;
 
 use super::capability::Capabilities;
 use super::channel::Channel;
-use super::connect::crate_error;
 use super::error::{Kind, Result, SessionError};
-use super::guard::Guard;
+use super::guard::{Guard, crate_error};
 use super::lane::{Lane, Order};
 use super::refusal;
 use super::response::Condition;

@@ -9,9 +9,8 @@ use tracing::{debug, warn};
 use super::capability::Capabilities;
 use super::command::Command;
 use super::error::{Kind, Result, SessionError};
-use super::lane::{Answer, Lane, Order};
 use super::pace::Pace;
-use super::reader::{BodySink, NoBody, Reader, Response};
+use super::reader::{BodySink, Reader, Response};
 use super::refusal;
 use super::response::{self, Condition, Line, Status};
 
@@ -145,20 +144,5 @@ impl Channel {
         }
         let text = format!("the server sends no IMAP responses: {}", response.shown());
         Err(SessionError::new(Kind::Desync, text))
-    }
-
-    /// Sends a command, hands its untagged responses to `handle`, and returns its end.
-    ///
-    /// # Errors
-    /// Those of sending and receiving. NO and BAD are no errors here.
-    pub fn run(&mut self, command: &Command, mut handle: impl FnMut(&Response)) -> Result<Status> {
-        let mut lane = Lane::new(self);
-        lane.send(command, (), Order::Strict)?;
-        loop {
-            match lane.next(&mut NoBody)? {
-                Answer::Untagged((), response) => handle(response),
-                Answer::Done((), status) => return Ok(status),
-            }
-        }
     }
 }

@@ -13,19 +13,17 @@ use super::auth::{self, Login};
 use super::capability::Capabilities;
 use super::channel::Channel;
 use super::command::Command;
-use super::error::{self, Kind, Result, SessionError};
-use super::guard::Guard;
+use super::error::{Kind, Result, SessionError};
+use super::guard::{Guard, Shared, crate_error};
 use super::pace::Ahead;
 use super::peer::Peer;
 use super::reader::{Reader, Response};
-use super::refusal;
 use super::response::{self, Condition, Line};
 use super::steps::{Step, Steps};
 use super::wire::Wire;
 use crate::config::TlsMode;
 use crate::stop::Stop;
 
-type Shared = Rc<RefCell<Channel>>;
 type Client = imap::Client<Guard>;
 
 /// Connects and logs in, once.
@@ -131,23 +129,4 @@ fn start_tls(peer: &Peer, channel: &Shared, steps: &mut Steps) -> Result<()> {
     }
     channel.capabilities = Capabilities::default();
     channel.reader().wire().start_tls(peer, steps)
-}
-
-/// The error behind one of the crate's, with the words of the server instead of the crate's.
-pub(super) fn crate_error(channel: &Shared, error: imap::Error, refused: Kind) -> SessionError {
-    match error {
-        imap::Error::Io(error) => match error::from_io(&error) {
-            Some(inner) => inner.clone(),
-            None => SessionError::transport("talk to the server", &error),
-        },
-        imap::Error::No(_) | imap::Error::Bad(_) => match &channel.borrow().last_status {
-            Some(status) => refusal::error(status, refused),
-            None => SessionError::new(refused, "the server refuses"),
-        },
-        imap::Error::Validate(_) => SessionError::new(
-            Kind::Permanent,
-            "user name or password holds a line break, which LOGIN cannot carry",
-        ),
-        _ => SessionError::new(Kind::Desync, "the server's answer does not fit the command"),
-    }
 }

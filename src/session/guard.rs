@@ -12,12 +12,16 @@ use tracing::debug;
 use zeroize::Zeroizing;
 
 use super::channel::Channel;
-use super::error::{Kind, SessionError};
+use super::error::{self, Kind, SessionError};
 use super::reader::{NoBody, Response};
+use super::refusal;
 use super::response::{self, Condition, Line, Status};
 
 /// Most that the server may say to a command of the crate, in bytes: greetings, logins and goodbyes are short.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
+
+/// A channel that the crate and we use by turns.
+pub(super) type Shared = Rc<RefCell<Channel>>;
 
 /// The crate's side of a shared [`Channel`].
 pub struct Guard {
@@ -138,6 +142,25 @@ impl Write for Guard {
             .wire()
             .write_all(&unsent)
             .map_err(io::Error::other)
+    }
+}
+
+/// The error behind one of the crate's, with the words of the server instead of the crate's.
+pub(super) fn crate_error(channel: &Shared, error: imap::Error, refused: Kind) -> SessionError {
+    match error {
+        imap::Error::Io(error) => match error::from_io(&error) {
+            Some(inner) => inner.clone(),
+            None => SessionError::transport("talk to the server", &error),
+        },
+        imap::Error::No(_) | imap::Error::Bad(_) => match &channel.borrow().last_status {
+            Some(status) => refusal::error(status, refused),
+            None => SessionError::new(refused, "the server refuses"),
+        },
+        imap::Error::Validate(_) => SessionError::new(
+            Kind::Permanent,
+            "user name or password holds a line break, which LOGIN cannot carry",
+        ),
+        _ => SessionError::new(Kind::Desync, "the server's answer does not fit the command"),
     }
 }
 

@@ -337,3 +337,20 @@ enum Heard {
 fn nothing_outstanding() -> SessionError {
     SessionError::new(Kind::Desync, "no command is outstanding")
 }
+
+impl Channel {
+    /// Sends a command, hands its untagged responses to `handle`, and returns its end.
+    ///
+    /// # Errors
+    /// Those of sending and receiving. NO and BAD are no errors here.
+    pub fn run(&mut self, command: &Command, mut handle: impl FnMut(&Response)) -> Result<Status> {
+        let mut lane = Lane::new(self);
+        lane.send(command, (), Order::Strict)?;
+        loop {
+            match lane.next(&mut NoBody)? {
+                Answer::Untagged((), response) => handle(response),
+                Answer::Done((), status) => return Ok(status),
+            }
+        }
+    }
+}

@@ -16,10 +16,10 @@ pub use flags::refuse_foreign_flags;
 
 use crate::archive::path::hex;
 use crate::cli::Args;
+use crate::config::UseImapsync;
 use crate::config::{self, Account, Config, Side};
 use crate::filter::Filter;
 use crate::fleet::shard::{self, Part, Shard};
-use crate::imapsync::UseImapsync;
 use crate::limits;
 use crate::mode::{Mode, Phase};
 use crate::panel::access::Access;

@@ -7,7 +7,6 @@ use anyhow::{Context, Result};
 
 use super::flags::{self, Kept};
 use super::place::Place;
-use super::views;
 use crate::archive::account::{AccountArchive, Lost};
 use crate::archive::journal::{Known, Route};
 use crate::archive::mailbox::MailboxDir;
@@ -382,7 +381,7 @@ impl Job {
     /// A view that holds nothing of its own: the target need not have it.
     #[must_use]
     pub fn is_mere_view(&self) -> bool {
-        views::is_view(&self.here.attributes) && self.expected().next().is_none()
+        is_view(&self.here.attributes) && self.expected().next().is_none()
     }
 
     /// Something is to be done for it.
@@ -601,4 +600,12 @@ impl Selected {
             self.permanent_flags = Some(response::flag_words(flags));
         }
     }
+}
+
+/// True for a mailbox that shows messages of others.
+#[must_use]
+pub fn is_view(attributes: &[String]) -> bool {
+    attributes.iter().any(|attribute| {
+        attribute.eq_ignore_ascii_case("\\all") || attribute.eq_ignore_ascii_case("\\flagged")
+    })
 }

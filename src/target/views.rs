@@ -4,17 +4,9 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 
-use super::mailbox::{Job, Jobs};
+use super::mailbox::{Job, Jobs, is_view};
 use super::message;
 use crate::archive::uidset::UidSet;
-
-/// True for a mailbox that shows messages of others.
-#[must_use]
-pub fn is_view(attributes: &[String]) -> bool {
-    attributes.iter().any(|attribute| {
-        attribute.eq_ignore_ascii_case("\\all") || attribute.eq_ignore_ascii_case("\\flagged")
-    })
-}
 
 /// Marks what need not be brought over, as the same content is in another mailbox, as often as there.
 ///

@@ -16,9 +16,10 @@ use logins::Logins;
 
 use super::provision::Provision;
 use crate::accounts;
+use crate::config::UseImapsync;
 use crate::config::{Account, Config, Server};
 use crate::disk::space::check_space;
-use crate::imapsync::{Imapsync, UseImapsync};
+use crate::imapsync::Imapsync;
 use crate::mode::Mode;
 use crate::progress::Progress;
 use crate::report::{AccountReport, Report, Status};

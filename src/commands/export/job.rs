@@ -19,7 +19,7 @@ pub use identity::Outcome;
 pub use jobs::{JobId, Jobs};
 pub use messages::Suspects;
 
-use crate::archive::mailbox::MailboxMeta;
+use crate::archive::meta::MailboxMeta;
 use crate::archive::state::MailboxState;
 use crate::archive::uidset::UidSet;
 use crate::mailbox::Name;
