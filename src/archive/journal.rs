@@ -315,6 +315,39 @@ impl Journal {
         uids.any(|uid| pending.iter().any(|set| set.contains(uid)))
     }
 
+    /// Routes from a directory to a mailbox of this name that something is known of.
+    #[must_use]
+    pub fn routes(&self, directory: &str, to: &str) -> Vec<(Route, Known)> {
+        let routes = self.known.iter().filter(|(route, known)| {
+            route.directory == directory && route.to == to && !known.done.is_empty()
+        });
+        routes
+            .map(|(route, known)| (route.clone(), known.clone()))
+            .collect()
+    }
+
+    /// Notes that the mailbox of a route is called otherwise now; durable after [`Journal::commit`].
+    pub fn renamed(&mut self, route: &Route, to: &str) {
+        let Some(known) = self.known.get(route).cloned() else {
+            return;
+        };
+        let route = Route {
+            to: to.to_owned(),
+            ..route.clone()
+        };
+        let to_uids: HashMap<u32, u32> = known.pairs.iter().copied().collect();
+        for uid in known.done.iter() {
+            let done = Done {
+                uid,
+                sha256: None,
+                to_uid: to_uids.get(&uid).copied(),
+                flags: known.flags.get(&uid).cloned(),
+            };
+            self.done(&route, &done);
+        }
+        self.names.insert(route.directory, route.to);
+    }
+
     /// UIDs of a mailbox of the target that are on record, whatever they came from.
     #[must_use]
     pub fn claimed(&self, to: &str, to_uidvalidity: u32) -> UidSet {

@@ -108,6 +108,23 @@ pub fn flattened(name: &str, delimiter: char, prefix: &str) -> String {
     format!("{prefix}{}", levels.replace(delimiter, &encoded))
 }
 
+/// A name whose last level begins with an encoded character: another name, from which the old one can be read.
+#[must_use]
+pub fn masked(name: &str, delimiter: Option<char>) -> String {
+    let last = delimiter.and_then(|delimiter| name.rfind(delimiter));
+    let from = last.map_or(0, |at| at + delimiter.map_or(0, char::len_utf8));
+    let (above, level) = name.split_at(from);
+    let mut rest = level.chars();
+    let mut out = above.to_owned();
+    if let Some(first) = rest.next() {
+        for byte in first.encode_utf8(&mut [0; 4]).bytes() {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out + rest.as_str()
+}
+
 /// The prefix that a refusal asks for, as Dovecot's "should probably be prefixed with: INBOX."
 #[must_use]
 pub fn learnt_prefix(words: &str) -> Option<String> {

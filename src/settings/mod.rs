@@ -324,6 +324,7 @@ impl Settings {
             port: account.server.port,
             folders: &self.folders,
             folder_map: &self.config.folder_map,
+            repairs: self.importing.repairs,
             allow_incomplete: self.importing.allow_incomplete,
             write,
         }

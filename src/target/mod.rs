@@ -11,5 +11,6 @@ pub mod mend;
 pub mod message;
 pub mod place;
 pub mod plan;
+pub mod renamed;
 pub mod trouble;
 pub mod views;

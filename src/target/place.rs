@@ -5,7 +5,7 @@ use crate::mapping;
 use crate::mapping::Mapped;
 
 /// Names tried for a mailbox before it is given up.
-const MAX_ATTEMPTS: u32 = 6;
+const MAX_ATTEMPTS: u32 = 7;
 
 /// A name on the target.
 #[derive(Debug, Clone, Default)]
@@ -85,7 +85,9 @@ impl Place {
             .filter(|name| *name != self.planned);
         let stricter = (1..=3)
             .filter_map(|strictness| mapping::sanitised(&self.planned, delimiter, strictness));
-        let mut others = flat.into_iter().chain(stricter);
+        // Some names are refused for what they are, as `cur`, `new` and `tmp` where they are directories.
+        let masked = mapping::masked(&self.planned, delimiter);
+        let mut others = flat.into_iter().chain(stricter).chain([masked]);
         let other = learnt.or_else(|| others.find(|name| !self.tried.contains(name)));
         let Some(name) = other.filter(|_| self.attempts < MAX_ATTEMPTS) else {
             return Next::GiveUp;

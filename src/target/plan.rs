@@ -7,7 +7,8 @@ use anyhow::{Result, bail};
 use tracing::warn;
 
 use super::mailbox::{self, Job, JobId, Jobs};
-use super::views;
+use super::mend::Repairs;
+use super::{renamed, views};
 use crate::archive::account::{AccountArchive, Standing};
 use crate::archive::journal::{Journal, Known};
 use crate::archive::uidset::UidSet;
@@ -39,6 +40,8 @@ pub struct Want<'a> {
     pub folders: &'a Filter,
     /// From exact names to exact names.
     pub folder_map: &'a FolderMap,
+    /// What is mended in messages.
+    pub repairs: Repairs,
     /// An archive that is not complete will do.
     pub allow_incomplete: bool,
     /// Archive and journal are locked and written to; else this only looks.
@@ -125,9 +128,11 @@ impl<'a> Plan<'a> {
     pub fn map(
         &mut self,
         channel: &mut Channel,
-        journal: &Journal,
+        journal: &mut Journal,
     ) -> Result<(Listing, Option<char>)> {
         let listing = list::list(channel, |_| true)?;
+        let repairs = self.want.repairs;
+        renamed::find(channel, &mut self.jobs, &listing, journal, repairs)?;
         let (prefix, delimiter) = namespace(channel)?.unwrap_or_default();
         let delimiter = delimiter.or_else(|| {
             let mut mailboxes = listing.mailboxes.iter();

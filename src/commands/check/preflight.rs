@@ -44,9 +44,9 @@ fn read(
         allow_incomplete: true,
         ..run.settings.want(account, false)
     };
-    let (mut plan, journal) = Plan::read(want, None)?;
+    let (mut plan, mut journal) = Plan::read(want, None)?;
     let channel = session.channel();
-    let (listing, _) = plan.map(channel, &journal)?;
+    let (listing, _) = plan.map(channel, &mut journal)?;
     plan.recall(&listing, &journal);
     let mut found = Preflight::default();
     let mut warnings = Vec::new();

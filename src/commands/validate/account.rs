@@ -49,7 +49,7 @@ pub struct Looked {
 /// # Errors
 /// An archive that cannot be read; those of the connection.
 pub fn look(settings: &Settings, peer: &Peer, stop: &Stop, account: &Account) -> Result<Looked> {
-    let (mut plan, journal) = Plan::read(settings.want(account, false), None)?;
+    let (mut plan, mut journal) = Plan::read(settings.want(account, false), None)?;
     let mut looked = Looked::default();
     let mut memory = Memory::default();
     keep_trying(stop, |backoff| {
@@ -60,7 +60,7 @@ pub fn look(settings: &Settings, peer: &Peer, stop: &Stop, account: &Account) ->
             return Err(SessionError::stopped().into());
         }
         let mut session = dial::open(peer, account, stop)?;
-        let (listing, _) = plan.map(session.channel(), &journal)?;
+        let (listing, _) = plan.map(session.channel(), &mut journal)?;
         let comparing = Comparing {
             account: &account.name,
             settings,

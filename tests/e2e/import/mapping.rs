@@ -373,3 +373,43 @@ fn where_mail_and_mailboxes_exclude_each_other_every_run_gives_the_same_names() 
         assert_eq!(targets(&program), first);
     }
 }
+
+#[test]
+fn a_mailbox_that_was_renamed_on_the_target_is_known_again() {
+    let dovecot = Dovecot::simple();
+    let program = Program::new();
+    let mails = realistic(96, 40);
+    Handmade::new(&program)
+        .mailbox("INBOX", &mails[..5])
+        .mailbox("Projects", &mails)
+        .complete();
+    aim(&program, &dovecot.imaps());
+    import(&program, &[]).code(0);
+    let on_b = Reader::new(&dovecot.plain(), ANNA, PASSWORD);
+    on_b.rename("Projects", "Old projects");
+    // What its user deleted there does not come back either.
+    let first = on_b.mailbox("Old projects").messages[0].uid.to_string();
+    on_b.expunge("Old projects", &first);
+    for _ in 0..2 {
+        import(&program, &[]).code(0);
+        assert_eq!(totals(&program, ["new"]), [0]);
+        assert_eq!(targets(&program)["Projects"], "Old projects");
+        assert_eq!(on_b.mailbox("Old projects").messages.len(), 39);
+    }
+    assert_eq!(on_b.mailboxes().len(), 2);
+}
+
+#[test]
+fn a_name_that_is_refused_for_what_it_is_becomes_one_that_can_be_read_back() {
+    let server = FakeServer::options()
+        .capabilities(MODERN)
+        .mailbox(FakeMailbox::new("INBOX"))
+        .on_create(|name| (name == "cur").then(|| "NO [CANNOT] Invalid mailbox name".to_owned()))
+        .start();
+    let program = super::program_for(&server, "cur", &[Mail::simple("one")]);
+    for _ in 0..2 {
+        import(&program, &[]).code(0);
+        assert_eq!(targets(&program)["cur"], "%63ur");
+        assert_holds(&server, "%63ur", &[Mail::simple("one")]);
+    }
+}

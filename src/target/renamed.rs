@@ -1,0 +1,103 @@
+//! Mailboxes that somebody renamed on the target: their mail is there, under another name.
+
+use anyhow::Result;
+use tracing::info;
+
+use super::holding::{self, Which};
+use super::mailbox::{Job, Jobs};
+use super::mend::Repairs;
+use super::message;
+use super::trouble::Trouble;
+use crate::archive::journal::{Journal, Known};
+use crate::session::channel::Channel;
+use crate::session::list::Listing;
+
+/// Messages on record that are looked at.
+const PROOFS: usize = 20;
+/// Mailboxes that are looked at for each that is gone: some servers give all of them one UIDVALIDITY.
+const MAX_CANDIDATES: usize = 5;
+
+/// Notes in the journal what was renamed.
+///
+/// A mailbox is recognised by its UIDVALIDITY, under a name that nothing of the archive went to, and by the newest
+/// messages on record, which must be there with their UIDs.
+///
+/// # Errors
+/// Those of the connection and of the archive's file system.
+pub fn find(
+    channel: &mut Channel,
+    jobs: &mut Jobs,
+    listing: &Listing,
+    journal: &mut Journal,
+    repairs: Repairs,
+) -> Result<()> {
+    let before = |job: &Job| journal.name_of(&job.here().directory).map(str::to_owned);
+    let known: Vec<Option<String>> = jobs.iter().map(before).collect();
+    let is_listed = |name: &str| {
+        let mut mailboxes = listing.mailboxes.iter();
+        mailboxes.any(|there| there.listed.name.text() == name)
+    };
+    for (job, before) in jobs.iter_mut().zip(&known) {
+        let Some(before) = before.as_deref().filter(|before| !is_listed(before)) else {
+            continue;
+        };
+        for (route, recorded) in journal.routes(&job.here().directory, before) {
+            let candidates = listing.mailboxes.iter().filter(|there| {
+                let uidvalidity = there.status.as_ref().and_then(|status| status.uidvalidity);
+                let name = there.listed.name.text();
+                uidvalidity == Some(route.to_uidvalidity)
+                    && route.uidvalidity == job.here().uidvalidity
+                    && !there.listed.name.is_inbox()
+                    && !known.iter().flatten().any(|taken| taken == name)
+            });
+            for there in candidates.take(MAX_CANDIDATES) {
+                let name = &there.listed.name;
+                if is_proved(channel, job, name.wire(), &recorded, repairs)? {
+                    let now = name.text();
+                    info!(mailbox = job.name(), before, now, "renamed on the target");
+                    let note = format!("was renamed on the target from \"{before}\" to \"{now}\"");
+                    job.told.notes.push(note);
+                    journal.renamed(&route, now);
+                    break;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// True where the newest messages on record are there, and none of them is another.
+fn is_proved(
+    channel: &mut Channel,
+    job: &Job,
+    wire: &[u8],
+    recorded: &Known,
+    repairs: Repairs,
+) -> Result<bool> {
+    let mut pairs = recorded.pairs.clone();
+    pairs.sort_unstable_by_key(|(_, to_uid)| std::cmp::Reverse(*to_uid));
+    pairs.truncate(PROOFS);
+    let Some((_, first)) = pairs.last() else {
+        return Ok(false);
+    };
+    let mut trouble = Trouble::default();
+    let Ok(there) = holding::read_one(channel, wire, Which::From(*first), &mut trouble)? else {
+        return Ok(false);
+    };
+    let mut proofs = 0;
+    for (uid, to_uid) in pairs {
+        let mut messages = there.messages.iter();
+        let held = messages.find(|one| one.uid == to_uid);
+        let Some(identity) = held.and_then(|held| held.identity) else {
+            continue;
+        };
+        let Some(here) = message::describe(&job.here().dir, uid, repairs)? else {
+            continue;
+        };
+        if here.identity != identity && here.loose != Some(identity) {
+            return Ok(false);
+        }
+        proofs += 1;
+    }
+    Ok(proofs > 0)
+}
