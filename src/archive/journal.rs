@@ -620,7 +620,7 @@ mod tests {
         journal.pending(&route(), &set("1"));
         journal.commit().expect("written");
         let before = std::fs::read(dir.path().join(FILE)).expect("read");
-        assert_eq!(before.iter().filter(|byte| **byte == b'\n').count(), 1);
+        assert_eq!(before.split(|byte| *byte == b'\n').count(), 2, "one line");
         journal.commit().expect("nothing new");
         let mut looking = open(true).expect("opened");
         looking.done(&route(), &done(1));
