@@ -205,7 +205,14 @@ impl<'a> Source<'a> {
             self.doubt(Code::UnreadableSource, name, text);
         }
         let archived = mailbox.meta.uidvalidity;
-        if archived != 0 && there.uidvalidity != 0 && archived != there.uidvalidity {
+        let differs = archived != 0 && there.uidvalidity != 0 && archived != there.uidvalidity;
+        // Of nothing there are no UIDs; and where the export has seen UIDVALIDITY move, it has compared the messages.
+        let empty = mailbox.pairs.is_empty() && there.exists == 0;
+        let moves = mailbox
+            .state
+            .as_ref()
+            .is_some_and(|state| state.uidvalidity_moves);
+        if differs && !empty && !moves {
             let text = format!(
                 "UIDVALIDITY is {} on the source and {archived} in the archive: the mailbox was made anew; run the export again",
                 there.uidvalidity

@@ -61,6 +61,8 @@ fn a_uidvalidity_that_moves_makes_no_mailbox_anew() {
     assert_eq!(uids(&program, "INBOX"), [1, 2, 3, 4, 5, 6]);
     assert_eq!(message_files(&archive.dir), 5 + 1100 + 1 + 1);
     assert_eq!(archive.mailbox("INBOX").meta["uidvalidity"], kept);
+    // Nor does the audit call it another one, the empty mailbox included.
+    program.run(["--mode", "audit"]).code(0);
 }
 
 #[test]
