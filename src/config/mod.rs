@@ -5,6 +5,7 @@ mod auth;
 mod csv;
 pub mod document;
 mod json;
+pub mod limits;
 mod oauth;
 mod place;
 mod read;
@@ -19,6 +20,7 @@ use anyhow::{Result, anyhow, bail};
 use zeroize::Zeroizing;
 
 pub use auth::{Auth, Mechanism};
+use limits::Limits;
 use place::Place;
 use read::Reader;
 
@@ -74,6 +76,8 @@ pub struct Server {
     pub ca_file: Option<PathBuf>,
     /// Trust any certificate.
     pub insecure_tls: bool,
+    /// What a run may take of it.
+    pub limits: Limits,
     /// How accounts log in that do not say it themselves.
     pub auth: Auth,
 }
@@ -126,6 +130,7 @@ impl Account {
                 tls: TlsMode::Implicit,
                 ca_file: None,
                 insecure_tls: false,
+                limits: Limits::default(),
                 auth: Auth::default(),
             }),
             authzid: None,

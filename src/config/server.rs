@@ -9,13 +9,14 @@ use super::place::Place;
 use super::read::Reader;
 use super::{Server, TlsMode};
 
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
     "host",
     "port",
     "ssl",
     "starttls",
     "ca_file",
     "insecure_tls",
+    "limits",
     "auth",
 ];
 
@@ -117,6 +118,7 @@ impl Reader<'_> {
             self.problem(at.key("ca_file"), text);
         }
         let insecure_tls = self.boolean(object, at, "insecure_tls").unwrap_or(false);
+        let limits = self.limits(object, at);
         self.warn_insecure(at, &host, tls, insecure_tls);
         Server {
             name: name.map(str::to_owned),
@@ -125,6 +127,7 @@ impl Reader<'_> {
             tls,
             ca_file,
             insecure_tls,
+            limits,
             auth: self.auth(object, at),
         }
     }

@@ -1,5 +1,6 @@
 //! A server as connections are made to it. It makes none itself.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,8 @@ use native_tls::TlsConnector;
 
 use super::error::Result;
 use super::pace::Pace;
+use super::rate::Rate;
+use super::room::Room;
 use super::slots::Slots;
 use super::tls;
 use super::turns::Turns;
@@ -22,6 +25,10 @@ pub struct Peer {
     pub timeout: Duration,
     /// The slots that it has for us.
     pub slots: Arc<Slots>,
+    /// How many connections the configuration allows.
+    pub(super) room: Arc<Room>,
+    /// How many bytes a second it allows.
+    pub(super) rate: Arc<Rate>,
     /// How far ahead of its answers it may be sent commands.
     pub pace: Arc<Pace>,
     /// Whose turn it is to append.
@@ -44,6 +51,8 @@ impl Peer {
             server: server.clone(),
             timeout,
             slots: Arc::default(),
+            room: Arc::new(Room::new(server.limits.connections)),
+            rate: Arc::new(Rate::new(server.limits.bytes_per_second)),
             pace: Arc::default(),
             turns: Arc::default(),
             tls,
@@ -55,19 +64,32 @@ impl Peer {
 #[derive(Clone)]
 pub struct Peers(Arc<Vec<(Arc<Server>, Peer)>>);
 
+impl fmt::Debug for Peers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let servers = self.0.iter().map(|(server, _)| server.place());
+        f.debug_list().entries(servers).finish()
+    }
+}
+
 impl Peers {
-    /// Prepares connections to all of them; makes none.
+    /// Prepares connections to all of them; makes none. Their limits are shared with so many shards.
     ///
     /// # Errors
     /// As for [`Peer::new`].
-    pub fn new(servers: &[&Arc<Server>], timeout: Duration) -> Result<Self> {
+    pub fn new(servers: &[&Arc<Server>], timeout: Duration, shards: u32) -> Result<Self> {
         let mut peers: Vec<(Arc<Server>, Peer)> = Vec::with_capacity(servers.len());
         for server in servers {
-            let mut peer = Peer::new(server, timeout)?;
+            let own = Server {
+                limits: server.limits.shared_by(shards),
+                ..Server::clone(server)
+            };
+            let mut peer = Peer::new(&own, timeout)?;
             // Two entries may be one host, entered in two ways.
             let same = peers.iter().find(|(known, _)| known.is_at(server));
             if let Some((_, known)) = same {
                 peer.slots = Arc::clone(&known.slots);
+                peer.room = Arc::clone(&known.room);
+                peer.rate = Arc::clone(&known.rate);
                 peer.pace = Arc::clone(&known.pace);
                 peer.turns = Arc::clone(&known.turns);
             }

@@ -4,6 +4,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use native_tls::{HandshakeError, TlsStream};
@@ -11,6 +12,8 @@ use tracing::debug;
 
 use super::error::{Cause, Kind, Origin, Result, SessionError};
 use super::peer::Peer;
+use super::rate::Rate;
+use super::room::Seat;
 use super::steps::{Step, Steps};
 use super::tls::{self, Tap};
 use crate::config::{Server, TlsMode};
@@ -33,6 +36,9 @@ pub struct Wire {
     stream: Stream,
     timeout: Duration,
     stop: Stop,
+    rate: Arc<Rate>,
+    // Free when the connection is closed, so it goes last.
+    _seat: Seat,
 }
 
 impl Wire {
@@ -42,6 +48,7 @@ impl Wire {
     /// [`Kind::Permanent`] when the name does not resolve or the certificate is not trusted, else [`Kind::Transient`].
     pub fn connect(peer: &Peer, stop: &Stop, steps: &mut Steps) -> Result<Self> {
         let timeout = peer.timeout;
+        let seat = peer.room.enter(stop)?;
         let tcp = connect_tcp(&peer.server, timeout, stop, steps)?;
         let setup = |error: &io::Error| SessionError::transport("set up the connection", error);
         tcp.set_nodelay(true).map_err(|error| setup(&error))?;
@@ -52,6 +59,8 @@ impl Wire {
             stream: Stream::Plain(tcp),
             timeout,
             stop: stop.clone(),
+            rate: Arc::clone(&peer.rate),
+            _seat: seat,
         };
         wire.close_gracefully(false);
         if peer.server.tls == TlsMode::Implicit {
@@ -131,7 +140,10 @@ impl Wire {
                     let end = io::ErrorKind::UnexpectedEof.into();
                     return Err(SessionError::transport("read from the server", &end));
                 }
-                Ok(count) => return Ok(count),
+                Ok(count) => {
+                    self.keep_to_rate(count)?;
+                    return Ok(count);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if is_timeout(&error) => {
                     self.check_wait(began.elapsed(), "read from the server")?;
@@ -146,6 +158,7 @@ impl Wire {
     /// # Errors
     /// [`Kind::Transient`] on a lost connection or time-out.
     pub fn write_all(&mut self, bytes: &[u8]) -> Result<()> {
+        self.keep_to_rate(bytes.len())?;
         let result = match &mut self.stream {
             Stream::Plain(tcp) => tcp.write_all(bytes),
             Stream::Tls(tls) => tls.write_all(bytes).and_then(|()| tls.flush()),
@@ -157,6 +170,15 @@ impl Wire {
             }
             SessionError::transport("write to the server", &error)
         })
+    }
+
+    /// Waits as long as so many bytes take at the rate that is allowed.
+    fn keep_to_rate(&self, bytes: usize) -> Result<()> {
+        let wait = self.rate.wait_after(bytes);
+        if !wait.is_zero() && self.stop.sleep(wait) {
+            return Err(SessionError::stopped());
+        }
+        Ok(())
     }
 
     fn check_wait(&self, waited: Duration, doing: &str) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -124,6 +125,8 @@ pub struct Settings {
     pub quiet: bool,
     /// A migration ends each account after this phase.
     pub until: Option<Phase>,
+    /// The servers, once connections were prepared: all that is done in a run shares their limits.
+    pub peers: Arc<OnceLock<Peers>>,
     /// The other side of a migration.
     pub target: Option<Box<Settings>>,
 }
@@ -228,6 +231,7 @@ impl Settings {
             dry_run: args.dry_run,
             quiet: args.quiet,
             until: args.until,
+            peers: Arc::default(),
             target: None,
         };
         if args.mode == Mode::Migrate {
@@ -296,7 +300,7 @@ impl Settings {
         let target = Self {
             config,
             is_target: true,
-            shard: None,
+            peers: Arc::default(),
             ..self.clone()
         };
         // Mailboxes are created at the target only.
@@ -310,7 +314,12 @@ impl Settings {
     /// # Errors
     /// A `ca_file` that cannot be read.
     pub fn peers(&self) -> Result<Peers> {
-        Ok(Peers::new(&self.config.servers(), self.timeout)?)
+        if let Some(peers) = self.peers.get() {
+            return Ok(peers.clone());
+        }
+        let shards = self.shard.map_or(1, |part| part.shard.count);
+        let peers = Peers::new(&self.config.servers(), self.timeout, shards)?;
+        Ok(self.peers.get_or_init(|| peers).clone())
     }
 
     /// What of an account an import means, or one who looks as an import does.

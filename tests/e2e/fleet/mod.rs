@@ -1,6 +1,7 @@
 //! Many processes that share one move.
 
 mod engines;
+mod limits;
 mod merged;
 mod migrate;
 mod parked;
