@@ -169,6 +169,9 @@ pub struct AccountReport {
     /// Its login and server, as shards share out accounts by it; of the target in an import and a validation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<String>,
+    /// Migrate: its login and server on the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_identity: Option<String>,
     /// How it ended.
     pub status: Status,
     /// Parked: when it can go on, UTC.
@@ -272,6 +275,7 @@ impl AccountReport {
         Self {
             account: account.to_owned(),
             identity: None,
+            target_identity: None,
             status: Status::NotStarted,
             parked_until: None,
             parked_for: None,

@@ -36,8 +36,12 @@ impl Whole {
                 whole.counts = part.counts;
                 whole.identity = part.identity;
             }
-            Phase::Import => whole.counts.failed += part.counts.failed,
-            Phase::Audit | Phase::Validate => {}
+            Phase::Import => {
+                whole.counts.failed += part.counts.failed;
+                whole.target_identity = part.identity;
+            }
+            Phase::Validate => whole.target_identity = part.identity,
+            Phase::Audit => {}
         }
         for mailbox in part.mailboxes {
             take_in(&mut whole.mailboxes, mailbox, phase);

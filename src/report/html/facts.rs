@@ -1,5 +1,7 @@
 //! What the run was, how it went in one sentence, and the sums that must agree.
 
+use std::collections::BTreeSet;
+
 use indicatif::HumanBytes;
 use maud::{Markup, html};
 
@@ -65,9 +67,16 @@ pub fn sentence(report: &Report) -> String {
 
 /// When, where, by what.
 pub fn run(report: &Report) -> Markup {
+    let (own, target) = servers(report);
+    let (from, to) = match report.mode {
+        Mode::Import | Mode::Validate => (String::new(), own),
+        _ => (own, target),
+    };
     let rows = [
-        ("From", report.started.clone()),
-        ("Until", report.finished.clone()),
+        ("From the server", from),
+        ("To the server", to),
+        ("Begun", report.started.clone()),
+        ("Ended", report.finished.clone()),
         ("Configuration", report.config.clone()),
         ("Archive", report.archive.clone()),
         ("Machine", report.machine.clone()),
@@ -89,6 +98,30 @@ pub fn run(report: &Report) -> Markup {
         }
     }
 }
+
+/// The servers of the accounts, and those that they moved to.
+fn servers(report: &Report) -> (String, String) {
+    let places = |identity: fn(&AccountReport) -> Option<&String>| {
+        let identities = report.accounts.iter().filter_map(identity);
+        let places = identities.filter_map(|text| text.rsplit_once('@').map(|(_, place)| place));
+        let places: BTreeSet<&str> = places.collect();
+        let named: Vec<&str> = places.iter().copied().take(SERVERS).collect();
+        let more = places.len().saturating_sub(SERVERS);
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        named.join(", ") + &more
+    };
+    (
+        places(|account| account.identity.as_ref()),
+        places(|account| account.target_identity.as_ref()),
+    )
+}
+
+/// Servers that are named.
+const SERVERS: usize = 5;
 
 /// Sums of all accounts.
 pub fn compared(report: &Report) -> Compared {

@@ -84,3 +84,14 @@ fn so_many_mailboxes_that_a_browser_would_crawl_are_left_to_other_files() {
     assert!(!page.contains("box29999") && page.contains("INBOX"));
     assert!(page.contains("too many for one page"));
 }
+
+#[test]
+fn from_which_server_to_which_is_said() {
+    let mut one = account("a@example.com", Vec::new());
+    one.identity = Some("a@example.com@old.example.com:993".to_owned());
+    one.target_identity = Some("a@new.example.net:143".to_owned());
+    let page = page(&Report::for_tests(Mode::Migrate, vec![one]));
+    let from = page.find("old.example.com:993").expect("the source");
+    let to = page.find("new.example.net:143").expect("the target");
+    assert!(from < to);
+}
