@@ -143,6 +143,7 @@ fn first_line(bytes: &[u8]) -> String {
 fn printable(line: &str) -> String {
     crate::printable::printable(line)
         .chars()
+        .filter(|c| *c != '\u{fffd}')
         .take(200)
         .collect()
 }

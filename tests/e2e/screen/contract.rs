@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{ANNA, program_for, server};
 use crate::kit::PASSWORD;
 use crate::kit::run::program::{IMPORT, Program, server_json};
-use crate::kit::servers::fake::{FakeServer, Reply};
+use crate::kit::servers::fake::{FakeMailbox, FakeOptions, FakeServer, Reply};
 
 const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/report.schema.json");
 
@@ -47,7 +47,7 @@ fn report(words: &[&'static str]) -> Vec<&'static str> {
 
 #[test]
 fn reports_of_every_mode_are_valid() {
-    let (source, target) = (server().start(), FakeServer::options().start());
+    let (source, target) = (server().start(), target_server().start());
     let program = program_for(&source);
     let manifest = ["--mode", "export", "--manifest", "sums"];
     program.run(report(&manifest)).code(0);
@@ -97,6 +97,10 @@ fn reports_of_every_mode_are_valid() {
     ]);
     program.run(validate).code(0);
     assert_eq!(valid(&program)["sample"], 10_000);
+}
+
+fn target_server() -> FakeOptions {
+    FakeServer::options().mailbox(FakeMailbox::new("INBOX"))
 }
 
 /// What the schema says how to make of a manifest.
