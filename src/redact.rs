@@ -88,7 +88,8 @@ struct Known {
     /// Those without a holder, the oldest first.
     forgotten: VecDeque<Text>,
     /// Spellings by their first bytes, each with the number of secrets that are spelled so.
-    spellings: HashMap<[u8; SHORTEST], Vec<(Zeroizing<String>, usize)>>,
+    /// Passwords of a list may all begin alike, so those are looked up too.
+    spellings: HashMap<[u8; SHORTEST], HashMap<Text, usize>>,
 }
 
 impl Known {
@@ -102,10 +103,7 @@ impl Known {
                 continue;
             };
             let those = self.spellings.entry(start).or_default();
-            match those.iter_mut().find(|(known, _)| *known == spelling) {
-                Some((_, count)) => *count += 1,
-                None => those.push((spelling, 1)),
-            }
+            *those.entry(Text(spelling)).or_default() += 1;
         }
         self.holders.insert(Text::of(secret), 1);
     }
@@ -138,12 +136,12 @@ impl Known {
             let Some(those) = self.spellings.get_mut(&start) else {
                 continue;
             };
-            for (known, count) in those.iter_mut() {
-                if *known == spelling {
-                    *count = count.saturating_sub(1);
+            if let Some(count) = those.get_mut(spelling.as_str()) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    those.remove(spelling.as_str());
                 }
             }
-            those.retain(|(_, count)| *count > 0);
             if those.is_empty() {
                 self.spellings.remove(&start);
             }
@@ -155,8 +153,8 @@ impl Known {
         let (mut at, mut taken) = (0, 0);
         while let Some(start) = start(text.as_bytes().get(at..).unwrap_or_default()) {
             let found = self.spellings.get(&start).and_then(|those| {
-                let here = |(spelling, _): &&(Zeroizing<String>, usize)| is_at(text, at, spelling);
-                those.iter().filter(here).map(|(s, _)| s.len()).max()
+                let here = |spelling: &&Text| is_at(text, at, &spelling.0);
+                those.keys().filter(here).map(|s| s.0.len()).max()
             });
             match found {
                 Some(length) => {
