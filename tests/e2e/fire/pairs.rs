@@ -310,10 +310,8 @@ fn imported(source: &Source, target: Kind, program: &Program) {
         let name = mailbox["mailbox"].as_str().expect("a name");
         let note = mailbox["note"].as_str().unwrap_or_default();
         if name == "INBOX" && !limits.keeps_keywords {
-            assert_eq!(
-                note,
-                format!("{lost} messages without flags that the target does not keep")
-            );
+            let told = format!("{lost} messages without flags that the target does not keep (");
+            assert!(note.starts_with(&told), "{note}");
         } else if limits.names.iter().any(|(refused, _)| *refused == name) {
             assert!(note.contains("the target refuses the name"), "{mailbox}");
         } else {
