@@ -243,10 +243,15 @@ fn assert_totals(program: &Program, expected: &[(&str, usize)]) {
     }
 }
 
-/// UID with severity and code of each finding of the last run; all are about INBOX.
+/// UID with severity and code of each finding of the last run; all are about INBOX. Keywords that a target keeps none of
+/// are told once a mailbox.
 fn found(program: &Program) -> BTreeSet<(u64, String)> {
     let found = findings(program);
-    let found = found.iter().map(|finding| {
+    let is_told_once = |finding: &&Value| {
+        finding["uid"].is_null() && finding["severity"] == "note" && finding["code"] == "flags-lost"
+    };
+    let found = found.iter().filter(|finding| !is_told_once(finding));
+    let found = found.map(|finding| {
         assert_eq!(finding["mailbox"], "INBOX", "{finding}");
         let word = |key: &str| finding[key].as_str().expect("text").to_owned();
         let uid = finding["uid"].as_u64().expect("a UID");
