@@ -3,6 +3,7 @@
 //! Until the login is over it is shared with the `imap` crate, which reads and writes it through the guard.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tracing::{debug, warn};
 
@@ -16,6 +17,8 @@ use super::response::{self, Condition, Line, Status};
 
 /// Most responses before a command ends: more messages than a mailbox has.
 const MAX_UNTAGGED: u64 = 10_000_000;
+/// Time-outs within which something must come that was asked for.
+const PATIENCE: u32 = 10;
 /// Untagged responses in a row that nobody understands before the server is given up.
 const MAX_GARBAGE: u32 = 1000;
 
@@ -33,6 +36,10 @@ pub struct Channel {
     pub leaving: bool,
     /// How far ahead of its answers the server may be sent commands.
     pub pace: Arc<Pace>,
+    /// Tags of commands whose ends nobody waits for.
+    unheard: Vec<String>,
+    /// When something came that was asked for, or was asked for.
+    progress: Instant,
     garbage: u32,
     /// Responses since a command ended.
     untagged: u64,
@@ -50,6 +57,8 @@ impl Channel {
             greeting: None,
             leaving: false,
             pace: Arc::default(),
+            unheard: Vec::new(),
+            progress: Instant::now(),
             garbage: 0,
             untagged: 0,
         }
@@ -75,9 +84,40 @@ impl Channel {
         Ok(tag)
     }
 
+    /// Something that matters was sent or has come.
+    pub(super) fn note_progress(&mut self) {
+        self.progress = Instant::now();
+    }
+
+    /// However much a server says: what brings the command no further is not waited for without end.
+    fn check_progress(&mut self, response: &Response) -> Result<()> {
+        let longest = self.reader.wire().timeout() * PATIENCE;
+        if self.progress.elapsed() < longest {
+            return Ok(());
+        }
+        let text = format!(
+            "the server has sent nothing that was asked for in {} s; the last was {}",
+            longest.as_secs(),
+            response.shown()
+        );
+        Err(SessionError::new(Kind::Transient, text))
+    }
+
+    /// True while a command is on its way whose end nobody waits for.
+    #[must_use]
+    pub fn has_unheard(&self) -> bool {
+        !self.unheard.is_empty()
+    }
+
+    /// The end of this command, should it still come, is of no interest.
+    pub(super) fn forget(&mut self, tag: String) {
+        self.unheard.push(tag);
+    }
+
     pub(super) fn new_tag(&mut self) -> String {
         let tag = format!("x{}", self.next_tag);
         self.next_tag += 1;
+        self.note_progress();
         tag
     }
 
@@ -86,6 +126,19 @@ impl Channel {
     /// # Errors
     /// Those of reading; the server's reason when it says BYE.
     pub fn receive(&mut self, response: &mut Response, sink: &mut dyn BodySink) -> Result<()> {
+        loop {
+            self.receive_any(response, sink)?;
+            let Line::Tagged(tag, _) = response::classify(response) else {
+                return Ok(());
+            };
+            let Some(at) = self.unheard.iter().position(|unheard| unheard == tag) else {
+                return Ok(());
+            };
+            self.unheard.swap_remove(at);
+        }
+    }
+
+    fn receive_any(&mut self, response: &mut Response, sink: &mut dyn BodySink) -> Result<()> {
         self.reader.read_response(response, sink)?;
         self.untagged += 1;
         if self.untagged > MAX_UNTAGGED {
@@ -95,7 +148,13 @@ impl Channel {
             );
             return Err(SessionError::new(Kind::Refused, text));
         }
-        match response::classify(response) {
+        let line = response::classify(response);
+        match line {
+            Line::Tagged(..) => self.note_progress(),
+            Line::Data if response::is_answer(response) => self.note_progress(),
+            _ => self.check_progress(response)?,
+        }
+        match line {
             Line::Tagged(_, status) => {
                 self.untagged = 0;
                 self.reader.command_ended();

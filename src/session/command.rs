@@ -14,6 +14,16 @@ impl Command {
         Self(words.into())
     }
 
+    /// Who we are (RFC 2971).
+    #[must_use]
+    pub fn identification() -> Self {
+        Self::new(format!(
+            r#"ID ("name" "{}" "version" "{}")"#,
+            env!("CARGO_PKG_NAME"),
+            env!("CARGO_PKG_VERSION")
+        ))
+    }
+
     /// Adds a blank and a mailbox name: the exact bytes that the server listed, quoted, or as a
     /// non-synchronising literal (RFC 7888) where a quoted string may not hold them.
     ///

@@ -102,6 +102,11 @@ impl Assembler {
             self.release();
         }
         Ok(match response::parse_fetch(response) {
+            Some(Ok(data)) if response.blank_behind_body && !is_as_announced(&data) => {
+                Brought::Malformed(
+                    "an empty line stands behind a body of another size than announced",
+                )
+            }
             Some(Ok(data)) => {
                 if let Body::Quoted(bytes) = &data.body {
                     pour(bytes, sink)?;
@@ -212,6 +217,11 @@ impl Partial {
             length,
         })
     }
+}
+
+/// Does RFC822.SIZE say, too, that the body ends where it ended?
+fn is_as_announced(data: &FetchData) -> bool {
+    matches!(data.body, Body::Streamed(length) if data.size == Some(length))
 }
 
 fn pour(bytes: &[u8], sink: &mut dyn BodySink) -> Result<()> {

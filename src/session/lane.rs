@@ -42,6 +42,8 @@ pub struct Lane<'a, S> {
     channel: &'a mut Channel,
     outstanding: VecDeque<Outstanding<S>>,
     response: Response,
+    /// What the server said last, where that was an untagged NO or BAD.
+    objection: Option<Status>,
 }
 
 /// What came back.
@@ -59,6 +61,7 @@ impl<'a, S> Lane<'a, S> {
             channel,
             outstanding: VecDeque::new(),
             response: Response::default(),
+            objection: None,
         }
     }
 
@@ -132,7 +135,7 @@ impl<'a, S> Lane<'a, S> {
             let Some(unsent) = command.unsent.take() else {
                 continue;
             };
-            command.ahead = at > 0;
+            command.ahead = at > 0 || self.channel.has_unheard();
             command.tag = self.channel.send(&unsent)?;
         }
         Ok(())
@@ -159,6 +162,7 @@ impl<'a, S> Lane<'a, S> {
     /// # Errors
     /// The server's last words where it hung up with some, else those of writing.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.channel.note_progress();
         let Err(error) = self.channel.reader().wire().write_all(bytes) else {
             return Ok(());
         };
@@ -245,16 +249,55 @@ impl<'a, S> Lane<'a, S> {
             Sinks::Each(sink_of) => channel.receive(response, sink_of(&mut first.step)),
         };
         if let Err(error) = received {
-            return Err(self.perhaps_lost(error));
+            return match self.untagged_end(&error) {
+                Some(end) => Ok(Some(end)),
+                None => Err(self.perhaps_lost(error)),
+            };
         }
+        if let Line::Untagged(status) = response::classify(&self.response)
+            && matches!(status.condition, Condition::No | Condition::Bad)
+        {
+            self.objection = Some(status);
+        } else {
+            self.objection = None;
+        }
+        // BAD is no warning: who has sent one command need not wait for its tag.
+        if self.outstanding.len() == 1
+            && let Some(status) = self
+                .objection
+                .take_if(|said| said.condition == Condition::Bad)
+        {
+            return Ok(Some(self.ended_by(status)));
+        }
+        let Some(first) = self.outstanding.front_mut() else {
+            return Err(nothing_outstanding());
+        };
         match response::classify(&self.response) {
             Line::Tagged(tag, status) => Ok(Some(Heard::End(tag.to_owned(), status))),
             Line::Untagged(_) | Line::Data => {
-                first.heard = true;
+                first.heard |= !self.channel.has_unheard();
                 Ok(first.void.is_none().then_some(Heard::Untagged))
             }
             Line::Continuation | Line::Garbage => Ok(None),
         }
+    }
+
+    /// A server that said an untagged NO to the only command, and nothing more, has answered it.
+    fn untagged_end(&mut self, error: &SessionError) -> Option<Heard> {
+        let is_silent = error.cause == Some(Cause::TimedOut) && self.response.bytes.is_empty();
+        if !is_silent || self.outstanding.len() != 1 {
+            return None;
+        }
+        let status = self.objection.take()?;
+        Some(self.ended_by(status))
+    }
+
+    /// The only command ends so; its tag may still come.
+    fn ended_by(&mut self, status: Status) -> Heard {
+        let tag = self.outstanding.front().map(|only| only.tag.clone());
+        let tag = tag.unwrap_or_default();
+        self.channel.forget(tag.clone());
+        Heard::End(tag, status)
     }
 
     /// Silence after a command that was sent ahead, when those before it were answered: the server may have lost it.

@@ -38,11 +38,25 @@ pub struct Listing {
     pub mailboxes: Vec<Mailbox>,
     /// LIST lines that could not be understood: mailboxes that nobody knows of.
     pub unreadable: Vec<String>,
+    /// What the server said to the question which mailboxes are subscribed, where it gave no list of them.
+    pub without_subscriptions: Option<String>,
+}
+
+impl Listing {
+    /// What a reader should know of it.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        let unreadable = self.unreadable.iter();
+        let unreadable =
+            unreadable.map(|line| format!("a mailbox that LIST names cannot be read: {line}"));
+        let subscriptions = self.without_subscriptions.iter();
+        unreadable.chain(subscriptions.map(|said| {
+            format!("the server does not say which mailboxes are subscribed, all are taken as not subscribed: {said}")
+        }))
+    }
 }
 
 #[derive(Clone, Copy)]
 enum Step {
-    Id,
     List,
     Subscribed,
     /// The extended LIST (RFC 5258, 5819, 6154): an extra, whose failure costs nothing.
@@ -58,6 +72,7 @@ struct Heard {
     status: HashMap<Name, MailboxStatus>,
     unreadable: Vec<String>,
     refusal: Option<Status>,
+    subscriptions_refused: Option<Status>,
     bytes: usize,
 }
 
@@ -67,15 +82,10 @@ struct Heard {
 /// Those of the connection; [`Kind::Refused`] when LIST itself is refused or names nothing.
 pub fn list(channel: &mut Channel, wanted: impl Fn(&Listed) -> bool) -> Result<Listing> {
     let mut heard = Heard::default();
-    let has_status = channel.capabilities.has("LIST-STATUS");
+    let has_status = offers(channel, "LIST-STATUS");
     let items = status_items(channel);
-    let offers_id = channel.capabilities.has("ID");
     let extended = extended_list(channel, items);
     let mut lane = Lane::new(channel);
-    if offers_id {
-        // Some servers refuse EXAMINE to clients that have not said who they are (RFC 2971).
-        lane.send(&identification(), Step::Id, Order::Loose)?;
-    }
     lane.send(&Command::new(r#"LIST "" "*""#), Step::List, Order::Strict)?;
     lane.send(
         &Command::new(r#"LSUB "" "*""#),
@@ -91,9 +101,12 @@ pub fn list(channel: &mut Channel, wanted: impl Fn(&Listed) -> bool) -> Result<L
         let text = format!("LIST is refused: {}", status.said());
         return Err(SessionError::new(kind, text));
     }
+    ask_again(&mut lane, &mut heard)?;
+    let refused = heard.subscriptions_refused.take();
     let mut listing = Listing {
         mailboxes: assemble(&mut heard),
         unreadable: std::mem::take(&mut heard.unreadable),
+        without_subscriptions: refused.map(|status| status.said()),
     };
     if listing.mailboxes.is_empty() && listing.unreadable.is_empty() {
         let text = "LIST names no mailbox, not even INBOX; the account cannot be read this way";
@@ -117,12 +130,35 @@ pub fn list(channel: &mut Channel, wanted: impl Fn(&Listed) -> bool) -> Result<L
     Ok(listing)
 }
 
-fn identification() -> Command {
-    Command::new(format!(
-        r#"ID ("name" "{}" "version" "{}")"#,
-        env!("CARGO_PKG_NAME"),
-        env!("CARGO_PKG_VERSION")
-    ))
+/// What an IMAP4rev2 server offers without saying so (RFC 9051 appendix E).
+fn offers(channel: &Channel, extension: &str) -> bool {
+    channel.capabilities.has(extension) || channel.capabilities.has("IMAP4REV2")
+}
+
+/// Second ways to what the server has not said: INBOX, which is always there, and subscriptions without LSUB.
+fn ask_again(lane: &mut Lane<'_, Step>, heard: &mut Heard) -> Result<()> {
+    if !heard.listed.iter().any(|listed| listed.name.is_inbox()) {
+        let delimiter = heard.listed.first().and_then(|listed| listed.delimiter);
+        let status = Command::new("STATUS INBOX (MESSAGES UIDNEXT UIDVALIDITY)");
+        lane.send(&status, Step::Status, Order::Strict)?;
+        drain(lane, heard, 0)?;
+        let inbox = Name::listed(b"INBOX".as_slice());
+        if heard.status.contains_key(&inbox) {
+            warn!("LIST names no INBOX, and there is one");
+            heard.listed.push(Listed {
+                name: inbox,
+                delimiter,
+                attributes: Vec::new(),
+            });
+        }
+    }
+    if heard.subscriptions_refused.is_some() {
+        // In IMAP4rev2 this has taken the place of LSUB (RFC 9051 section 6.3.9).
+        let command = Command::new(r#"LIST (SUBSCRIBED) "" "*""#);
+        lane.send(&command, Step::Subscribed, Order::Strict)?;
+        drain(lane, heard, 0)?;
+    }
+    Ok(())
 }
 
 fn status_items(channel: &Channel) -> &'static str {
@@ -135,12 +171,11 @@ fn status_items(channel: &Channel) -> &'static str {
 }
 
 fn extended_list(channel: &Channel, items: &str) -> Option<Command> {
-    let capabilities = &channel.capabilities;
     let mut options = Vec::new();
-    if capabilities.has("SPECIAL-USE") && capabilities.has("LIST-EXTENDED") {
+    if offers(channel, "SPECIAL-USE") && offers(channel, "LIST-EXTENDED") {
         options.push("SPECIAL-USE".to_owned());
     }
-    if capabilities.has("LIST-STATUS") {
+    if offers(channel, "LIST-STATUS") {
         options.push(format!("STATUS {items}"));
     }
     let command = format!(r#"LIST "" "*" RETURN ({})"#, options.join(" "));
@@ -160,6 +195,10 @@ fn drain(lane: &mut Lane<'_, Step>, heard: &mut Heard, leave: usize) -> Result<(
             }
             Answer::Done(Step::List, status) if status.condition != Condition::Ok => {
                 heard.refusal = Some(status);
+            }
+            Answer::Done(Step::Subscribed, status) => {
+                let refused = (status.condition != Condition::Ok).then_some(status);
+                heard.subscriptions_refused = refused;
             }
             Answer::Done(_, status) if status.condition != Condition::Ok => {
                 debug!(answer = status.said(), "while listing");
@@ -200,7 +239,9 @@ impl Heard {
             },
             Step::Subscribed => {
                 // \Noselect here means that only names below it are subscribed (RFC 3501 section 6.3.9).
-                if let Some(Ok(listed)) = response::parse_list(response, "LSUB")
+                let lsub = response::parse_list(response, "LSUB");
+                let list = || response::parse_list(response, "LIST");
+                if let Some(Ok(listed)) = lsub.or_else(list)
                     && !listed.has("\\Noselect")
                 {
                     self.subscribed.push(listed.name);
@@ -213,7 +254,6 @@ impl Heard {
                     self.extended.push(listed);
                 }
             }
-            Step::Id => {}
         }
     }
 }

@@ -35,6 +35,7 @@ use capability::Capabilities;
 use channel::Channel;
 use command::Command;
 use error::Result;
+use pace::Ahead;
 use slots::Slot;
 
 /// A logged-in connection.
@@ -62,6 +63,16 @@ impl Session {
         }
         if channel.capabilities.is_empty() {
             channel.capabilities = before;
+        }
+        if channel.capabilities.has("ID") {
+            // Some servers refuse EXAMINE to connections that have not said who they are (RFC 2971).
+            let id = Command::identification();
+            if channel.pace.ahead() >= Ahead::Appends {
+                channel.run(&id, |_| {})?;
+            } else {
+                let tag = channel.send(&id)?;
+                channel.forget(tag);
+            }
         }
         Ok(())
     }

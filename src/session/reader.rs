@@ -67,6 +67,8 @@ pub struct Response {
     pub elsewhere: Vec<usize>,
     /// How many bodies went to the sink.
     pub bodies: usize,
+    /// An empty line stood behind a body, and was left out.
+    pub blank_behind_body: bool,
 }
 
 impl Response {
@@ -92,6 +94,7 @@ impl Response {
         self.bytes.clear();
         self.elsewhere.clear();
         self.bodies = 0;
+        self.blank_behind_body = false;
     }
 }
 
@@ -175,6 +178,7 @@ impl Reader {
         loop {
             let from = response.bytes.len();
             self.read_line(response)?;
+            self.pass_over_blank(response, from)?;
             let Some(announcement) = literal_at_end(&response.bytes, from) else {
                 return Ok(());
             };
@@ -205,16 +209,32 @@ impl Reader {
             let take = newline.map_or(unread.len(), |at| at + 1);
             response.bytes.extend_from_slice(&unread[..take]);
             self.start += take;
-            if newline.is_some() {
-                return Ok(());
-            }
             let length = response.bytes.len();
             if length > limit(&response.bytes) || from > 0 && length - from > MAX_LISTING {
                 let text = format!("a line without end: {}", response.shown());
                 return Err(SessionError::new(Kind::Desync, text));
             }
+            if newline.is_some() {
+                return Ok(());
+            }
             self.fill()?;
         }
+    }
+
+    /// Some servers put an empty line behind a body, before the parenthesis that closes the list.
+    fn pass_over_blank(&mut self, response: &mut Response, from: usize) -> Result<()> {
+        if response.bodies == 0 || !response.bytes[from..].trim_ascii().is_empty() {
+            return Ok(());
+        }
+        if self.start == self.end {
+            self.fill()?;
+        }
+        if matches!(self.buffer[self.start], b')' | b' ') {
+            response.bytes.truncate(from);
+            response.blank_behind_body = true;
+            self.read_line(response)?;
+        }
+        Ok(())
     }
 
     fn read_literal(&mut self, size: u64, into: &mut Vec<u8>) -> Result<()> {
@@ -279,7 +299,14 @@ fn local(error: &io::Error) -> SessionError {
 fn limit(bytes: &[u8]) -> usize {
     const LISTINGS: [&[u8]; 3] = [b"* SEARCH", b"* ESEARCH", b"* VANISHED"];
     // These name one thing each, but with attributes; what is made of a line takes many times its size.
-    const RICH: [&[u8]; 4] = [b"* LIST ", b"* LSUB ", b"* CAPABILITY", b"* STATUS "];
+    const RICH: [&[u8]; 6] = [
+        b"* LIST ",
+        b"* LSUB ",
+        b"* CAPABILITY",
+        b"* STATUS ",
+        b"* FLAGS ",
+        b"* OK [PERMANENTFLAGS ",
+    ];
     let is_listing = |start: &&[u8]| {
         bytes
             .get(..start.len())

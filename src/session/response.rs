@@ -195,22 +195,69 @@ fn list_line(mut scanner: Scanner<'_>) -> Parsed<Listed> {
     let rest = scanner.rest();
     let name = match rest.first() {
         None => return Err("the mailbox name is missing"),
-        Some(b'"' | b'{' | b'~') => scanner.value()?.into_bytes(),
-        // Unquoted: extended data (RFC 5258) may follow in parentheses, else all of it is the name.
-        Some(_) => {
-            let end = rest.windows(2).position(|pair| pair == b" (");
-            Some(rest[..end.unwrap_or(rest.len())].trim_ascii_end().to_vec())
-        }
+        Some(b'"') => Some(quoted_name(without_extension(rest))?),
+        Some(b'{' | b'~') => scanner.value()?.into_bytes(),
+        Some(_) => Some(trim_blanks(without_extension(rest)).to_vec()),
     };
     let name = name.ok_or("the mailbox name is no string, or is too long")?;
-    if name.is_empty() {
-        return Err("the mailbox name is empty");
-    }
-    Ok(Listed {
+    let listed = Listed {
         name: Name::listed(name),
         delimiter,
         attributes,
-    })
+    };
+    // Some servers list their root so: nothing is lost with it.
+    let is_nothing = listed.has("\\Noselect") || listed.has("\\NonExistent");
+    if listed.name.wire().is_empty() && !is_nothing {
+        return Err("the mailbox name is empty");
+    }
+    Ok(listed)
+}
+
+/// What stands before extended data (RFC 5258 section 6), where that is what the parentheses hold.
+///
+/// Names with parentheses come unquoted from some servers: only the items that exist are taken for items.
+fn without_extension(rest: &[u8]) -> &[u8] {
+    const ITEMS: [&[u8]; 2] = [b"CHILDINFO", b"OLDNAME"];
+    let is_item = |inside: &[u8]| {
+        let inside = inside.strip_prefix(b"\"").unwrap_or(inside);
+        ITEMS.iter().any(|item| {
+            let word = inside.get(..item.len());
+            word.is_some_and(|word| word.eq_ignore_ascii_case(item))
+                && matches!(inside.get(item.len()), Some(b'"' | b' '))
+        })
+    };
+    let mut pairs = rest.windows(2).enumerate();
+    let begin = pairs.find(|(at, pair)| *pair == b" (" && is_item(&rest[at + 2..]));
+    match begin {
+        Some((at, _)) if trim_blanks(rest).ends_with(b"))") => &rest[..at],
+        _ => rest,
+    }
+}
+
+/// A name in quotes. Where the quotes inside are not escaped, it goes on to the last one.
+fn quoted_name(text: &[u8]) -> Parsed<Vec<u8>> {
+    let inside = trim_blanks(text).strip_prefix(b"\"");
+    let inside = inside.and_then(|inside| inside.strip_suffix(b"\""));
+    let inside = inside.ok_or("a quoted string without end")?;
+    let mut name = Vec::with_capacity(inside.len());
+    let mut bytes = inside.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => return Ok(inside.to_vec()),
+            b'\\' => match bytes.next() {
+                Some(escaped @ (b'"' | b'\\')) => name.push(*escaped),
+                _ => return Ok(inside.to_vec()),
+            },
+            other => name.push(*other),
+        }
+    }
+    Ok(name)
+}
+
+/// Blanks that servers add; a tab may be the name's own.
+fn trim_blanks(text: &[u8]) -> &[u8] {
+    let blanks = text.iter().rev().take_while(|byte| **byte == b' ');
+    &text[..text.len() - blanks.count()]
 }
 
 /// The mailbox and numbers of a `* STATUS` line, `None` for other responses.
@@ -269,6 +316,25 @@ pub fn parse_search(response: &Response) -> Option<Vec<u32>> {
     let words = words.filter(|word| !word.is_empty());
     // A mod-sequence may follow in parentheses (RFC 7162).
     Some(words.map_while(number).filter(|uid| *uid > 0).collect())
+}
+
+/// True for data that somebody asked for; servers send the rest whenever they like.
+#[must_use]
+pub fn is_answer(response: &Response) -> bool {
+    let mut scanner = Scanner::new(response);
+    scanner.word();
+    let word = scanner.word();
+    if number::<u64>(word).is_none() {
+        let unasked: [&[u8]; 2] = [b"CAPABILITY", b"FLAGS"];
+        return !unasked.iter().any(|name| word.eq_ignore_ascii_case(name));
+    }
+    let kind = scanner.word();
+    let names_uid = || {
+        let line = response.line().to_ascii_uppercase();
+        line.windows(4).any(|window| window == b"UID ")
+    };
+    kind.eq_ignore_ascii_case(b"UIDFETCH")
+        || kind.eq_ignore_ascii_case(b"FETCH") && (response.bodies > 0 || names_uid())
 }
 
 /// The words of a `* CAPABILITY` line, in upper case.
@@ -351,26 +417,42 @@ fn fetch_line(mut scanner: Scanner<'_>, sequence: u64, uid: Option<u32>) -> Pars
         uid,
         ..FetchData::default()
     };
+    let mut is_closed = false;
     loop {
         scanner.skip_spaces();
-        if scanner.eat(b')') {
-            break;
+        // Some servers close the list before its last attributes.
+        is_closed |= scanner.eat(b')');
+        scanner.skip_spaces();
+        if is_closed && scanner.rest().is_empty() {
+            return Ok(data);
+        }
+        if is_closed && data.body != Body::Absent && !is_behind_list(scanner.rest(), &data) {
+            return Err("there is more behind the closing parenthesis");
         }
         let name = scanner.attribute_name();
         if name.is_empty() {
             return Err("an attribute name is missing, or the body was longer than announced");
         }
         fetch_attribute(&mut scanner, name, &mut data)?;
-        if !scanner.at_separator() {
+        if !scanner.at_separator() && !(is_closed && scanner.rest().is_empty()) {
             return Err(
                 "an attribute does not end where it should, or the body was longer than announced",
             );
         }
     }
-    if !scanner.rest().trim_ascii().is_empty() {
-        return Err("there is more behind the closing parenthesis");
-    }
-    Ok(data)
+}
+
+/// What may stand behind the closing parenthesis: attributes that are still missing, and no bodies. Anything else may be
+/// the end of a body that was longer than announced.
+fn is_behind_list(rest: &[u8], data: &FetchData) -> bool {
+    let is = |name: &[u8]| {
+        let begin = rest.get(..name.len());
+        begin.is_some_and(|begin| begin.eq_ignore_ascii_case(name))
+    };
+    is(b"UID ") && data.uid.is_none()
+        || is(b"FLAGS ") && data.flags.is_none()
+        || is(b"INTERNALDATE ") && data.internaldate.is_none()
+        || is(b"RFC822.SIZE ") && data.size.is_none()
 }
 
 fn fetch_attribute(scanner: &mut Scanner<'_>, name: &[u8], data: &mut FetchData) -> Parsed<()> {

@@ -115,10 +115,7 @@ fn work(
         open_inbox(session.channel())?;
     }
     steps.end();
-    for line in &listing.unreadable {
-        let warning = format!("a mailbox that LIST names cannot be read: {line}");
-        report.warnings.push(warning);
-    }
+    report.warnings.extend(listing.warnings());
     report.counts.mailboxes = listing.mailboxes.len() as u64;
     let quota = quota(session.channel());
     if run.settings.is_target {

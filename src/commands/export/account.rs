@@ -163,10 +163,7 @@ impl Export<'_> {
     /// A job for every mailbox that is wanted; directories of mailboxes that are gone move aside.
     fn prepare(&mut self, listing: Listing) -> Result<()> {
         self.unreadable = !listing.unreadable.is_empty();
-        for line in &listing.unreadable {
-            let warning = format!("a mailbox that LIST names cannot be read: {line}");
-            self.report.warnings.push(warning);
-        }
+        self.report.warnings.extend(listing.warnings());
         let vanished = self.vanished_directories(&listing);
         let folders = &self.run.settings.folders;
         for mailbox in listing.mailboxes {

@@ -166,7 +166,9 @@ impl<'a> Fetcher<'a> {
                 }
                 Ok(Answer::Done(step, status)) => self.done(&mut lane, step, &status)?,
                 Err(error) => {
-                    if error.cause != Some(Cause::SentAhead) {
+                    let mixed_up =
+                        error.kind == Kind::Desync && error.cause == Some(Cause::SentAhead);
+                    if !mixed_up {
                         self.put_down(&lane, Some(&error));
                     }
                     return Err(error.into());

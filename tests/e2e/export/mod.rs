@@ -10,6 +10,7 @@ mod environment;
 mod evidence;
 mod identity;
 mod interrupted;
+mod listing;
 mod login;
 mod odd_servers;
 mod outputs;

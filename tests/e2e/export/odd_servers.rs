@@ -505,3 +505,69 @@ fn nothing_is_sent_that_could_change_the_source() {
     }
     assert!(!server.commands_named("ID").is_empty());
 }
+
+#[test]
+fn an_empty_line_behind_a_body_and_attributes_behind_the_list_cost_nothing() {
+    let mails = realistic(60, 6);
+    let mut options = FakeServer::options().mailbox(FakeMailbox::new("INBOX").mails(&mails));
+    let date = "INTERNALDATE \"17-Jul-1996 02:44:25 -0700\"";
+    for (uid, mail) in (1_u32..).zip(&mails) {
+        let size = mail.bytes.len();
+        let (head, tail) = if uid % 2 == 0 {
+            let head = format!(
+                "* {uid} FETCH (UID {uid} FLAGS () {date} RFC822.SIZE {size} BODY[] {{{size}}}\r\n"
+            );
+            (head, "\r\n)\r\n".to_owned())
+        } else {
+            let head =
+                format!("* {uid} FETCH (UID {uid} {date} RFC822.SIZE {size} BODY[] {{{size}}}\r\n");
+            (head, ") FLAGS (\\Seen)\r\n".to_owned())
+        };
+        let raw = [head.as_bytes(), &mail.bytes, tail.as_bytes()].concat();
+        options = options.on_fetch(uid, Behaviour::Raw(raw));
+    }
+    let server = options.start();
+    let program = program_for(&server);
+    program.export(&[]).code(0);
+    let inbox = program.archive(ANNA).mailbox("INBOX");
+    for (uid, mail) in (1_u32..).zip(&mails) {
+        assert_eq!(inbox.messages[&uid].bytes, mail.bytes, "uid {uid}");
+    }
+    assert_eq!(server.connections(), 1, "{}", server.transcript());
+}
+
+#[test]
+fn long_lines_of_flags_are_read() {
+    let keywords: Vec<String> = (0..12_000).map(|n| format!("keyword{n}")).collect();
+    let flags = format!("* FLAGS ({})\r\n", keywords.join(" "));
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(61, 3)))
+        .on_command(move |command| {
+            let opens = command.name == "EXAMINE";
+            opens.then(|| Reply::Before(flags.clone().into_bytes()))
+        })
+        .start();
+    let program = program_for(&server);
+    program.export(&[]).code(0);
+    assert_eq!(archived_uids(&program), [1, 2, 3]);
+}
+
+#[test]
+fn an_untagged_refusal_of_the_only_command_is_its_end() {
+    for condition in ["NO", "BAD"] {
+        let server = FakeServer::options()
+            .mailbox(FakeMailbox::new("INBOX").mails(&realistic(62, 4)))
+            .on_command(move |command| {
+                let is_alone = command.text().contains("UID FETCH 2 (");
+                let line = format!("* {condition} cannot read that\r\n");
+                is_alone.then(|| Reply::Raw(line.into_bytes()))
+            })
+            .on_fetch(2, Behaviour::Omit)
+            .start();
+        let program = program_for(&server);
+        let output = program.export(&["--imap-timeout", "2"]);
+        output.code(1).says("cannot read that");
+        assert_eq!(archived_uids(&program), [1, 3, 4]);
+        assert_eq!(server.connections(), 1, "{}", server.transcript());
+    }
+}

@@ -1,0 +1,127 @@
+//! What LIST says is a hint: names are never cut to others, INBOX is there, subscriptions have a second way.
+
+use super::{ANNA, program_for};
+use crate::kit::mail::realistic;
+use crate::kit::run::program::Program;
+use crate::kit::servers::fake::{FakeMailbox, FakeServer, Reply};
+
+/// Names and numbers of messages in the archive.
+fn counts(program: &Program) -> Vec<(String, usize)> {
+    let mailboxes = program.archive(ANNA).mailboxes();
+    let counts = mailboxes.into_iter();
+    counts
+        .map(|(name, mailbox)| (name, mailbox.messages.len()))
+        .collect()
+}
+
+#[test]
+fn names_that_are_not_quoted_as_they_should_be_are_never_cut() {
+    let cases: [(&str, &[u8]); 7] = [
+        ("Archiv", br#"* LIST () "/" Archiv"#),
+        ("Archiv (alt)", br#"* LIST () "/" Archiv (alt)"#),
+        ("Archiv (alt (2))", br#"* LIST () "/" Archiv (alt (2))"#),
+        (
+            "Oggetto\tCategorie\t",
+            b"* LIST () \"/\" Oggetto\tCategorie\t",
+        ),
+        (
+            "Kunde \"Nord\" 2020",
+            br#"* LIST () "/" "Kunde "Nord" 2020""#,
+        ),
+        ("A\\B", br#"* LIST () "/" "A\B""#),
+        (
+            "Extended",
+            br#"* LIST () "/" Extended ("CHILDINFO" ("SUBSCRIBED"))"#,
+        ),
+    ];
+    let mut lines: Vec<&[u8]> = vec![br#"* LIST (\Noselect) "/" """#, br#"* LIST () "/" INBOX"#];
+    lines.extend(cases.iter().map(|(_, line)| *line));
+    let mut options = FakeServer::options()
+        .list_lines(&lines)
+        .mailbox(FakeMailbox::new("INBOX"));
+    for (index, (name, _)) in cases.iter().enumerate() {
+        let mails = realistic(20 + index as u64, index + 1);
+        options = options.mailbox(FakeMailbox::new(name).mails(&mails));
+    }
+    let server = options.start();
+    let program = program_for(&server);
+    program.export(&[]).code(0);
+    let counts = counts(&program);
+    assert_eq!(counts.len(), cases.len() + 1, "{counts:?}");
+    for (index, (name, _)) in cases.iter().enumerate() {
+        let found = counts.iter().find(|(there, _)| there == name);
+        assert_eq!(
+            found.map(|(_, count)| *count),
+            Some(index + 1),
+            "{name} of {counts:?}"
+        );
+    }
+}
+
+#[test]
+fn an_inbox_that_is_not_listed_is_copied() {
+    let server = FakeServer::options()
+        .list_lines(&[br#"* LIST () "/" Sent"#])
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(30, 3)))
+        .mailbox(FakeMailbox::new("Sent").mails(&realistic(31, 2)))
+        .start();
+    let program = program_for(&server);
+    program.export(&[]).code(0).warns("LIST names no INBOX");
+    let expected = [("INBOX".to_owned(), 3), ("Sent".to_owned(), 2)];
+    assert_eq!(counts(&program), expected);
+}
+
+#[test]
+fn subscriptions_are_asked_for_in_a_second_way_and_else_it_is_told() {
+    for knows_second_way in [true, false] {
+        let server = FakeServer::options()
+            .mailbox(FakeMailbox::new("INBOX"))
+            .mailbox(FakeMailbox::new("Sent").mails(&realistic(32, 1)))
+            .on_command(move |command| {
+                let text = command.text().to_uppercase();
+                if command.name == "LSUB" {
+                    return Some(Reply::tagged("BAD LSUB is not part of IMAP4rev2"));
+                }
+                let is_second = text.contains("(SUBSCRIBED)");
+                is_second.then(|| match knows_second_way {
+                    true => Reply::Raw(
+                        b"* LIST (\\Subscribed) \"/\" Sent\r\n{tag} OK done\r\n".to_vec(),
+                    ),
+                    false => Reply::tagged("BAD what is that"),
+                })
+            })
+            .start();
+        let program = program_for(&server);
+        let output = program.export(&[]);
+        output.code(0);
+        if !knows_second_way {
+            output.says("which mailboxes are subscribed");
+        }
+        let state = program.archive(ANNA).state();
+        let mailboxes = state["mailboxes"].as_array().expect("mailboxes");
+        let sent = mailboxes.iter().find(|one| one["name"] == "Sent");
+        assert_eq!(sent.expect("Sent")["subscribed"], knows_second_way);
+    }
+}
+
+#[test]
+fn who_we_are_is_said_on_every_connection() {
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(33, 6)))
+        .mailbox(FakeMailbox::new("Sent").mails(&realistic(34, 2)))
+        .on_fetch_times(4, 1, crate::kit::servers::fake::Behaviour::Hangup)
+        .start();
+    let program = program_for(&server);
+    program.export(&[]).code(0);
+    assert!(server.connections() > 1);
+    for connection in server.commands().iter().map(|command| command.connection) {
+        let commands = server.commands();
+        let mut names = commands
+            .iter()
+            .filter(|command| command.connection == connection)
+            .map(|command| command.name.as_str());
+        let before = names.by_ref().take_while(|name| *name != "EXAMINE");
+        let is_said = before.collect::<Vec<_>>().contains(&"ID");
+        assert!(is_said, "{}", server.transcript());
+    }
+}
