@@ -130,7 +130,7 @@ pub fn list(channel: &mut Channel, wanted: impl Fn(&Listed) -> bool) -> Result<L
     Ok(listing)
 }
 
-/// What an IMAP4rev2 server offers without saying so (RFC 9051 appendix E).
+/// What an `IMAP4rev2` server offers without saying so (RFC 9051 appendix E).
 fn offers(channel: &Channel, extension: &str) -> bool {
     channel.capabilities.has(extension) || channel.capabilities.has("IMAP4REV2")
 }

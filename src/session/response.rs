@@ -434,7 +434,7 @@ fn fetch_line(mut scanner: Scanner<'_>, sequence: u64, uid: Option<u32>) -> Pars
             return Err("an attribute name is missing, or the body was longer than announced");
         }
         fetch_attribute(&mut scanner, name, &mut data)?;
-        if !scanner.at_separator() && !(is_closed && scanner.rest().is_empty()) {
+        if !(scanner.at_separator() || is_closed && scanner.rest().is_empty()) {
             return Err(
                 "an attribute does not end where it should, or the body was longer than announced",
             );

@@ -300,8 +300,8 @@ fn fly(
     let mut lane: Lane<'_, Step> = Lane::new(channel);
     for number in flight {
         let open = Command::new("EXAMINE").mailbox(&names[*number], lane.capabilities())?;
-        lane.send(&open, Step::Open, Order::Strict)?;
-        lane.send(&fetch, Step::Fetch, Order::Strict)?;
+        lane.send(&open, Step::Open, Order::Opens)?;
+        lane.send(&fetch, Step::Fetch, Order::Loose)?;
     }
     let mut found = Vec::new();
     let mut current = Current::default();
