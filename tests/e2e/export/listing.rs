@@ -83,12 +83,13 @@ fn subscriptions_are_asked_for_in_a_second_way_and_else_it_is_told() {
                     return Some(Reply::tagged("BAD LSUB is not part of IMAP4rev2"));
                 }
                 let is_second = text.contains("(SUBSCRIBED)");
-                is_second.then(|| match knows_second_way {
-                    true => Reply::Raw(
-                        b"* LIST (\\Subscribed) \"/\" Sent\r\n{tag} OK done\r\n".to_vec(),
-                    ),
-                    false => Reply::tagged("BAD what is that"),
-                })
+                let list = b"* LIST (\\Subscribed) \"/\" Sent\r\n{tag} OK done\r\n";
+                let answer = if knows_second_way {
+                    Reply::Raw(list.to_vec())
+                } else {
+                    Reply::tagged("BAD what is that")
+                };
+                is_second.then_some(answer)
             })
             .start();
         let program = program_for(&server);
