@@ -141,7 +141,7 @@ fn begun(account: &Account) -> AccountReport {
     let mut report = AccountReport::new(&account.name);
     report.status = Status::Complete;
     let server = &account.server;
-    report.identity = Some(shard::identity(&account.login, &server.host, server.port));
+    report.identity = Some(shard::identity(account.whose(), &server.host, server.port));
     report
 }
 
@@ -155,7 +155,7 @@ pub fn one(
     let mut report = AccountReport::new(&account.name);
     report.status = Status::Complete;
     let server = &account.server;
-    report.identity = Some(shard::identity(&account.login, &server.host, server.port));
+    report.identity = Some(shard::identity(account.whose(), &server.host, server.port));
     report.login = Some(account.login.clone());
     // What an account before it left in this thread is not its own.
     let _ = meter::take();

@@ -87,7 +87,7 @@ fn unknown(
     Ok(unknown
         .map(|account| {
             let server = &account.server;
-            let identity = shard::identity(&account.login, &server.host, server.port);
+            let identity = shard::identity(account.whose(), &server.host, server.port);
             let whose = missing.iter().find(|shard| shard.owns(&identity));
             (account.name.clone(), whose.copied())
         })

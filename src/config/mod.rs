@@ -141,6 +141,12 @@ impl Account {
         }
     }
 
+    /// Whose mail it is, as the server knows him: an administrator's login is everybody's.
+    #[must_use]
+    pub fn whose(&self) -> &str {
+        self.authzid.as_deref().unwrap_or(&self.login)
+    }
+
     /// Whom its credential is for.
     #[must_use]
     pub fn who(&self) -> Who<'_> {

@@ -383,10 +383,8 @@ fn digest(config: &Config, meant: &[String]) -> String {
 fn keep_own(config: &mut Config, shard: Shard) -> Part {
     let configured = config.accounts.len();
     config.accounts.retain(|account| {
-        // An administrator's login is everybody's.
-        let whose = account.authzid.as_ref().unwrap_or(&account.login);
         shard.owns(&shard::identity(
-            whose,
+            account.whose(),
             &account.server.host,
             account.server.port,
         ))

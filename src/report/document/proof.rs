@@ -40,7 +40,11 @@ pub fn of(report: &Report) -> Vec<Block> {
             row(&name, before, "");
         }
         let compared = account.compared.unwrap_or_default();
-        row(&account.account, &compared, account.status.as_str());
+        row(
+            &super::tables::named(report, account),
+            &compared,
+            account.status.as_str(),
+        );
         sum += compared;
     }
     if report.accounts.len() > 1 {

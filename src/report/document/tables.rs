@@ -17,6 +17,20 @@ pub fn listed(report: &Report) -> Vec<&AccountReport> {
     wanted.take(if all { usize::MAX } else { SHOWN }).collect()
 }
 
+/// An account in a table: with its server, where there are several.
+pub fn named(report: &Report, account: &AccountReport) -> String {
+    let identity = account.identity.as_deref().unwrap_or_default();
+    match identity.rsplit_once('@') {
+        Some((_, place)) if report.servers.len() > 1 => {
+            let mut servers = report.servers.iter();
+            let own = servers.find(|server| format!("{}:{}", server.host, server.port) == place);
+            let name = own.and_then(|server| server.name.as_deref());
+            format!("{} ({})", account.account, name.unwrap_or(place))
+        }
+        _ => account.account.clone(),
+    }
+}
+
 /// How many accounts no table lists, where that is so.
 pub fn unlisted(report: &Report) -> Vec<Block> {
     let rest = report.accounts.len() - listed(report).len();
@@ -49,7 +63,7 @@ fn by_account(report: &Report) -> Table {
         ]);
     };
     for account in &report.accounts {
-        row(&account.account, &account.counts);
+        row(&named(report, account), &account.counts);
     }
     row("total", &report.totals);
     table
@@ -70,7 +84,7 @@ pub fn accounts(report: &Report) -> Table {
         "status",
     ]);
     for account in listed(report) {
-        let mut row = vec![account.account.clone()];
+        let mut row = vec![named(report, account)];
         row.extend(counts_row(&account.counts));
         row.push(format!("{:.1}", account.seconds));
         row.push(account.status.as_str().to_owned());
@@ -112,7 +126,12 @@ pub fn import(report: &Report) -> Table {
     };
     for account in listed(report) {
         let status = account.status.as_str();
-        row(&account.account, &account.counts, account.seconds, status);
+        row(
+            &named(report, account),
+            &account.counts,
+            account.seconds,
+            status,
+        );
     }
     if report.accounts.len() > 1 {
         row("total", &report.totals, report.seconds, "");
@@ -141,7 +160,7 @@ pub fn migration(report: &Report) -> Table {
             .find(|part| part.phase == Phase::Import);
         let imported = imported.map_or(0, |part| part.counts.new);
         let mut row = vec![
-            account.account.clone(),
+            named(report, account),
             account.counts.mailboxes.to_string(),
             account.counts.new.to_string(),
             imported.to_string(),
@@ -176,7 +195,7 @@ pub fn mapping(report: &Report) -> Table {
     for account in &report.accounts {
         for mailbox in &account.mailboxes {
             table.row(&[
-                account.account.clone(),
+                named(report, account),
                 mailbox.mailbox.clone(),
                 mailbox.target.clone().unwrap_or_default(),
                 mailbox.why.clone().unwrap_or_default(),
@@ -207,7 +226,7 @@ pub fn mailboxes(report: &Report) -> Table {
         for mailbox in &account.mailboxes {
             let counts = &mailbox.counts;
             table.row(&[
-                account.account.clone(),
+                named(report, account),
                 mailbox.mailbox.clone(),
                 counts.new.to_string(),
                 HumanBytes(counts.bytes).to_string(),
@@ -233,7 +252,7 @@ pub fn audit(report: &Report) -> Table {
         "status",
     ]);
     for account in listed(report) {
-        let mut row = vec![account.account.clone()];
+        let mut row = vec![named(report, account)];
         match &account.audit {
             Some(audit) => row.extend([
                 audit.mailboxes.to_string(),

@@ -10,10 +10,7 @@ use crate::session::steps::Step;
 pub fn of(report: &Report) -> Vec<Block> {
     let mut environment = report.environment.clone();
     environment.push(String::new());
-    let mut blocks = vec![
-        Block::Text(environment),
-        Block::Table(connections(&report.accounts)),
-    ];
+    let mut blocks = vec![Block::Text(environment), Block::Table(connections(report))];
     if report.accounts.iter().any(|a| a.preflight.is_some()) {
         blocks.push(Block::Heading("To be imported:".to_owned()));
         blocks.push(Block::Table(preflight(&report.accounts)));
@@ -21,7 +18,7 @@ pub fn of(report: &Report) -> Vec<Block> {
     blocks
 }
 
-fn connections(accounts: &[AccountReport]) -> Table {
+fn connections(report: &Report) -> Table {
     let steps = [
         Step::Resolve,
         Step::Connect,
@@ -35,9 +32,9 @@ fn connections(accounts: &[AccountReport]) -> Table {
     header.extend(steps.map(Step::as_str));
     header.extend(["by", "mailboxes", "quota", "status"]);
     let mut table = Table::new(&header);
-    for account in accounts {
+    for account in &report.accounts {
         let tested = account.tested.clone().unwrap_or_default();
-        let mut row = vec![account.account.clone()];
+        let mut row = vec![super::tables::named(report, account)];
         row.extend(steps.map(|step| {
             let time = tested.time(step).map(|time| format!("{time} ms"));
             let failed = tested.failed_step == Some(step);

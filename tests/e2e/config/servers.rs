@@ -58,7 +58,7 @@ fn each_account_is_on_its_own_server_and_one_that_is_down_is_its_accounts_affair
         ],
     }));
     let output = program.run(EXPORT.iter().chain(&["--ignore-errors"]));
-    output.code(1);
+    output.code(1).says("anna of two (two)");
     let expected = [
         (ANNA, "complete"),
         ("anna of two", "complete"),
