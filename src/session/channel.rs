@@ -32,6 +32,8 @@ pub struct Channel {
     pub last_status: Option<Status>,
     /// The text of the greeting.
     pub greeting: Option<String>,
+    /// The last untagged NO or BAD.
+    pub objection: Option<Status>,
     /// Set when LOGOUT was sent: then BYE is the proper answer.
     pub leaving: bool,
     /// How far ahead of its answers the server may be sent commands.
@@ -55,6 +57,7 @@ impl Channel {
             capabilities: Capabilities::default(),
             last_status: None,
             greeting: None,
+            objection: None,
             leaving: false,
             pace: Arc::default(),
             unheard: Vec::new(),
@@ -165,6 +168,9 @@ impl Channel {
                 self.note_capabilities(&status);
                 if self.greeting.is_none() {
                     self.greeting = Some(status.text.clone());
+                }
+                if matches!(status.condition, Condition::No | Condition::Bad) {
+                    self.objection = Some(status.clone());
                 }
                 if status.condition == Condition::Bye && !self.leaving {
                     return Err(refusal::goodbye(&status));

@@ -18,6 +18,7 @@ use super::guard::{Guard, Shared, crate_error};
 use super::pace::Ahead;
 use super::peer::Peer;
 use super::reader::{Reader, Response};
+use super::refusal;
 use super::response::{self, Condition, Line};
 use super::steps::{Step, Steps};
 use super::wire::Wire;
@@ -58,6 +59,7 @@ pub fn attempt(peer: &Peer, login: &Login<'_>, stop: &Stop, steps: &mut Steps) -
     }
     let before = std::mem::take(&mut channel.borrow_mut().capabilities);
     let mechanism = auth::authenticate(&channel, client, login, &before)
+        .map_err(|error| perhaps_refused(&channel, error))
         .map_err(|error| error.hiding(login.credential.secret()))
         .map_err(|error| error.context(format!("login as {}", login.user)))?;
     let Some(channel) = Rc::into_inner(channel) else {
@@ -74,6 +76,16 @@ pub fn attempt(peer: &Peer, login: &Login<'_>, stop: &Stop, steps: &mut Steps) -
     session.after_login(before)?;
     steps.end();
     Ok(session)
+}
+
+/// A server that answers a login with an untagged NO and hangs up has refused it: trying again could lock the account.
+fn perhaps_refused(channel: &Shared, error: SessionError) -> SessionError {
+    match &channel.borrow().objection {
+        Some(status) if error.kind == Kind::Transient => {
+            refusal::error(status, Kind::Authentication)
+        }
+        _ => error,
+    }
 }
 
 /// Stalwart says its name in the greeting: what it mixes up need not be found out.

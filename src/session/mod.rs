@@ -84,6 +84,7 @@ impl Session {
         if let Err(error) = self.channel.run(&Command::new("LOGOUT"), |_| {}) {
             debug!(%error, "LOGOUT");
         }
+        self.channel.reader().wire().end();
     }
 }
 

@@ -123,6 +123,15 @@ impl Wire {
         }
     }
 
+    /// Tells a TLS peer that nothing more comes (RFC 8446 section 6.1); some log its want as an error.
+    pub fn end(&mut self) {
+        if let Stream::Tls(tls) = &mut self.stream
+            && let Err(error) = tls.shutdown()
+        {
+            debug!(%error, "close_notify");
+        }
+    }
+
     /// Reads what is there, waiting up to the time-out for the first byte; never returns 0.
     ///
     /// # Errors

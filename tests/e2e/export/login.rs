@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::ANNA;
+use super::{ANNA, program_for};
 use crate::kit::PASSWORD;
 use crate::kit::Security;
 use crate::kit::mail::realistic;
@@ -268,4 +268,19 @@ fn a_host_that_is_not_there_is_named() {
         .code(1)
         .says("no-such-host.invalid")
         .hides(PASSWORD);
+}
+
+#[test]
+fn an_untagged_refusal_of_a_login_is_a_refusal_and_not_tried_again() {
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX"))
+        .on_command(|command| {
+            let refused = Reply::Close(b"* NO wrong user or password\r\n".to_vec());
+            (command.name == "LOGIN").then_some(refused)
+        })
+        .start();
+    let program = program_for(&server);
+    let output = program.export(&[]);
+    output.code(1).says("wrong user or password");
+    assert_eq!(server.connections(), 1, "{}", server.transcript());
 }
