@@ -20,7 +20,22 @@ use imapsync_bulk_migrator::settings::{self, Settings};
 use imapsync_bulk_migrator::stop::Stop;
 use tracing::{debug, error, info, warn};
 
+/// What the command line and the configuration take, whatever the limit of the first thread's stack is.
+const STACK: usize = 4 << 20;
+
 fn main() -> ExitCode {
+    let thread = std::thread::Builder::new()
+        .name("main".to_owned())
+        .stack_size(STACK);
+    match thread.spawn(begin) {
+        // A panic has said what it is already.
+        Ok(thread) => thread.join().unwrap_or(ExitCode::from(101)),
+        // Where there is no further thread, the run says so itself.
+        Err(_) => begin(),
+    }
+}
+
+fn begin() -> ExitCode {
     limits::no_core_dump();
     if let Err(error) = limits::no_end_by_file_size() {
         logging::tell(&format!("warning: SIGXFSZ: {error}"));
