@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::channel::Channel;
 use super::command::Command;
@@ -153,6 +153,7 @@ fn ask_again(lane: &mut Lane<'_, Step>, heard: &mut Heard) -> Result<()> {
         }
     }
     if heard.subscriptions_refused.is_some() {
+        info!("LSUB is refused: which mailboxes are subscribed is asked for by LIST (SUBSCRIBED)");
         // In IMAP4rev2 this has taken the place of LSUB (RFC 9051 section 6.3.9).
         let command = Command::new(r#"LIST (SUBSCRIBED) "" "*""#);
         lane.send(&command, Step::Subscribed, Order::Strict)?;

@@ -263,7 +263,8 @@ impl<'a> Source<'a> {
             );
             self.doubt(Code::NotInArchive, name, text);
         }
-        if !vanished.is_empty() {
+        // What a short inventory does not name may well be there.
+        if !vanished.is_empty() && there.uids.len() >= there.exists {
             let text = format!(
                 "{} are no longer on the source; the archive keeps them",
                 vanished.told()
