@@ -1,0 +1,299 @@
+//! The rules of the house hold themselves: who in `src` may use whom, read from the `use` lines and paths of the source.
+//!
+//! It knows no behaviour. A rule that fails here names the file and what it reaches.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Who must not reach whom, by the beginnings of module paths, and why.
+const FORBIDDEN: &[(&str, &[&str], &str)] = &[
+    (
+        "session",
+        &["archive"],
+        "the session knows IMAP and no files",
+    ),
+    (
+        "archive",
+        &["session"],
+        "the archive knows files and no IMAP",
+    ),
+    (
+        "credential",
+        &["session", "archive", "commands"],
+        "a credential knows HTTP and files, nothing of their use",
+    ),
+    (
+        "message",
+        &["session", "archive", "commands", "settings", "config"],
+        "messages are pure",
+    ),
+    (
+        "mapping",
+        &["session", "archive", "commands", "settings", "config"],
+        "the mapping is pure",
+    ),
+    (
+        "compare",
+        &["session", "archive", "commands", "settings", "config"],
+        "the comparison is pure",
+    ),
+    (
+        "mailbox",
+        &["session", "archive", "commands"],
+        "a mailbox name is a value",
+    ),
+    (
+        "disk",
+        &["session", "archive", "commands", "settings", "report"],
+        "the door to the disk knows no content",
+    ),
+    (
+        "report",
+        &["settings", "commands", "cli"],
+        "the report knows no command",
+    ),
+    (
+        "target",
+        &["commands", "cli"],
+        "the target's floor is below the commands",
+    ),
+];
+
+/// Those that may see clap and what it parsed.
+const SEES_CLAP: &[&str] = &["cli", "settings"];
+
+/// One command may use another only here.
+const COMMANDS_TOGETHER: &[(&str, &str)] = &[
+    ("export", "audit"),
+    ("migrate", "export"),
+    ("migrate", "audit"),
+    ("migrate", "import"),
+    ("migrate", "validate"),
+    ("migrate", "check"),
+];
+
+/// Helpers of the commands, not commands.
+const BESIDE_COMMANDS: &[&str] = &["before", "provision"];
+
+/// What each module of the library uses of the crate, by file.
+fn uses() -> BTreeMap<String, BTreeSet<String>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    walk(&root, &mut files);
+    let modules: BTreeSet<String> = files.iter().map(|file| module_of(&root, file)).collect();
+    files
+        .iter()
+        .filter(|file| !is_test(file))
+        .map(|file| {
+            let module = module_of(&root, file);
+            let text = fs::read_to_string(file).expect("a source file");
+            let text = text.split("\n#[cfg(test)]").next().unwrap_or_default();
+            let reached = reached(text, &module, &modules);
+            (module, reached)
+        })
+        .collect()
+}
+
+fn walk(dir: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).expect("a folder of the source") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            walk(&path, files);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+fn is_test(file: &Path) -> bool {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    stem == "tests" || stem.ends_with("_tests")
+}
+
+/// `src/session/lane.rs` is `session::lane`, `src/lib.rs` and `src/main.rs` are the crate.
+fn module_of(root: &Path, file: &Path) -> String {
+    let inside = file
+        .strip_prefix(root)
+        .expect("below src")
+        .with_extension("");
+    let mut words: Vec<String> = inside
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    if words.last().is_some_and(|word| word == "mod") || words == ["lib"] || words == ["main"] {
+        words.pop();
+    }
+    words.join("::")
+}
+
+/// Modules that a source text names, behind `crate::` or `super::`, nested braces taken apart.
+fn reached(text: &str, module: &str, modules: &BTreeSet<String>) -> BTreeSet<String> {
+    let code: String = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .flat_map(|line| line.chars().chain(['\n']))
+        .collect();
+    let mut paths = Vec::new();
+    for start in ["crate::", "super::", "imapsync_bulk_migrator::"] {
+        for (at, _) in code.match_indices(start) {
+            let before = code[..at].chars().next_back().unwrap_or(' ');
+            if before.is_alphanumeric() || before == '_' || before == ':' {
+                continue;
+            }
+            expand(&code[at..], "", &mut paths);
+        }
+    }
+    paths
+        .iter()
+        .filter_map(|path| resolve(path, module, modules))
+        .filter(|reached| reached != module)
+        .collect()
+}
+
+/// The paths of a tree such as `crate::a::{b, c::{d}}`, as far as they go.
+fn expand(text: &str, prefix: &str, paths: &mut Vec<String>) -> usize {
+    let mut path = prefix.to_owned();
+    let mut at = 0;
+    loop {
+        let rest = &text[at..];
+        let word = rest
+            .find(|c: char| !c.is_alphanumeric() && c != '_')
+            .unwrap_or(rest.len());
+        path.push_str(&rest[..word]);
+        at += word;
+        if !text[at..].starts_with("::") {
+            break;
+        }
+        path.push_str("::");
+        at += 2;
+        if text[at..].starts_with('{') {
+            at += 1;
+            while at < text.len() && !text[at..].starts_with('}') {
+                let blank = text[at..]
+                    .find(|c: char| !c.is_whitespace() && c != ',')
+                    .unwrap_or(0);
+                at += blank;
+                if text[at..].starts_with('}') {
+                    break;
+                }
+                let went = expand(&text[at..], &path, paths);
+                let alias = text[at + went..].find([',', '}']).unwrap_or(0);
+                at += (went + alias).max(1);
+            }
+            return at + 1;
+        }
+    }
+    paths.push(path);
+    at
+}
+
+/// The longest beginning of a path that is a module.
+fn resolve(path: &str, module: &str, modules: &BTreeSet<String>) -> Option<String> {
+    let mut words: Vec<&str> = path.split("::").filter(|word| !word.is_empty()).collect();
+    let mut base: Vec<&str> = module.split("::").filter(|word| !word.is_empty()).collect();
+    match words.first() {
+        Some(&("crate" | "imapsync_bulk_migrator")) => {
+            words.remove(0);
+            base.clear();
+        }
+        _ => {
+            while words.first() == Some(&"super") {
+                words.remove(0);
+                base.pop();
+            }
+        }
+    }
+    base.extend(words);
+    while !base.is_empty() && !modules.contains(&base.join("::")) {
+        base.pop();
+    }
+    (!base.is_empty()).then(|| base.join("::"))
+}
+
+fn is_below(module: &str, floor: &str) -> bool {
+    module == floor
+        || module
+            .strip_prefix(floor)
+            .is_some_and(|rest| rest.starts_with("::"))
+}
+
+#[test]
+fn no_floor_reaches_what_it_must_not_know() {
+    let mut broken = Vec::new();
+    for (module, reached) in uses() {
+        for (floor, not, why) in FORBIDDEN {
+            if !is_below(&module, floor) {
+                continue;
+            }
+            let bad = reached
+                .iter()
+                .filter(|to| not.iter().any(|not| is_below(to, not)));
+            broken.extend(bad.map(|to| format!("{module} reaches {to}: {why}")));
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn nothing_below_the_settings_sees_the_command_line() {
+    let mut broken = Vec::new();
+    for (module, reached) in uses() {
+        if module.is_empty() || SEES_CLAP.iter().any(|floor| is_below(&module, floor)) {
+            continue;
+        }
+        broken.extend(
+            reached
+                .iter()
+                .filter(|to| is_below(to, "cli"))
+                .map(|to| format!("{module} reaches {to}")),
+        );
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn no_command_reaches_another() {
+    let command = |module: &str| {
+        let rest = module.strip_prefix("commands::")?;
+        let name = rest.split("::").next().unwrap_or_default();
+        (!BESIDE_COMMANDS.contains(&name)).then(|| name.to_owned())
+    };
+    let mut broken = Vec::new();
+    for (module, reached) in uses() {
+        let Some(from) = command(&module) else {
+            continue;
+        };
+        for to in &reached {
+            let Some(other) = command(to) else { continue };
+            if from != other && !COMMANDS_TOGETHER.contains(&(&from, &other)) {
+                broken.push(format!("{module} reaches {to}"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+/// A folder's `mod.rs` and its files may know each other; two files that stand beside each other may not.
+#[test]
+fn no_two_files_need_each_other() {
+    let uses = uses();
+    let mut broken = Vec::new();
+    for (module, reached) in &uses {
+        for to in reached {
+            let back = uses.get(to).is_some_and(|back| back.contains(module));
+            if back && module < to && !is_below(to, module) && !is_below(module, to) {
+                broken.push(format!("{module} and {to} need each other"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn the_reader_of_use_lines_reads_them() {
+    let modules = ["a", "a::b", "a::c", "d"].map(String::from).into();
+    let text = "use super::c::{Thing, other};\nuse crate::{a::{b::X as Y, c}, d};\n// use crate::nothing;\nfn f() { crate::d::g(); }\n";
+    let found = reached(text, "a::b", &modules);
+    assert_eq!(found, ["a::c", "d"].map(String::from).into());
+}
