@@ -1,5 +1,8 @@
 //! The export of one account: opens its archive, connects as often as it takes, reports.
 
+mod failures;
+mod losses;
+
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -17,7 +20,7 @@ use crate::archive::state::{MailboxState, SourceServer, State};
 use crate::archive::sync::Syncer;
 use crate::config::Account;
 use crate::filter::Filter;
-use crate::finding::{Code, Finding, Tally};
+use crate::finding::Tally;
 use crate::progress::AccountProgress;
 use crate::report::{AccountReport, FailedMessageReport, MailboxReport, Status};
 use crate::session::blame::{Blame, Owner};
@@ -228,25 +231,6 @@ impl Export<'_> {
         Ok(())
     }
 
-    /// What an earlier run had to pass over is asked for last, once, and alone.
-    fn remember_failures(&mut self) -> Result<()> {
-        let Some(store) = &mut self.store else {
-            return Ok(());
-        };
-        self.failed_before = failed::load(store.archive().dir(), During::Export)?;
-        for (id, job) in self.jobs.with_ids() {
-            let of_job = self.failed_before.iter();
-            for failed in of_job.filter(|failed| failed.mailbox == job.name()) {
-                let owner = match failed.uid {
-                    Some(uid) => Owner::Message(id, uid),
-                    None => Owner::Mailbox(id),
-                };
-                self.blame.remember(owner);
-            }
-        }
-        Ok(())
-    }
-
     /// An empty mailbox is part of the archive too; there is nothing to fetch that would create it.
     fn create_empty(&mut self) -> Result<()> {
         let Some(store) = &mut self.store else {
@@ -340,83 +324,6 @@ impl Export<'_> {
         accounts::both(outcome, saved.context("save the state of the archive"))
     }
 
-    /// What is lost, here or on the server: nothing that an exit code of 0 may follow.
-    fn tell_losses(&mut self) {
-        let account = &self.account.name;
-        for job in self.jobs.iter() {
-            let replaced = job.replaced();
-            if replaced > 0 {
-                self.report.warnings.push(format!(
-                    "{}: {replaced} messages that the archive had are lost there; they were fetched again",
-                    job.name()
-                ));
-            }
-            let lost = job.lost();
-            if job.is_complete() && !lost.is_empty() {
-                let text = format!(
-                    "{} messages that the archive had (uid {lost}) are lost there, and the server has them no longer",
-                    lost.len()
-                );
-                let finding = Finding::new(Code::MessageGone, account, text);
-                self.report.findings.push(finding.in_mailbox(job.name()));
-            }
-        }
-        let moving = self.jobs.iter();
-        for job in moving.filter(|job| job.is_news_that_uidvalidity_moves()) {
-            self.report.warnings.push(format!(
-                "{}: the server says another UIDVALIDITY each time, while UIDs, dates, sizes and the bytes of a sample are the same: the same mailbox, kept as it is (said once)",
-                job.name()
-            ));
-        }
-        let short = self.jobs.iter().filter(|job| !job.short().is_empty());
-        for job in short {
-            let (uid, length, announced) = job.short()[0];
-            let text = format!(
-                "{} messages are shorter than the server announced, each time; the first is uid {uid}, {length} of {announced} bytes",
-                job.short().len()
-            );
-            if job.announces_estimates() {
-                let text = format!(
-                    "{}: {text}; as all are, its sizes are estimates",
-                    job.name()
-                );
-                self.report.warnings.push(text);
-            } else {
-                let finding = Finding::new(Code::ShortBody, account, text);
-                self.report.findings.push(finding.in_mailbox(job.name()));
-            }
-        }
-        let Some(store) = &mut self.store else { return };
-        let before = store.archive().state();
-        let before = before.map_or(&[][..], |state| state.mailboxes.as_slice());
-        for text in gone::most_vanished(before, &self.vanished, &self.jobs) {
-            let text = format!(
-                "{text}; the archive keeps them aside (.vanished): if that is a mistake of the server, have it repaired before the next export"
-            );
-            let finding = Finding::new(Code::MostVanished, account, text);
-            self.report.findings.push(finding);
-        }
-    }
-
-    /// What a killed run left of messages that the server no longer has is moved aside, once.
-    fn clear_halves(&mut self) -> Result<()> {
-        let Some(store) = &mut self.store else {
-            return Ok(());
-        };
-        for job in self.jobs.iter() {
-            let count = store.clear_halves(job)?;
-            if count > 0 {
-                let warning = format!(
-                    "{}: {count} unfinished messages of an earlier run that the server no longer has moved to .vanished",
-                    job.name()
-                );
-                warn!("{warning}");
-                self.report.warnings.push(warning);
-            }
-        }
-        Ok(())
-    }
-
     /// Whoever can write into the archive can change what an import brings.
     fn warn_of_writers(&mut self, dir: &std::path::Path) -> Result<()> {
         let open = listing::open_mode(dir)?;
@@ -435,42 +342,14 @@ impl Export<'_> {
         let Some(store) = &mut self.store else {
             return Ok(());
         };
+        let folders = &self.run.settings.folders;
         // Nothing was begun: the archive is as it was.
         if self.jobs.is_empty() {
             return Ok(());
         }
-        let folders = &self.run.settings.folders;
-        let jobs = &self.jobs;
-        let stands = |old: &&FailedMessage| {
-            let mut of_it = jobs.iter().filter(|job| job.name() == old.mailbox);
-            match of_it.next() {
-                Some(job) => !job.is_over() && job.lacks(old.uid),
-                None => !folders.matches(&old.mailbox),
-            }
-        };
-        let mut all = failures.to_vec();
-        all.extend(self.failed_before.iter().filter(stands).cloned());
+        let all = failures::on_record(failures, &self.failed_before, &self.jobs, folders);
         failed::write(store.archive().dir(), During::Export, &all)?;
         store.finish(&self.jobs, complete)
-    }
-
-    fn failures(&self) -> Vec<FailedMessage> {
-        let at = crate::clock::utc_now();
-        let of_job = |job: &Job| -> Vec<FailedMessage> {
-            job.unfetched()
-                .iter()
-                .map(|unfetched| FailedMessage {
-                    account: self.account.name.clone(),
-                    mailbox: job.name().to_owned(),
-                    uid: unfetched.uid,
-                    size: unfetched.size,
-                    server: unfetched.reason.clone(),
-                    at: at.clone(),
-                    during: During::Export,
-                })
-                .collect()
-        };
-        self.jobs.iter().flat_map(of_job).collect()
     }
 }
 

@@ -1,0 +1,87 @@
+//! What an account has lost, in the archive or on the server, told in its report.
+
+use anyhow::Result;
+use tracing::warn;
+
+use super::Export;
+use crate::commands::export::gone;
+use crate::finding::{Code, Finding};
+
+impl Export<'_> {
+    /// What is lost, here or on the server: nothing that an exit code of 0 may follow.
+    pub(super) fn tell_losses(&mut self) {
+        let account = &self.account.name;
+        for job in self.jobs.iter() {
+            let replaced = job.replaced();
+            if replaced > 0 {
+                self.report.warnings.push(format!(
+                    "{}: {replaced} messages that the archive had are lost there; they were fetched again",
+                    job.name()
+                ));
+            }
+            let lost = job.lost();
+            if job.is_complete() && !lost.is_empty() {
+                let text = format!(
+                    "{} messages that the archive had (uid {lost}) are lost there, and the server has them no longer",
+                    lost.len()
+                );
+                let finding = Finding::new(Code::MessageGone, account, text);
+                self.report.findings.push(finding.in_mailbox(job.name()));
+            }
+        }
+        let moving = self.jobs.iter();
+        for job in moving.filter(|job| job.is_news_that_uidvalidity_moves()) {
+            self.report.warnings.push(format!(
+                "{}: the server says another UIDVALIDITY each time, while UIDs, dates, sizes and the bytes of a sample are the same: the same mailbox, kept as it is (said once)",
+                job.name()
+            ));
+        }
+        let short = self.jobs.iter().filter(|job| !job.short().is_empty());
+        for job in short {
+            let (uid, length, announced) = job.short()[0];
+            let text = format!(
+                "{} messages are shorter than the server announced, each time; the first is uid {uid}, {length} of {announced} bytes",
+                job.short().len()
+            );
+            if job.announces_estimates() {
+                let text = format!(
+                    "{}: {text}; as all are, its sizes are estimates",
+                    job.name()
+                );
+                self.report.warnings.push(text);
+            } else {
+                let finding = Finding::new(Code::ShortBody, account, text);
+                self.report.findings.push(finding.in_mailbox(job.name()));
+            }
+        }
+        let Some(store) = &mut self.store else { return };
+        let before = store.archive().state();
+        let before = before.map_or(&[][..], |state| state.mailboxes.as_slice());
+        for text in gone::most_vanished(before, &self.vanished, &self.jobs) {
+            let text = format!(
+                "{text}; the archive keeps them aside (.vanished): if that is a mistake of the server, have it repaired before the next export"
+            );
+            let finding = Finding::new(Code::MostVanished, account, text);
+            self.report.findings.push(finding);
+        }
+    }
+
+    /// What a killed run left of messages that the server no longer has is moved aside, once.
+    pub(super) fn clear_halves(&mut self) -> Result<()> {
+        let Some(store) = &mut self.store else {
+            return Ok(());
+        };
+        for job in self.jobs.iter() {
+            let count = store.clear_halves(job)?;
+            if count > 0 {
+                let warning = format!(
+                    "{}: {count} unfinished messages of an earlier run that the server no longer has moved to .vanished",
+                    job.name()
+                );
+                warn!("{warning}");
+                self.report.warnings.push(warning);
+            }
+        }
+        Ok(())
+    }
+}
