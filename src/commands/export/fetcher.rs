@@ -3,6 +3,7 @@
 //! Latency is paid once per account and not once per mailbox. The selected mailbox is what the last
 //! EXAMINE that was *sent* says; answers belong to the oldest command that is not answered.
 
+mod blame;
 mod messages;
 mod survey;
 mod trial;
@@ -17,7 +18,7 @@ use super::job::{Chunk, Freeze, JobId, Jobs, Phase};
 use super::store::Store;
 use crate::archive::mailbox::MailboxDir;
 use crate::progress::AccountProgress;
-use crate::session::blame::{Blame, Owner, Verdict};
+use crate::session::blame::{Blame, Owner};
 use crate::session::channel::Channel;
 use crate::session::command::Command;
 use crate::session::error::{Cause, Kind, SessionError};
@@ -273,33 +274,6 @@ impl<'a> Fetcher<'a> {
         }
     }
 
-    /// A job that is to be alone waits for the others, and they for it.
-    fn may_send(&mut self, lane: &Lane<'_, Step>, id: JobId) -> bool {
-        if self
-            .alone
-            .is_some_and(|alone| alone != id && !self.jobs[alone].is_busy())
-        {
-            self.alone = None;
-        }
-        if self.alone.is_none()
-            && lane.outstanding() == 0
-            && self.blame.verdict(&Owner::Mailbox(id)) == Verdict::Alone
-        {
-            self.alone = Some(id);
-        }
-        match self.alone {
-            Some(alone) => alone == id,
-            None => self.blame.verdict(&Owner::Mailbox(id)) != Verdict::Alone,
-        }
-    }
-
-    fn fail(&mut self, id: JobId, reason: &str) {
-        self.progress_made += 1;
-        let job = &mut self.jobs[id];
-        warn!(mailbox = job.name(), reason, "the mailbox cannot be read");
-        job.fail(reason);
-    }
-
     /// An untagged response.
     fn take(&mut self, step: &mut Step, response: &Response) -> Result<()> {
         let id = step.job;
@@ -426,74 +400,6 @@ impl<'a> Fetcher<'a> {
             self.alone = None;
         }
         Ok(())
-    }
-
-    /// The server refuses a mailbox in words that may pass: it is tried again on other connections, then recorded.
-    fn refused_mailbox(&mut self, id: JobId, words: &str) {
-        if self.blame.count(Owner::Mailbox(id), words) == Verdict::Over {
-            self.fail(id, words);
-            return;
-        }
-        let job = &mut self.jobs[id];
-        let text = format!("{}: {words}", job.name());
-        warn!("{text}: to be tried again");
-        job.postpone();
-        self.postponed = Some(text);
-    }
-
-    /// The connection has ended: puts that down to what was under way, so that it cannot hold up the others for ever.
-    fn put_down(&mut self, lane: &Lane<'_, Step>, error: Option<&SessionError>) {
-        let objects = error.filter(|error| {
-            matches!(error.kind, Kind::Transient | Kind::Desync)
-                && error.cause != Some(Cause::SessionOver)
-        });
-        let (Some(error), Some(step)) = (objects, lane.steps().next()) else {
-            return;
-        };
-        let words = error.to_string();
-        let id = step.job;
-        let (uid, certain) = match &step.asked {
-            Asked::Fetch(chunk) => self.under_way(id, chunk, lane.torn()),
-            Asked::Probe(uid, _) => (Some(*uid), true),
-            _ => {
-                if self.blame.count(Owner::Mailbox(id), &words) == Verdict::Over {
-                    self.fail(id, &words);
-                }
-                return;
-            }
-        };
-        let Some(uid) = uid else { return };
-        let owner = Owner::Message(id, uid);
-        let verdict = if certain {
-            self.blame.count(owner, &words)
-        } else {
-            self.blame.suspect(owner, &words)
-        };
-        if verdict == Verdict::Over {
-            let job = &mut self.jobs[id];
-            let reason = job.take_excuse(uid).unwrap_or(words);
-            warn!(
-                mailbox = job.name(),
-                uid, reason, "the message is passed over"
-            );
-            job.refuse(uid, None, reason);
-            self.progress_made += 1;
-        }
-    }
-
-    /// The message that was due, and whether that is beyond doubt.
-    fn under_way(&mut self, id: JobId, chunk: &Chunk, torn: &Response) -> (Option<u32>, bool) {
-        let job = &mut self.jobs[id];
-        if let Some(uid) = chunk.lone() {
-            return (Some(uid).filter(|uid| job.asked_for(*uid)), true);
-        }
-        let begun = messages::uid_hint(torn).filter(|uid| torn.bodies > 0 && job.asked_for(*uid));
-        if begun.is_some() {
-            return (begun, true);
-        }
-        job.ask_for_fewer(chunk);
-        let next = chunk.uids().find(|uid| job.asked_for(*uid));
-        (next, false)
     }
 }
 
