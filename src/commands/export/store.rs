@@ -2,6 +2,8 @@
 //!
 //! Speaks of UIDs and directories; it does not know where the bytes come from.
 
+mod record;
+
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,11 +17,9 @@ use crate::archive::checkpoint::Checkpoint;
 use crate::archive::incoming::Incoming;
 use crate::archive::mailbox::MailboxDir;
 use crate::archive::sidecar::Sidecar;
-use crate::archive::state::{MailboxState, State};
+use crate::archive::state::State;
 use crate::archive::sync::Syncer;
-use crate::archive::uidset::UidSet;
 use crate::archive::writer::Writer;
-use crate::mailbox::Name;
 use crate::message;
 use crate::session::fetch::Message;
 
@@ -346,7 +346,7 @@ impl Store {
             ..self.state.clone()
         };
         let fill = || {
-            fill(&self.archive, &mut state, jobs, &self.moved);
+            record::fill(&self.archive, &mut state, jobs, &self.moved);
             state
         };
         let (dir, written) = (self.archive.dir(), self.writer.barrier());
@@ -388,8 +388,8 @@ impl Store {
         self.checkpoint.finish()?;
         let mut state = self.state.clone();
         state.finished = Some(crate::clock::utc_now());
-        fill(&self.archive, &mut state, jobs, &self.moved);
-        let lost = jobs.iter().find(|job| is_lost(&self.archive, job));
+        record::fill(&self.archive, &mut state, jobs, &self.moved);
+        let lost = jobs.iter().find(|job| record::is_lost(&self.archive, job));
         // The record is of the whole: also of what a filtered run leaves alone.
         let whole = state.mailboxes.iter().all(|mailbox| mailbox.complete);
         state.complete = complete && whole;
@@ -403,38 +403,6 @@ impl Store {
         }
         Ok(())
     }
-}
-
-/// True when somebody removed the directory of a mailbox that was read.
-fn is_lost(archive: &AccountArchive, job: &Job) -> bool {
-    job.is_complete() && archive.uidvalidity_of(job.directory()).is_none()
-}
-
-/// The mailboxes of this run, then those that it was not to touch: they keep what the record says of them.
-fn fill(archive: &AccountArchive, state: &mut State, jobs: &Jobs, moved: &HashSet<String>) {
-    let before = archive.state().map(|state| state.mailboxes.as_slice());
-    let before = before.unwrap_or_default();
-    let of_job = |job| mailbox_state(archive, job, before);
-    state.mailboxes = jobs.iter().map(of_job).collect();
-    let directories: HashSet<&str> = jobs.iter().map(Job::directory).collect();
-    let names: HashSet<&Name> = jobs.iter().map(Job::listed_name).collect();
-    let untouched = before.iter().filter(|old| {
-        !directories.contains(old.directory.as_str())
-            && !names.contains(&old.name)
-            && !moved.contains(&old.directory)
-    });
-    let now = state.origin();
-    let then = archive.state().map(State::origin);
-    let kept = untouched.map(|old| MailboxState {
-        complete: old.complete && archive.uidvalidity_of(&old.directory).is_some(),
-        origin: old
-            .origin
-            .clone()
-            .or(then.clone())
-            .filter(|then| *then != now),
-        ..old.clone()
-    });
-    state.mailboxes.extend(kept);
 }
 
 /// What became of a message, with its size in bytes.
@@ -472,38 +440,6 @@ fn same_flags(one: &str, other: &str) -> bool {
         flags
     };
     one == other || sorted(one) == sorted(other)
-}
-
-fn mailbox_state(archive: &AccountArchive, job: &Job, before: &[MailboxState]) -> MailboxState {
-    let state = job.state();
-    if is_lost(archive, job) {
-        return MailboxState {
-            complete: false,
-            messages: 0,
-            bytes: 0,
-            uids: UidSet::new(),
-            ..state
-        };
-    }
-    let old = before.iter().find(|old| old.directory == state.directory);
-    match old {
-        // What was not looked at keeps what was known of it.
-        Some(old) if !job.is_looked_at() => MailboxState {
-            complete: old.complete && job.lost().is_empty(),
-            origin: job.origin().map(str::to_owned),
-            ..old.clone()
-        },
-        Some(old) if job.is_foreign() || job.is_on_trial() => MailboxState {
-            complete: false,
-            origin: job.origin().map(str::to_owned),
-            ..old.clone()
-        },
-        Some(old) if !state.complete && state.uidvalidity == 0 => MailboxState {
-            complete: false,
-            ..old.clone()
-        },
-        _ => state,
-    }
 }
 
 /// What a message contributes to its mailbox's count of bytes.
