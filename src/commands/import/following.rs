@@ -11,7 +11,7 @@ use crate::archive::uidset::UidSet;
 use crate::session::channel::Channel;
 use crate::session::command::Command;
 use crate::session::lane::{Answer, Lane, Order};
-use crate::session::reader::NoBody;
+use crate::session::reader::{NoBody, Response};
 use crate::session::response::{self, Condition};
 use crate::target::flags;
 use crate::target::mailbox::{Job, JobId, Jobs, Selected};
@@ -29,6 +29,8 @@ struct Changed {
 
 /// Flags to be added, and flags to be taken away.
 type Change = (String, String);
+/// UIDs in the archive and on the target, and the flags that they are to have, by what changes.
+type Groups = BTreeMap<Change, Vec<(u32, u32, Flags)>>;
 
 /// Stores what changed; in a dry run it is only counted.
 ///
@@ -98,8 +100,9 @@ fn store(
         debug!(answer = status.said(), "flags do not follow here");
         return Ok(());
     }
-    let there = read(channel, &changed)?;
-    let mut groups: BTreeMap<Change, Vec<(u32, u32, Flags)>> = BTreeMap::new();
+    let to_uids: Vec<u32> = changed.iter().map(|one| one.to_uid).collect();
+    let there = read(channel, &to_uids)?;
+    let mut groups = Groups::new();
     let mut left = 0;
     for one in changed {
         let Some(current) = there.get(&one.to_uid) else {
@@ -126,8 +129,13 @@ fn store(
             format!("the flags of {left} messages were changed on the target as well, and stay");
         jobs[id].told.notes.push(text);
     }
-    let stored = send(channel, &groups)?;
-    for (group, refusal) in groups.into_values().zip(stored) {
+    let (refused, mut shown) = send(channel, &groups)?;
+    // An OK is not the change: what the answers do not show is stored once more, alone, and looked at.
+    let doubtful = doubtful(&groups, &refused, &shown);
+    if !doubtful.is_empty() {
+        shown.extend(store_alone(channel, &doubtful)?);
+    }
+    for (group, refusal) in groups.into_values().zip(refused) {
         if let Some(words) = refusal {
             let text = format!(
                 "the flags of {} messages cannot be changed: {words}",
@@ -137,8 +145,19 @@ fn store(
             jobs[id].told.notes.push(text);
             continue;
         }
-        jobs[id].told.flags_changed += group.len() as u64;
-        for (uid, to_uid, flags) in group {
+        let (kept, lost): (Vec<_>, Vec<_>) = group
+            .into_iter()
+            .partition(|(_, to_uid, flags)| is_shown(&shown, *to_uid, flags));
+        if !lost.is_empty() {
+            let text = format!(
+                "the target says OK to new flags of {} messages and does not keep them",
+                lost.len()
+            );
+            warn!(mailbox = jobs[id].name(), "{text}");
+            jobs[id].told.notes.push(text);
+        }
+        jobs[id].told.flags_changed += kept.len() as u64;
+        for (uid, to_uid, flags) in kept {
             let done = Done {
                 uid,
                 sha256: None,
@@ -157,48 +176,98 @@ fn store(
 }
 
 /// The flags that these messages have on the target now.
-fn read(channel: &mut Channel, changed: &[Changed]) -> Result<HashMap<u32, String>> {
+fn read(channel: &mut Channel, to_uids: &[u32]) -> Result<HashMap<u32, String>> {
     let mut there = HashMap::new();
-    for part in changed.chunks(BATCH) {
-        let set: UidSet = part.iter().map(|one| one.to_uid).collect();
+    for part in to_uids.chunks(BATCH) {
+        let set: UidSet = part.iter().copied().collect();
         let ask = Command::new(format!("UID FETCH {set} (UID FLAGS)"));
-        channel.run(&ask, |response| {
-            if let Some(Ok(data)) = response::parse_fetch(response)
-                && let Some((uid, flags)) = data.uid.zip(data.flags)
-            {
-                there.insert(uid, flags.join(" "));
-            }
-        })?;
+        channel.run(&ask, |response| note(&mut there, response))?;
     }
     Ok(there)
 }
 
-/// Sends the changes ahead of their answers; for each the words with which it was refused, if it was.
+/// Takes the flags that a FETCH response shows.
+fn note(shown: &mut HashMap<u32, String>, response: &Response) {
+    if let Some(Ok(data)) = response::parse_fetch(response)
+        && let Some((uid, flags)) = data.uid.zip(data.flags)
+    {
+        shown.insert(uid, flags.join(" "));
+    }
+}
+
+fn is_shown(shown: &HashMap<u32, String>, to_uid: u32, flags: &Flags) -> bool {
+    shown
+        .get(&to_uid)
+        .is_some_and(|shown| flags::set(shown) == flags::set(&flags.sent))
+}
+
+/// Changes that were not refused and that no answer shows.
+fn doubtful<'a>(
+    groups: &'a Groups,
+    refused: &[Option<String>],
+    shown: &HashMap<u32, String>,
+) -> Vec<(&'a Change, u32)> {
+    let mut doubtful = Vec::new();
+    for ((change, group), refusal) in groups.iter().zip(refused) {
+        for (_, to_uid, flags) in group {
+            if refusal.is_none() && !is_shown(shown, *to_uid, flags) {
+                doubtful.push((change, *to_uid));
+            }
+        }
+    }
+    doubtful
+}
+
+/// Stores each of these by a command of its own, and reads what is there then.
+fn store_alone(channel: &mut Channel, doubtful: &[(&Change, u32)]) -> Result<HashMap<u32, String>> {
+    for part in doubtful.chunks(BATCH) {
+        let mut lane: Lane<'_, ()> = Lane::new(channel);
+        for ((add, remove), to_uid) in part {
+            for (how, flags) in [("+", add), ("-", remove)] {
+                if !flags.is_empty() {
+                    let store = format!("UID STORE {to_uid} {how}FLAGS.SILENT ({flags})");
+                    lane.send(&Command::new(store), (), Order::Loose)?;
+                }
+            }
+        }
+        while lane.outstanding() > 0 {
+            lane.next(&mut NoBody)?;
+        }
+    }
+    let to_uids: Vec<u32> = doubtful.iter().map(|(_, to_uid)| *to_uid).collect();
+    read(channel, &to_uids)
+}
+
+/// Sends the changes ahead of their answers; for each the words with which it was refused, if it was, and the flags
+/// that the answers show.
 fn send(
     channel: &mut Channel,
-    groups: &BTreeMap<Change, Vec<(u32, u32, Flags)>>,
-) -> Result<Vec<Option<String>>> {
+    groups: &Groups,
+) -> Result<(Vec<Option<String>>, HashMap<u32, String>)> {
     let mut lane: Lane<'_, usize> = Lane::new(channel);
     let mut refused = vec![None; groups.len()];
+    let mut shown = HashMap::new();
     for (at, ((add, remove), group)) in groups.iter().enumerate() {
         for part in group.chunks(BATCH) {
             let set: UidSet = part.iter().map(|(_, to_uid, _)| *to_uid).collect();
             for (how, flags) in [("+", add), ("-", remove)] {
                 if !flags.is_empty() {
-                    let store = format!("UID STORE {set} {how}FLAGS.SILENT ({flags})");
+                    let store = format!("UID STORE {set} {how}FLAGS ({flags})");
                     lane.send(&Command::new(store), at, Order::Loose)?;
                 }
             }
         }
     }
     while lane.outstanding() > 0 {
-        if let Answer::Done(at, status) = lane.next(&mut NoBody)?
-            && status.condition != Condition::Ok
-        {
-            refused[at] = Some(status.said());
+        match lane.next(&mut NoBody)? {
+            Answer::Untagged(_, response) => note(&mut shown, response),
+            Answer::Done(at, status) if status.condition != Condition::Ok => {
+                refused[at] = Some(status.said());
+            }
+            Answer::Done(..) => {}
         }
     }
-    Ok(refused)
+    Ok((refused, shown))
 }
 
 /// The flags of `one` that are not among those of `other`.
