@@ -45,6 +45,12 @@ pub enum Cause {
     Other,
 }
 
+/// No login was tried: there is nothing that both sides speak.
+fn is_permanent(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<SessionError>();
+    error.is_some_and(|error| error.kind == Kind::Permanent)
+}
+
 /// An error whose cause is known where it is made.
 #[derive(Debug)]
 pub struct Because {
@@ -106,7 +112,7 @@ impl Cause {
         match (Self::of(error), step) {
             (Self::Connect | Self::Refused | Self::Other, Some(Step::Resolve)) => Self::Dns,
             (Self::Connect | Self::Refused | Self::Other, Some(Step::Tls)) => Self::Tls,
-            (Self::Refused, Some(Step::Login)) => Self::Auth,
+            (Self::Refused, Some(Step::Login)) if !is_permanent(error) => Self::Auth,
             (cause, _) => cause,
         }
     }

@@ -18,11 +18,12 @@ use super::refusal;
 use super::response::Condition;
 use crate::config::Mechanism;
 use crate::credential::{Credential, shown};
-use crate::redact;
 use crate::secret::Secret;
 
 /// Challenges after which a server is given up.
 const MAX_CHALLENGES: u32 = 4;
+/// Gives an exchange up (RFC 3501 section 6.2.2).
+const CANCEL: &[u8] = b"*\r\n";
 
 /// Who logs in.
 pub struct Login<'a> {
@@ -88,17 +89,18 @@ pub(super) fn authenticate(
             // The crate's part of the connection ends here, without a word to the server.
             drop(client);
             let bearer = bearer(login.mechanism, offered)?;
-            let initial = bearer.initial(login, token.secret());
-            let initial = Secret::new(openssl::base64::encode_block(initial.as_bytes()));
-            let mut channel = channel.borrow_mut();
-            with_token(&mut channel, bearer, &initial, offered.has("SASL-IR"))
-                .map_err(|error| error.hiding(&initial))?;
+            let exchange = Exchange {
+                mechanism: bearer.name(),
+                replies: vec![in_base64(&bearer.initial(login, token.secret()))],
+                after_failure: bearer.after_failure(),
+            };
+            exchange.run(&mut channel.borrow_mut(), offered.has("SASL-IR"))?;
             Ok(bearer.name())
         }
     }
 }
 
-/// LOGIN, or AUTHENTICATE PLAIN where LOGIN is disabled or cannot carry what is to be said.
+/// LOGIN, or a SASL mechanism where LOGIN is disabled or cannot carry what is to be said.
 fn with_password(
     channel: &Rc<RefCell<Channel>>,
     client: imap::Client<Guard>,
@@ -106,50 +108,55 @@ fn with_password(
     password: &Secret,
     offered: &Capabilities,
 ) -> Result<&'static str> {
+    let Some(exchange) = exchange(login, password, offered)? else {
+        debug!("LOGIN");
+        // The crate's session ends here, without a word to the server: all further commands are ours.
+        return client
+            .login(login.user, password.expose())
+            .map(|_session| "LOGIN")
+            .map_err(|(error, _client)| crate_error(channel, error, Kind::Authentication));
+    };
+    drop(client);
+    let with_command = exchange.replies.len() == 1 && offered.has("SASL-IR");
+    exchange.run(&mut channel.borrow_mut(), with_command)?;
+    Ok(exchange.mechanism)
+}
+
+/// The SASL exchange for a password; `None` where the command LOGIN does it.
+fn exchange(
+    login: &Login<'_>,
+    password: &Secret,
+    offered: &Capabilities,
+) -> Result<Option<Exchange>> {
     let plain_text = |text: &str| text.bytes().all(|b| (0x20..0x7f).contains(&b));
     let fits_login = plain_text(login.user) && plain_text(password.expose());
-    let sasl_plain = offered.has("AUTH=PLAIN");
-    let login_disabled = offered.has("LOGINDISABLED");
-    let wants_plain = login.mechanism == Mechanism::Plain || login.authzid.is_some();
-    let prefers_plain = login.mechanism != Mechanism::Login && (login_disabled || !fits_login);
+    let disabled = offered.has("LOGINDISABLED");
+    let (plain, sasl_login) = (offered.has("AUTH=PLAIN"), offered.has("AUTH=LOGIN"));
     let refuse = |text: &str| Err(SessionError::new(Kind::Permanent, text));
-    if wants_plain && !sasl_plain {
+    if login.mechanism == Mechanism::Plain || login.authzid.is_some() {
+        if plain {
+            return Ok(Some(Exchange::plain(login, password)));
+        }
         return refuse(
             "the server offers no AUTH=PLAIN, which \"mechanism\" or \"authzid\" ask for; \
              if the connection is not encrypted, set ssl or starttls",
         );
     }
-    let (mechanism, outcome) = if wants_plain || sasl_plain && prefers_plain {
-        debug!("AUTHENTICATE PLAIN");
-        let outcome = client.authenticate("PLAIN", &SaslPlain(login, password));
-        ("PLAIN", outcome)
-    } else if login_disabled {
+    let wants_sasl = disabled || !fits_login;
+    let takes_plain = plain && login.mechanism != Mechanism::Login;
+    if wants_sasl && takes_plain {
+        return Ok(Some(Exchange::plain(login, password)));
+    }
+    if wants_sasl && sasl_login {
+        return Ok(Some(Exchange::login(login, password)));
+    }
+    if disabled {
         return refuse(
-            "the server disables LOGIN and offers no AUTH=PLAIN; \
+            "the server disables LOGIN and offers none of AUTH=PLAIN and AUTH=LOGIN, so no password was sent; \
              if the connection is not encrypted, set ssl or starttls",
         );
-    } else {
-        debug!("LOGIN");
-        ("LOGIN", client.login(login.user, password.expose()))
-    };
-    // The crate's session ends here, without a word to the server: all further commands are ours.
-    outcome
-        .map(|_session| mechanism)
-        .map_err(|(error, _client)| crate_error(channel, error, Kind::Authentication))
-}
-
-struct SaslPlain<'a>(&'a Login<'a>, &'a Secret);
-
-impl imap::Authenticator for SaslPlain<'_> {
-    type Response = Vec<u8>;
-
-    fn process(&self, _challenge: &[u8]) -> Vec<u8> {
-        let authzid = self.0.authzid.unwrap_or_default();
-        let parts = [authzid, self.0.user, self.1.expose()];
-        let response = parts.join("\0").into_bytes();
-        redact::sent_in_base64(&response);
-        response
     }
+    Ok(None)
 }
 
 fn bearer(mechanism: Mechanism, offered: &Capabilities) -> Result<Bearer> {
@@ -169,49 +176,85 @@ fn bearer(mechanism: Mechanism, offered: &Capabilities) -> Result<Bearer> {
     })
 }
 
-/// The initial response goes with the command where the server offers SASL-IR, else behind its first challenge.
-fn with_token(
-    channel: &mut Channel,
-    bearer: Bearer,
-    initial: &Secret,
-    with_command: bool,
-) -> Result<()> {
-    debug!("AUTHENTICATE {}", bearer.name());
-    let mut lane = Lane::new(channel);
-    let mut sent = Zeroizing::new(lane.begin((), Order::Strict));
-    sent.extend_from_slice(b"AUTHENTICATE ");
-    sent.extend_from_slice(bearer.name().as_bytes());
-    let mut is_sent = with_command;
-    if is_sent {
-        sent.push(b' ');
-        sent.extend_from_slice(initial.expose().as_bytes());
+/// What is said in a SASL exchange (RFC 4422), in base64.
+struct Exchange {
+    mechanism: &'static str,
+    /// A reply to each challenge of the server.
+    replies: Vec<Secret>,
+    /// What a challenge beyond them is answered with; only then the server says NO.
+    after_failure: &'static [u8],
+}
+
+impl Exchange {
+    /// RFC 4616.
+    fn plain(login: &Login<'_>, password: &Secret) -> Self {
+        let authzid = login.authzid.unwrap_or_default();
+        let parts = Zeroizing::new([authzid, login.user, password.expose()].join("\0"));
+        Self {
+            mechanism: "PLAIN",
+            replies: vec![in_base64(&parts)],
+            after_failure: CANCEL,
+        }
     }
-    sent.extend_from_slice(b"\r\n");
-    lane.write(&sent)?;
-    let mut why = String::new();
-    for _ in 0..MAX_CHALLENGES {
-        if let Some(((), status)) = lane.await_go_ahead()? {
-            if status.condition == Condition::Ok {
-                return Ok(());
+
+    /// Never a standard (draft-murchison-sasl-login), and all that some hosting panels offer.
+    fn login(login: &Login<'_>, password: &Secret) -> Self {
+        Self {
+            mechanism: "LOGIN",
+            replies: vec![in_base64(login.user), in_base64(password.expose())],
+            after_failure: CANCEL,
+        }
+    }
+
+    /// The first reply goes with the command where that is allowed (RFC 4959), else behind the first challenge.
+    fn run(&self, channel: &mut Channel, with_command: bool) -> Result<()> {
+        self.converse(channel, with_command).map_err(|error| {
+            let hide = |error: SessionError, reply| error.hiding(reply);
+            self.replies.iter().fold(error, hide)
+        })
+    }
+
+    fn converse(&self, channel: &mut Channel, with_command: bool) -> Result<()> {
+        debug!("AUTHENTICATE {}", self.mechanism);
+        let mut replies = self.replies.iter();
+        let mut lane = Lane::new(channel);
+        let mut sent = Zeroizing::new(lane.begin((), Order::Strict));
+        sent.extend_from_slice(b"AUTHENTICATE ");
+        sent.extend_from_slice(self.mechanism.as_bytes());
+        if with_command && let Some(first) = replies.next() {
+            sent.push(b' ');
+            sent.extend_from_slice(first.expose().as_bytes());
+        }
+        sent.extend_from_slice(b"\r\n");
+        lane.write(&sent)?;
+        let mut why = String::new();
+        for _ in 0..MAX_CHALLENGES {
+            if let Some(((), status)) = lane.await_go_ahead()? {
+                if status.condition == Condition::Ok {
+                    return Ok(());
+                }
+                let error = refusal::error(&status, Kind::Authentication);
+                return Err(if why.is_empty() {
+                    error
+                } else {
+                    error.context(format!("the login is refused with {why}"))
+                });
             }
-            let error = refusal::error(&status, Kind::Authentication);
-            return Err(if why.is_empty() {
-                error
+            if let Some(reply) = replies.next() {
+                let reply = Zeroizing::new(format!("{}\r\n", reply.expose()));
+                lane.write(reply.as_bytes())?;
             } else {
-                error.context(format!("the token is refused with {why}"))
-            });
+                why = reason(&lane.torn().bytes);
+                lane.write(self.after_failure)?;
+            }
         }
-        if is_sent {
-            why = reason(&lane.torn().bytes);
-            lane.write(bearer.after_failure())?;
-        } else {
-            is_sent = true;
-            let reply = Zeroizing::new(format!("{}\r\n", initial.expose()));
-            lane.write(reply.as_bytes())?;
-        }
+        let text = format!("the server asks again and again in {}", self.mechanism);
+        Err(SessionError::new(Kind::Authentication, text))
     }
-    let text = format!("the server asks again and again in {}", bearer.name());
-    Err(SessionError::new(Kind::Authentication, text))
+}
+
+fn in_base64(text: &str) -> Secret {
+    Secret::new(openssl::base64::encode_block(text.as_bytes()))
 }
 
 /// What a challenge says in base64, as text that can be shown.

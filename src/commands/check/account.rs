@@ -73,7 +73,8 @@ pub fn test(run: &Run<'_>, account: &Account, report: &mut AccountReport) -> Res
             let text = format!("{doing}{text} (likely cause: {no_mailbox})");
             return Because::new(cause::Cause::of(&error), text).into();
         }
-        let cause = likely_cause(step, &text);
+        let kind = error.downcast_ref::<SessionError>().map(|error| error.kind);
+        let cause = likely_cause(step, &text, kind == Some(Kind::Authentication));
         let because = cause::Cause::in_step(&error, step);
         Because::new(because, format!("{doing}{text}{cause}")).into()
     })

@@ -3,7 +3,9 @@
 use crate::session::steps::Step;
 
 /// A sentence to go behind the error, beginning with a separator; empty where the error says it all.
-pub fn likely_cause(step: Option<Step>, error: &str) -> &'static str {
+///
+/// `login_refused`: the server has seen a password and said no.
+pub fn likely_cause(step: Option<Step>, error: &str, login_refused: bool) -> &'static str {
     let lower = error.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     match step {
@@ -40,7 +42,9 @@ pub fn likely_cause(step: Option<Step>, error: &str) -> &'static str {
         Some(Step::Login) if has(&["application-specific", "app password", "web login"]) => {
             " (likely cause: the provider wants an app password)"
         }
-        Some(Step::Login) if has(&["authenticat", "credential", "password", "login"]) => {
+        Some(Step::Login)
+            if login_refused && has(&["authenticat", "credential", "password", "login"]) =>
+        {
             " (likely cause: the password is wrong, or the login is not the e-mail address)"
         }
         Some(Step::Inbox) if has(&["not connected", "disabled", "not enabled"]) => {
@@ -73,9 +77,11 @@ mod tests {
             (Step::Login, "BYE Too many connections", "--max-workers"),
         ];
         for (step, error, cause) in cases {
-            let found = likely_cause(Some(step), error);
+            let found = likely_cause(Some(step), error, true);
             assert!(found.contains(cause), "{error}: {found}");
         }
-        assert_eq!(likely_cause(None, "Connection refused"), "");
+        assert_eq!(likely_cause(None, "Connection refused", false), "");
+        let unspoken = "the server disables LOGIN";
+        assert_eq!(likely_cause(Some(Step::Login), unspoken, false), "");
     }
 }

@@ -29,6 +29,8 @@ struct Changed {
 
 /// Flags to be added, and flags to be taken away.
 type Change = (String, String);
+/// Flags on the target, by UID.
+type Shown = HashMap<u32, String>;
 /// UIDs in the archive and on the target, and the flags that they are to have, by what changes.
 type Groups = BTreeMap<Change, Vec<(u32, u32, Flags)>>;
 
@@ -176,7 +178,7 @@ fn store(
 }
 
 /// The flags that these messages have on the target now.
-fn read(channel: &mut Channel, to_uids: &[u32]) -> Result<HashMap<u32, String>> {
+fn read(channel: &mut Channel, to_uids: &[u32]) -> Result<Shown> {
     let mut there = HashMap::new();
     for part in to_uids.chunks(BATCH) {
         let set: UidSet = part.iter().copied().collect();
@@ -187,7 +189,7 @@ fn read(channel: &mut Channel, to_uids: &[u32]) -> Result<HashMap<u32, String>> 
 }
 
 /// Takes the flags that a FETCH response shows.
-fn note(shown: &mut HashMap<u32, String>, response: &Response) {
+fn note(shown: &mut Shown, response: &Response) {
     if let Some(Ok(data)) = response::parse_fetch(response)
         && let Some((uid, flags)) = data.uid.zip(data.flags)
     {
@@ -195,7 +197,7 @@ fn note(shown: &mut HashMap<u32, String>, response: &Response) {
     }
 }
 
-fn is_shown(shown: &HashMap<u32, String>, to_uid: u32, flags: &Flags) -> bool {
+fn is_shown(shown: &Shown, to_uid: u32, flags: &Flags) -> bool {
     shown
         .get(&to_uid)
         .is_some_and(|shown| flags::set(shown) == flags::set(&flags.sent))
@@ -205,7 +207,7 @@ fn is_shown(shown: &HashMap<u32, String>, to_uid: u32, flags: &Flags) -> bool {
 fn doubtful<'a>(
     groups: &'a Groups,
     refused: &[Option<String>],
-    shown: &HashMap<u32, String>,
+    shown: &Shown,
 ) -> Vec<(&'a Change, u32)> {
     let mut doubtful = Vec::new();
     for ((change, group), refusal) in groups.iter().zip(refused) {
@@ -219,7 +221,7 @@ fn doubtful<'a>(
 }
 
 /// Stores each of these by a command of its own, and reads what is there then.
-fn store_alone(channel: &mut Channel, doubtful: &[(&Change, u32)]) -> Result<HashMap<u32, String>> {
+fn store_alone(channel: &mut Channel, doubtful: &[(&Change, u32)]) -> Result<Shown> {
     for part in doubtful.chunks(BATCH) {
         let mut lane: Lane<'_, ()> = Lane::new(channel);
         for ((add, remove), to_uid) in part {
@@ -240,10 +242,7 @@ fn store_alone(channel: &mut Channel, doubtful: &[(&Change, u32)]) -> Result<Has
 
 /// Sends the changes ahead of their answers; for each the words with which it was refused, if it was, and the flags
 /// that the answers show.
-fn send(
-    channel: &mut Channel,
-    groups: &Groups,
-) -> Result<(Vec<Option<String>>, HashMap<u32, String>)> {
+fn send(channel: &mut Channel, groups: &Groups) -> Result<(Vec<Option<String>>, Shown)> {
     let mut lane: Lane<'_, usize> = Lane::new(channel);
     let mut refused = vec![None; groups.len()];
     let mut shown = HashMap::new();

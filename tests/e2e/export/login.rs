@@ -112,6 +112,33 @@ fn login_disabled_means_authenticate_plain() {
 }
 
 #[test]
+fn a_server_that_offers_sasl_login_alone_is_entered() {
+    let odd = "hush \u{1f4a9} not to be seen";
+    let mut options = DovecotOptions::of(&[(ANNA, odd)]);
+    options.extra_config = "auth_mechanisms = login\n".to_owned();
+    let dovecot = Dovecot::start(options);
+    dovecot.seed(ANNA, "INBOX", &realistic(81, 2));
+    let program = Program::new();
+    program.config(&dovecot.imaps(), &[(ANNA, odd)]);
+    program.export(&[]).code(0).hides(odd);
+    assert_eq!(program.archive(ANNA).mailbox("INBOX").messages.len(), 2);
+}
+
+#[test]
+fn a_server_that_offers_nothing_that_is_spoken_is_told_as_such() {
+    let server = FakeServer::options()
+        .capabilities("IMAP4rev1 LOGINDISABLED AUTH=CRAM-MD5")
+        .start();
+    let program = super::program_for(&server);
+    let tested = program.run(["--mode", "test", "--imapsync", "never"]);
+    tested.code(1).says("no password was sent");
+    for guess in ["password is wrong", "correct the passwords"] {
+        assert!(!tested.stdout.contains(guess), "{}", tested.stdout);
+    }
+    assert_eq!(server.commands_named("AUTHENTICATE"), [""; 0]);
+}
+
+#[test]
 fn a_wrong_password_is_told_in_the_servers_words_and_tried_once() {
     let server = FakeServer::options().accounts(&[(ANNA, "right")]).start();
     let program = super::program_for(&server);
