@@ -26,6 +26,8 @@ pub struct Source {
     pub delimiter: Option<char>,
     /// LIST attributes.
     pub attributes: Vec<String>,
+    /// Prefix of the personal namespace on its server, in UTF-8; empty where none is known.
+    pub prefix: String,
     /// The mailbox of the target that it went to before, in UTF-8; it goes there again.
     pub before: Option<String>,
 }

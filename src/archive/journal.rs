@@ -93,6 +93,11 @@ enum Line {
     Settled(Batch),
     /// What was known of this route is not so any more; its `uids` mean nothing.
     Forgotten(Batch),
+    /// The target takes names with this prefix only, as a refusal has said.
+    Prefix {
+        target: String,
+        prefix: String,
+    },
 }
 
 /// What is known of one route.
@@ -121,6 +126,8 @@ pub struct Journal {
     known: HashMap<Route, Known>,
     /// Where each mailbox went last, by its directory.
     names: HashMap<String, String>,
+    /// Prefix of all names there, where a refusal has said it.
+    prefix: Option<String>,
     unwritten: Vec<u8>,
     interned: HashSet<Arc<str>>,
     /// Lines that could not be understood: their messages are looked for on the target.
@@ -153,6 +160,7 @@ impl Journal {
             target: format!("{login} at {host}:{port}"),
             known: HashMap::new(),
             names: HashMap::new(),
+            prefix: None,
             unwritten: Vec::new(),
             interned: HashSet::new(),
             damaged: 0,
@@ -236,6 +244,9 @@ impl Journal {
             Line::Forgotten(batch) if batch.target == self.target => {
                 *self.entry_of(batch).0 = Known::default();
             }
+            Line::Prefix { target, prefix } if target == self.target => {
+                self.prefix = Some(prefix);
+            }
             _ => {}
         }
     }
@@ -292,6 +303,24 @@ impl Journal {
     #[must_use]
     pub fn name_of(&self, directory: &str) -> Option<&str> {
         self.names.get(directory).map(String::as_str)
+    }
+
+    /// The prefix that the target has asked for in a refusal.
+    #[must_use]
+    pub fn prefix(&self) -> Option<&str> {
+        self.prefix.as_deref()
+    }
+
+    /// Notes the prefix that the target asks for; durable after [`Journal::commit`].
+    pub fn learn_prefix(&mut self, prefix: &str) {
+        if self.prefix() == Some(prefix) {
+            return;
+        }
+        self.write(&Line::Prefix {
+            target: self.target.clone(),
+            prefix: prefix.to_owned(),
+        });
+        self.prefix = Some(prefix.to_owned());
     }
 
     /// What is known of a route.

@@ -54,6 +54,9 @@ pub struct State {
     /// `--exclude-folder` patterns of the last run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclude_folders: Vec<String>,
+    /// Prefix of the personal namespace (RFC 2342) on the source, in UTF-8; it is no part of where a mailbox belongs.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub prefix: String,
     /// The mailboxes, in the server's order.
     pub mailboxes: Vec<MailboxState>,
 }
@@ -120,6 +123,7 @@ impl Default for State {
             complete: false,
             folders: Vec::new(),
             exclude_folders: Vec::new(),
+            prefix: String::new(),
             mailboxes: Vec::new(),
         }
     }

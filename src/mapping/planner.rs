@@ -16,8 +16,8 @@ pub(super) struct Planner<'a> {
     sources: &'a [Source],
     target: &'a Target,
     folder_map: &'a BTreeMap<String, String>,
-    /// What every source but INBOX begins with.
-    strip: String,
+    /// What each source begins with that is not its own.
+    strips: Vec<&'a str>,
     /// Of each source.
     paths: Vec<Path>,
     /// What the target has, by exact name.
@@ -44,13 +44,21 @@ impl<'a> Planner<'a> {
     ) -> Self {
         let mut sorted: Vec<&Present> = target.present.iter().collect();
         sorted.sort_by(|a, b| b.name.cmp(&a.name));
-        let strip = common_prefix(sources);
+        let common = common_prefix(sources);
+        let strips: Vec<&str> = sources
+            .iter()
+            .map(|source| own_prefix(source, common))
+            .collect();
         let mut planner = Self {
             sources,
             target,
             folder_map,
-            paths: sources.iter().map(|source| path(source, &strip)).collect(),
-            strip,
+            paths: sources
+                .iter()
+                .zip(&strips)
+                .map(|(source, strip)| path(source, strip))
+                .collect(),
+            strips,
             present: sorted
                 .iter()
                 .map(|there| (there.name.as_str(), *there))
@@ -386,7 +394,7 @@ impl<'a> Planner<'a> {
         if path.iter().any(|level| self.level(level) != *level) {
             why.push(Why::Sanitised);
         }
-        if !moved && path[0].is_empty() && self.strip != self.target.prefix {
+        if !moved && path[0].is_empty() && self.strips[number] != self.target.prefix {
             why.push(Why::Prefix);
         }
         if path.len() > 2 && source.delimiter != self.target.delimiter {
@@ -473,19 +481,14 @@ impl<'a> Planner<'a> {
     }
 }
 
-pub(super) fn path(source: &Source, strip: &str) -> Path {
-    let plain = source
-        .name
-        .get(strip.len()..)
-        .filter(|plain| !plain.is_empty());
-    let plain = plain
-        .filter(|_| !is_inbox(&source.name))
-        .unwrap_or(&source.name);
+/// `strip` is what the name begins with and the path does not.
+fn path(source: &Source, strip: &str) -> Path {
+    let plain = source.name.get(strip.len()..).unwrap_or(&source.name);
     let mut levels: Path = match source.delimiter {
         Some(delimiter) => plain.split(delimiter).map(str::to_owned).collect(),
         None => vec![plain.to_owned()],
     };
-    if is_inbox(&levels[0]) && (strip.is_empty() || is_inbox(&source.name)) {
+    if is_inbox(&levels[0]) && strip.is_empty() {
         "INBOX".clone_into(&mut levels[0]);
     } else {
         levels.insert(0, String::new());
@@ -493,27 +496,38 @@ pub(super) fn path(source: &Source, strip: &str) -> Path {
     levels
 }
 
+/// The prefix of its namespace, as said by its server or else as common to all, where its name has it and goes on.
+fn own_prefix<'a>(source: &'a Source, common: Option<&'a str>) -> &'a str {
+    let said = [source.prefix.as_str()]
+        .into_iter()
+        .filter(|said| !said.is_empty());
+    let mut known = said.chain(common);
+    let has = |prefix: &&str| {
+        let head = source.name.get(..prefix.len());
+        let is_below = head.is_some_and(|head| match prefix.get(..5) {
+            Some(first) if is_inbox(first) => head.eq_ignore_ascii_case(prefix),
+            _ => head == *prefix,
+        });
+        is_below && source.name.len() > prefix.len()
+    };
+    known.find(has).unwrap_or("")
+}
+
 /// `INBOX` and the delimiter, where all mailboxes but INBOX are below it.
-pub(super) fn common_prefix(sources: &[Source]) -> String {
+fn common_prefix(sources: &[Source]) -> Option<&str> {
     let mut others = sources
         .iter()
         .filter(|source| !is_inbox(&source.name))
         .peekable();
-    let Some(delimiter) = others.peek().and_then(|first| first.delimiter) else {
-        return String::new();
-    };
+    let first = others.peek()?;
+    let delimiter = first.delimiter?;
+    let prefix = first.name.get(..5 + delimiter.len_utf8())?;
     let is_below = |source: &Source| {
-        let end = source
-            .name
-            .get(5..)
-            .is_some_and(|rest| rest.starts_with(delimiter));
-        end && source.name.get(..5).is_some_and(is_inbox)
+        let rest = source.name.get(5..);
+        rest.is_some_and(|rest| rest.starts_with(delimiter))
+            && source.name.get(..5).is_some_and(is_inbox)
     };
-    if others.all(is_below) {
-        format!("INBOX{delimiter}")
-    } else {
-        String::new()
-    }
+    others.all(is_below).then_some(prefix)
 }
 
 pub(super) fn is_inbox(name: &str) -> bool {

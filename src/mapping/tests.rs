@@ -11,6 +11,7 @@ fn source(name: &str, delimiter: char, attributes: &[&str]) -> Source {
         name: name.to_owned(),
         delimiter: Some(delimiter),
         attributes: attributes.iter().map(|a| (*a).to_owned()).collect(),
+        prefix: String::new(),
         before: None,
     }
 }
@@ -258,6 +259,7 @@ fn flat_names_and_flat_targets_lose_no_level() {
             name: "x/y.z".to_owned(),
             delimiter: None,
             attributes: Vec::new(),
+            prefix: String::new(),
             before: None,
         },
     ];
@@ -634,6 +636,49 @@ fn the_plan_stays_the_same_once_the_target_has_what_it_told() {
             );
         }
     }
+}
+
+#[test]
+fn the_prefix_that_the_source_has_said_is_no_part_of_a_name() {
+    let of = |prefix: &str, name: &str, attributes: &[&str]| Source {
+        prefix: prefix.to_owned(),
+        ..source(name, '/', attributes)
+    };
+    let sources = [
+        of("Mail/", "INBOX", &[]),
+        of("Mail/", "Mail/Sent", &["\\Sent"]),
+        of("Mail/", "Mail/Projects/2024", &[]),
+        of("Mail/", "INBOX/sub", &[]),
+        of("Mail/", "Mail", &[]),
+        of("Mail/", "shared/team", &[]),
+    ];
+    let on = |prefix| names(&sources, &target(prefix, '/', vec![present("INBOX", &[])]));
+    assert_eq!(
+        on("Mail/"),
+        [
+            "INBOX",
+            "Mail/Sent",
+            "Mail/Projects/2024",
+            "INBOX/sub",
+            "Mail/Mail",
+            "Mail/shared/team"
+        ]
+    );
+    assert_eq!(
+        on(""),
+        [
+            "INBOX",
+            "Sent",
+            "Projects/2024",
+            "INBOX/sub",
+            "Mail",
+            "shared/team"
+        ]
+    );
+    // Case means nothing in INBOX, and what is not below it keeps its place.
+    let sources = [of("INBOX/", "Inbox/Work", &[]), of("INBOX/", "user/x", &[])];
+    let on_b = target("", '/', vec![present("INBOX", &[])]);
+    assert_eq!(names(&sources, &on_b), ["Work", "user/x"]);
 }
 
 /// The same, imported before.

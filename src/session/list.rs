@@ -38,6 +38,8 @@ pub struct Listing {
     pub mailboxes: Vec<Mailbox>,
     /// LIST lines that could not be understood: mailboxes that nobody knows of.
     pub unreadable: Vec<String>,
+    /// The personal namespace (RFC 2342): its prefix and its delimiter, where the server says so.
+    pub namespace: Option<(Name, Option<char>)>,
     /// What the server said to the question which mailboxes are subscribed, where it gave no list of them.
     pub without_subscriptions: Option<String>,
 }
@@ -61,6 +63,7 @@ enum Step {
     Subscribed,
     /// The extended LIST (RFC 5258, 5819, 6154): an extra, whose failure costs nothing.
     Extended,
+    Namespace,
     Status,
 }
 
@@ -71,6 +74,7 @@ struct Heard {
     subscribed: Vec<Name>,
     status: HashMap<Name, MailboxStatus>,
     unreadable: Vec<String>,
+    namespace: Option<(Name, Option<char>)>,
     refusal: Option<Status>,
     subscriptions_refused: Option<Status>,
     bytes: usize,
@@ -95,6 +99,9 @@ pub fn list(channel: &mut Channel, wanted: impl Fn(&Listed) -> bool) -> Result<L
     if let Some(command) = extended {
         lane.send(&command, Step::Extended, Order::Strict)?;
     }
+    if lane.capabilities().has("NAMESPACE") {
+        lane.send(&Command::new("NAMESPACE"), Step::Namespace, Order::Strict)?;
+    }
     drain(&mut lane, &mut heard, 0)?;
     if let Some(status) = heard.refusal.take() {
         let kind = refusal::kind(&status, Kind::Refused);
@@ -106,6 +113,7 @@ pub fn list(channel: &mut Channel, wanted: impl Fn(&Listed) -> bool) -> Result<L
     let mut listing = Listing {
         mailboxes: assemble(&mut heard),
         unreadable: std::mem::take(&mut heard.unreadable),
+        namespace: heard.namespace.take(),
         without_subscriptions: refused.map(|status| status.said()),
     };
     if listing.mailboxes.is_empty() && listing.unreadable.is_empty() {
@@ -246,6 +254,11 @@ impl Heard {
                     && !listed.has("\\Noselect")
                 {
                     self.subscribed.push(listed.name);
+                }
+            }
+            Step::Namespace => {
+                if let Some((prefix, delimiter)) = response::parse_namespace(response) {
+                    self.namespace = Some((Name::listed(prefix), delimiter));
                 }
             }
             Step::Extended | Step::Status => {

@@ -542,6 +542,15 @@ impl Job {
 /// All mailboxes of the archive as the mapping needs them, each with its directory, in the order of the source.
 #[must_use]
 pub fn sources(archive: &AccountArchive) -> Vec<(String, Source)> {
+    let state = archive.state();
+    // Mailboxes of another server than the rest have another namespace.
+    let prefix_of = |directory: &str| {
+        let known = state.filter(|state| {
+            let mailbox = state.mailbox(directory);
+            mailbox.is_none_or(|mailbox| mailbox.origin.is_none())
+        });
+        known.map_or_else(String::new, |state| state.prefix.clone())
+    };
     let mut all: Vec<(String, Source)> = archive
         .mailboxes()
         .map(|(directory, meta)| {
@@ -549,12 +558,13 @@ pub fn sources(archive: &AccountArchive) -> Vec<(String, Source)> {
                 name: meta.name.text().to_owned(),
                 delimiter: meta.delimiter,
                 attributes: meta.attributes.clone(),
+                prefix: prefix_of(directory),
                 before: None,
             };
             (directory.to_owned(), source)
         })
         .collect();
-    let states = archive.state().map(|state| state.mailboxes.as_slice());
+    let states = state.map(|state| state.mailboxes.as_slice());
     let states = states.unwrap_or_default();
     all.sort_by_key(|(directory, source)| {
         let order = states

@@ -26,6 +26,8 @@ pub struct Place {
     parents: Vec<Vec<u8>>,
     /// Those that must be made before it, as the target does not make them itself.
     first: Vec<Vec<u8>>,
+    /// The prefix that a refusal asked for.
+    learnt: Option<String>,
     attempts: u32,
     tried: Vec<String>,
 }
@@ -62,6 +64,13 @@ impl Place {
         self.attempts > 0
     }
 
+    /// The prefix that a refusal asked for, where the name with it was taken.
+    #[must_use]
+    pub fn learnt_prefix(&self) -> Option<&str> {
+        let learnt = self.learnt.as_deref().filter(|_| self.exists);
+        learnt.filter(|prefix| self.to.starts_with(prefix))
+    }
+
     /// Levels above it that must be made first.
     #[must_use]
     pub fn first(&self) -> &[Vec<u8>] {
@@ -77,8 +86,11 @@ impl Place {
         }
         self.attempts += 1;
         let learnt = mapping::learnt_prefix(words)
-            .filter(|prefix| !self.to.starts_with(prefix.as_str()))
-            .map(|prefix| format!("{prefix}{}", self.to));
+            .filter(|prefix| !self.to.starts_with(prefix.as_str()));
+        if learnt.is_some() {
+            self.learnt.clone_from(&learnt);
+        }
+        let learnt = learnt.map(|prefix| format!("{prefix}{}", self.to));
         // Where a mailbox that holds messages can hold no others, the levels become one, as later plans have it.
         let flat = delimiter
             .map(|delimiter| mapping::flattened(&self.planned, delimiter, &self.prefix))

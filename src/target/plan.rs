@@ -13,12 +13,9 @@ use crate::archive::account::{AccountArchive, Standing};
 use crate::archive::journal::{Journal, Known};
 use crate::archive::uidset::UidSet;
 use crate::filter::Filter;
-use crate::mailbox::Name;
 use crate::mapping::{self, FolderMap, Present, Source, Target};
 use crate::session::channel::Channel;
-use crate::session::command::Command;
 use crate::session::list::{self, Listing};
-use crate::session::response;
 
 /// Messages by the directory of their mailbox.
 pub type Messages = BTreeMap<String, UidSet>;
@@ -133,7 +130,14 @@ impl<'a> Plan<'a> {
         let listing = list::list(channel, |_| true)?;
         let repairs = self.want.repairs;
         renamed::find(channel, &mut self.jobs, &listing, journal, repairs)?;
-        let (prefix, delimiter) = namespace(channel)?.unwrap_or_default();
+        let namespace = listing.namespace.as_ref();
+        let prefix = namespace.map_or("", |(prefix, _)| prefix.text());
+        // A refusal has said it where NAMESPACE does not.
+        let prefix = match prefix {
+            "" => journal.prefix().unwrap_or_default(),
+            said => said,
+        };
+        let delimiter = namespace.and_then(|(_, delimiter)| *delimiter);
         let delimiter = delimiter.or_else(|| {
             let mut mailboxes = listing.mailboxes.iter();
             mailboxes.find_map(|there| there.listed.delimiter)
@@ -145,7 +149,7 @@ impl<'a> Plan<'a> {
         });
         let target = Target {
             present: present.collect(),
-            prefix: Name::listed(prefix).text().to_owned(),
+            prefix: prefix.to_owned(),
             delimiter,
         };
         self.place(&target, journal);
@@ -244,18 +248,4 @@ fn check_state(want: &Want<'_>, archive: &AccountArchive) -> Result<Option<Strin
         Standing::RecordLost => Some(format!("the archive {lost}")),
         Standing::NoRecord => Some("the archive has no export-state.json, as those of early versions of the original tool: nothing says whether it is complete".to_owned()),
     })
-}
-
-/// Prefix and delimiter of the personal namespace (RFC 2342); `None` where the server does not say.
-fn namespace(channel: &mut Channel) -> Result<Option<(Vec<u8>, Option<char>)>> {
-    if !channel.capabilities.has("NAMESPACE") {
-        return Ok(None);
-    }
-    let mut found = None;
-    channel.run(&Command::new("NAMESPACE"), |response| {
-        if let Some(namespace) = response::parse_namespace(response) {
-            found = Some(namespace);
-        }
-    })?;
-    Ok(found)
 }

@@ -93,6 +93,7 @@ fn no_two_mailboxes_go_to_one() {
                     name: name.clone(),
                     delimiter: Some('/'),
                     attributes: Vec::new(),
+                    prefix: String::new(),
                     before: None,
                 });
             }

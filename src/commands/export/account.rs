@@ -167,6 +167,9 @@ impl Export<'_> {
     fn prepare(&mut self, listing: Listing) -> Result<()> {
         self.unreadable = !listing.unreadable.is_empty();
         self.report.warnings.extend(listing.warnings());
+        if let (Some(store), Some((prefix, _))) = (&mut self.store, &listing.namespace) {
+            store.comes_from(prefix.text());
+        }
         let vanished = self.vanished_directories(&listing);
         let folders = &self.run.settings.folders;
         for mailbox in listing.mailboxes {

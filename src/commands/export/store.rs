@@ -66,6 +66,11 @@ impl Store {
         &mut self.archive
     }
 
+    /// The source has said the prefix of its personal namespace.
+    pub fn comes_from(&mut self, prefix: &str) {
+        prefix.clone_into(&mut self.state.prefix);
+    }
+
     /// Before a change: a run that is cut off leaves no state that calls the archive complete.
     fn touch(&mut self) -> Result<()> {
         self.checkpoint.touch();

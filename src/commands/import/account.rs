@@ -123,6 +123,9 @@ impl Import<'_> {
             )?;
         }
         for id in &ids {
+            if let Some(prefix) = self.plan.jobs[*id].place().learnt_prefix() {
+                journal.learn_prefix(prefix);
+            }
             self.plan.recall_opened(*id, journal);
         }
         let mut look = Look {

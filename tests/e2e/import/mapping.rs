@@ -197,6 +197,72 @@ fn a_dry_run_tells_the_plan_and_changes_nothing() {
 }
 
 #[test]
+fn the_sources_own_prefix_is_taken_off() {
+    let mails = realistic(115, 3);
+    let server = |prefix: &str| {
+        FakeServer::options()
+            .capabilities("IMAP4rev1 LITERAL+ ID NAMESPACE UIDPLUS")
+            .namespace(&format!("((\"{prefix}\" \"/\")) NIL NIL"))
+            .mailbox(FakeMailbox::new("INBOX"))
+    };
+    let source = server("Mail/")
+        .mailbox(FakeMailbox::new("Mail/Sent").mails(&mails))
+        .mailbox(FakeMailbox::new("Mail/Projects/2024").mails(&mails))
+        .start();
+    let program = Program::new();
+    program.config(&source.endpoint(), &[(ANNA, PASSWORD)]);
+    program.export(&["--output-dir", "exported"]).code(0);
+    assert_eq!(source.commands_named("NAMESPACE").len(), 1);
+    for (prefix, sent, project) in [
+        ("Mail/", "Mail/Sent", "Mail/Projects/2024"),
+        ("", "Sent", "Projects/2024"),
+        ("INBOX/", "INBOX/Sent", "INBOX/Projects/2024"),
+    ] {
+        let target = server(prefix).start();
+        aim(&program, &target.endpoint());
+        for arguments in [&["--dry-run"][..], &[], &[]] {
+            let from = ["--input-dir", "exported"];
+            import(&program, &[&from[..], arguments].concat()).code(0);
+            let told = targets(&program);
+            assert_eq!(told["Mail/Sent"], sent);
+            assert_eq!(told["Mail/Projects/2024"], project);
+        }
+        assert_eq!(totals(&program, ["new"]), [0]);
+        assert_holds(&target, sent, &mails);
+    }
+}
+
+#[test]
+fn a_prefix_learnt_from_a_refusal_is_known_to_later_plans() {
+    let mails = realistic(116, 3);
+    let server = FakeServer::options()
+        .capabilities("IMAP4rev1 LITERAL+ UIDPLUS")
+        .delimiter('.')
+        .mailbox(FakeMailbox::new("INBOX"))
+        .on_create(|name| {
+            let outside = !name.starts_with("INBOX.");
+            outside.then(|| {
+                "NO Mailbox name should probably be prefixed with: INBOX. (0.001 secs)".to_owned()
+            })
+        })
+        .start();
+    let program = Program::new();
+    let archive = Handmade::new(&program)
+        .mailbox("INBOX", &mails)
+        .mailbox("Empty", &[]);
+    let archive = archive.complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    assert_eq!(targets(&program)["Empty"], "INBOX.Empty");
+    let validated = ["--mode", "validate", "--no-connectivity-test", "-q"];
+    program.run(validated).code(0);
+    archive.mailbox("Later", &mails).complete();
+    import(&program, &["--dry-run"]).code(0);
+    assert_eq!(targets(&program)["Empty"], "INBOX.Empty");
+    assert_eq!(targets(&program)["Later"], "INBOX.Later");
+}
+
+#[test]
 fn a_dry_run_sends_no_command_that_changes() {
     let server = outlook();
     let program = Program::new();
