@@ -355,6 +355,13 @@ impl Journal {
             .collect()
     }
 
+    /// All routes by which something went.
+    pub fn filled(&self) -> impl Iterator<Item = (&Route, &Known)> {
+        self.known
+            .iter()
+            .filter(|(_, known)| !known.done.is_empty())
+    }
+
     /// Notes that the mailbox of a route is called otherwise now; durable after [`Journal::commit`].
     pub fn renamed(&mut self, route: &Route, to: &str) {
         let Some(known) = self.known.get(route).cloned() else {

@@ -79,6 +79,8 @@ struct Open {
     found: UidSet,
     /// Messages that could not be brought there.
     refused: Vec<Refused>,
+    /// Messages that were there until a user deleted the mailbox.
+    deleted: Option<UidSet>,
     /// The mailbox as a whole cannot be brought there; why.
     failed: Option<String>,
 }
@@ -388,6 +390,7 @@ impl Job {
     #[must_use]
     pub fn is_unsettled(&self) -> bool {
         !self.has_failed()
+            && self.open.deleted.is_none()
             && (self.place.exists || !self.is_mere_view())
             && (!self.place.exists
                 || self.must_subscribe()
@@ -436,6 +439,10 @@ impl Job {
         self.expected().filter(|uid| {
             !open.known.done.contains(*uid)
                 && !open.appended.contains(*uid)
+                && open
+                    .deleted
+                    .as_ref()
+                    .is_none_or(|with| !with.contains(*uid))
                 && !open.found.contains(*uid)
                 && !open.refused.iter().any(|refused| refused.uid == *uid)
         })
@@ -503,6 +510,27 @@ impl Job {
     #[must_use]
     pub fn refused(&self) -> &[Refused] {
         &self.open.refused
+    }
+
+    /// These messages were there until a user deleted the mailbox; what came since has no place.
+    pub fn deleted(&mut self, with: Option<UidSet>) {
+        let is_news = self.open.deleted.is_none();
+        self.open.deleted = with;
+        let Some(with) = self.open.deleted.as_ref().filter(|_| is_news) else {
+            return;
+        };
+        let advice = "it is not made again; validate --resync-missing brings it back";
+        let text = format!(
+            "was deleted on the target after its import, with {} messages: {advice}",
+            with.len()
+        );
+        tracing::warn!(mailbox = self.name(), "{text}");
+        match self.missing().count() {
+            0 => self.told.notes.push(text),
+            more => self.fail(format!(
+                "{text}; {more} messages that came since wait for that"
+            )),
+        }
     }
 
     /// The mailbox as a whole cannot be brought there.

@@ -85,8 +85,8 @@ impl Place {
             return Next::ParentsFirst;
         }
         self.attempts += 1;
-        let learnt = mapping::learnt_prefix(words)
-            .filter(|prefix| !self.to.starts_with(prefix.as_str()));
+        let learnt =
+            mapping::learnt_prefix(words).filter(|prefix| !self.to.starts_with(prefix.as_str()));
         if learnt.is_some() {
             self.learnt.clone_from(&learnt);
         }

@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::mailbox::{self, Job, JobId, Jobs};
 use super::mend::Repairs;
-use super::{renamed, views};
+use super::{deleted, renamed, views};
 use crate::archive::account::{AccountArchive, Standing};
 use crate::archive::journal::{Journal, Known};
 use crate::archive::uidset::UidSet;
@@ -196,6 +196,10 @@ impl<'a> Plan<'a> {
                 Some(_) => known(self.only.as_ref(), job, journal),
                 None => Known::default(),
             });
+        }
+        // Who asks for messages by name wants their mailbox, too.
+        if self.only.is_none() {
+            deleted::find(&mut self.jobs, listing, journal, self.want.folder_map);
         }
     }
 

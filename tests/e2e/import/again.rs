@@ -148,6 +148,62 @@ fn a_mailbox_that_was_made_anew_is_filled_again() {
 }
 
 #[test]
+fn a_mailbox_that_a_user_deleted_is_not_made_again_and_brought_back_when_asked_for() {
+    let mails = realistic(65, 12);
+    let dovecot = Dovecot::simple();
+    let program = Program::new();
+    Handmade::new(&program)
+        .mailbox("INBOX", &mails[..3])
+        .mailbox("Box", &mails)
+        .complete();
+    aim(&program, &dovecot.imaps());
+    import(&program, &[]).code(0);
+    let on_b = Reader::new(&dovecot.plain(), ANNA, PASSWORD);
+    on_b.delete("Box");
+    for arguments in [&["--dry-run"][..], &[], &[]] {
+        let output = import(&program, arguments);
+        output.code(0).says("was deleted on the target");
+        assert_eq!(totals(&program, ["new", "failed"]), [0, 0]);
+        assert!(!on_b.mailboxes().iter().any(|one| one.name == "Box"));
+    }
+    let resync = [
+        "--mode",
+        "validate",
+        "--resync-missing",
+        "--no-connectivity-test",
+    ];
+    program.run(resync).code(0);
+    assert_same("Box", &of_held(&on_b.mailbox("Box")), &of_mails(&mails));
+    assert_eq!(on_b.mailbox("INBOX").messages.len(), 3);
+    import(&program, &[]).code(0);
+    assert_same("Box", &of_held(&on_b.mailbox("Box")), &of_mails(&mails));
+}
+
+#[test]
+fn mail_that_comes_for_a_deleted_mailbox_is_not_passed_over_in_silence() {
+    let mails = realistic(66, 6);
+    let dovecot = Dovecot::simple();
+    let program = Program::new();
+    let archive = |count: usize| {
+        Handmade::new(&program)
+            .mailbox("INBOX", &mails[..3])
+            .mailbox("Box", &mails[..count])
+            .complete()
+    };
+    let dir = archive(4).dir;
+    aim(&program, &dovecot.imaps());
+    import(&program, &[]).code(0);
+    let on_b = Reader::new(&dovecot.plain(), ANNA, PASSWORD);
+    on_b.delete("Box");
+    for mailbox in ["INBOX", "Box"] {
+        fs::remove_dir_all(dir.join(mailbox)).expect("remove the old archive");
+    }
+    archive(6);
+    let output = import(&program, &[]);
+    output.code(1).says("2 messages that came since");
+}
+
+#[test]
 fn what_the_target_has_of_its_own_stays_and_what_it_has_of_ours_is_not_sent() {
     let mails = realistic(64, 30);
     let own = [

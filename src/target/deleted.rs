@@ -1,0 +1,64 @@
+//! Mailboxes that a user deleted on the target after their import: they are not made again by themselves.
+
+use super::mailbox::{Job, Jobs};
+use crate::archive::journal::{Journal, Known, Route};
+use crate::archive::uidset::UidSet;
+use crate::mapping::FolderMap;
+use crate::session::list::Listing;
+
+/// Tells which mailboxes the journal has filled and the target has no more.
+///
+/// That is believed of a target that still holds something that the journal filled: one that was made anew as a whole
+/// lacks everything, and is filled again. Mailboxes that were renamed are known by their new names already.
+pub fn find(jobs: &mut Jobs, listing: &Listing, journal: &Journal, folder_map: &FolderMap) {
+    if !journal
+        .filled()
+        .any(|(route, known)| stands(listing, route, known))
+    {
+        jobs.iter_mut().for_each(|job| job.deleted(None));
+        return;
+    }
+    for job in jobs {
+        let gone = gone(job, listing, journal, folder_map);
+        job.deleted(gone);
+    }
+}
+
+/// The messages that went with a mailbox; `None` where it is there, or never was.
+fn gone(job: &Job, listing: &Listing, journal: &Journal, folder_map: &FolderMap) -> Option<UidSet> {
+    let before = journal.name_of(&job.here().directory)?;
+    let names = folder_map.names();
+    let goes_elsewhere = names.get(job.name()).is_some_and(|to| to != before);
+    let mut there = listing.mailboxes.iter();
+    let is_there = there.any(|there| there.listed.name.text() == before);
+    let at_work = !job.taken().is_empty();
+    if job.place().exists || is_there || goes_elsewhere || at_work {
+        return None;
+    }
+    let mut done = UidSet::new();
+    for (route, known) in journal.routes(&job.here().directory, before) {
+        // What is under way is looked for first.
+        if !known.pending.is_empty() {
+            return None;
+        }
+        if route.uidvalidity == job.here().uidvalidity {
+            done.insert_all(&known.done);
+        }
+    }
+    (!done.is_empty()).then_some(done)
+}
+
+/// The target has the very mailbox that was filled, and has not gone back behind that.
+fn stands(listing: &Listing, route: &Route, known: &Known) -> bool {
+    let mut mailboxes = listing.mailboxes.iter();
+    let there = mailboxes.find(|there| there.listed.name.text() == route.to);
+    let Some(status) = there.and_then(|there| there.status.as_ref()) else {
+        return false;
+    };
+    let newest = known.pairs.iter().map(|(_, to_uid)| *to_uid).max();
+    let is_ahead = status
+        .uidnext
+        .zip(newest)
+        .is_none_or(|(next, newest)| newest < next);
+    route.to_uidvalidity > 0 && status.uidvalidity == Some(route.to_uidvalidity) && is_ahead
+}
