@@ -111,6 +111,9 @@ fn run(args: &Args) -> Result<Exit> {
     let warning = settings.fit_to_limits()?;
     settings.config.warnings.extend(warning);
     try_files(args)?;
+    if !commands::ask::passwords(&settings)? {
+        return Ok(left(args, &settings));
+    }
     let progress = Progress::new(args.quiet);
     let log = start_log(args, &progress)?;
     log_beginning(&settings);
@@ -146,6 +149,14 @@ fn run(args: &Args) -> Result<Exit> {
     let exit = tell(args, &report, &report.to_string());
     log_end(log.as_ref(), exit, &report.sums());
     Ok(exit)
+}
+
+/// Whoever was asked for a password left.
+fn left(args: &Args, settings: &Settings) -> Exit {
+    let error = anyhow!("no password was typed, so nothing was begun");
+    logging::tell(&format!("{error}"));
+    let file = args.report.as_deref();
+    not_begun(file, settings.report(), &error, Exit::Stopped)
 }
 
 /// Hours of work should not end with a report that cannot be written.

@@ -1,5 +1,6 @@
 //! One file or folder per mode: reads two sides, makes a plan, carries it out, returns a report.
 
+pub mod ask;
 pub mod audit;
 pub mod authorize;
 mod before;

@@ -79,7 +79,7 @@ fn unknown(
 ) -> Result<Vec<(String, Option<Shard>)>> {
     let accounts = report.accounts.iter();
     let known: HashSet<&str> = accounts.map(|account| account.account.as_str()).collect();
-    let config = config::load(path, Side::Source)?;
+    let config = config::load(path, Side::Source, false)?;
     let unknown = config
         .accounts
         .iter()

@@ -8,7 +8,8 @@ use super::auth::{Auth, PASSWORD_KEYS};
 use super::place::Place;
 use super::read::Reader;
 use super::server::Servers;
-use super::{Account, side};
+use super::{Account, Server, side};
+use crate::credential::source::Source;
 use crate::credential::{Way, Who};
 
 const KEYS: [&str; 16] = [
@@ -151,7 +152,7 @@ impl Reader<'_> {
             Some(server) => own.clone().or(&server.auth),
             None => own.clone(),
         };
-        let way = self.way_of(object, at, &own, &auth);
+        let way = self.way_of(object, at, &own, &auth, server.as_deref());
         let who = |login| Who {
             email: &email,
             login,
@@ -180,6 +181,7 @@ impl Reader<'_> {
         at: &Place,
         own: &Auth,
         auth: &Auth,
+        server: Option<&Server>,
     ) -> Option<Way> {
         let password = self.way(object, at, PASSWORD_KEYS);
         if password.is_some() && own.way.is_some() {
@@ -192,18 +194,38 @@ impl Reader<'_> {
         let is_given = |key: &&str| object.get(*key).is_some_and(|value| !value.is_null());
         let Some(way) = way else {
             // What is given and cannot be used is told already.
-            if !PASSWORD_KEYS.iter().any(is_given) && !auth.names_a_way {
-                let email = object.get("email").and_then(Value::as_str);
-                let text = format!(
-                    "account {} has no password; give one of {}, or \"auth\", here or at its server",
-                    email.unwrap_or_default(),
-                    PASSWORD_KEYS.join(", ")
-                );
-                self.problem(at.key("password"), text);
+            if PASSWORD_KEYS.iter().any(is_given) || auth.names_a_way {
+                return None;
             }
+            if let Some(server) = server.filter(|_| self.can_ask) {
+                let typed = Way::Password(self.typed(object, own, server));
+                if auth.mechanism.is_none_or(|one| one.fits(&typed)) {
+                    return Some(typed);
+                }
+            }
+            let email = object.get("email").and_then(Value::as_str);
+            let text = format!(
+                "account {} has no password; give one of {}, or \"auth\", here or at its server",
+                email.unwrap_or_default(),
+                PASSWORD_KEYS.join(", ")
+            );
+            self.problem(at.key("password"), text);
             return None;
         };
         self.check_mechanism(at, auth.mechanism, &way);
         Some(way)
+    }
+
+    /// A password to be typed: that of the login which its server says for all, else its own.
+    fn typed(&mut self, object: &Map<String, Value>, own: &Auth, server: &Server) -> Source {
+        let says_login = |auth: &Auth| auth.login.is_some() || auth.authzid.is_some();
+        let text = |key| object.get(key).and_then(Value::as_str);
+        if says_login(&server.auth) && !says_login(own) && text("login").is_none() {
+            let asked = self.asked.entry(server.name.clone());
+            let whose = || format!("for all accounts at {}", server.place());
+            return asked.or_insert_with(|| Source::typed(whose())).clone();
+        }
+        let email = text("email").unwrap_or_default().trim();
+        Source::typed(format!("of {email} at {}", server.place()))
     }
 }

@@ -66,7 +66,7 @@ impl Mechanism {
         }
     }
 
-    fn fits(self, way: &Way) -> bool {
+    pub(super) fn fits(self, way: &Way) -> bool {
         match self {
             Self::Auto => true,
             Self::Plain | Self::Login => !way.is_token(),

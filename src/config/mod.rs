@@ -233,11 +233,11 @@ impl Config {
     }
 }
 
-/// Reads and checks a configuration.
+/// Reads and checks a configuration. Where there is somebody to be asked, a password may be missing: it is typed later.
 ///
 /// # Errors
 /// A file that cannot be read, is no JSON (with line and column), or has problems (all of them, each with its JSON path).
-pub fn load(path: &Path, side: Side) -> Result<Config> {
+pub fn load(path: &Path, side: Side, can_ask: bool) -> Result<Config> {
     let shown = path.display();
     let bytes = Zeroizing::new(std::fs::read(path).map_err(|error| unreadable(path, &error))?);
     let (json, twice) = json::parse(&bytes).map_err(|why| {
@@ -248,7 +248,7 @@ pub fn load(path: &Path, side: Side) -> Result<Config> {
         )
     })?;
     let json = SecretJson::new(json);
-    let mut reader = Reader::new(path, side);
+    let mut reader = Reader::new(path, side, can_ask);
     reader.check_mode(path, "the configuration");
     for at in twice {
         let text =

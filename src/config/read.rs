@@ -9,20 +9,27 @@ use serde_json::{Map, Value};
 use super::Side;
 use super::place::Place;
 use crate::config::UseImapsync;
+use crate::credential::source::Source;
 
 /// Collects problems and warnings while it reads.
 pub struct Reader<'a> {
     path: &'a Path,
     pub(super) side: Side,
+    /// There is somebody to be asked for passwords that are missing.
+    pub(super) can_ask: bool,
+    /// What is asked for at a server, for all accounts whose login it says; by its name.
+    pub(super) asked: BTreeMap<Option<String>, Source>,
     problems: Vec<String>,
     pub(super) warnings: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(path: &'a Path, side: Side) -> Self {
+    pub fn new(path: &'a Path, side: Side, can_ask: bool) -> Self {
         Self {
             path,
             side,
+            can_ask,
+            asked: BTreeMap::new(),
             problems: Vec::new(),
             warnings: Vec::new(),
         }

@@ -12,7 +12,7 @@ fn write(dir: &Path, json: &str) -> PathBuf {
 
 fn load_text(json: &str) -> Result<Config> {
     let dir = tempfile::tempdir().expect("temporary directory");
-    load(&write(dir.path(), json), Side::Source)
+    load(&write(dir.path(), json), Side::Source, false)
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn passwords_come_as_they_are() {
     let json = r#"{"server":{"host":"h"},"accounts":[
         {"email":"a","password":" x\"\\ü "},{"email":"b","login":"b*master","password_file":"pw"},
         {"email":"c","password_command":"echo s3cret"},{"email":"d","password_command":["echo","a b"]}]}"#;
-    let config = load(&write(dir.path(), json), Side::Source).expect("valid");
+    let config = load(&write(dir.path(), json), Side::Source, false).expect("valid");
     let secrets: Vec<String> = config
         .accounts
         .iter()
@@ -117,7 +117,7 @@ fn what_is_risky_or_unknown_is_warned_about() {
         "accounts":[{"email":"a","password":"p","note":1}],"source_server":{}}"#;
     let path = write(dir.path(), json);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("mode");
-    let warnings = load(&path, Side::Source).expect("valid").warnings;
+    let warnings = load(&path, Side::Source, false).expect("valid").warnings;
     assert_eq!(warnings.len(), 5, "{warnings:?}");
     for expected in [
         "chmod 600",
@@ -134,7 +134,7 @@ fn what_is_risky_or_unknown_is_warned_about() {
 fn the_import_template_holds_the_same_accounts_and_replaces_nothing() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let json = r#"{"server":{"host":"h","ca_file":null},"accounts":[{"email":"a","password":"p"},{"email":"b","password_env":"HOME"}]}"#;
-    let config = load(&write(dir.path(), json), Side::Source).expect("valid");
+    let config = load(&write(dir.path(), json), Side::Source, false).expect("valid");
     let path = document::write_template(&config)
         .expect("written")
         .expect("new");
@@ -148,7 +148,7 @@ fn the_import_template_holds_the_same_accounts_and_replaces_nothing() {
     );
     assert_eq!(document::write_template(&config).expect("no error"), None);
     assert!(
-        load(&path, Side::Source)
+        load(&path, Side::Source, false)
             .expect_err("host to be changed")
             .to_string()
             .contains("CHANGE_ME")
@@ -171,7 +171,7 @@ fn the_sample_configuration_is_valid() {
             "{source}"
         );
     }
-    let mut reader = Reader::new(Path::new("sample"), Side::Source);
+    let mut reader = Reader::new(Path::new("sample"), Side::Source, false);
     let servers = reader.servers(&json);
     reader.accounts(&json, &servers);
     let (problems, warnings) = reader.into_findings();
@@ -224,7 +224,7 @@ fn the_examples_of_ways_in_are_right_as_they_stand() {
     let mut logins = Vec::new();
     for name in ["google", "microsoft", "master-user"] {
         let (_dir, path) = example(name);
-        let config = load(&path, Side::Source).expect(name);
+        let config = load(&path, Side::Source, false).expect(name);
         assert_eq!(config.warnings, [] as [String; 0], "{name}");
         logins.extend(config.accounts.into_iter().map(|account| {
             (

@@ -1,7 +1,7 @@
 //! Where a password comes from, and the command that says it.
 
 use std::process::Command;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -21,6 +21,34 @@ pub enum Source {
     Ready(Secret),
     /// A command prints it, and is run once.
     Command(Arc<Once>),
+    /// Somebody is asked for it before the run begins.
+    Typed(Arc<Typed>),
+}
+
+/// A password that is typed, and whose it is.
+#[derive(Debug)]
+pub struct Typed {
+    whose: String,
+    secret: OnceLock<Secret>,
+}
+
+impl Typed {
+    /// Whose it is, in words to be asked with.
+    #[must_use]
+    pub fn whose(&self) -> &str {
+        &self.whose
+    }
+
+    /// True once it was typed.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.secret.get().is_some()
+    }
+
+    /// Takes in what was typed; the first one counts.
+    pub fn take(&self, secret: Secret) {
+        self.secret.get_or_init(|| secret);
+    }
 }
 
 /// A command, and what it said.
@@ -39,13 +67,21 @@ impl Source {
         Self::Command(Arc::new(Once { words, said }))
     }
 
+    /// One that is still to be typed.
+    #[must_use]
+    pub fn typed(whose: String) -> Self {
+        let secret = OnceLock::new();
+        Self::Typed(Arc::new(Typed { whose, secret }))
+    }
+
     /// The password.
     ///
     /// # Errors
-    /// A command that fails, hangs or says nothing.
+    /// A command that fails, hangs or says nothing; one that nobody typed.
     pub fn secret(&self) -> Result<Secret> {
         match self {
             Self::Ready(secret) => Ok(secret.clone()),
+            Self::Typed(typed) => typed.secret.get().cloned().context("it was not typed"),
             Self::Command(once) => {
                 // Whoever asks meanwhile waits: it may ask somebody for a passphrase.
                 let mut said = once.said.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,7 @@
 //! What the arguments and the configuration mean together: checked once, used everywhere.
 
 use std::collections::HashSet;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -161,7 +162,8 @@ impl Settings {
         } else {
             Side::Source
         };
-        let mut config = config::load(config_path.unwrap_or(Path::new(config_name)), side)?;
+        let path = config_path.unwrap_or(Path::new(config_name));
+        let mut config = config::load(path, side, can_ask(args))?;
         for pattern in &args.account {
             let one = Filter::new(std::slice::from_ref(pattern), &[])?;
             if !config
@@ -235,7 +237,7 @@ impl Settings {
             target: None,
         };
         if args.mode == Mode::Migrate {
-            settings.add_target(args.import_config.as_deref())?;
+            settings.add_target(args.import_config.as_deref(), can_ask(args))?;
         }
         Ok(settings)
     }
@@ -275,8 +277,9 @@ impl Settings {
     }
 
     /// The other side of a migration: the same accounts, at the servers of the import's configuration.
-    fn add_target(&mut self, path: Option<&Path>) -> Result<()> {
-        let mut config = config::load(path.unwrap_or(Path::new(IMPORT_CONFIG)), Side::Target)?;
+    fn add_target(&mut self, path: Option<&Path>, can_ask: bool) -> Result<()> {
+        let path = path.unwrap_or(Path::new(IMPORT_CONFIG));
+        let mut config = config::load(path, Side::Target, can_ask)?;
         let names = |config: &Config| -> HashSet<String> {
             let accounts = config.accounts.iter();
             accounts.map(|account| account.name.clone()).collect()
@@ -394,6 +397,18 @@ fn keep_own(config: &mut Config, shard: Shard) -> Part {
         accounts: config.accounts.len(),
         configured,
     }
+}
+
+/// Whether it makes sense to ask for passwords: the run logs in, and somebody sits at a terminal.
+fn can_ask(args: &Args) -> bool {
+    let logs_in = match args.mode {
+        Mode::Export | Mode::Import | Mode::Validate | Mode::Test | Mode::Migrate => {
+            !args.panel.da_dry_run
+        }
+        Mode::Audit => !args.audit_offline,
+        Mode::Index | Mode::Report | Mode::Authorize => false,
+    };
+    logs_in && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
 fn importing(args: &Args) -> Result<Importing> {

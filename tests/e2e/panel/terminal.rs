@@ -1,29 +1,18 @@
 //! Choosing on a terminal: filter, select, all, confirm, leave.
 
-use std::process::Command;
-
 use serde_json::{Value, json};
 
 use super::index::written;
-use crate::kit::run::program::{BINARY, Program};
+use crate::kit::run::program::Program;
+use crate::kit::run::terminal::on_terminal;
 use crate::kit::servers::panel::Panel;
 
-/// Runs `--mode index` in a pseudo-terminal; each step waits for a text and sends keys. Exit code and all that was shown.
+/// Runs `--mode index` with somebody who types these steps. Exit code and all that was shown.
 fn choose(program: &Program, panel: &Panel, steps: &Value) -> (Option<i32>, String) {
-    let output = Command::new("python3")
-        .arg(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/e2e/kit/run/terminal.py"
-        ))
-        .arg(steps.to_string())
-        .args([BINARY, "--mode", "index", "--imap-host", "mail.example.com"])
-        .args(panel.flags())
-        .current_dir(program.dir())
-        .env("TERM", "xterm")
-        .output()
-        .expect("python3");
-    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
-    (output.status.code(), shown)
+    let flags = panel.flags();
+    let mut words = vec!["--mode", "index", "--imap-host", "mail.example.com"];
+    words.extend(flags.iter().map(AsRef::<str>::as_ref));
+    on_terminal(program, &words, steps)
 }
 
 fn panel() -> Panel {

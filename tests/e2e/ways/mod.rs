@@ -7,6 +7,7 @@ mod master;
 mod providers;
 mod scripted;
 mod tokens;
+mod typed;
 
 use serde_json::{Value, json};
 

@@ -11,3 +11,4 @@ pub mod program;
 pub mod python;
 pub mod reader;
 pub mod tempdir;
+pub mod terminal;
