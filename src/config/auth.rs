@@ -141,7 +141,9 @@ impl Reader<'_> {
             login,
             authzid,
             way,
-            names_a_way: WAY_KEYS.iter().any(|key| auth.contains_key(*key)),
+            names_a_way: WAY_KEYS
+                .iter()
+                .any(|key| auth.get(*key).is_some_and(|value| !value.is_null())),
         }
     }
 

@@ -249,3 +249,11 @@ fn the_examples_of_ways_in_are_right_as_they_stand() {
         .collect();
     assert_eq!(found, expected);
 }
+
+#[test]
+fn an_auth_whose_password_is_null_has_none() {
+    let json = r#"{"server":{"host":"h"},"accounts":[{"email":"a@x","auth":{"password":null}},
+        {"email":"b@x","password":"p"}]}"#;
+    let error = load_text(json).expect_err("wrong").to_string();
+    assert!(error.contains("a@x has no password"), "{error}");
+}
