@@ -1,8 +1,14 @@
 //! Bodies read back and compared.
 
-use super::{imported, mails};
-use crate::kit::mail::hostile;
+use serde_json::{Value, json};
+
+use super::{ANNA, imported, mails};
+use crate::kit::PASSWORD;
+use crate::kit::mail::{Mail, hostile};
 use crate::kit::run::findings::findings;
+use crate::kit::run::handmade::Handmade;
+use crate::kit::run::program::{IMPORT, Program, server_json};
+use crate::kit::servers::fake::{Behaviour, FakeMailbox, FakeServer};
 
 fn text(number: usize) -> String {
     String::from_utf8(mails()[number].bytes.clone()).expect("text")
@@ -84,4 +90,44 @@ fn hostile_mail_comes_through_or_differs_as_is_said() {
     scene.program.config(&source, &scene.dovecot.accounts());
     scene.program.export(&["--output-dir", "odd"]).code(0);
     scene.validate(&["--deep", "--input-dir", "odd"], 0, &[]);
+}
+
+#[test]
+fn a_message_that_the_target_cannot_read_costs_itself() {
+    let mails: Vec<Mail> = (0..20)
+        .map(|n| Mail::simple(&format!("mail {n}")))
+        .collect();
+    for behaviour in [
+        Behaviour::Bye("FETCH failed: Internal error occurred.".to_owned()),
+        Behaviour::Hangup,
+        Behaviour::DropAt(20),
+    ] {
+        let server = FakeServer::options()
+            .mailbox(FakeMailbox::new("INBOX"))
+            .start();
+        let program = Program::new();
+        Handmade::new(&program).mailbox("INBOX", &mails).complete();
+        let config = json!({
+            "server": server_json(&server.endpoint()),
+            "accounts": [{"email": ANNA, "password": PASSWORD}],
+        });
+        program.file("import.pass.config.json", &config.to_string());
+        program.run(IMPORT).code(0);
+        server.misbehave(4, None, behaviour.clone());
+        let deep = ["--mode", "validate", "--deep", "--no-connectivity-test"];
+        let report = ["--report", "report.json"];
+        program.run(deep.iter().chain(&report)).code(1);
+        let told = findings(&program);
+        let unread = told
+            .iter()
+            .filter(|one| one["code"] == "unreadable-on-target" && one["severity"] == "error");
+        let unread: Vec<&Value> = unread.collect();
+        assert_eq!(unread.len(), 1, "{behaviour:?}: {told:#?}");
+        assert_eq!(unread[0]["uid"], 4);
+        let text = std::fs::read_to_string(program.path("report.json")).expect("a report");
+        let report: Value = serde_json::from_str(&text).expect("JSON");
+        let compared = &report["accounts"][0]["compared"];
+        let numbers = ["archive", "missing", "identical"].map(|key| compared[key].as_u64());
+        assert_eq!(numbers, [Some(20), Some(0), Some(19)], "{behaviour:?}");
+    }
 }
