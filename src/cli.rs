@@ -137,7 +137,8 @@ pub struct Args {
     #[arg(long, value_name = "DIR", default_value = "./logs")]
     pub log_dir: PathBuf,
 
-    /// Free disk space, in gigabytes, below which nothing is begun and a run stops
+    /// Free disk space, in gigabytes, below which nothing is begun and a run stops; an account whose mail would not
+    /// leave it is not fetched (with 0 it is, as far as it goes)
     #[arg(long, value_name = "FLOAT", default_value = "1.0", value_parser = gigabytes)]
     pub min_free_gb: f64,
 

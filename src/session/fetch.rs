@@ -66,6 +66,12 @@ pub fn inventory(set: &str) -> Command {
     ))
 }
 
+/// The inventory of a mailbox that is new here: what is to come, and how much that is.
+#[must_use]
+pub fn sizes(set: &str) -> Command {
+    Command::new(format!("UID FETCH {set} (UID RFC822.SIZE)"))
+}
+
 /// What an audit compares beside the bytes.
 #[must_use]
 pub fn beside(set: &str) -> Command {

@@ -57,6 +57,15 @@ impl Listing {
     }
 }
 
+/// What to ask of each mailbox beside its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Numbers {
+    /// Its messages, and what tells whether they have changed.
+    Plain,
+    /// Their size as well, where the server offers that; it may have to read all of them to know.
+    WithSize,
+}
+
 #[derive(Clone, Copy)]
 enum Step {
     List,
@@ -84,10 +93,14 @@ struct Heard {
 ///
 /// # Errors
 /// Those of the connection; [`Kind::Refused`] when LIST itself is refused or names nothing.
-pub fn list(channel: &mut Channel, wanted: impl Fn(&Listed) -> bool) -> Result<Listing> {
+pub fn list(
+    channel: &mut Channel,
+    numbers: Numbers,
+    wanted: impl Fn(&Listed) -> bool,
+) -> Result<Listing> {
     let mut heard = Heard::default();
     let has_status = offers(channel, "LIST-STATUS");
-    let items = status_items(channel);
+    let items = &status_items(channel, numbers);
     let extended = extended_list(channel, items);
     let mut lane = Lane::new(channel);
     lane.send(&Command::new(r#"LIST "" "*""#), Step::List, Order::Strict)?;
@@ -170,13 +183,17 @@ fn ask_again(lane: &mut Lane<'_, Step>, heard: &mut Heard) -> Result<()> {
     Ok(())
 }
 
-fn status_items(channel: &Channel) -> &'static str {
+fn status_items(channel: &Channel, numbers: Numbers) -> String {
     let capabilities = &channel.capabilities;
+    let mut items = "(MESSAGES UIDNEXT UIDVALIDITY".to_owned();
     if capabilities.has("CONDSTORE") || capabilities.has("QRESYNC") {
-        "(MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ)"
-    } else {
-        "(MESSAGES UIDNEXT UIDVALIDITY)"
+        items.push_str(" HIGHESTMODSEQ");
     }
+    if numbers == Numbers::WithSize && capabilities.has("STATUS=SIZE") {
+        items.push_str(" SIZE");
+    }
+    items.push(')');
+    items
 }
 
 fn extended_list(channel: &Channel, items: &str) -> Option<Command> {

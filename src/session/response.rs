@@ -155,6 +155,8 @@ pub struct MailboxStatus {
     pub uidvalidity: Option<u32>,
     /// Highest mod-sequence (RFC 7162); `None` also for 0, which means "not kept".
     pub highestmodseq: Option<u64>,
+    /// RFC822.SIZE of all messages, added up (RFC 8438).
+    pub size: Option<u64>,
 }
 
 fn number<T: std::str::FromStr>(bytes: &[u8]) -> Option<T> {
@@ -280,6 +282,7 @@ fn status_line(mut scanner: Scanner<'_>) -> Parsed<(Name, MailboxStatus)> {
             "MESSAGES" => status.messages = value.parse().ok(),
             "UIDNEXT" => status.uidnext = value.parse().ok().filter(|n| *n > 0),
             "UIDVALIDITY" => status.uidvalidity = value.parse().ok().filter(|n| *n > 0),
+            "SIZE" => status.size = value.parse().ok(),
             "HIGHESTMODSEQ" => status.highestmodseq = value.parse().ok().filter(|n| *n > 0),
             _ => {}
         }

@@ -127,7 +127,7 @@ impl<'a> Plan<'a> {
         channel: &mut Channel,
         journal: &mut Journal,
     ) -> Result<(Listing, Option<char>)> {
-        let listing = list::list(channel, |_| true)?;
+        let listing = list::list(channel, list::Numbers::Plain, |_| true)?;
         let repairs = self.want.repairs;
         renamed::find(channel, &mut self.jobs, &listing, journal, repairs)?;
         let namespace = listing.namespace.as_ref();

@@ -97,7 +97,9 @@ impl<'a> Source<'a> {
         blame: &mut Blame<Owner<usize>>,
         known: &mut HashMap<usize, Inventory>,
     ) -> Result<Vec<Finding>> {
-        let listing = list::list(channel, |listed| self.folders.matches(listed.name.text()))?;
+        let listing = list::list(channel, list::Numbers::Plain, |listed| {
+            self.folders.matches(listed.name.text())
+        })?;
         for line in &listing.unreadable {
             let text = format!("the server lists a mailbox that cannot be read: {line}");
             let finding = Finding::new(Code::UnreadableList, self.account, text);

@@ -100,7 +100,7 @@ fn work(
     report.tested = Some(tested);
     let listing = loop {
         steps.begin(Step::List);
-        match list::list(session.channel(), |_| false) {
+        match list::list(session.channel(), list::Numbers::Plain, |_| false) {
             Err(error) if error.cause == Some(Cause::SentAhead) => {
                 session = connect(run, account, steps)?;
             }

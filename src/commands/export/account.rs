@@ -19,6 +19,7 @@ use crate::archive::listing;
 use crate::archive::state::{MailboxState, SourceServer, State};
 use crate::archive::sync::Syncer;
 use crate::config::Account;
+use crate::disk::space::has_room;
 use crate::filter::Filter;
 use crate::finding::Tally;
 use crate::progress::AccountProgress;
@@ -26,7 +27,7 @@ use crate::report::{AccountReport, FailedMessageReport, MailboxReport, Status};
 use crate::session::blame::{Blame, Owner};
 use crate::session::dial;
 use crate::session::error::{Kind, SessionError};
-use crate::session::list::{self, Listing};
+use crate::session::list::{self, Listing, Numbers};
 use crate::session::peer::Peers;
 use crate::session::retry::{Backoff, keep_trying};
 use crate::settings::Settings;
@@ -135,7 +136,11 @@ impl Export<'_> {
         if !self.listed {
             // STATUS is a hint: where connections die of it, it is done without.
             let asks_status = self.died_listing < STATUS_DEATHS;
-            let listing = list::list(session.channel(), |listed| {
+            let numbers = match self.died_listing {
+                0 => Numbers::WithSize,
+                _ => Numbers::Plain,
+            };
+            let listing = list::list(session.channel(), numbers, |listed| {
                 asks_status && settings.folders.matches(listed.name.text())
             });
             let listing = listing.inspect_err(|error| {
@@ -192,6 +197,10 @@ impl Export<'_> {
         self.progress.expect(expected);
         let mailboxes = self.jobs.iter().len();
         info!(mailboxes, messages = expected, "listed");
+        if let Some(store) = &self.store {
+            let bytes = self.jobs.iter().filter_map(Job::bytes_by_status).sum();
+            store.check_room(bytes)?;
+        }
         Ok(())
     }
 
@@ -319,12 +328,30 @@ impl Export<'_> {
         }
         self.report.failures = failures.iter().map(FailedMessageReport::from).collect();
         self.tell_losses();
+        let saved = saved.and_then(|()| self.tell_room());
         if !complete {
             self.report.status = Status::Incomplete;
         } else if Tally::of(&self.report.findings).errors > 0 {
             self.report.status = Status::Findings;
         }
         accounts::both(outcome, saved.context("save the state of the archive"))
+    }
+
+    /// A dry run says whether what it found would have room.
+    fn tell_room(&mut self) -> Result<()> {
+        let settings = self.run.settings;
+        if !settings.dry_run {
+            return Ok(());
+        }
+        let bytes = self.report.counts.bytes;
+        let (fits, text) = has_room(&settings.archive_dir, settings.min_free_bytes, bytes)?;
+        if fits {
+            info!("{text}");
+        } else {
+            warn!("{text}");
+            self.report.warnings.push(text);
+        }
+        Ok(())
     }
 
     /// Whoever can write into the archive can change what an import brings.

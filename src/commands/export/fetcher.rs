@@ -208,10 +208,13 @@ impl<'a> Fetcher<'a> {
                     if !self.examine(lane, id)? {
                         continue;
                     }
-                    let inventory = if nothing_here {
-                        fetch::uids("1:*")
-                    } else {
-                        fetch::inventory("1:*")
+                    // What a size makes the server fail at is not asked again.
+                    let needs_no_sizes = self.blame.ends(&Owner::Mailbox(id)) > 0
+                        || self.jobs[id].bytes_by_status().is_some();
+                    let inventory = match (nothing_here, needs_no_sizes) {
+                        (true, true) => fetch::uids("1:*"),
+                        (true, false) => fetch::sizes("1:*"),
+                        (false, _) => fetch::inventory("1:*"),
                     };
                     self.send(lane, &inventory, id, Asked::Inventory, Order::Loose)?;
                 }

@@ -104,6 +104,8 @@ struct Survey {
     wanted: UidSet,
     /// RFC822.SIZE of those, added up, where the inventory told.
     bytes_wanted: u64,
+    /// Bytes of those that have come since.
+    bytes_come: u64,
     /// Messages from UIDNEXT on, with their sizes: later arrivals, unless UIDNEXT is wrong.
     beyond: Vec<(u32, u64)>,
     /// EXPUNGE came while it was taken: what it does not name may be there all the same.
@@ -352,6 +354,28 @@ impl Job {
         } else {
             let here = self.held.present.len();
             self.freeze.messages.saturating_sub(here)
+        }
+    }
+
+    /// Bytes that STATUS says are not here yet; less than that cannot come, more can.
+    #[must_use]
+    pub fn bytes_by_status(&self) -> Option<u64> {
+        let size = self.mailbox.status.as_ref()?.size?;
+        Some(match self.phase {
+            Phase::Unchanged => 0,
+            _ => size.saturating_sub(self.held.bytes),
+        })
+    }
+
+    /// Bytes that the inventory has named and that have not come yet.
+    #[must_use]
+    pub fn bytes_due(&self) -> u64 {
+        match self.phase {
+            Phase::Fetch => self
+                .survey
+                .bytes_wanted
+                .saturating_sub(self.survey.bytes_come),
+            _ => 0,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::accounts;
 use crate::archive::account::create_root;
 use crate::archive::sync::Syncer;
 use crate::config::document;
-use crate::disk::space::check_space;
+use crate::disk::space::{check_space, has_room};
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::settings::Settings;
@@ -34,6 +34,14 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
     })?;
     progress.finish();
     if settings.dry_run {
+        let bytes = report.accounts.iter().map(|account| account.counts.bytes);
+        let (fits, text) = has_room(&settings.archive_dir, settings.min_free_bytes, bytes.sum())?;
+        let text = format!("all accounts together: {text}");
+        if fits {
+            info!("{text}");
+        } else {
+            report.warnings.push(text);
+        }
         return Ok(report);
     }
     match document::write_template(&settings.config) {

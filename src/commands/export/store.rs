@@ -20,6 +20,7 @@ use crate::archive::sidecar::Sidecar;
 use crate::archive::state::State;
 use crate::archive::sync::Syncer;
 use crate::archive::writer::Writer;
+use crate::disk::space::has_room;
 use crate::message;
 use crate::session::fetch::Message;
 
@@ -334,6 +335,24 @@ impl Store {
             dir.iter().try_for_each(|dir| dir.vanish(uid))?;
         }
         Ok(halves.len())
+    }
+
+    /// Held before bytes are asked for: so many are to come.
+    ///
+    /// # Errors
+    /// There is no room for them.
+    pub fn check_room(&self, bytes: u64) -> Result<()> {
+        // Who keeps nothing free wants as much as goes in.
+        if self.min_free == 0 {
+            return Ok(());
+        }
+        let (fits, text) = has_room(self.archive.dir(), self.min_free, bytes)?;
+        if !fits {
+            bail!(
+                "{text}; make room, choose another --output-dir, or take what goes in with --min-free-gb 0"
+            );
+        }
+        Ok(())
     }
 
     /// Makes durable in the background what has been committed, when it is time for it.

@@ -14,6 +14,7 @@ mod listing;
 mod login;
 mod odd_servers;
 mod outputs;
+mod room;
 
 use serde_json::Value;
 

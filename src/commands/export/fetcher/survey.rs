@@ -3,7 +3,7 @@
 use anyhow::Result;
 use tracing::warn;
 
-use super::super::job::{JobId, Suspects};
+use super::super::job::{Job, JobId, Suspects};
 use super::super::store::Refreshed;
 use super::{Asked, Fetcher, Step};
 use crate::session::blame::Owner;
@@ -170,6 +170,12 @@ impl Fetcher<'_> {
             let note = job.note().unwrap_or_default().to_owned();
             job.refuse_unnamed(note);
         }
+        if self.jobs[id].bytes_due() > 0
+            && let Some(store) = self.store.as_deref()
+        {
+            store.check_room(self.jobs.iter().map(Job::bytes_due).sum())?;
+        }
+        let job = &self.jobs[id];
         if job.has_more_to_send() {
             self.queue.push_front(id);
         }

@@ -118,6 +118,7 @@ impl Job {
         self.held.doubtful.remove(&uid);
         self.tally.received.insert(uid);
         self.tally.bytes += bytes;
+        self.survey.bytes_come += bytes;
     }
 
     /// A message came that was here already, byte for byte.

@@ -1,7 +1,7 @@
 //! LIST, LSUB and STATUS of the fake server. Changes nothing.
 
 use super::answer::{Session, ok, tagged};
-use super::mailbox::FakeMailbox;
+use super::mailbox::{FakeMailbox, FakeMessage};
 use crate::kit::servers::wire::Received;
 
 impl Session<'_> {
@@ -75,8 +75,14 @@ impl Session<'_> {
         } else {
             String::new()
         };
+        let sizes = mailbox.messages.iter().map(FakeMessage::announced);
+        let size = if self.shared.options.offers("STATUS=SIZE") {
+            format!(" SIZE {}", sizes.sum::<u64>())
+        } else {
+            String::new()
+        };
         let items = format!(
-            " (MESSAGES {} UIDNEXT {} UIDVALIDITY {}{modseq})\r\n",
+            " (MESSAGES {} UIDNEXT {} UIDVALIDITY {}{modseq}{size})\r\n",
             mailbox.messages.len(),
             mailbox.next_uid(),
             mailbox.uidvalidity

@@ -152,6 +152,13 @@ impl FakeMessage {
         Self::of(uid, &Mail::new("", body))
     }
 
+    /// RFC822.SIZE as a number, 0 where it is none.
+    pub fn announced(&self) -> u64 {
+        let truth = self.body.len() as u64;
+        let said = self.size.as_ref().map(|size| size.parse());
+        said.map_or(truth, |size| size.unwrap_or(0))
+    }
+
     /// This mail with this UID.
     pub fn of(uid: u32, mail: &Mail) -> Self {
         Self {

@@ -67,7 +67,7 @@ impl FakeOptions {
     }
 
     /// What CAPABILITY says. LITERAL+, LITERAL-, MULTIAPPEND, UIDPLUS,
-    /// APPENDLIMIT=n, CREATE-SPECIAL-USE, LIST-STATUS, CONDSTORE, STARTTLS, LOGINDISABLED, AUTH=PLAIN and SASL-IR are lived up to.
+    /// APPENDLIMIT=n, CREATE-SPECIAL-USE, LIST-STATUS, STATUS=SIZE, CONDSTORE, STARTTLS, LOGINDISABLED, AUTH=PLAIN and SASL-IR are lived up to.
     pub fn capabilities(mut self, words: &str) -> Self {
         words.clone_into(&mut self.capabilities);
         self

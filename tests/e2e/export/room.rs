@@ -1,0 +1,80 @@
+//! What does not fit on the disk is told before its first byte is fetched.
+
+use super::{ANNA, program_for};
+use crate::kit::mail::{Mail, realistic};
+use crate::kit::run::disk::SmallDisk;
+use crate::kit::servers::fake::{FakeMailbox, FakeServer};
+
+/// A mailbox with so many messages, the first of which is said to have 900 TB.
+fn huge(name: &str, count: usize) -> FakeMailbox {
+    let mails: Vec<Mail> = (0..count)
+        .map(|number| Mail::simple(&format!("number {number}")))
+        .collect();
+    let mut mailbox = FakeMailbox::new(name).mails(&mails);
+    mailbox.messages[0].size = Some("900000000000000".to_owned());
+    mailbox
+}
+
+/// FETCH commands that asked for bodies.
+fn bodies_asked(server: &FakeServer) -> usize {
+    let fetches = server.commands_named("UID FETCH");
+    let bodies = fetches.iter().filter(|command| command.contains("BODY"));
+    bodies.count()
+}
+
+#[test]
+fn an_account_whose_status_says_more_than_fits_ends_before_its_first_byte() {
+    let server = FakeServer::options()
+        .capabilities("IMAP4rev1 STATUS=SIZE")
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(7, 3)))
+        .mailbox(huge("Sent", 2))
+        .start();
+    let program = program_for(&server);
+    let output = program.export(&[]);
+    output
+        .code(1)
+        .says("900000.00 GB are to be fetched, which do not fit")
+        .says(ANNA)
+        .says("--output-dir");
+    assert_eq!(bodies_asked(&server), 0);
+    assert_eq!(server.connections(), 1);
+    // Who says so gets what goes in.
+    program.export(&["--min-free-gb", "0", "--ignore-errors"]);
+    assert_eq!(program.archive(ANNA).mailbox("INBOX").messages.len(), 3);
+}
+
+#[test]
+fn a_mailbox_whose_inventory_names_more_than_fits_is_not_begun() {
+    let server = FakeServer::options().mailbox(huge("INBOX", 1001)).start();
+    let program = program_for(&server);
+    program.export(&[]).code(1).says("do not fit");
+    assert_eq!(bodies_asked(&server), 0);
+}
+
+#[test]
+fn a_dry_run_says_whether_it_fits() {
+    let server = FakeServer::options().mailbox(huge("INBOX", 2)).start();
+    let program = program_for(&server);
+    let output = program.export(&["--dry-run"]);
+    output.says("all accounts together: 900000.00 GB are to be fetched, which do not fit");
+    server.edit(|mailboxes| mailboxes[0].messages[0].size = None);
+    let output = program.export(&["--dry-run", "-v"]);
+    output
+        .code(0)
+        .warns("all accounts together: 0.00 GB are to be fetched, which fit");
+}
+
+#[test]
+fn what_fits_beside_what_is_to_stay_free_comes() {
+    let server = FakeServer::options()
+        .capabilities("IMAP4rev1 STATUS=SIZE")
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(8, 20)))
+        .start();
+    let program = program_for(&server);
+    let disk = SmallDisk::new(&program.path("exported"), 20);
+    program.export(&["--min-free-gb", "0.01"]).code(0);
+    // All of it is there: nothing is to be fetched, so that nothing has to fit.
+    program.export(&["--min-free-gb", "0.01"]).code(0);
+    assert_eq!(program.archive(ANNA).mailbox("INBOX").messages.len(), 20);
+    drop(disk);
+}
