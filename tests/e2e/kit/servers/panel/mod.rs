@@ -56,6 +56,8 @@ pub struct Asked {
     pub user: String,
     /// Port of the client's connection.
     pub connection: u64,
+    /// Requests that the panel was at work on, this one included.
+    pub at_work: u64,
 }
 
 impl Panel {
@@ -155,6 +157,7 @@ impl Panel {
                     body: text("body"),
                     user: text("user"),
                     connection: line["connection"].as_u64().unwrap_or_default(),
+                    at_work: line["at_work"].as_u64().unwrap_or_default(),
                 }
             })
             .collect()

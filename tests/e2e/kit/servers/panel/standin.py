@@ -39,6 +39,7 @@ class Panel:
     def __init__(self, directory):
         self.directory = directory
         self.lock = threading.Lock()
+        self.at_work = 0
         self.used = {}
         domains = self.control().get("domains", {})
         row = lambda box: dict(box) if isinstance(box, dict) else {"name": box}
@@ -121,6 +122,15 @@ class Handler(BaseHTTPRequestHandler):
     # ---- one request ------------------------------------------------------------------------------------
 
     def serve(self, form, body=""):
+        with self.panel.lock:
+            self.panel.at_work += 1
+        try:
+            self.serve_one(form, body)
+        finally:
+            with self.panel.lock:
+                self.panel.at_work -= 1
+
+    def serve_one(self, form, body):
         panel = self.panel
         self.control = control = panel.control()
         parts = urlsplit(self.path)
@@ -130,7 +140,8 @@ class Handler(BaseHTTPRequestHandler):
         user, secret = self.credentials()
         action = "domains" if command == "CMD_API_SHOW_DOMAINS" else fields.get("action", "other")
         panel.note({"method": self.command, "path": parts.path, "query": parts.query, "body": body, "user": user,
-                    "action": action, "time": time.time(), "connection": self.client_address[1]})
+                    "action": action, "time": time.time(),
+                    "connection": self.client_address[1], "at_work": panel.at_work})
         self.json = fields.get("json") == "yes"
         if control.get("delay"):
             time.sleep(control["delay"])
