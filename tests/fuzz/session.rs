@@ -152,7 +152,7 @@ fn a_session_survives_whatever_the_server_says() {
             with_peer(&[start, input], |peer| {
                 let steps = &mut Steps::default();
                 if let Ok(mut session) = connect::attempt(peer, &login, &Stop::new(), steps) {
-                    let _ = list::list(session.channel(), |_| true);
+                    let _ = list::list(session.channel(), list::Numbers::WithSize, |_| true);
                     session.logout();
                 }
             });
