@@ -76,7 +76,9 @@ fn dates() {
         let raw = String::from_utf8_lossy(input);
         let seconds = timestamp(&raw);
         if let (Some(written), DateSource::Server) = internaldate_for(&raw, b"") {
-            assert_eq!(timestamp(&written), seconds, "{raw} is written {written}");
+            // Servers store a date before 1970 as another, or not at all: the first second of 1970 stands for it.
+            let expected = seconds.map(|seconds| seconds.max(0));
+            assert_eq!(timestamp(&written), expected, "{raw} is written {written}");
         }
     });
 }
