@@ -158,7 +158,7 @@ fn connect(run: &Run<'_>, account: &Account, steps: &mut Steps) -> Result<Sessio
         let Some(wait) = backoff.next_wait(&error).filter(|_| may_go_on) else {
             return Err(error);
         };
-        warn!(error = %error, wait_seconds = wait.as_secs_f32(), "trying again");
+        warn!(error = %error, "trying again in {:.1} s", wait.as_secs_f32());
         meter::reconnects_after(wait);
         if run.stop.sleep(wait) {
             return Err(SessionError::stopped());
