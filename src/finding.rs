@@ -142,11 +142,13 @@ pub enum Code {
     Rewritten,
     /// Subscribed on the source, and not on the target.
     NotSubscribed,
+    /// Arrived on the target, and was deleted there since.
+    DeletedOnTarget,
 }
 
 impl Code {
     /// Every code, its word in reports, and how bad it usually is.
-    const ALL: [(Self, &'static str, Severity); 56] = [
+    const ALL: [(Self, &'static str, Severity); 57] = [
         (Self::Sha256Mismatch, "sha256-mismatch", Severity::Error),
         (Self::SizeMismatch, "size-mismatch", Severity::Error),
         (Self::EmptyMessage, "empty-message", Severity::Error),
@@ -227,6 +229,7 @@ impl Code {
         (Self::FlagsAdded, "flags-added", Severity::Note),
         (Self::Rewritten, "rewritten", Severity::Note),
         (Self::NotSubscribed, "not-subscribed", Severity::Note),
+        (Self::DeletedOnTarget, "deleted-on-target", Severity::Note),
     ];
 
     fn row(self) -> (Self, &'static str, Severity) {

@@ -15,6 +15,9 @@ pub struct Compared {
     pub matched: u64,
     /// In the archive and not on the target.
     pub missing: u64,
+    /// In the archive, and on the target until somebody deleted them there.
+    #[serde(default)]
+    pub deleted: u64,
     /// In the archive; whether the target has them cannot be told.
     pub unknown: u64,
     /// Copies on the target beyond those of the archive.
@@ -51,6 +54,7 @@ impl AddAssign for Compared {
         self.target += other.target;
         self.matched += other.matched;
         self.missing += other.missing;
+        self.deleted += other.deleted;
         self.unknown += other.unknown;
         self.doubled += other.doubled;
         self.extra += other.extra;

@@ -38,6 +38,8 @@ const MAX_FLAGS: (usize, usize) = (2000, 64_000_000);
 pub struct Holding {
     /// UIDVALIDITY; 0 where the server says none.
     pub uidvalidity: u32,
+    /// UIDNEXT; 0 where the server says none.
+    pub uidnext: u32,
     /// How many messages it counts (EXISTS), as last said.
     pub exists: u64,
     /// The messages, by their UIDs.
@@ -74,6 +76,15 @@ impl Holding {
     pub fn shortfall(&self) -> Option<(u64, u64)> {
         let named = self.messages.len() as u64;
         (named < self.exists).then_some((self.exists, named))
+    }
+
+    /// The mailbox has given this UID to a message already.
+    #[must_use]
+    pub fn has_given(&self, uid: u32) -> bool {
+        match self.uidnext {
+            0 => self.messages.last().is_some_and(|last| last.uid >= uid),
+            next => uid < next,
+        }
     }
 
     /// Messages whose headers cannot be had.
@@ -315,6 +326,7 @@ fn fly(
             Ok(Answer::Done(Step::Open, status)) => {
                 current.is_whole &= status.condition == Condition::Ok;
                 current.holding.uidvalidity = current.selected.uidvalidity;
+                current.holding.uidnext = current.selected.uidnext;
                 current.holding.exists = current.selected.exists;
             }
             Ok(Answer::Done(Step::Fetch, status)) => {
@@ -469,6 +481,7 @@ impl<'a> InParts<'a> {
             return Ok(Err(status.said()));
         }
         self.holding.uidvalidity = selected.uidvalidity;
+        self.holding.uidnext = selected.uidnext;
         self.holding.exists = selected.exists;
         let first = first_of(self.which);
         let mut named = UidSet::new();

@@ -614,7 +614,8 @@ pub struct Selected {
     pub exists: u64,
     /// UIDVALIDITY; 0 where the server says none.
     pub uidvalidity: u32,
-    uidnext: u32,
+    /// UIDNEXT; 0 where the server says none.
+    pub uidnext: u32,
     /// PERMANENTFLAGS.
     pub permanent_flags: Option<Vec<String>>,
 }

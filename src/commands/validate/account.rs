@@ -1,12 +1,13 @@
 //! One account of the archive against the target.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use anyhow::{Context, Result};
 use tracing::info;
 
 use super::deep::{self, Pair, Verdict};
+use super::record::Record;
 use crate::archive::account::Standing;
 use crate::archive::journal::Journal;
 use crate::archive::uidset::UidSet;
@@ -66,6 +67,7 @@ pub fn look(settings: &Settings, peer: &Peer, stop: &Stop, account: &Account) ->
             settings,
             journal: &journal,
             looked: Looked::default(),
+            changed_since: BTreeMap::new(),
         };
         looked = comparing.run(&mut session, &listing, &plan.jobs, &mut memory)?;
         session.logout();
@@ -129,6 +131,8 @@ struct Comparing<'a> {
     settings: &'a Settings,
     journal: &'a Journal,
     looked: Looked,
+    /// Messages whose flags the archive has changed since their import.
+    changed_since: BTreeMap<JobId, u64>,
 }
 
 /// A message that the archive has and the target must have.
@@ -301,7 +305,11 @@ impl Comparing<'_> {
         doubtful: &mut Vec<(usize, JobId, u32, Vec<String>)>,
     ) -> Result<Vec<Pair>> {
         let (at, holding) = (side.at, side.holding);
-        let (expected, wanted) = self.expected(jobs, group, holding)?;
+        let mut records: HashMap<JobId, Record> = group
+            .iter()
+            .map(|id| (*id, Record::of(&jobs[*id], self.journal, holding)))
+            .collect();
+        let (expected, wanted) = self.expected(jobs, group, &records)?;
         let held = &holding.messages;
         let origins: Vec<Origin> = expected.iter().map(Expected::origin).collect();
         let wire = &jobs[group[0]].place().wire;
@@ -323,22 +331,9 @@ impl Comparing<'_> {
             counts.target = if id == group[0] { held.len() as u64 } else { 0 };
         }
         self.unknown(jobs, group, &expected, &result, holding, compared);
+        prove(&mut records, &expected, &result, held);
         for &one in &result.missing {
-            let Expected {
-                job: id,
-                uid,
-                described,
-            } = &expected[one];
-            let job = &jobs[*id];
-            let text = format!(
-                "is missing on the target in \"{}\" ({} bytes)",
-                job.place().to,
-                described.size
-            );
-            self.add_of(Code::Missing, job, *uid, text);
-            compared.entry(*id).or_default().missing += 1;
-            let missing = self.looked.missing.entry(job.here().directory.clone());
-            missing.or_default().insert(*uid);
+            self.missing(jobs, &expected[one], &records, compared);
         }
         let first = &jobs[group[0]];
         let uids = |at: &[usize]| at.iter().map(|at| held[*at].uid).collect::<UidSet>();
@@ -387,15 +382,49 @@ impl Comparing<'_> {
             };
             let read_back = deep::is_sampled(self.settings.validating.deep, &wanted[one].identity);
             self.attributes(jobs, expected, (there, other), holding, read_back, counts);
-            let lost = holding.lost_flags(&expected.described.flags, other);
-            if !lost.is_empty() {
-                doubtful.push((at, expected.job, expected.uid, lost));
+            let lacking = holding.lost_flags(&expected.described.flags, other);
+            let lacking = records[&expected.job].lacking(expected.uid, there.uid, lacking);
+            if !lacking.lost.is_empty() {
+                doubtful.push((at, expected.job, expected.uid, lacking.lost));
+            }
+            if !lacking.later.is_empty() {
+                *self.changed_since.entry(expected.job).or_default() += 1;
             }
             if read_back {
                 pairs.push(pair);
             }
         }
         Ok(pairs)
+    }
+
+    /// The target does not have it, or not any more.
+    fn missing(
+        &mut self,
+        jobs: &Jobs,
+        expected: &Expected,
+        records: &HashMap<JobId, Record>,
+        compared: &mut HashMap<JobId, Compared>,
+    ) {
+        let Expected {
+            job: id,
+            uid,
+            described,
+        } = expected;
+        let job = &jobs[*id];
+        let (to, size) = (&job.place().to, described.size);
+        let counts = compared.entry(*id).or_default();
+        if records[id].was_deleted(*uid) {
+            counts.deleted += 1;
+            let text =
+                format!("was deleted on the target in \"{to}\" after its import ({size} bytes)");
+            self.add_of(Code::DeletedOnTarget, job, *uid, text);
+        } else {
+            counts.missing += 1;
+            let text = format!("is missing on the target in \"{to}\" ({size} bytes)");
+            self.add_of(Code::Missing, job, *uid, text);
+        }
+        let missing = self.looked.missing.entry(job.here().directory.clone());
+        missing.or_default().insert(*uid);
     }
 
     /// What cannot be seen is neither there nor missing.
@@ -442,14 +471,11 @@ impl Comparing<'_> {
         &mut self,
         jobs: &Jobs,
         group: &[JobId],
-        holding: &Holding,
+        records: &HashMap<JobId, Record>,
     ) -> Result<(Vec<Expected>, Vec<Wanted>)> {
         let (mut all, mut wanted) = (Vec::new(), Vec::new());
         for &id in group {
             let job = &jobs[id];
-            let route = job.route_to(holding.uidvalidity);
-            let recorded: HashMap<u32, u32> =
-                self.journal.known(&route).pairs.into_iter().collect();
             for uid in job.expected() {
                 let Some(described) =
                     message::describe(&job.here().dir, uid, self.settings.importing.repairs)
@@ -459,7 +485,7 @@ impl Comparing<'_> {
                     self.add_of(Code::DamagedArchive, job, uid, text);
                     continue;
                 };
-                wanted.push(described.wanted(recorded.get(&uid).copied()));
+                wanted.push(described.wanted(records[&id].to_uid(uid)));
                 all.push(Expected {
                     job: id,
                     uid,
@@ -549,6 +575,14 @@ impl Comparing<'_> {
             let finding = finding.in_mailbox(jobs[id].name()).graded(Severity::Note);
             self.looked.findings.push(finding);
         }
+        for (id, count) in std::mem::take(&mut self.changed_since) {
+            let text = format!(
+                "{count} messages have got flags in the archive since their import; the next import stores them, but where they were changed on the target as well"
+            );
+            let finding = Finding::new(Code::FlagsLost, self.account, text);
+            let finding = finding.in_mailbox(jobs[id].name()).graded(Severity::Note);
+            self.looked.findings.push(finding);
+        }
         for (id, job) in jobs.numbered() {
             let added = compared.get(&id).map_or(0, |counts| counts.flags_added);
             if added > 0 {
@@ -627,6 +661,23 @@ impl Comparing<'_> {
                 self.looked.findings.push(finding.in_mailbox(name));
             }
         }
+    }
+}
+
+/// Holds the records against what was found.
+fn prove(
+    records: &mut HashMap<JobId, Record>,
+    expected: &[Expected],
+    result: &Comparison,
+    held: &[Held],
+) {
+    let pairs = result.matched.iter().chain(&result.rewritten);
+    let found: HashMap<usize, u32> = pairs.map(|(one, at)| (*one, held[*at].uid)).collect();
+    let there: HashSet<u32> = held.iter().map(|there| there.uid).collect();
+    for (id, record) in records {
+        let of_job = expected.iter().zip(0..).filter(|(one, _)| one.job == *id);
+        let uids = of_job.map(|(one, at)| (one.uid, found.get(&at).copied()));
+        record.prove(uids, &there);
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod account;
 mod deep;
+mod record;
 
 use anyhow::Result;
 

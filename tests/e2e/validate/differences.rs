@@ -5,9 +5,11 @@ use std::fs;
 use super::{Scene, imported, mails};
 use crate::kit::PASSWORD;
 use crate::kit::mail::Mail;
-use crate::kit::run::findings::findings;
+use crate::kit::run::findings::{assert_codes, findings};
+use crate::kit::run::handmade::Handmade;
 use crate::kit::run::program::{IMPORT, Program, server_json};
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
+use crate::kit::servers::fake::{FakeMailbox, FakeServer};
 
 #[test]
 fn a_target_that_has_it_all_is_proved_and_left_as_it_was() {
@@ -25,7 +27,7 @@ fn a_target_that_has_it_all_is_proved_and_left_as_it_was() {
         (&7.into(), &7.into())
     );
     // Without the journal it is the same.
-    fs::remove_file(scene.archive.dir.join("import.journal.jsonl")).expect("removed");
+    scene.forget();
     scene.validate(&[], 0, &[]);
 }
 
@@ -33,11 +35,33 @@ type Change = (fn(&Scene), i32, &'static [&'static str]);
 
 #[test]
 fn every_difference_is_named() {
-    let changes: [Change; 8] = [
+    let changes: [Change; 11] = [
         (
             |s| s.reader().expunge("INBOX", &s.uid_of("two")),
+            0,
+            &["note deleted-on-target"],
+        ),
+        (
+            |s| {
+                s.forget();
+                s.reader().expunge("INBOX", &s.uid_of("two"));
+            },
             1,
             &["error missing"],
+        ),
+        (
+            // Another mailbox of the same name.
+            |s| {
+                s.reader().delete("Work");
+                s.reader().create("Work");
+            },
+            1,
+            &["error missing"],
+        ),
+        (
+            |s| s.change_flags(2, "\\Flagged \\Answered"),
+            0,
+            &["note flags-lost"],
         ),
         (
             |s| drop(s.reader().append("INBOX", &[mails().remove(1)])),
@@ -94,6 +118,7 @@ fn every_difference_is_named() {
 #[test]
 fn a_missing_message_is_named_by_mailbox_file_and_uid() {
     let scene = imported();
+    scene.forget();
     scene.reader().expunge("INBOX", &scene.uid_of("three"));
     let output = scene.validate(&[], 1, &["error missing"]);
     let finding = &findings(&scene.program)[0];
@@ -106,6 +131,46 @@ fn a_missing_message_is_named_by_mailbox_file_and_uid() {
 }
 
 #[test]
+fn what_a_target_that_was_rolled_back_lacks_was_not_deleted_by_a_user() {
+    let server = FakeServer::options()
+        .capabilities("IMAP4rev1 UIDPLUS")
+        .mailbox(FakeMailbox::new("INBOX"))
+        .start();
+    let program = Program::new();
+    Handmade::new(&program)
+        .mailbox("INBOX", &mails())
+        .complete();
+    let config = serde_json::json!({
+        "server": server_json(&server.endpoint()),
+        "accounts": [{"email": super::ANNA, "password": PASSWORD}],
+    });
+    program.file("import.pass.config.json", &config.to_string());
+    program.run(IMPORT).code(0);
+    let validate = |code: i32, expected: &[&str]| {
+        let fixed = ["--mode", "validate", "--no-connectivity-test", "-q"];
+        let output = program.run(fixed.iter().chain(&["--report", "report.json"]));
+        output.code(code);
+        assert_codes(&program, expected);
+    };
+    let change = |change: fn(&mut FakeMailbox)| server.edit(|all| change(&mut all[0]));
+    change(|inbox| drop(inbox.messages.remove(1)));
+    validate(0, &["note deleted-on-target"]);
+    // The newest came after the copy that was put back.
+    change(|inbox| {
+        inbox.messages.truncate(2);
+        inbox.given = 3;
+    });
+    validate(1, &["error missing"]);
+    // Others have come since, with the same UIDs.
+    server.edit(|all| {
+        let stranger = Mail::simple("a stranger");
+        all[0].store("", stranger.internaldate(), stranger.bytes);
+        all[0].given = 9;
+    });
+    validate(1, &["error missing", "note extra"]);
+}
+
+#[test]
 fn twins_are_counted() {
     let dovecot = Dovecot::start(DovecotOptions::default());
     let program = Program::new();
@@ -114,9 +179,7 @@ fn twins_are_counted() {
         Mail::simple("twin"),
         Mail::simple("twin"),
     ];
-    let archive = crate::kit::run::handmade::Handmade::new(&program)
-        .mailbox("INBOX", &twins)
-        .complete();
+    let archive = Handmade::new(&program).mailbox("INBOX", &twins).complete();
     let config = serde_json::json!({
         "server": server_json(&dovecot.imaps()),
         "accounts": [{"email": super::ANNA, "password": PASSWORD}],
@@ -130,13 +193,13 @@ fn twins_are_counted() {
     };
     scene.validate(&[], 0, &[]);
     scene.reader().expunge("INBOX", "2");
-    scene.validate(&[], 1, &["error missing"]);
+    scene.validate(&[], 0, &["note deleted-on-target"]);
     assert_eq!(
         findings(&scene.program)[0]["uid"],
         2,
         "the journal knows which"
     );
-    fs::remove_file(scene.archive.dir.join("import.journal.jsonl")).expect("removed");
+    scene.forget();
     scene.validate(&[], 1, &["error missing"]);
     assert_eq!(findings(&scene.program).len(), 1);
 }

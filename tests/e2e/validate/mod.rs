@@ -87,6 +87,18 @@ impl Scene {
         report["accounts"][0][key].clone()
     }
 
+    /// The journal is lost.
+    fn forget(&self) {
+        std::fs::remove_file(self.archive.dir.join("import.journal.jsonl")).expect("removed");
+    }
+
+    /// The archive has a message of INBOX with other flags now.
+    fn change_flags(&self, uid: u32, flags: &str) {
+        Handmade::edit(&self.archive.file("INBOX", uid, "json"), |sidecar| {
+            sidecar["flags"] = flags.into();
+        });
+    }
+
     /// UID on the target of a message with this subject.
     fn uid_of(&self, subject: &str) -> String {
         let inbox = self.reader().with_bodies(100_000).mailbox("INBOX");

@@ -1,0 +1,76 @@
+//! What the journal says of the messages of a mailbox, as far as the mailbox on the target confirms it.
+//!
+//! It knows which messages arrived and with which flags; it is not asked whether they are there.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::archive::journal::{Flags, Journal};
+use crate::target::flags;
+use crate::target::holding::Holding;
+use crate::target::mailbox::Job;
+
+/// What is on record of one mailbox of the archive.
+pub struct Record {
+    /// UID on the target by UID in the archive; the last one counts.
+    to_uids: HashMap<u32, u32>,
+    flags: HashMap<u32, Flags>,
+    /// The mailbox is the one that was filled, and has not gone back behind that.
+    stands: bool,
+}
+
+/// Flags of the archive that a message lacks on the target.
+#[derive(Default)]
+pub struct Lacking {
+    /// It may have lost them.
+    pub lost: Vec<String>,
+    /// The archive had not got them yet when the message was imported.
+    pub later: Vec<String>,
+}
+
+impl Record {
+    /// What the journal says, and whether it is to be believed of what is not there.
+    pub fn of(job: &Job, journal: &Journal, holding: &Holding) -> Self {
+        let known = journal.known(&job.route_to(holding.uidvalidity));
+        let newest = known.pairs.iter().map(|(_, to_uid)| *to_uid).max();
+        Self {
+            stands: holding.uidvalidity > 0
+                && newest.is_some_and(|newest| holding.has_given(newest)),
+            to_uids: known.pairs.into_iter().collect(),
+            flags: known.flags,
+        }
+    }
+
+    /// The UID that a message got.
+    pub fn to_uid(&self, uid: u32) -> Option<u32> {
+        self.to_uids.get(&uid).copied()
+    }
+
+    /// These are the messages of the archive and the UIDs that they were found with. Where another has the UID of one
+    /// on record, the mailbox was made anew: what it lacks was not deleted there.
+    pub fn prove(&mut self, found: impl Iterator<Item = (u32, Option<u32>)>, held: &HashSet<u32>) {
+        for (uid, found) in found {
+            let on_record = self.to_uid(uid).filter(|to_uid| held.contains(to_uid));
+            self.stands &= on_record.is_none() || on_record == found;
+        }
+    }
+
+    /// It arrived, and is not there any more.
+    pub fn was_deleted(&self, uid: u32) -> bool {
+        self.stands && self.to_uids.contains_key(&uid)
+    }
+
+    /// Sorts the flags that a message lacks, by what it was given when it arrived.
+    pub fn lacking(&self, uid: u32, to_uid: u32, lacking: Vec<String>) -> Lacking {
+        let at_import = self.flags.get(&uid);
+        let Some(at_import) = at_import.filter(|_| self.to_uid(uid) == Some(to_uid)) else {
+            return Lacking {
+                lost: lacking,
+                later: Vec::new(),
+            };
+        };
+        let archived = flags::set(&at_import.archived);
+        let was_there = |flag: &String| archived.contains(&flag.to_ascii_lowercase());
+        let (lost, later) = lacking.into_iter().partition(was_there);
+        Lacking { lost, later }
+    }
+}
