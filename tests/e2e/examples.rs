@@ -97,7 +97,7 @@ fn the_demo_works_and_leaves_nothing_behind() {
         "import complete: 3 accounts",
         "mailbox=INBOX.Projects.2024.Überblick",
         "37 are identical byte for byte",
-        "ERROR missing: 1\n  ben@example.com/INBOX/u0000000002.eml",
+        "note deleted-on-target: 1\n  ben@example.com/INBOX/u0000000002.eml",
         "validate complete: 3 accounts",
         "3 accounts of 2 domains",
         "0 mailboxes exist, 3 would be created",
