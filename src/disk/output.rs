@@ -2,14 +2,16 @@
 //! regular file (a device, a pipe) is written into and stays what it is; `-` is standard output.
 //!
 //! The directory may be others' too: temporary names cannot be foreseen, and a symlink is followed only where this user
-//! or root made it.
+//! or root made it. Where the file system can, a file has no name at all before it is whole: a killed run leaves none
+//! behind, and some hold passwords.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use rustix::fs::{AtFlags, CWD, OFlags};
 
 use super::advised;
 use super::file;
@@ -27,10 +29,11 @@ enum Place {
     Stdout,
     /// What is no regular file.
     Into(File),
-    /// A regular file, beside the name that it is to get.
-    Beside {
+    /// A regular file, and the name that it is to get.
+    Regular {
         path: PathBuf,
-        temporary: Temporary,
+        /// The name that it has meanwhile, beside that one; none as long as it can do without.
+        temporary: Option<Temporary>,
         file: File,
     },
 }
@@ -58,12 +61,17 @@ impl Output {
         if let Some(file) = special(&path)? {
             return Ok(Self(Place::Into(file)));
         }
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = path.with_file_name(format!(".{name}.{}.tmp", file::random()));
-        let file = file::create_new(&temporary)?;
-        Ok(Self(Place::Beside {
+        let (temporary, file) = match nameless(&path) {
+            Some(file) => (None, file),
+            None => {
+                let temporary = temporary_beside(&path);
+                let file = file::create_new(&temporary)?;
+                (Some(Temporary(temporary)), file)
+            }
+        };
+        Ok(Self(Place::Regular {
             path,
-            temporary: Temporary(temporary),
+            temporary,
             file,
         }))
     }
@@ -87,14 +95,23 @@ impl Output {
     pub fn finish(mut self) -> io::Result<()> {
         match &mut self.0 {
             Place::Stdout | Place::Into(_) => self.flush(),
-            Place::Beside {
+            Place::Regular {
                 path,
                 temporary,
                 file,
-            } => file
-                .sync_all()
-                .and_then(|()| fs::rename(&temporary.0, path))
-                .map_err(advised),
+            } => {
+                file.sync_all().map_err(advised)?;
+                // Only a rename replaces what is there, and it needs a name.
+                if temporary.is_none() {
+                    let name = temporary_beside(path);
+                    link(file, &name).map_err(advised)?;
+                    *temporary = Some(Temporary(name));
+                }
+                match temporary {
+                    Some(Temporary(name)) => fs::rename(name, path).map_err(advised),
+                    None => Ok(()),
+                }
+            }
         }
     }
 
@@ -103,7 +120,7 @@ impl Output {
     /// # Errors
     /// Those of the file system.
     pub fn finish_unless_there(self) -> io::Result<bool> {
-        let Place::Beside {
+        let Place::Regular {
             path,
             temporary,
             file,
@@ -113,7 +130,11 @@ impl Output {
         };
         file.sync_all().map_err(advised)?;
         // Unlike a rename, a link never replaces a file that came in between.
-        match fs::hard_link(&temporary.0, path) {
+        let linked = match temporary {
+            Some(Temporary(name)) => fs::hard_link(name, path),
+            None => link(file, path),
+        };
+        match linked {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             other => other.map(|()| true).map_err(advised),
         }
@@ -126,6 +147,39 @@ pub fn is_stdout(path: &Path) -> bool {
     [STDOUT, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]
         .iter()
         .any(|name| path == Path::new(name))
+}
+
+/// A name in the same directory that nobody can foresee.
+fn temporary_beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}.tmp", file::random()))
+}
+
+/// A file without a name (`O_TMPFILE`) in the directory of `path`, 0600; none where the file system has no such files,
+/// or /proc, by which it gets its name later, is not there.
+fn nameless(path: &Path) -> Option<File> {
+    let directory = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let file = OpenOptions::new()
+        .write(true)
+        .mode(0o600)
+        .custom_flags(i32::try_from(OFlags::TMPFILE.bits()).ok()?)
+        .open(directory)
+        .ok()?;
+    in_proc(&file).exists().then_some(file)
+}
+
+/// Gives a file without a name its first one; an error where the name is taken.
+fn link(file: &File, path: &Path) -> io::Result<()> {
+    rustix::fs::linkat(CWD, in_proc(file), CWD, path, AtFlags::SYMLINK_FOLLOW)?;
+    Ok(())
+}
+
+/// The kernel's name for an open file, open(2).
+fn in_proc(file: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
 /// Where symlinks that may be followed lead.
@@ -188,7 +242,7 @@ impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = match &mut self.0 {
             Place::Stdout => io::stdout().write(bytes),
-            Place::Into(file) | Place::Beside { file, .. } => file.write(bytes),
+            Place::Into(file) | Place::Regular { file, .. } => file.write(bytes),
         };
         written.map_err(advised)
     }
@@ -196,7 +250,7 @@ impl Write for Output {
     fn flush(&mut self) -> io::Result<()> {
         let flushed = match &mut self.0 {
             Place::Stdout => io::stdout().flush(),
-            Place::Into(file) | Place::Beside { file, .. } => file.flush(),
+            Place::Into(file) | Place::Regular { file, .. } => file.flush(),
         };
         flushed.map_err(advised)
     }
@@ -224,6 +278,29 @@ mod tests {
             .expect("listed")
             .count();
         assert_eq!(there, 1, "temporary files");
+    }
+
+    #[test]
+    fn a_file_in_the_making_has_no_name_that_a_killed_run_could_leave() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let path = dir.path().join("secret.json");
+        let entries = || fs::read_dir(dir.path()).expect("listed").count();
+        let mut output = Output::create(&path).expect("created");
+        output.write_all(b"one").expect("written");
+        assert_eq!(entries(), 0);
+        assert!(output.finish_unless_there().expect("finished"));
+        let mut output = Output::create(&path).expect("created");
+        output.write_all(b"two").expect("written");
+        assert_eq!(entries(), 1);
+        assert!(!output.finish_unless_there().expect("there"));
+        assert_eq!(fs::read_to_string(&path).expect("there"), "one");
+        let mut output = Output::create(&path).expect("created");
+        output.write_all(b"three").expect("written");
+        output.finish().expect("finished");
+        assert_eq!(fs::read_to_string(&path).expect("there"), "three");
+        assert_eq!(entries(), 1);
+        let mode = fs::metadata(&path).expect("there").mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]
