@@ -61,13 +61,12 @@ impl Output {
         if let Some(file) = special(&path)? {
             return Ok(Self(Place::Into(file)));
         }
-        let (temporary, file) = match nameless(&path) {
-            Some(file) => (None, file),
-            None => {
-                let temporary = temporary_beside(&path);
-                let file = file::create_new(&temporary)?;
-                (Some(Temporary(temporary)), file)
-            }
+        let (temporary, file) = if let Some(file) = nameless(&path) {
+            (None, file)
+        } else {
+            let name = temporary_beside(&path);
+            let file = file::create_new(&name)?;
+            (Some(Temporary(name)), file)
         };
         Ok(Self(Place::Regular {
             path,
@@ -88,7 +87,7 @@ impl Output {
         Self::create(path).map(drop)
     }
 
-    /// Gives the file its name, in the place of one that has it already.
+    /// Gives the file its name, in the place of one that has it already. Durable on return.
     ///
     /// # Errors
     /// Those of the file system.
@@ -107,10 +106,12 @@ impl Output {
                     link(file, &name).map_err(advised)?;
                     *temporary = Some(Temporary(name));
                 }
-                match temporary {
-                    Some(Temporary(name)) => fs::rename(name, path).map_err(advised),
-                    None => Ok(()),
+                if let Some(Temporary(name)) = temporary {
+                    fs::rename(name, &path).map_err(advised)?;
                 }
+                // One that may be written and not read cannot be synced apart from its file.
+                let directory = File::open(directory_of(path));
+                directory.map_or(Ok(()), |directory| directory.sync_all().map_err(advised))
             }
         }
     }
@@ -155,18 +156,21 @@ fn temporary_beside(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.{}.tmp", file::random()))
 }
 
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
 /// A file without a name (`O_TMPFILE`) in the directory of `path`, 0600; none where the file system has no such files,
 /// or /proc, by which it gets its name later, is not there.
 fn nameless(path: &Path) -> Option<File> {
-    let directory = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
     let file = OpenOptions::new()
         .write(true)
         .mode(0o600)
         .custom_flags(i32::try_from(OFlags::TMPFILE.bits()).ok()?)
-        .open(directory)
+        .open(directory_of(path))
         .ok()?;
     in_proc(&file).exists().then_some(file)
 }

@@ -2,7 +2,7 @@
 //! new one, by one process at a time.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -16,6 +16,7 @@ use super::microsoft;
 use crate::credential::source::Source;
 use crate::credential::{CredentialError, Kind, Result, Template, Token, Who};
 use crate::disk::file;
+use crate::disk::output::Output;
 use crate::secret::Secret;
 use crate::stop::Stop;
 
@@ -164,12 +165,18 @@ fn read(path: &Path) -> Result<Secret> {
     }
 }
 
+/// A link to a file elsewhere stays one, as [`Output`] does it.
 fn write(path: &Path, token: &Secret) -> Result<()> {
     let text = Zeroizing::new(format!("{}\n", token.expose()));
-    // A link to a file elsewhere stays one.
-    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    file::replace_durably(&target, text.as_bytes())
-        .map_err(|error| CredentialError::last(format!("keep the new refresh token: {error:#}")))
+    let write = || {
+        let mut file = Output::create(path)?;
+        file.write_all(text.as_bytes())?;
+        file.finish()
+    };
+    write().map_err(|error| {
+        let shown = path.display();
+        CredentialError::last(format!("keep the new refresh token in {shown}: {error}"))
+    })
 }
 
 /// Of two processes that use a refresh token at the same time, one would use up what the other has.
