@@ -1,5 +1,7 @@
 //! Runs one closure per account on the rayon pool, stops at the first failure or goes on, collects the outcomes.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -10,6 +12,7 @@ use indicatif::HumanBytes;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tracing::{debug, error, info, info_span, warn};
 
+use crate::clock;
 use crate::config::Account;
 use crate::fleet::shard;
 use crate::limits::NO_THREAD;
@@ -17,21 +20,44 @@ use crate::meter;
 use crate::progress::{AccountProgress, Progress};
 use crate::report::cause::{Because, Cause};
 use crate::report::{AccountReport, Status};
-use crate::session::error::{SessionError, is_stopped, parked};
+use crate::session::error::{is_stopped, parked};
 use crate::settings::Settings;
 use crate::stop::Stop;
 
+/// What is done about accounts that do not come to their end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct How {
+    /// The others go on after one that failed; else the first one in trouble asks them all to stop.
+    pub ignore_errors: bool,
+    /// Those that are parked are worked on again when their time has come, after all others.
+    pub wait: bool,
+}
+
+impl How {
+    /// As the run is to do it.
+    #[must_use]
+    pub fn of(settings: &Settings) -> Self {
+        Self {
+            ignore_errors: settings.ignore_errors,
+            wait: settings.wait,
+        }
+    }
+}
+
+/// How often who waits for a parked account looks whether its time has come.
+const LOOK: Duration = Duration::from_millis(200);
+
 /// Works on the accounts in their order, `workers` at a time.
 ///
-/// `done` is what the log says of an account that has ended. The first one in trouble asks all others to stop, unless `ignore_errors`. Accounts that were
-/// not begun are reported as such. A panic is the failure of its account.
+/// `done` is what the log says of an account that has ended. Accounts that were not begun are reported as such. A panic is
+/// the failure of its account.
 ///
 /// # Errors
 /// Not one thread can be started.
 pub fn run(
     accounts: &[Account],
     workers: usize,
-    ignore_errors: bool,
+    how: How,
     stop: &Stop,
     done: &str,
     work: impl Fn(&Account, &mut AccountReport) -> Result<()> + Sync,
@@ -41,19 +67,21 @@ pub fn run(
         .iter()
         .map(|account| Mutex::new(AccountReport::new(&account.name)))
         .collect();
-    let next = AtomicUsize::new(0);
+    let queue = Queue::new(accounts.len());
     // One loop a thread, and no job an account: a job that waits for another pool would begin further jobs meanwhile,
     // one account inside the other.
     pool.broadcast(|_| {
-        while !stop.requested() {
-            let index = next.fetch_add(1, Ordering::Relaxed);
+        while let Some(index) = queue.next(stop) {
             let (Some(account), Some(slot)) = (accounts.get(index), reports.get(index)) else {
                 break;
             };
             let _span = info_span!("account", account = account.name).entered();
             let report = one(account, |report| work(account, report));
-            if report.status.is_trouble() && !ignore_errors {
+            if report.status.is_trouble() && !how.ignore_errors {
                 stop.request();
+            }
+            if let Some(wait) = report.parked_for.filter(|_| how.wait) {
+                queue.again(index, wait);
             }
             log(done, &report);
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = report;
@@ -84,29 +112,10 @@ pub fn each(
     let reports = run(
         accounts,
         settings.workers,
-        settings.ignore_errors,
+        How::of(settings),
         stop,
         settings.mode.done(),
-        |account, report| {
-            loop {
-                let outcome = work(account, progress.account(&account.name), report);
-                let wait = outcome
-                    .as_ref()
-                    .err()
-                    .and_then(parked)
-                    .or(report.parked_for);
-                match wait.filter(|_| settings.wait) {
-                    Some(wait) => {
-                        info!("waiting until {}", crate::clock::utc_in(wait));
-                        if stop.sleep(wait) {
-                            return Err(SessionError::stopped().into());
-                        }
-                        *report = begun(account);
-                    }
-                    None => return outcome,
-                }
-            }
-        },
+        |account, report| work(account, progress.account(&account.name), report),
     )?;
     // A shard may well have no account at all.
     let nothing_matched = !reports.is_empty()
@@ -137,12 +146,54 @@ fn threads(mut count: usize) -> Result<ThreadPool> {
     }
 }
 
-fn begun(account: &Account) -> AccountReport {
-    let mut report = AccountReport::new(&account.name);
-    report.status = Status::Complete;
-    let server = &account.server;
-    report.identity = Some(shard::identity(account.whose(), &server.host, server.port));
-    report
+/// Which account is next.
+struct Queue {
+    /// Accounts that nobody has begun, from this one on.
+    next: AtomicUsize,
+    count: usize,
+    /// Parked ones, each with when it can go on.
+    parked: Mutex<BinaryHeap<Reverse<(u64, usize)>>>,
+}
+
+impl Queue {
+    fn new(count: usize) -> Self {
+        Self {
+            next: AtomicUsize::new(0),
+            count,
+            parked: Mutex::default(),
+        }
+    }
+
+    /// The next account, as soon as one can be worked on; `None` when there is none, or the run is to stop.
+    fn next(&self, stop: &Stop) -> Option<usize> {
+        let fresh = || {
+            let next = self.next.fetch_add(1, Ordering::Relaxed);
+            (next < self.count).then_some(next)
+        };
+        if !stop.requested()
+            && let Some(next) = fresh()
+        {
+            return Some(next);
+        }
+        while !stop.requested() {
+            let mut parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
+            let Reverse((due, index)) = *parked.peek()?;
+            if due <= clock::seconds_now() {
+                parked.pop();
+                return Some(index);
+            }
+            drop(parked);
+            let _ = stop.sleep(LOOK);
+        }
+        None
+    }
+
+    fn again(&self, index: usize, wait: Duration) {
+        let due = clock::seconds_now().saturating_add(wait.as_secs());
+        info!("waiting until {}", clock::utc(due));
+        let mut parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner);
+        parked.push(Reverse((due, index)));
+    }
 }
 
 /// Works on one account: the only way from an outcome to a report. `work` may leave a status that says less than
@@ -183,7 +234,7 @@ pub fn one(
 
 /// What there is of it is sound; the rest has to wait.
 fn park(report: &mut AccountReport, wait: Duration, error: &anyhow::Error) {
-    let until = crate::clock::utc_in(wait);
+    let until = clock::utc_in(wait);
     let text = format!("parked until {until}, when the next run can go on: {error:#}");
     warn!("{text}");
     report.warnings.push(text);
@@ -249,10 +300,19 @@ mod tests {
             .collect()
     }
 
+    const STOPS: How = How {
+        ignore_errors: false,
+        wait: false,
+    };
+    const GOES_ON: How = How {
+        ignore_errors: true,
+        wait: false,
+    };
+
     #[test]
     fn the_first_failure_stops_what_was_not_begun() {
         let stop = Stop::new();
-        let reports = run(&accounts(5), 1, false, &stop, "done", |account, _| {
+        let reports = run(&accounts(5), 1, STOPS, &stop, "done", |account, _| {
             anyhow::ensure!(account.name != "a1", "it fails");
             Ok(())
         })
@@ -271,7 +331,7 @@ mod tests {
         let pool = pool.expect("a thread");
         let (at_work, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let stop = Stop::new();
-        run(&accounts(40), 2, false, &stop, "done", |_, _| {
+        run(&accounts(40), 2, STOPS, &stop, "done", |_, _| {
             most.fetch_max(1 + at_work.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
             pool.install(|| std::thread::sleep(std::time::Duration::from_millis(1)));
             at_work.fetch_sub(1, Ordering::SeqCst);
@@ -284,7 +344,7 @@ mod tests {
     #[test]
     fn others_go_on_when_errors_are_ignored_even_after_a_panic() {
         let stop = Stop::new();
-        let reports = run(&accounts(4), 2, true, &stop, "done", |account, _| {
+        let reports = run(&accounts(4), 2, GOES_ON, &stop, "done", |account, _| {
             assert_ne!(account.name, "a1", "a bug");
             Ok(())
         })

@@ -124,8 +124,8 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_workers: Option<u16>,
 
-    /// Stay and go on by itself where a server asks to be left alone for more than 15 minutes, instead of parking the
-    /// account
+    /// Stay and go on with parked accounts when their time has come: a new day, or the end of more than 15 minutes for
+    /// which a server asked to be left alone
     #[arg(long)]
     pub wait: bool,
 

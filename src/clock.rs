@@ -1,6 +1,13 @@
-//! Time stamps in UTC, for states, reports and file names.
+//! Time stamps in UTC, for states, reports and file names; the days that budgets are for.
 
+use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Names a file whose seconds since 1970 are the time: tests of what happens at midnight do not wait for it.
+const TEST_CLOCK: &str = "IMAPSYNC_BULK_MIGRATOR_TEST_CLOCK";
+
+const DAY: u64 = 86_400;
 
 /// Now, as RFC 3339 with seconds: `2026-11-23T15:50:17Z`.
 #[must_use]
@@ -27,7 +34,35 @@ pub fn utc_compact() -> String {
     utc_now().replace(['-', ':'], "")
 }
 
-fn seconds_now() -> u64 {
+/// The day of a time in seconds since 1970, as `2026-11-23`.
+#[must_use]
+pub fn day(seconds: u64) -> String {
+    utc(seconds).chars().take(10).collect()
+}
+
+/// The same as days since 1970.
+#[must_use]
+pub fn day_number(seconds: u64) -> u64 {
+    seconds / DAY
+}
+
+/// How long it is until the next day begins.
+#[must_use]
+pub fn until_tomorrow() -> Duration {
+    Duration::from_secs(DAY - seconds_now() % DAY)
+}
+
+/// Now, in seconds since 1970.
+#[must_use]
+pub fn seconds_now() -> u64 {
+    static FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let file = FILE.get_or_init(|| std::env::var_os(TEST_CLOCK).map(PathBuf::from));
+    let set = file
+        .as_ref()
+        .and_then(|file| std::fs::read_to_string(file).ok());
+    if let Some(seconds) = set.and_then(|text| text.trim().parse().ok()) {
+        return seconds;
+    }
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())

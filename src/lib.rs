@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod archive;
+pub mod budget;
 pub mod child;
 pub mod cli;
 pub mod clock;

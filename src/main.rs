@@ -115,10 +115,10 @@ fn run(args: &Args) -> Result<Exit> {
         return Ok(left(args, &settings));
     }
     let progress = Progress::new(args.quiet);
-    let log = start_log(args, &progress)?;
-    log_beginning(&settings);
     let stop = Stop::new();
     stop.on_signals(told_to_stop, child::end_all)?;
+    let log = start_log(args, &progress)?;
+    log_beginning(&settings);
     let outcome = commands::run(&settings, &stop, &progress);
     progress.finish();
     let path = log.as_ref().map(|log| log.path().display().to_string());
@@ -143,6 +143,7 @@ fn run(args: &Args) -> Result<Exit> {
         .warnings
         .extend(log.as_ref().and_then(LogFile::trouble));
     report.log = path;
+    report.limits = settings.limits_told();
     report.all_accounts = args.verbose > 0;
     report.file = args.report.as_ref().map(|path| path.display().to_string());
     report.close(&stop);

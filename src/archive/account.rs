@@ -20,7 +20,12 @@ use crate::disk::{advised, file};
 use crate::mailbox::Name;
 
 /// Names in an account's directory that no mailbox may have.
-const RESERVED: [&str; 3] = [state::FILE, super::failed::FILE, super::journal::FILE];
+const RESERVED: [&str; 4] = [
+    state::FILE,
+    super::failed::FILE,
+    super::journal::FILE,
+    super::spent::FILE,
+];
 
 /// How whole an archive is by its own record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::incoming::SPILL_PREFIX;
-use super::{failed, journal, state};
+use super::{failed, journal, spent, state};
 
 /// Name of the file that says which mailbox a directory holds.
 pub const META_FILE: &str = ".mailbox.json";
@@ -53,7 +53,9 @@ pub struct Entry {
 /// Those of the file system.
 pub fn account(dir: &Path) -> Result<Vec<Entry>> {
     entries(dir, |name, is_dir| match name {
-        state::FILE | failed::FILE | journal::FILE | ".lock" if !is_dir => Kind::Known,
+        state::FILE | failed::FILE | journal::FILE | spent::FILE | ".lock" if !is_dir => {
+            Kind::Known
+        }
         VANISHED_MAILBOXES if is_dir => Kind::Known,
         _ if is_dir && !name.starts_with('.') => Kind::Mailbox,
         _ if is_leftover(name) && !is_dir => Kind::Leftover,

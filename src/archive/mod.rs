@@ -7,6 +7,7 @@
 //!     export-state.json          state: the source, and what was durable at the last checkpoint
 //!     failed.jsonl               failed: what did not come over
 //!     import.journal.jsonl       journal: what imports have done on which target
+//!     spent.json                 spent: what was taken today of the budget of its servers
 //!     INBOX/                     mailbox: one directory a mailbox
 //!       .mailbox.json              its exact name, delimiter, attributes, UIDVALIDITY
 //!       u0000000042.eml            a message, byte for byte, named by its UID
@@ -33,6 +34,7 @@ mod name_json;
 pub mod original;
 pub mod path;
 pub mod sidecar;
+pub mod spent;
 pub mod state;
 pub mod sync;
 pub mod uidset;

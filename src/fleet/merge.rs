@@ -215,6 +215,11 @@ fn take_in(whole: &mut Report, part: Report) {
             whole.warnings.push(warning);
         }
     }
+    for limit in part.limits {
+        if !whole.limits.contains(&limit) {
+            whole.limits.push(limit);
+        }
+    }
     whole.errors.extend(part.errors);
     whole.environment.extend(part.environment);
     whole.exit_code = whole.exit_code.merge(part.exit_code);

@@ -371,6 +371,9 @@ pub struct Report {
     /// The servers of the accounts that were meant.
     #[serde(default)]
     pub servers: Vec<ServerReport>,
+    /// The limits that were kept to because of what servers said they are.
+    #[serde(default)]
+    pub limits: Vec<String>,
     /// The log file.
     #[serde(default)]
     pub log: Option<String>,
@@ -442,6 +445,7 @@ impl Report {
             filters: about.filters,
             sample: about.sample,
             servers: about.servers,
+            limits: Vec::new(),
             log: None,
             config: about.config,
             archive: about.archive,
@@ -589,7 +593,12 @@ impl Report {
 
     /// Takes the secrets in use out of all that servers and programs have said.
     fn redact(&mut self) {
-        let run = [&mut self.warnings, &mut self.errors, &mut self.environment];
+        let run = [
+            &mut self.warnings,
+            &mut self.errors,
+            &mut self.environment,
+            &mut self.limits,
+        ];
         run.into_iter().flatten().for_each(hide);
         for panel in self.provisioned.iter_mut().flat_map(|p| &mut p.mailboxes) {
             panel.note.iter_mut().for_each(hide);

@@ -112,6 +112,7 @@ impl<'l, 'a, S> Append<'l, 'a, S> {
     /// # Errors
     /// Those of the connection; [`Kind::Local`] when `body` fails or ends early: the connection is of no use then.
     pub fn message(&mut self, message: &mut Outgoing<'_>) -> Result<Option<(S, Status)>> {
+        self.lane.one_message()?;
         let asks = self.ways.must_ask(message.size);
         if let Some(flags) = message.flags {
             self.out.extend_from_slice(format!(" ({flags})").as_bytes());

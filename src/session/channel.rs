@@ -14,6 +14,7 @@ use super::pace::Pace;
 use super::reader::{BodySink, Reader, Response};
 use super::refusal;
 use super::response::{self, Condition, Line, Status};
+use crate::budget::Budget;
 
 /// Most responses before a command ends: more messages than a mailbox has.
 const MAX_UNTAGGED: u64 = 10_000_000;
@@ -75,8 +76,11 @@ impl Channel {
     /// Sends a command and returns its tag.
     ///
     /// # Errors
-    /// Those of writing.
+    /// Those of writing; [`Kind::Parked`] where the day's budget is used up.
     pub fn send(&mut self, command: &Command) -> Result<String> {
+        if !self.leaving {
+            self.check_budget()?;
+        }
         let tag = self.new_tag();
         let mut bytes = Vec::with_capacity(command.bytes().len() + 16);
         bytes.extend_from_slice(tag.as_bytes());
@@ -85,6 +89,20 @@ impl Channel {
         bytes.extend_from_slice(b"\r\n");
         self.reader.wire().write_all(&bytes)?;
         Ok(tag)
+    }
+
+    /// What the account may take of its server today.
+    pub fn budget(&mut self) -> &Budget {
+        self.reader.wire().budget()
+    }
+
+    /// # Errors
+    /// [`Kind::Parked`] where the day's budget is used up.
+    pub(super) fn check_budget(&mut self) -> Result<()> {
+        match self.budget().is_used_up() {
+            Some(way) => Err(SessionError::used_up(self.budget(), way)),
+            None => Ok(()),
+        }
     }
 
     /// Something that matters was sent or has come.

@@ -17,6 +17,7 @@ use super::error::{Kind, Result, SessionError};
 use super::guard::{Guard, Shared, crate_error};
 use super::pace::Ahead;
 use super::peer::Peer;
+use super::preset;
 use super::reader::{Reader, Response};
 use super::refusal;
 use super::response::{self, Condition, Line};
@@ -74,8 +75,22 @@ pub fn attempt(peer: &Peer, login: &Login<'_>, stop: &Stop, steps: &mut Steps) -
     };
     steps.begin(Step::Capabilities);
     session.after_login(before)?;
+    if let Some(preset) = preset::of(&session.channel) {
+        peer.follow(preset);
+        recall(peer)?;
+        session.channel.check_budget()?;
+    }
     steps.end();
     Ok(session)
+}
+
+/// What earlier runs have used up of the day's budget.
+///
+/// # Errors
+/// A record that cannot be read.
+pub(super) fn recall(peer: &Peer) -> Result<()> {
+    let begun = peer.budget.begin();
+    begun.map_err(|error| SessionError::new(Kind::Local, format!("{error:#}")))
 }
 
 /// A server that answers a login with an untagged NO and hangs up has refused it: trying again could lock the account.

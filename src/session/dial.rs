@@ -36,6 +36,11 @@ pub fn open_in_steps(
     stop: &Stop,
     steps: &mut Steps,
 ) -> Result<Session> {
+    let peer = &peer.of(account);
+    connect::recall(peer)?;
+    if let Some(way) = peer.budget.is_used_up() {
+        return Err(SessionError::used_up(&peer.budget, way));
+    }
     let mut refused = false;
     let mut tokens = 0;
     loop {

@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use crate::budget::{Budget, Way};
 use crate::secret::Secret;
 
 /// What can be done about a [`SessionError`].
@@ -95,6 +96,13 @@ impl SessionError {
     #[must_use]
     pub fn stopped() -> Self {
         Self::new(Kind::Stopped, "the run was stopped")
+    }
+
+    /// The error of an account that may take no more today.
+    #[must_use]
+    pub fn used_up(budget: &Budget, way: Way) -> Self {
+        let (wait, text) = budget.spent(way);
+        Self::new(Kind::Parked(wait), text)
     }
 
     /// Notes how the connection ended.

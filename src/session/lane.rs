@@ -11,6 +11,7 @@ use super::error::{Cause, Kind, Result, SessionError};
 use super::pace::Ahead;
 use super::reader::{BodySink, NoBody, Response};
 use super::response::{self, Condition, Line, Status};
+use crate::budget::{Budget, Way};
 
 /// Whether a command's end may overtake that of the one before it (RFC 3501 section 5.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +92,19 @@ impl<'a, S> Lane<'a, S> {
     #[must_use]
     pub fn capabilities(&self) -> &Capabilities {
         &self.channel.capabilities
+    }
+
+    /// What the account may take of its server today.
+    pub fn budget(&mut self) -> &Budget {
+        self.channel.budget()
+    }
+
+    /// A message goes: waits until the rate allows it.
+    ///
+    /// # Errors
+    /// Of a run that is being stopped.
+    pub fn one_message(&mut self) -> Result<()> {
+        self.channel.reader().wire().one_message(Way::Up)
     }
 
     /// Sends a command, as soon as the server may have it.

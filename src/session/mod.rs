@@ -15,6 +15,7 @@ pub mod lane;
 pub mod list;
 pub mod pace;
 pub mod peer;
+pub mod preset;
 pub mod rate;
 pub mod reader;
 pub mod refusal;

@@ -1,4 +1,4 @@
-//! How many bytes a second the configuration allows to and from a server, all connections together.
+//! How many bytes, or messages, a second the configuration allows to and from a server, all connections together.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,26 +22,26 @@ impl Default for Rate {
 }
 
 impl Rate {
-    /// For so many bytes a second.
+    /// For so many bytes, or messages, a second.
     #[must_use]
     pub fn new(per_second: Option<u64>) -> Self {
         Self {
-            per_second: per_second.filter(|bytes| *bytes > 0),
+            per_second: per_second.filter(|count| *count > 0),
             paid: Mutex::new(Instant::now()),
         }
     }
 
-    /// How long to wait after so many bytes.
+    /// How long to wait after so many.
     #[must_use]
-    pub fn wait_after(&self, bytes: usize) -> Duration {
-        self.wait_at(bytes, Instant::now())
+    pub fn wait_after(&self, count: usize) -> Duration {
+        self.wait_at(count, Instant::now())
     }
 
-    fn wait_at(&self, bytes: usize, now: Instant) -> Duration {
+    fn wait_at(&self, count: usize, now: Instant) -> Duration {
         let Some(per_second) = self.per_second else {
             return Duration::ZERO;
         };
-        let nanoseconds = (bytes as u128) * 1_000_000_000 / u128::from(per_second);
+        let nanoseconds = (count as u128) * 1_000_000_000 / u128::from(per_second);
         let takes = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
         let mut paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
         let earliest = now.checked_sub(SPARE).unwrap_or(now);

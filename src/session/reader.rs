@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::error::{Kind, Result, SessionError};
 use super::wire::Wire;
+use crate::budget::Way;
 
 /// Longest line without its literals, in bytes.
 const MAX_LINE: usize = 64 * 1024;
@@ -190,6 +191,7 @@ impl Reader {
             if announcement.is_body {
                 response.elsewhere.push(response.bytes.len());
                 response.bodies += 1;
+                self.wire.one_message(Way::Down)?;
                 sink.begin(size).map_err(|error| local(&error))?;
                 self.stream_literal(size, sink)?;
             } else if size <= MAX_INLINE && response.bytes.len() < limit(&response.bytes) {

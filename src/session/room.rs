@@ -1,7 +1,7 @@
 //! How many connections to a server the configuration allows, and who of us is connected. Knows no refusals: what a
 //! server itself allows is learnt in `slots`.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::error::{Result, SessionError};
@@ -15,6 +15,8 @@ const TICK: Duration = Duration::from_millis(100);
 pub struct Room {
     /// `None` where the configuration says nothing.
     most: Option<usize>,
+    /// What is known of such servers then.
+    preset: OnceLock<usize>,
     taken: Mutex<usize>,
     changed: Condvar,
 }
@@ -33,13 +35,23 @@ impl Room {
         }
     }
 
+    /// Such servers are known to allow so many; the configuration wins.
+    pub fn preset(&self, most: usize) {
+        let _ = self.preset.set(most);
+    }
+
+    fn is_full(&self, taken: usize) -> bool {
+        let most = self.most.or_else(|| self.preset.get().copied());
+        most.is_some_and(|most| taken >= most)
+    }
+
     /// Waits for a seat.
     ///
     /// # Errors
     /// The run is asked to stop.
     pub fn enter(self: &Arc<Self>, stop: &Stop) -> Result<Seat> {
         let mut taken = self.lock();
-        while self.most.is_some_and(|most| *taken >= most) {
+        while self.is_full(*taken) {
             if stop.requested() {
                 return Err(SessionError::stopped());
             }

@@ -16,6 +16,7 @@ use super::rate::Rate;
 use super::room::Seat;
 use super::steps::{Step, Steps};
 use super::tls::{self, Tap};
+use crate::budget::{Budget, Way};
 use crate::config::{Server, TlsMode};
 use crate::stop::Stop;
 
@@ -37,6 +38,8 @@ pub struct Wire {
     timeout: Duration,
     stop: Stop,
     rate: Arc<Rate>,
+    messages: Arc<Rate>,
+    budget: Arc<Budget>,
     // Free when the connection is closed, so it goes last.
     _seat: Seat,
 }
@@ -60,6 +63,8 @@ impl Wire {
             timeout,
             stop: stop.clone(),
             rate: Arc::clone(&peer.rate),
+            messages: Arc::clone(&peer.messages),
+            budget: Arc::clone(&peer.budget),
             _seat: seat,
         };
         wire.close_gracefully(false);
@@ -150,7 +155,8 @@ impl Wire {
                     return Err(SessionError::transport("read from the server", &end));
                 }
                 Ok(count) => {
-                    self.keep_to_rate(count)?;
+                    self.budget.spend(Way::Down, count);
+                    self.wait_for(&self.rate, count)?;
                     return Ok(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -167,7 +173,8 @@ impl Wire {
     /// # Errors
     /// [`Kind::Transient`] on a lost connection or time-out.
     pub fn write_all(&mut self, bytes: &[u8]) -> Result<()> {
-        self.keep_to_rate(bytes.len())?;
+        self.wait_for(&self.rate, bytes.len())?;
+        self.budget.spend(Way::Up, bytes.len());
         let result = match &mut self.stream {
             Stream::Plain(tcp) => tcp.write_all(bytes),
             Stream::Tls(tls) => tls.write_all(bytes).and_then(|()| tls.flush()),
@@ -181,9 +188,24 @@ impl Wire {
         })
     }
 
-    /// Waits as long as so many bytes take at the rate that is allowed.
-    fn keep_to_rate(&self, bytes: usize) -> Result<()> {
-        let wait = self.rate.wait_after(bytes);
+    /// What may go today.
+    #[must_use]
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// A message comes or goes: waits until the rate allows it.
+    ///
+    /// # Errors
+    /// [`Kind::Stopped`] when the run is being stopped.
+    pub fn one_message(&self, way: Way) -> Result<()> {
+        self.budget.spend_message(way);
+        self.wait_for(&self.messages, 1)
+    }
+
+    /// Waits as long as so many take at the rate that is allowed.
+    fn wait_for(&self, rate: &Rate, count: usize) -> Result<()> {
+        let wait = rate.wait_after(count);
         if !wait.is_zero() && self.stop.sleep(wait) {
             return Err(SessionError::stopped());
         }
@@ -207,6 +229,12 @@ impl Wire {
             format!("{doing}: no answer for {seconds} s (--imap-timeout)"),
         )
         .by(Cause::TimedOut)
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.budget.settle();
     }
 }
 

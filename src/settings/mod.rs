@@ -321,8 +321,18 @@ impl Settings {
             return Ok(peers.clone());
         }
         let shards = self.shard.map_or(1, |part| part.shard.count);
-        let peers = Peers::new(&self.config.servers(), self.timeout, shards)?;
+        let servers = self.config.servers();
+        let peers = Peers::new(&servers, self.timeout, shards, &self.archive_dir)?;
         Ok(self.peers.get_or_init(|| peers).clone())
+    }
+
+    /// The limits that were kept to because of what servers, on either side, said they are.
+    #[must_use]
+    pub fn limits_told(&self) -> Vec<String> {
+        let mut told = self.peers.get().map(Peers::limits_told).unwrap_or_default();
+        let target = self.target.iter().flat_map(|target| target.limits_told());
+        told.extend(target.collect::<Vec<_>>());
+        told
     }
 
     /// What of an account an import means, or one who looks as an import does.

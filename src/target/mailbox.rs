@@ -469,6 +469,11 @@ impl Job {
         self.open.todo.pop_front()
     }
 
+    /// The message that was popped last is to be appended after all.
+    pub fn put_back(&mut self, uid: u32) {
+        self.open.todo.push_front(uid);
+    }
+
     /// Messages to be appended.
     #[must_use]
     pub fn todo(&self) -> &VecDeque<u32> {

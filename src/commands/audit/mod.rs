@@ -92,7 +92,7 @@ pub fn after_export(
     let audited = accounts::run(
         &accounts,
         settings.workers,
-        settings.ignore_errors,
+        accounts::How::of(settings),
         stop,
         Mode::Audit.done(),
         |account, report| run.after_export(account, progress.account(&account.name), report),

@@ -105,7 +105,13 @@ pub(super) fn precheck(
         return Ok(Verdict::End(Box::new(report)));
     }
     let failed = report.accounts.into_iter();
-    let failed = failed.filter(|account| account.status != Status::Complete);
+    // Who waits for parked accounts does that in the run.
+    let is_left_out = |status| match status {
+        Status::Complete => false,
+        Status::Parked => !settings.wait,
+        _ => true,
+    };
+    let failed = failed.filter(|account| is_left_out(account.status));
     Ok(Verdict::GoOn(
         failed
             .map(|mut account| {
@@ -220,7 +226,10 @@ impl<'a> Run<'a> {
         accounts::run(
             accounts,
             workers,
-            true,
+            accounts::How {
+                ignore_errors: true,
+                wait: false,
+            },
             self.stop,
             Mode::Test.done(),
             |account, report| {

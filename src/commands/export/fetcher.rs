@@ -3,6 +3,7 @@
 //! Latency is paid once per account and not once per mailbox. The selected mailbox is what the last
 //! EXAMINE that was *sent* says; answers belong to the oldest command that is not answered.
 
+mod allowance;
 mod blame;
 mod messages;
 mod survey;
@@ -41,6 +42,8 @@ struct Step {
     asked: Asked,
     /// Length of the command.
     bytes: usize,
+    /// Bytes that it may bring, where a day's budget is kept to.
+    weight: u64,
     body: Body,
 }
 
@@ -76,6 +79,10 @@ pub struct Fetcher<'a> {
     queue: VecDeque<JobId>,
     /// Bytes of the commands that are not answered.
     unanswered: usize,
+    /// What they may bring, where a day's budget is kept to.
+    due: u64,
+    /// What the FETCH that is sent next may bring.
+    weighed: u64,
     /// The mailbox of the last EXAMINE sent.
     sent_examine: Option<JobId>,
     /// What has ended badly, on this connection and those before.
@@ -114,6 +121,8 @@ impl<'a> Fetcher<'a> {
             assembler: Assembler::default(),
             queue: queue.into(),
             unanswered: 0,
+            due: 0,
+            weighed: 0,
             sent_examine: None,
             blame,
             alone: None,
@@ -202,6 +211,8 @@ impl<'a> Fetcher<'a> {
                     }
                 }
                 Phase::Survey => {
+                    let weighs = self.weigh(lane, id);
+                    let job = &self.jobs[id];
                     let nothing_here = job.has_nothing_here() && self.store.is_some();
                     self.queue.pop_front();
                     self.sent_examine = None;
@@ -210,7 +221,7 @@ impl<'a> Fetcher<'a> {
                     }
                     // What a size makes the server fail at is not asked again.
                     let needs_no_sizes = self.blame.ends(&Owner::Mailbox(id)) > 0
-                        || self.jobs[id].bytes_by_status().is_some();
+                        || !weighs && self.jobs[id].bytes_by_status().is_some();
                     let inventory = match (nothing_here, needs_no_sizes) {
                         (true, true) => fetch::uids("1:*"),
                         (true, false) => fetch::sizes("1:*"),
@@ -218,7 +229,14 @@ impl<'a> Fetcher<'a> {
                     };
                     self.send(lane, &inventory, id, Asked::Inventory, Order::Loose)?;
                 }
+                Phase::Direct if self.is_too_much_at_once(lane, id) => {
+                    self.jobs[id].survey_first();
+                }
                 Phase::Direct | Phase::Fetch => {
+                    if !self.fits_budget(lane, id)? {
+                        break;
+                    }
+                    let job = &mut self.jobs[id];
                     let Some(chunk) = job.next_chunk() else {
                         self.queue.pop_front();
                         continue;
@@ -245,6 +263,11 @@ impl<'a> Fetcher<'a> {
         asked: Asked,
         order: Order,
     ) -> Result<()> {
+        let weight = match &asked {
+            Asked::Fetch(_) => std::mem::take(&mut self.weighed),
+            _ => 0,
+        };
+        self.due += weight;
         self.jobs[job].sent();
         let bytes = command.bytes().len();
         self.unanswered += bytes;
@@ -252,6 +275,7 @@ impl<'a> Fetcher<'a> {
             job,
             asked,
             bytes,
+            weight,
             body: Body::default(),
         };
         Ok(lane.send(command, step, order)?)
@@ -320,6 +344,7 @@ impl<'a> Fetcher<'a> {
     fn done(&mut self, lane: &mut Lane<'_, Step>, step: Step, status: &Status) -> Result<()> {
         let id = step.job;
         self.unanswered -= step.bytes;
+        self.due -= step.weight;
         self.jobs[id].answered();
         let span = info_span!("mailbox", mailbox = self.jobs[id].name());
         let _entered = span.enter();

@@ -13,6 +13,7 @@ mod work;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 pub use chunk::Chunk;
+use chunk::Weights;
 pub use freeze::Freeze;
 use identity::Identity;
 pub use identity::Outcome;
@@ -108,6 +109,8 @@ struct Survey {
     bytes_come: u64,
     /// Messages from UIDNEXT on, with their sizes: later arrivals, unless UIDNEXT is wrong.
     beyond: Vec<(u32, u64)>,
+    /// What the messages weigh, where that matters.
+    weights: Option<Weights>,
     /// EXPUNGE came while it was taken: what it does not name may be there all the same.
     shifted: bool,
 }

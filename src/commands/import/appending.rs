@@ -11,6 +11,7 @@ use tracing::info_span;
 
 use crate::archive::journal::Journal;
 use crate::archive::uidset::UidSet;
+use crate::budget::Way;
 use crate::progress::AccountProgress;
 use crate::session::append::{Append, Outgoing, Ways};
 use crate::session::blame::{Blame, Owner, Verdict};
@@ -31,6 +32,8 @@ use item::{Batch, Item};
 const BATCH_MESSAGES: usize = 100;
 /// Bytes after which a batch is sent.
 const BATCH_BYTES: u64 = 4 * 1024 * 1024;
+/// Bytes that go with a message, about.
+const BESIDE: u64 = 256;
 /// Commands that may be unanswered.
 const WINDOW: usize = 100;
 /// Bytes that may be unanswered.
@@ -147,8 +150,12 @@ impl<'a> Appender<'a> {
                 Ok(false) => {}
                 Err(error) => {
                     match error.downcast_ref::<SessionError>() {
+                        Some(SessionError {
+                            kind: Kind::Parked(_),
+                            ..
+                        })
+                        | None => self.hear_out(&mut lane),
                         Some(lost) => self.lost(&lane, lost),
-                        None => self.hear_out(&mut lane),
                     }
                     break Err(error);
                 }
@@ -229,7 +236,11 @@ impl<'a> Appender<'a> {
             let span = info_span!("mailbox", mailbox = self.jobs[id].name());
             let _entered = span.enter();
             self.progress.mailbox(self.jobs[id].name());
-            while let Some(batch) = self.next_batch(id)? {
+            while let Some(batch) = self.next_batch(id, lane.budget().left(Way::Up))? {
+                if let Some(used_up) = used_up(lane, &batch) {
+                    self.hear(lane)?;
+                    return Err(used_up.into());
+                }
                 self.note_pending(&batch)?;
                 self.send(lane, batch)?;
                 self.send_again(lane)?;
@@ -255,8 +266,9 @@ impl<'a> Appender<'a> {
         }
     }
 
-    /// Proves and gathers the next messages of a mailbox; `None` when there are no more.
-    fn next_batch(&mut self, id: JobId) -> Result<Option<Batch>> {
+    /// Proves and gathers the next messages of a mailbox, no more bytes than are left of the day, but for a single one;
+    /// `None` when there are no more.
+    fn next_batch(&mut self, id: JobId, left: Option<u64>) -> Result<Option<Batch>> {
         let mut items = Vec::new();
         let mut bytes = 0;
         while items.len() < BATCH_MESSAGES && bytes < BATCH_BYTES {
@@ -289,7 +301,12 @@ impl<'a> Appender<'a> {
                 self.over_quota.push((id, Refused { uid, size, reason }));
                 continue;
             }
-            bytes += ready.size;
+            let more = bytes + ready.size + BESIDE;
+            if !items.is_empty() && left.is_some_and(|left| more > left) {
+                self.jobs[id].put_back(uid);
+                break;
+            }
+            bytes = more;
             items.push(Item::new(ready));
         }
         Ok((!items.is_empty()).then_some(Batch { id, items }))
@@ -426,6 +443,16 @@ fn leave(lane: &mut Lane<'_, Step>) -> Result<()> {
     };
     lane.send(&leave, Step::Open, Order::Strict)?;
     Ok(())
+}
+
+/// The error where the batch has to wait for another day. A message that is larger than what is left of any day goes
+/// alone, first of all.
+fn used_up(lane: &mut Lane<'_, Step>, batch: &Batch) -> Option<SessionError> {
+    let budget = lane.budget();
+    let left = budget.left(Way::Up)?;
+    let bytes = batch.bytes() + BESIDE * batch.items.len() as u64;
+    let fits = bytes <= left || batch.items.len() == 1 && budget.is_fresh(Way::Up);
+    (!fits).then(|| SessionError::used_up(budget, Way::Up))
 }
 
 /// Sends the messages in one command; the command's end, if the server refuses before it has them.

@@ -85,6 +85,9 @@ pub fn of(report: &Report) -> Vec<Block> {
     }
     blocks.extend(audit(report));
     blocks.extend(failures::messages(report));
+    if !report.limits.is_empty() {
+        blocks.push(Block::Text(report.limits.clone()));
+    }
     blocks.extend(failures::warnings(report));
     blocks.extend(failures::errors(report));
     blocks.extend(verdict::sums(report));

@@ -75,6 +75,7 @@ pub fn run(report: &Report) -> Markup {
     let rows = [
         ("From the server", from),
         ("To the server", to),
+        ("Limits", report.limits.join("; ")),
         ("Begun", report.started.clone()),
         ("Ended", report.finished.clone()),
         ("Configuration", report.config.clone()),

@@ -1,5 +1,6 @@
 //! Many processes that share one move.
 
+mod budget;
 mod engines;
 mod limits;
 mod merged;

@@ -1,6 +1,6 @@
 //! One FETCH command to be sent: which UIDs go together.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use crate::archive::uidset::UidSet;
 
@@ -62,20 +62,61 @@ impl Chunk {
     }
 }
 
-/// Deals ascending UIDs out to commands of at most so many messages.
+/// What messages weigh, where a day's budget is to be kept to.
+#[derive(Debug, Default)]
+pub struct Weights {
+    sizes: HashMap<u32, u64>,
+    /// Bytes that one command may bring, unless it is for one message.
+    most: u64,
+}
+
+impl Weights {
+    /// The bytes that a FETCH response has beside the message, about.
+    const BESIDE: u64 = 256;
+
+    /// For commands of so many bytes.
+    #[must_use]
+    pub fn new(most: u64) -> Self {
+        Self {
+            sizes: HashMap::new(),
+            most,
+        }
+    }
+
+    /// As the inventory says.
+    pub fn note(&mut self, uid: u32, size: u64) {
+        self.sizes.insert(uid, size);
+    }
+
+    /// What a message brings with it.
+    #[must_use]
+    pub fn of(&self, uid: u32) -> u64 {
+        let size = self.sizes.get(&uid).copied().unwrap_or_default();
+        size.saturating_add(Self::BESIDE)
+    }
+}
+
+/// Deals ascending UIDs out to commands of at most so many messages, and of at most so many bytes where that matters.
 #[must_use]
-pub fn deal(uids: impl IntoIterator<Item = u32>, most: u64) -> VecDeque<Chunk> {
+pub fn deal(
+    uids: impl IntoIterator<Item = u32>,
+    most: u64,
+    weights: Option<&Weights>,
+) -> VecDeque<Chunk> {
     let mut chunks = VecDeque::new();
     let mut chunk = UidSet::new();
-    let (mut length, mut last) = (0, 0);
+    let (mut length, mut last, mut bytes) = (0, 0, 0_u64);
     for uid in uids {
         // At worst each gap adds ",4294967295:4294967295".
         let grows = if uid == last + 1 { 0 } else { 22 };
-        if chunk.len() >= most || length + grows > CHUNK_SET {
+        let weight = weights.map_or(0, |weights| weights.of(uid));
+        let is_heavy = weights.is_some_and(|weights| bytes.saturating_add(weight) > weights.most);
+        if chunk.len() >= most || length + grows > CHUNK_SET || is_heavy {
             chunks.extend(close(&mut chunk));
-            length = 0;
+            (length, bytes) = (0, 0);
         }
         length += grows;
+        bytes = bytes.saturating_add(weight);
         chunk.insert(uid);
         last = uid;
     }

@@ -105,7 +105,11 @@ impl Job {
         let sample = trial.alike.iter().copied().step_by(step);
         self.survey.wanted = sample.collect();
         self.phase = Phase::Fetch;
-        self.work.unsent = chunk::deal(self.survey.wanted.iter(), chunk::MOST);
+        self.work.unsent = chunk::deal(
+            self.survey.wanted.iter(),
+            chunk::MOST,
+            self.survey.weights.as_ref(),
+        );
         true
     }
 

@@ -51,7 +51,8 @@ impl Job {
             .into_iter()
             .partition(|uid| (suspects.of)(*uid));
         let alone = alone.into_iter().map(Chunk::alone);
-        let together = chunk::deal(together, self.trouble.most.unwrap_or(chunk::MOST));
+        let most = self.trouble.most.unwrap_or(chunk::MOST);
+        let together = chunk::deal(together, most, self.survey.weights.as_ref());
         self.work.unsent = if suspects.first {
             alone.chain(together).collect()
         } else {

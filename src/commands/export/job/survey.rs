@@ -1,6 +1,6 @@
 //! The inventory of a job: what the server names, set against what the archive holds.
 
-use super::{Job, Phase, Survey};
+use super::{Job, Phase, Survey, Weights};
 
 /// Times that a mailbox is surveyed before what is still unclear is reported.
 const MAX_SURVEYS: u32 = 3;
@@ -17,6 +17,29 @@ impl Job {
         }
         self.surveys += 1;
         self.phase = Phase::Survey;
+    }
+
+    /// A day's budget is to be kept to: the inventory notes what messages weigh, and a command brings at most so many bytes.
+    pub fn weigh(&mut self, most: u64) {
+        self.survey.weights = Some(Weights::new(most));
+    }
+
+    /// Sizes matter: all of it at once may be too much.
+    pub fn survey_first(&mut self) {
+        self.work.unsent.clear();
+        self.phase = Phase::Survey;
+    }
+
+    /// What the next FETCH would bring, as far as that is known.
+    #[must_use]
+    pub fn next_weight(&self) -> u64 {
+        let Some(chunk) = self.work.unsent.front() else {
+            return 0;
+        };
+        match &self.survey.weights {
+            Some(weights) => chunk.uids().map(|uid| weights.of(uid)).sum(),
+            None => self.bytes_by_status().unwrap_or(0),
+        }
     }
 
     /// True where nothing in the archive needs to be compared with the inventory.
@@ -48,6 +71,9 @@ impl Job {
     pub fn want(&mut self, uid: u32, size: Option<u64>) {
         if self.has(uid) || self.tally.received.contains(uid) {
             return;
+        }
+        if let Some(weights) = &mut self.survey.weights {
+            weights.note(uid, size.unwrap_or(0));
         }
         if self.freeze.covers(uid) {
             self.survey.wanted.insert(uid);
