@@ -274,6 +274,78 @@ fn no_command_reaches_another() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
+/// IMAP's commands, but for those that are words of other things as well.
+const COMMANDS: &[&str] = &[
+    "APPEND",
+    "CAPABILITY",
+    "CREATE",
+    "EXAMINE",
+    "EXPUNGE",
+    "GETQUOTAROOT",
+    "LIST",
+    "LOGOUT",
+    "LSUB",
+    "NAMESPACE",
+    "NOOP",
+    "SELECT",
+    "STATUS",
+    "SUBSCRIBE",
+    "UNSELECT",
+];
+
+/// True for a string literal that is a command, or begins as one: a sentence about one goes on in small letters.
+fn is_command(literal: &str) -> bool {
+    let (first, rest) = literal.split_once(' ').unwrap_or((literal, ""));
+    let second = rest.split(' ').next().unwrap_or_default();
+    let goes_on = second.starts_with(['(', '"', '{', '\\'])
+        || !second.is_empty() && second.chars().all(char::is_uppercase);
+    COMMANDS.contains(&first) && (goes_on || rest.is_empty())
+        || matches!(first, "ID" | "UID") && goes_on
+}
+
+#[test]
+fn every_command_is_spelled_in_the_session() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    walk(&root, &mut files);
+    let mut broken = Vec::new();
+    for file in files.iter().filter(|file| !is_test(file)) {
+        let module = module_of(&root, file);
+        // A table's head is no command.
+        if is_below(&module, "session") || is_below(&module, "report::html") {
+            continue;
+        }
+        let text = fs::read_to_string(file).expect("a source file");
+        let text = text.split("\n#[cfg(test)]").next().unwrap_or_default();
+        broken.extend(
+            text.split('"')
+                .filter(|literal| is_command(literal))
+                .map(|literal| format!("{module} spells {literal}")),
+        );
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn a_command_is_told_from_a_sentence_about_one() {
+    for command in [
+        "EXAMINE",
+        "UID FETCH {set} (UID FLAGS)",
+        "STATUS \\",
+        "EXAMINE INBOX",
+    ] {
+        assert!(is_command(command), "{command}");
+    }
+    for sentence in [
+        "EXAMINE is refused: {}",
+        "FETCH",
+        "LIST names no mailbox",
+        "",
+    ] {
+        assert!(!is_command(sentence), "{sentence}");
+    }
+}
+
 /// A folder's `mod.rs` and its files may know each other; two files that stand beside each other may not.
 #[test]
 fn no_two_files_need_each_other() {

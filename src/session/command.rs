@@ -8,9 +8,9 @@ use super::error::{Kind, Result, SessionError};
 pub struct Command(Vec<u8>);
 
 impl Command {
-    /// A command of fixed words.
+    /// A command of fixed words. Every command that is sent is spelled in this folder.
     #[must_use]
-    pub fn new(words: impl Into<Vec<u8>>) -> Self {
+    pub(super) fn new(words: impl Into<Vec<u8>>) -> Self {
         Self(words.into())
     }
 
@@ -29,7 +29,7 @@ impl Command {
     ///
     /// # Errors
     /// [`Kind::Refused`] for a name with a line break on a server without LITERAL+.
-    pub fn mailbox(mut self, name: &[u8], capabilities: &Capabilities) -> Result<Self> {
+    pub(super) fn mailbox(mut self, name: &[u8], capabilities: &Capabilities) -> Result<Self> {
         self.0.push(b' ');
         let ascii = name.iter().all(|b| (0x20..0x7f).contains(b));
         let literals = capabilities.has("LITERAL+") || capabilities.has("LITERAL-");
@@ -65,7 +65,7 @@ impl Command {
 
     /// Adds further words, with what separates them.
     #[must_use]
-    pub fn words(mut self, words: &str) -> Self {
+    pub(super) fn words(mut self, words: &str) -> Self {
         self.0.extend_from_slice(words.as_bytes());
         self
     }

@@ -3,11 +3,13 @@
 //! Bodies went to the sink already; here is decided when a message is whole, and whose body it was.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 
 use super::command::Command;
 use super::error::{Kind, Result, SessionError};
 use super::reader::{BodySink, Response};
 use super::response::{self, Body, FetchData};
+use crate::message::IDENTITY_FIELDS;
 
 /// Messages that may be half known at a time; the parts of more are forgotten and asked for again.
 const MAX_PARTIAL: usize = 4096;
@@ -52,36 +54,64 @@ pub enum Brought {
 
 /// The command for whole messages of a UID set.
 #[must_use]
-pub fn messages(set: &str) -> Command {
-    Command::new(format!(
-        "UID FETCH {set} (UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])"
-    ))
+pub fn messages(set: impl Display) -> Command {
+    fetch(set, "UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[]")
 }
 
 /// The command for the inventory of a mailbox: what is there, without bodies.
 #[must_use]
-pub fn inventory(set: &str) -> Command {
-    Command::new(format!(
-        "UID FETCH {set} (UID FLAGS INTERNALDATE RFC822.SIZE)"
-    ))
+pub fn inventory(set: impl Display) -> Command {
+    fetch(set, "UID FLAGS INTERNALDATE RFC822.SIZE")
 }
 
 /// The inventory of a mailbox that is new here: what is to come, and how much that is.
 #[must_use]
-pub fn sizes(set: &str) -> Command {
-    Command::new(format!("UID FETCH {set} (UID RFC822.SIZE)"))
+pub fn sizes(set: impl Display) -> Command {
+    fetch(set, "UID RFC822.SIZE")
 }
 
 /// What an audit compares beside the bytes.
 #[must_use]
-pub fn beside(set: &str) -> Command {
-    Command::new(format!("UID FETCH {set} (UID FLAGS INTERNALDATE)"))
+pub fn beside(set: impl Display) -> Command {
+    fetch(set, "UID FLAGS INTERNALDATE")
 }
 
-/// The cheapest inventory, where only the UIDs matter: Dovecot answers it from its index alone.
+/// The flags; and the cheapest inventory, where only the UIDs matter: Dovecot answers it from its index alone.
 #[must_use]
-pub fn uids(set: &str) -> Command {
-    Command::new(format!("UID FETCH {set} (UID FLAGS)"))
+pub fn flags(set: impl Display) -> Command {
+    fetch(set, "UID FLAGS")
+}
+
+/// Sizes and dates of messages, and their flags where those are wanted.
+#[must_use]
+pub fn described(set: impl Display, with_flags: bool) -> Command {
+    fetch(set, described_by(with_flags))
+}
+
+/// The same with the fields that tell one message from another.
+#[must_use]
+pub fn identified(set: impl Display, with_flags: bool) -> Command {
+    let items = described_by(with_flags);
+    let fields = format!("BODY.PEEK[HEADER.FIELDS ({IDENTITY_FIELDS})]");
+    fetch(set, &format!("{items} {fields}"))
+}
+
+/// The UIDs of all messages, from another index than FETCH has them from.
+#[must_use]
+pub fn search_all() -> Command {
+    Command::new("UID SEARCH ALL")
+}
+
+fn described_by(with_flags: bool) -> &'static str {
+    if with_flags {
+        "UID FLAGS RFC822.SIZE INTERNALDATE"
+    } else {
+        "UID RFC822.SIZE INTERNALDATE"
+    }
+}
+
+fn fetch(set: impl Display, items: &str) -> Command {
+    Command::new(format!("UID FETCH {set} ({items})"))
 }
 
 #[derive(Default)]

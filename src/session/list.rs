@@ -8,6 +8,7 @@ use super::channel::Channel;
 use super::command::Command;
 use super::error::{Kind, Result, SessionError};
 use super::lane::{Answer, Lane, Order};
+use super::manage;
 use super::reader::{NoBody, Response};
 use super::refusal;
 use super::response::{self, Condition, MailboxStatus, Status};
@@ -135,11 +136,10 @@ pub fn list(
     }
     if !has_status {
         for mailbox in listing.mailboxes.iter().filter(|m| wanted(&m.listed)) {
-            let command =
-                Command::new("STATUS").mailbox(mailbox.listed.name.wire(), lane.capabilities());
+            let name = mailbox.listed.name.wire();
+            let command = manage::status(name, lane.capabilities(), items);
             if let Ok(command) = command {
                 drain(&mut lane, &mut heard, STATUS_WINDOW - 1)?;
-                let command = command.words(&format!(" {items}"));
                 lane.send(&command, Step::Status, Order::Loose)?;
             }
         }

@@ -7,13 +7,13 @@ use super::trouble::Trouble;
 use crate::archive::uidset::UidSet;
 use crate::message::{Fingerprint, Identity};
 use crate::session::channel::Channel;
-use crate::session::command::Command;
 use crate::session::error::{Kind, SessionError};
 use crate::session::fetch::{self, Assembler, Brought};
 use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::BodySink;
 use crate::session::refusal;
 use crate::session::response::Condition;
+use crate::session::select;
 
 /// Messages asked for in one command.
 const BATCH: usize = 200;
@@ -144,7 +144,7 @@ impl Reading {
         under_way: &mut Option<u32>,
         take: &mut impl FnMut(u32, std::result::Result<Print, String>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let open = Command::new("EXAMINE").mailbox(wire, &channel.capabilities)?;
+        let open = select::examine(wire, &channel.capabilities)?;
         let mut lane: Lane<'_, Vec<u32>> = Lane::new(channel);
         lane.send(&open, Vec::new(), Order::Strict)?;
         let mut assembler = Assembler::default();
@@ -158,7 +158,7 @@ impl Reading {
                 && let Some(batch) = batches.next()
             {
                 let set: UidSet = batch.iter().copied().collect();
-                lane.send(&fetch::messages(&set.to_string()), batch, Order::Strict)?;
+                lane.send(&fetch::messages(&set), batch, Order::Strict)?;
             }
             if lane.outstanding() == 0 {
                 return Ok(());

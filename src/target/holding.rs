@@ -9,18 +9,18 @@ use anyhow::Result;
 use tracing::{debug, warn};
 
 use super::bodies;
-use super::mailbox::Selected;
 use super::trouble::Trouble;
 use crate::archive::uidset::UidSet;
 use crate::compare::Held;
-use crate::message::{self, IDENTITY_FIELDS, Identity};
+use crate::message::{self, Identity};
 use crate::session::channel::Channel;
-use crate::session::command::Command;
 use crate::session::error::{Kind, SessionError};
+use crate::session::fetch;
 use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::{NoBody, Response};
 use crate::session::refusal;
 use crate::session::response::{self, Condition};
+use crate::session::select::{self, Selected};
 
 /// Commands sent ahead of their answers.
 const WINDOW: usize = 32;
@@ -274,13 +274,6 @@ pub fn read_one(
     Ok(found)
 }
 
-fn items(extent: Extent) -> &'static str {
-    match extent {
-        Extent::Identity => "UID RFC822.SIZE INTERNALDATE",
-        Extent::Flags => "UID FLAGS RFC822.SIZE INTERNALDATE",
-    }
-}
-
 fn first_of(which: Which) -> u32 {
     match which {
         Which::All => 1,
@@ -303,14 +296,11 @@ fn fly(
     extent: Extent,
     trouble: &mut Trouble,
 ) -> Result<Vec<Option<Holding>>> {
-    let fetch = Command::new(format!(
-        "UID FETCH {}:* ({} BODY.PEEK[HEADER.FIELDS ({IDENTITY_FIELDS})])",
-        first_of(which),
-        items(extent)
-    ));
+    let all = format!("{}:*", first_of(which));
+    let fetch = fetch::identified(all, extent == Extent::Flags);
     let mut lane: Lane<'_, Step> = Lane::new(channel);
     for number in flight {
-        let open = Command::new("EXAMINE").mailbox(&names[*number], lane.capabilities())?;
+        let open = select::examine(&names[*number], lane.capabilities())?;
         lane.send(&open, Step::Open, Order::Opens)?;
         lane.send(&fetch, Step::Fetch, Order::Loose)?;
     }
@@ -473,7 +463,7 @@ impl<'a> InParts<'a> {
         &mut self,
         channel: &mut Channel,
     ) -> std::result::Result<Result<UidSet, String>, SessionError> {
-        let open = Command::new("EXAMINE").mailbox(self.wire, &channel.capabilities)?;
+        let open = select::examine(self.wire, &channel.capabilities)?;
         let mut selected = Selected::default();
         let status = channel.run(&open, |response| selected.take(response))?;
         if status.condition != Condition::Ok {
@@ -511,7 +501,7 @@ impl<'a> InParts<'a> {
         range: &str,
         named: &mut UidSet,
     ) -> crate::session::error::Result<()> {
-        let ask = Command::new(format!("UID FETCH {range} ({})", items(self.extent)));
+        let ask = fetch::described(range, self.extent == Extent::Flags);
         let first = first_of(self.which);
         let (holding, extent) = (&mut self.holding, self.extent);
         let mut failed = None;
@@ -542,7 +532,7 @@ impl<'a> InParts<'a> {
         named: &mut UidSet,
     ) -> crate::session::error::Result<()> {
         let holding = &mut self.holding;
-        channel.run(&Command::new("UID SEARCH ALL"), |response| {
+        channel.run(&fetch::search_all(), |response| {
             count(holding, response);
             for uid in response::parse_search(response).into_iter().flatten() {
                 if uid >= first {
@@ -616,10 +606,7 @@ impl<'a> InParts<'a> {
 
     /// One command; those that are answered are taken out of `left`.
     fn part(&mut self, channel: &mut Channel, left: &mut UidSet) -> Result<()> {
-        let ask = Command::new(format!(
-            "UID FETCH {left} ({} BODY.PEEK[HEADER.FIELDS ({IDENTITY_FIELDS})])",
-            items(self.extent)
-        ));
+        let ask = fetch::identified(&*left, self.extent == Extent::Flags);
         let mut failed = None;
         let (holding, extent) = (&mut self.holding, self.extent);
         let status = channel.run(&ask, |response| {
@@ -644,15 +631,4 @@ impl<'a> InParts<'a> {
         }
         Ok(())
     }
-}
-
-/// PERMANENTFLAGS of a mailbox: only SELECT tells them, EXAMINE says that nothing can be changed.
-///
-/// # Errors
-/// Those of the connection.
-pub fn permanent_flags(channel: &mut Channel, name: &[u8]) -> Result<Option<Vec<String>>> {
-    let select = Command::new("SELECT").mailbox(name, &channel.capabilities)?;
-    let mut selected = Selected::default();
-    channel.run(&select, |response| selected.take(response))?;
-    Ok(selected.permanent_flags)
 }

@@ -13,8 +13,8 @@ use crate::archive::mailbox::MailboxDir;
 use crate::archive::uidset::UidSet;
 use crate::filter::Filter;
 use crate::mapping::Source;
-use crate::session::reader::Response;
-use crate::session::response::{self, Line, MailboxStatus};
+use crate::session::response::MailboxStatus;
+use crate::session::select::Selected;
 
 /// Flags that are named where they are lost.
 const MAX_NAMED: usize = 10;
@@ -610,40 +610,6 @@ pub fn sources(archive: &AccountArchive) -> Vec<(String, Source)> {
         )
     });
     all
-}
-
-/// What the answers to a SELECT or EXAMINE say.
-#[derive(Default)]
-pub struct Selected {
-    /// Number of messages.
-    pub exists: u64,
-    /// UIDVALIDITY; 0 where the server says none.
-    pub uidvalidity: u32,
-    /// UIDNEXT; 0 where the server says none.
-    pub uidnext: u32,
-    /// PERMANENTFLAGS.
-    pub permanent_flags: Option<Vec<String>>,
-}
-
-impl Selected {
-    /// Takes an untagged answer.
-    pub fn take(&mut self, response: &Response) {
-        if let Some(count) = response::parse_exists(response) {
-            self.exists = count;
-        }
-        let Line::Untagged(status) = response::classify(response) else {
-            return;
-        };
-        if let Some(value) = status.code_argument("UIDVALIDITY") {
-            self.uidvalidity = value.parse().unwrap_or(0);
-        }
-        if let Some(value) = status.code_argument("UIDNEXT") {
-            self.uidnext = value.parse().unwrap_or(0);
-        }
-        if let Some(flags) = status.code_argument("PERMANENTFLAGS") {
-            self.permanent_flags = Some(response::flag_words(flags));
-        }
-    }
 }
 
 /// True for a mailbox that shows messages of others.

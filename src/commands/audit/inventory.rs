@@ -14,12 +14,12 @@ use crate::mailbox::Name;
 use crate::message;
 use crate::session::blame::{Blame, Owner, Verdict};
 use crate::session::channel::Channel;
-use crate::session::command::Command;
 use crate::session::error::{Kind, SessionError};
 use crate::session::fetch;
 use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::{NoBody, Response};
-use crate::session::response::{self, Condition, Line, Status};
+use crate::session::response::{self, Condition, Status};
+use crate::session::select::{self, Selected};
 
 /// Commands sent ahead of their answers.
 const WINDOW: usize = 32;
@@ -63,10 +63,8 @@ pub struct Ask<'a> {
 /// What the source has of a mailbox.
 #[derive(Debug, Default)]
 pub struct Inventory {
-    /// Messages that EXAMINE counts.
-    pub exists: u64,
-    /// UIDVALIDITY; 0 where the server says none.
-    pub uidvalidity: u32,
+    /// What EXAMINE says.
+    pub selected: Selected,
     /// Messages that it names.
     pub uids: UidSet,
     /// Those with other flags than the archive has.
@@ -153,7 +151,7 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn send(&mut self, lane: &mut Lane<'_, Step>, ask: &Ask<'_>) -> Result<()> {
-        let open = Command::new("EXAMINE").mailbox(ask.name.wire(), lane.capabilities())?;
+        let open = select::examine(ask.name.wire(), lane.capabilities())?;
         lane.send(&open, Step::Open(ask.at), Order::Opens)?;
         let mut commands = 1;
         if !ask.is_empty {
@@ -169,14 +167,7 @@ impl Reading<'_> {
         let Some((inventory, _)) = self.under_way.get_mut(&at) else {
             return;
         };
-        if let Some(count) = response::parse_exists(response) {
-            inventory.exists = count;
-        }
-        if let Line::Untagged(status) = response::classify(response)
-            && let Some(value) = status.code_argument("UIDVALIDITY")
-        {
-            inventory.uidvalidity = value.parse().unwrap_or(0);
-        }
+        inventory.selected.take(response);
     }
 
     fn named(&mut self, ask: &Ask<'_>, response: &Response) {
@@ -215,7 +206,7 @@ impl Reading<'_> {
         // A FETCH of nothing may be refused.
         if status.condition != Condition::Ok
             && inventory.refusal.is_none()
-            && !(inventory.exists == 0 && inventory.uidvalidity != 0)
+            && !(inventory.selected.exists == 0 && inventory.selected.uidvalidity != 0)
         {
             inventory.refusal = Some(status.said());
         }

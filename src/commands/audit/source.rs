@@ -198,18 +198,20 @@ impl<'a> Source<'a> {
             let text = format!("the source does not say what it holds: {refusal}");
             return self.add(Code::UnreadableSource, name, text);
         }
-        if there.uids.len() < there.exists {
+        if there.uids.len() < there.selected.exists {
             let text = format!(
                 "the source counts {} messages and names {} of them",
-                there.exists,
+                there.selected.exists,
                 there.uids.len()
             );
             self.doubt(Code::UnreadableSource, name, text);
         }
         let archived = mailbox.meta.uidvalidity;
-        let differs = archived != 0 && there.uidvalidity != 0 && archived != there.uidvalidity;
+        let differs = archived != 0
+            && there.selected.uidvalidity != 0
+            && archived != there.selected.uidvalidity;
         // Of nothing there are no UIDs; and where the export has seen UIDVALIDITY move, it has compared the messages.
-        let empty = mailbox.pairs.is_empty() && there.exists == 0;
+        let empty = mailbox.pairs.is_empty() && there.selected.exists == 0;
         let moves = mailbox
             .state
             .as_ref()
@@ -217,7 +219,7 @@ impl<'a> Source<'a> {
         if differs && !empty && !moves {
             let text = format!(
                 "UIDVALIDITY is {} on the source and {archived} in the archive: the mailbox was made anew; run the export again",
-                there.uidvalidity
+                there.selected.uidvalidity
             );
             return self.add(Code::UidvalidityChanged, name, text);
         }
@@ -266,7 +268,7 @@ impl<'a> Source<'a> {
             self.doubt(Code::NotInArchive, name, text);
         }
         // What a short inventory does not name may well be there.
-        if !vanished.is_empty() && there.uids.len() >= there.exists {
+        if !vanished.is_empty() && there.uids.len() >= there.selected.exists {
             let text = format!(
                 "{} are no longer on the source; the archive keeps them",
                 vanished.told()

@@ -11,14 +11,12 @@ use crate::meter;
 use crate::report::cause::{self, Because};
 use crate::report::{AccountReport, StepReport, Tested};
 use crate::session::Session;
-use crate::session::channel::Channel;
-use crate::session::command::Command;
 use crate::session::dial;
 use crate::session::error::{Cause, Kind, SessionError, is_stopped};
 use crate::session::list;
-use crate::session::refusal;
-use crate::session::response::{self, Condition};
+use crate::session::manage;
 use crate::session::retry::Backoff;
+use crate::session::select;
 use crate::session::steps::{Step, Steps};
 
 /// Lost connections after which the test gives up.
@@ -113,12 +111,12 @@ fn work(
         .any(|mailbox| mailbox.listed.name.is_inbox())
     {
         steps.begin(Step::Inbox);
-        open_inbox(session.channel())?;
+        select::open_inbox(session.channel())?;
     }
     steps.end();
     report.warnings.extend(listing.warnings());
     report.counts.mailboxes = listing.mailboxes.len() as u64;
-    let quota = quota(session.channel());
+    let quota = manage::quota(session.channel());
     if run.settings.is_target {
         preflight::check(run, account, &mut session, quota, report);
     }
@@ -164,25 +162,4 @@ fn connect(run: &Run<'_>, account: &Account, steps: &mut Steps) -> Result<Sessio
             return Err(SessionError::stopped());
         }
     }
-}
-
-/// Microsoft accepts a login and refuses the first mailbox to whoever has no right to it.
-fn open_inbox(channel: &mut Channel) -> Result<(), SessionError> {
-    let status = channel.run(&Command::new("EXAMINE INBOX"), |_| {})?;
-    if status.condition == Condition::Ok {
-        return Ok(());
-    }
-    Err(refusal::error(&status, Kind::Refused))
-}
-
-/// Storage used and allowed, in KiB (RFC 9208); `None` where the server does not say.
-fn quota(channel: &mut Channel) -> Option<(u64, u64)> {
-    if !channel.capabilities.has("QUOTA") {
-        return None;
-    }
-    let mut found = None;
-    let outcome = channel.run(&Command::new("GETQUOTAROOT INBOX"), |response| {
-        found = found.or_else(|| response::parse_quota(response));
-    });
-    outcome.ok().and(found)
 }

@@ -8,7 +8,7 @@ use crate::config::Account;
 use crate::report::{AccountReport, Preflight};
 use crate::session::Session;
 use crate::session::append::Ways;
-use crate::target::holding::permanent_flags;
+use crate::session::select;
 use crate::target::plan::{Plan, Want};
 
 /// Longest mailbox name that servers are known to take, in bytes.
@@ -91,7 +91,7 @@ fn read(
             HumanBytes(free)
         ));
     }
-    let flags = permanent_flags(channel, b"INBOX")?;
+    let flags = select::permanent_flags(channel, b"INBOX")?;
     found.keywords = flags.map(|flags| flags.iter().any(|flag| flag == "\\*"));
     if found.keywords == Some(false) {
         warnings.push(

@@ -15,7 +15,7 @@ use anyhow::Result;
 use tracing::{info_span, warn};
 
 use super::body::Body;
-use super::job::{Chunk, Freeze, JobId, Jobs, Phase};
+use super::job::{Chunk, JobId, Jobs, Phase};
 use super::store::Store;
 use crate::archive::mailbox::MailboxDir;
 use crate::progress::AccountProgress;
@@ -28,6 +28,7 @@ use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::Response;
 use crate::session::refusal;
 use crate::session::response::{self, Condition, Status};
+use crate::session::select::{self, Selected};
 use crate::stop::Stop;
 
 /// Commands sent ahead of their answers: so many that hundreds of mailboxes are one round trip.
@@ -57,13 +58,6 @@ enum Asked {
     Recheck,
     /// Is a message that did not come still there?
     Probe(u32, String),
-}
-
-/// What the answers to one EXAMINE said so far.
-#[derive(Default)]
-struct Selected {
-    freeze: Freeze,
-    exists: Option<u64>,
 }
 
 /// One pass over the jobs on one connection.
@@ -207,7 +201,7 @@ impl<'a> Fetcher<'a> {
                     // What is deleted is named no more by a view that begins now.
                     self.sent_examine = None;
                     if self.examine(lane, id)? {
-                        self.send(lane, &fetch::uids("1:*"), id, Asked::Recheck, Order::Loose)?;
+                        self.send(lane, &fetch::flags("1:*"), id, Asked::Recheck, Order::Loose)?;
                     }
                 }
                 Phase::Survey => {
@@ -223,7 +217,7 @@ impl<'a> Fetcher<'a> {
                     let needs_no_sizes = self.blame.ends(&Owner::Mailbox(id)) > 0
                         || !weighs && self.jobs[id].bytes_by_status().is_some();
                     let inventory = match (nothing_here, needs_no_sizes) {
-                        (true, true) => fetch::uids("1:*"),
+                        (true, true) => fetch::flags("1:*"),
                         (true, false) => fetch::sizes("1:*"),
                         (false, _) => fetch::inventory("1:*"),
                     };
@@ -287,7 +281,7 @@ impl<'a> Fetcher<'a> {
             return Ok(true);
         }
         let name = self.jobs[id].listed_name().wire();
-        let command = Command::new("EXAMINE").mailbox(name, lane.capabilities());
+        let command = select::examine(name, lane.capabilities());
         match command {
             Ok(command) => {
                 self.sent_examine = Some(id);
@@ -382,10 +376,10 @@ impl<'a> Fetcher<'a> {
         let job = &mut self.jobs[id];
         self.progress.mailbox(job.name());
         let before = job.freeze().uidvalidity;
-        if !job.selected(selected.freeze, selected.exists.unwrap_or(0)) {
+        if !job.selected(&selected) {
             warn!(
                 before,
-                now = selected.freeze.uidvalidity,
+                now = selected.uidvalidity,
                 "UIDVALIDITY changed while the account was being read"
             );
             return Ok(());
@@ -428,31 +422,6 @@ impl<'a> Fetcher<'a> {
             self.alone = None;
         }
         Ok(())
-    }
-}
-
-impl Selected {
-    fn take(&mut self, response: &Response) {
-        if let Some(count) = response::parse_exists(response) {
-            self.exists = Some(count);
-        }
-        let response::Line::Untagged(status) = response::classify(response) else {
-            return;
-        };
-        let number = |name: &str| -> Option<u64> {
-            let argument = status.code_argument(name)?;
-            argument.parse().ok()
-        };
-        let uid = |name: &str| number(name).and_then(|n| u32::try_from(n).ok());
-        if let Some(uidvalidity) = uid("UIDVALIDITY") {
-            self.freeze.uidvalidity = uidvalidity;
-        }
-        if let Some(uidnext) = uid("UIDNEXT") {
-            self.freeze.uidnext = uidnext;
-        }
-        if let Some(modseq) = number("HIGHESTMODSEQ") {
-            self.freeze.highestmodseq = Some(modseq).filter(|modseq| *modseq > 0);
-        }
     }
 }
 

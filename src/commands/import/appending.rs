@@ -16,11 +16,11 @@ use crate::progress::AccountProgress;
 use crate::session::append::{Append, Outgoing, Ways};
 use crate::session::blame::{Blame, Owner, Verdict};
 use crate::session::channel::Channel;
-use crate::session::command::Command;
 use crate::session::error::{Kind, SessionError};
 use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::NoBody;
 use crate::session::response::Condition;
+use crate::session::select;
 use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::target::mailbox::{JobId, Jobs, Refused};
@@ -55,9 +55,6 @@ pub struct Experience {
     /// A message of this size has no room there any more; with the words that said so.
     no_room: Option<(u64, String)>,
 }
-
-/// A name that no mailbox has.
-const NO_MAILBOX: &[u8] = b"no-such-mailbox.imapsync-bulk-migrator";
 
 enum Step {
     Append(JobId, Vec<Item>),
@@ -435,12 +432,7 @@ impl<'a> Appender<'a> {
 
 /// No mailbox is open while it is appended to: Courier refuses what is open read-only, GNU Mailutils loses messages.
 fn leave(lane: &mut Lane<'_, Step>) -> Result<()> {
-    let leave = if lane.capabilities().has("UNSELECT") {
-        Command::new("UNSELECT")
-    } else {
-        // After a SELECT or EXAMINE that fails none is open (RFC 3501 section 6.3.1).
-        Command::new("EXAMINE").mailbox(NO_MAILBOX, lane.capabilities())?
-    };
+    let leave = select::leave(lane.capabilities())?;
     lane.send(&leave, Step::Open, Order::Strict)?;
     Ok(())
 }

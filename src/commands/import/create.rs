@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use tracing::{debug, info};
 
 use crate::session::channel::Channel;
-use crate::session::command::Command;
 use crate::session::error::{Kind, Result};
 use crate::session::lane::{Answer, Lane, Order};
+use crate::session::manage;
 use crate::session::reader::NoBody;
 use crate::session::refusal;
 use crate::session::response::Condition;
-use crate::target::mailbox::{JobId, Jobs, Selected};
+use crate::session::select::{self, Selected};
+use crate::target::mailbox::{JobId, Jobs};
 use crate::target::place::Next;
 use crate::target::trouble::Trouble;
 
@@ -84,20 +85,17 @@ fn attempt(
     let mut queue = Vec::new();
     for &number in numbers {
         let job = &jobs[number];
-        let name = |verb: &str, wire: &[u8]| Command::new(verb).mailbox(wire, lane.capabilities());
+        let (wire, server) = (&job.place().wire, lane.capabilities());
         if !job.place().exists {
             for parent in job.place().first() {
-                queue.push((name("CREATE", parent)?, Step::Other));
+                queue.push((manage::create(parent, server)?, Step::Other));
             }
-            queue.push((name("CREATE", &job.place().wire)?, Step::Create(number)));
+            queue.push((manage::create(wire, server)?, Step::Create(number)));
         }
         if job.must_subscribe() {
-            queue.push((
-                name("SUBSCRIBE", &job.place().wire)?,
-                Step::Subscribe(number),
-            ));
+            queue.push((manage::subscribe(wire, server)?, Step::Subscribe(number)));
         }
-        queue.push((name("SELECT", &job.place().wire)?, Step::Open(number)));
+        queue.push((select::select(wire, server)?, Step::Open(number)));
     }
     let mut queue = queue.into_iter();
     let mut later = None;
@@ -136,14 +134,11 @@ fn attempt(
         }
         match step {
             Step::Create(number) if !ok => {
-                debug!(
-                    mailbox = jobs[number].place().to,
-                    answer = status.said(),
-                    "CREATE"
-                );
+                let mailbox = &jobs[number].place().to;
+                debug!(mailbox, answer = status.said(), "CREATE is refused");
                 words.insert(number, status.said());
             }
-            Step::Other if !ok => debug!(answer = status.said(), "CREATE"),
+            Step::Other if !ok => debug!(answer = status.said(), "CREATE is refused"),
             Step::Subscribe(number) if !ok => {
                 let text = format!("cannot be subscribed on the target: {}", status.said());
                 unsubscribed.insert(number, text);

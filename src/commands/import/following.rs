@@ -9,12 +9,17 @@ use tracing::{debug, info, warn};
 use crate::archive::journal::{Done, Flags, Journal};
 use crate::archive::uidset::UidSet;
 use crate::session::channel::Channel;
-use crate::session::command::Command;
+use crate::session::fetch;
 use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::{NoBody, Response};
 use crate::session::response::{self, Condition};
+use crate::session::select::{self, Selected};
+use crate::session::store::{
+    self,
+    Change::{Add, Remove},
+};
 use crate::target::flags;
-use crate::target::mailbox::{Job, JobId, Jobs, Selected};
+use crate::target::mailbox::{Job, JobId, Jobs};
 
 /// Messages in one command.
 const BATCH: usize = 500;
@@ -52,7 +57,7 @@ pub fn follow(
         if dry_run {
             jobs[id].told.flags_changed += changed.len() as u64;
         } else {
-            store(channel, jobs, id, journal, changed)?;
+            bring(channel, jobs, id, journal, changed)?;
         }
     }
     Ok(())
@@ -87,7 +92,7 @@ fn changed(job: &Job) -> Vec<Changed> {
     changed
 }
 
-fn store(
+fn bring(
     channel: &mut Channel,
     jobs: &mut Jobs,
     id: JobId,
@@ -95,7 +100,7 @@ fn store(
     changed: Vec<Changed>,
 ) -> Result<()> {
     let route = jobs[id].route();
-    let select = Command::new("SELECT").mailbox(&jobs[id].place().wire, &channel.capabilities)?;
+    let select = select::select(&jobs[id].place().wire, &channel.capabilities)?;
     let mut selected = Selected::default();
     let status = channel.run(&select, |response| selected.take(response))?;
     if status.condition != Condition::Ok || selected.uidvalidity != route.to_uidvalidity {
@@ -182,8 +187,7 @@ fn read(channel: &mut Channel, to_uids: &[u32]) -> Result<Shown> {
     let mut there = HashMap::new();
     for part in to_uids.chunks(BATCH) {
         let set: UidSet = part.iter().copied().collect();
-        let ask = Command::new(format!("UID FETCH {set} (UID FLAGS)"));
-        channel.run(&ask, |response| note(&mut there, response))?;
+        channel.run(&fetch::flags(set), |response| note(&mut there, response))?;
     }
     Ok(there)
 }
@@ -225,10 +229,10 @@ fn store_alone(channel: &mut Channel, doubtful: &[(&Change, u32)]) -> Result<Sho
     for part in doubtful.chunks(BATCH) {
         let mut lane: Lane<'_, ()> = Lane::new(channel);
         for ((add, remove), to_uid) in part {
-            for (how, flags) in [("+", add), ("-", remove)] {
+            for (change, flags) in [(Add, add), (Remove, remove)] {
                 if !flags.is_empty() {
-                    let store = format!("UID STORE {to_uid} {how}FLAGS.SILENT ({flags})");
-                    lane.send(&Command::new(store), (), Order::Loose)?;
+                    let store = store::flags_silently(to_uid, change, flags);
+                    lane.send(&store, (), Order::Loose)?;
                 }
             }
         }
@@ -249,10 +253,10 @@ fn send(channel: &mut Channel, groups: &Groups) -> Result<(Vec<Option<String>>, 
     for (at, ((add, remove), group)) in groups.iter().enumerate() {
         for part in group.chunks(BATCH) {
             let set: UidSet = part.iter().map(|(_, to_uid, _)| *to_uid).collect();
-            for (how, flags) in [("+", add), ("-", remove)] {
+            for (change, flags) in [(Add, add), (Remove, remove)] {
                 if !flags.is_empty() {
-                    let store = format!("UID STORE {set} {how}FLAGS ({flags})");
-                    lane.send(&Command::new(store), at, Order::Loose)?;
+                    let store = store::flags(&set, change, flags);
+                    lane.send(&store, at, Order::Loose)?;
                 }
             }
         }

@@ -22,6 +22,7 @@ use crate::session::error::SessionError;
 use crate::session::list::Listing;
 use crate::session::peer::Peer;
 use crate::session::retry::keep_trying;
+use crate::session::select;
 use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::target::flags;
@@ -550,7 +551,7 @@ impl Comparing<'_> {
             let kept = match permanent.entry(at) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(place) => {
-                    place.insert(holding::permanent_flags(session.channel(), &names[at])?)
+                    place.insert(select::permanent_flags(session.channel(), &names[at])?)
                 }
             };
             let kept = flags::kept(kept.as_deref(), &lost.join(" "));

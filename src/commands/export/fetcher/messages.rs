@@ -8,9 +8,8 @@ use super::super::job::{Chunk, JobId, Phase};
 use super::super::store::Stored;
 use super::{Asked, Fetcher, Step};
 use crate::session::blame::{Owner, Verdict};
-use crate::session::command::Command;
 use crate::session::error::{Kind, SessionError};
-use crate::session::fetch::{Brought, Message};
+use crate::session::fetch::{self, Brought, Message};
 use crate::session::lane::{Lane, Order};
 use crate::session::reader::Response;
 use crate::session::refusal;
@@ -164,7 +163,7 @@ impl Fetcher<'_> {
             None => status.said(),
         };
         self.examine(lane, id)?;
-        let probe = Command::new(format!("UID FETCH {uid} (UID RFC822.SIZE)"));
+        let probe = fetch::sizes(uid);
         self.send(lane, &probe, id, Asked::Probe(uid, reason), Order::Loose)
     }
 

@@ -7,7 +7,6 @@ use super::super::job::{Job, JobId, Suspects};
 use super::super::store::Refreshed;
 use super::{Asked, Fetcher, Step};
 use crate::session::blame::Owner;
-use crate::session::command::Command;
 use crate::session::fetch;
 use crate::session::lane::{Lane, Order};
 use crate::session::reader::Response;
@@ -95,7 +94,7 @@ impl Fetcher<'_> {
             "the inventory is short, asking SEARCH as well"
         );
         self.examine(lane, id)?;
-        let search = Command::new("UID SEARCH ALL");
+        let search = fetch::search_all();
         let refusal = (!ended_well).then(|| status.clone());
         self.send(lane, &search, id, Asked::Search(refusal), Order::Loose)
     }

@@ -1,6 +1,7 @@
 //! How a mailbox stood when this run first looked at it.
 
 use crate::session::response::MailboxStatus;
+use crate::session::select::Selected;
 
 /// What of a mailbox is this run's: later arrivals are the next one's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,11 +28,22 @@ impl Freeze {
         }
     }
 
+    /// What EXAMINE says.
+    #[must_use]
+    pub fn from_selected(selected: &Selected) -> Self {
+        Self {
+            uidvalidity: selected.uidvalidity,
+            uidnext: selected.uidnext,
+            highestmodseq: selected.highestmodseq,
+            messages: selected.exists,
+        }
+    }
+
     /// What EXAMINE said, and for what it left out what STATUS had said before: older, so nothing is missed.
     #[must_use]
-    pub fn completed_by(self, status: &Self, messages: u64) -> Self {
+    pub fn completed_by(self, status: &Self) -> Self {
         if self.uidvalidity != 0 && self.uidvalidity != status.uidvalidity {
-            return Self { messages, ..self };
+            return self;
         }
         Self {
             uidvalidity: status.uidvalidity,
@@ -41,7 +53,7 @@ impl Freeze {
                 self.uidnext
             },
             highestmodseq: self.highestmodseq.or(status.highestmodseq),
-            messages,
+            messages: self.messages,
         }
     }
 

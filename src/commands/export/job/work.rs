@@ -2,6 +2,7 @@
 
 use super::{Chunk, Freeze, Job, Phase, Survey, Suspects};
 use crate::archive::uidset::UidSet;
+use crate::session::select::Selected;
 
 impl Job {
     /// The next FETCH to send.
@@ -50,13 +51,14 @@ impl Job {
     }
 
     /// EXAMINE says how it stands. False when it is another mailbox than the one that was being read.
-    pub fn selected(&mut self, freeze: Freeze, count: u64) -> bool {
-        self.work.count = count;
+    pub fn selected(&mut self, selected: &Selected) -> bool {
+        let freeze = Freeze::from_selected(selected);
+        self.work.count = selected.exists;
         self.looked_at = true;
         let begun = matches!(self.phase, Phase::Fetch | Phase::Recheck);
         if !begun {
             self.compare_with_status(freeze.uidvalidity);
-            self.freeze = freeze.completed_by(&self.freeze, count);
+            self.freeze = freeze.completed_by(&self.freeze);
             if self.is_kept() {
                 self.freeze.uidvalidity = self.held.uidvalidity.unwrap_or_default();
             }

@@ -10,12 +10,14 @@ use crate::message::DateSource;
 use crate::report::cause::{Because, Cause};
 use crate::session::append::append_uids;
 use crate::session::blame::{Owner, Verdict};
-use crate::session::command::Command;
 use crate::session::error::{Kind, SessionError};
 use crate::session::lane::{Answer, Lane, Order};
+use crate::session::manage;
 use crate::session::reader::NoBody;
 use crate::session::refusal::{Meaning, meaning};
 use crate::session::response::{self, Condition, Status};
+use crate::session::select;
+use crate::session::store::{self, Change};
 use crate::target::mailbox::{JobId, Refused};
 
 /// A message of up to this size that finds no room says that the account is full, in bytes.
@@ -258,8 +260,7 @@ impl Appender<'_> {
         self.experience.distrusted = true;
         if !fits {
             // Was the mailbox made anew?
-            let ask = Command::new("STATUS").mailbox(&job.place().wire, lane.capabilities())?;
-            let ask = ask.words(" (UIDVALIDITY)");
+            let ask = manage::uidvalidity(&job.place().wire, lane.capabilities())?;
             lane.send(&ask, Step::Check(id, None), Order::Loose)?;
         }
         Ok(Vec::new())
@@ -282,11 +283,11 @@ impl Appender<'_> {
         for (id, to_uid, flags) in &to_store {
             if open != Some(*id) {
                 let wire = &self.jobs[*id].place().wire;
-                let select = Command::new("SELECT").mailbox(wire, lane.capabilities())?;
+                let select = select::select(wire, lane.capabilities())?;
                 lane.send(&select, Step::Open, Order::Strict)?;
                 open = Some(*id);
             }
-            let store = Command::new(format!("UID STORE {to_uid} +FLAGS.SILENT ({flags})"));
+            let store = store::flags_silently(to_uid, Change::Add, flags);
             lane.send(
                 &store,
                 Step::Flags(*id, *to_uid, flags.clone()),

@@ -10,8 +10,7 @@ use super::Appender;
 use super::item::{Batch, Item};
 use crate::archive::uidset::UidSet;
 use crate::session::channel::Channel;
-use crate::session::command::Command;
-use crate::session::response;
+use crate::session::manage;
 use crate::target::holding::{self, Which};
 use crate::target::mailbox::JobId;
 use crate::target::matching::{self, Origin};
@@ -52,13 +51,7 @@ impl Appender<'_> {
     /// Does the mailbox hold more than what was there and what the target said it has taken?
     fn may_hold_more(&self, channel: &mut Channel, id: JobId) -> Result<bool> {
         let job = &self.jobs[id];
-        let ask = Command::new("STATUS").mailbox(&job.place().wire, &channel.capabilities)?;
-        let mut there = None;
-        channel.run(&ask.words(" (MESSAGES)"), |response| {
-            if let Some(Ok((_, status))) = response::parse_mailbox_status(response) {
-                there = status.messages;
-            }
-        })?;
+        let there = manage::count(channel, &job.place().wire)?;
         let taken = self.taken.get(&id).copied().unwrap_or(0);
         let expected = job.messages_there().map(|before| before + taken);
         Ok(there

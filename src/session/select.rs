@@ -1,0 +1,102 @@
+//! A mailbox is opened, or left: the commands, and what the server says of it then.
+
+use super::capability::Capabilities;
+use super::channel::Channel;
+use super::command::Command;
+use super::error::{Kind, Result};
+use super::reader::Response;
+use super::refusal;
+use super::response::{self, Condition, Line};
+
+/// A name that no mailbox has.
+const NO_MAILBOX: &[u8] = b"no-such-mailbox.imapsync-bulk-migrator";
+
+/// What the answers to a SELECT or EXAMINE say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selected {
+    /// Number of messages.
+    pub exists: u64,
+    /// UIDVALIDITY; 0 where the server says none.
+    pub uidvalidity: u32,
+    /// UIDNEXT; 0 where the server says none.
+    pub uidnext: u32,
+    /// HIGHESTMODSEQ.
+    pub highestmodseq: Option<u64>,
+    /// PERMANENTFLAGS.
+    pub permanent_flags: Option<Vec<String>>,
+}
+
+impl Selected {
+    /// Takes an untagged answer.
+    pub fn take(&mut self, response: &Response) {
+        if let Some(count) = response::parse_exists(response) {
+            self.exists = count;
+        }
+        let Line::Untagged(status) = response::classify(response) else {
+            return;
+        };
+        if let Some(value) = status.code_argument("UIDVALIDITY") {
+            self.uidvalidity = value.parse().unwrap_or(0);
+        }
+        if let Some(value) = status.code_argument("UIDNEXT") {
+            self.uidnext = value.parse().unwrap_or(0);
+        }
+        if let Some(value) = status.code_argument("HIGHESTMODSEQ") {
+            self.highestmodseq = value.parse().ok().filter(|modseq| *modseq > 0);
+        }
+        if let Some(flags) = status.code_argument("PERMANENTFLAGS") {
+            self.permanent_flags = Some(response::flag_words(flags));
+        }
+    }
+}
+
+/// Opens a mailbox to be read.
+///
+/// # Errors
+/// A name that cannot be sent.
+pub fn examine(name: &[u8], capabilities: &Capabilities) -> Result<Command> {
+    Command::new("EXAMINE").mailbox(name, capabilities)
+}
+
+/// Opens a mailbox to be changed.
+///
+/// # Errors
+/// A name that cannot be sent.
+pub fn select(name: &[u8], capabilities: &Capabilities) -> Result<Command> {
+    Command::new("SELECT").mailbox(name, capabilities)
+}
+
+/// Closes the mailbox that is open, and expunges nothing.
+///
+/// # Errors
+/// None that a server can cause.
+pub fn leave(capabilities: &Capabilities) -> Result<Command> {
+    if capabilities.has("UNSELECT") {
+        return Ok(Command::new("UNSELECT"));
+    }
+    // After a SELECT or EXAMINE that fails none is open (RFC 3501 section 6.3.1).
+    examine(NO_MAILBOX, capabilities)
+}
+
+/// Microsoft accepts a login and refuses the first mailbox to whoever has no right to it.
+///
+/// # Errors
+/// The server's refusal; those of the connection.
+pub fn open_inbox(channel: &mut Channel) -> Result<()> {
+    let status = channel.run(&Command::new("EXAMINE INBOX"), |_| {})?;
+    if status.condition == Condition::Ok {
+        return Ok(());
+    }
+    Err(refusal::error(&status, Kind::Refused))
+}
+
+/// PERMANENTFLAGS of a mailbox: only SELECT tells them, EXAMINE says that nothing can be changed.
+///
+/// # Errors
+/// Those of the connection.
+pub fn permanent_flags(channel: &mut Channel, name: &[u8]) -> Result<Option<Vec<String>>> {
+    let command = select(name, &channel.capabilities)?;
+    let mut selected = Selected::default();
+    channel.run(&command, |response| selected.take(response))?;
+    Ok(selected.permanent_flags)
+}
