@@ -2,7 +2,7 @@
 //! leaves the program; knows nobody who has a secret.
 
 use std::borrow::{Borrow, Cow};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt::Write;
 use std::hash::{Hash, Hasher};
 use std::sync::{LazyLock, PoisonError, RwLock};
@@ -87,9 +87,11 @@ struct Known {
     holders: HashMap<Text, usize>,
     /// Those without a holder, the oldest first.
     forgotten: VecDeque<Text>,
-    /// Spellings by their first bytes, each with the number of secrets that are spelled so.
-    /// Passwords of a list may all begin alike, so those are looked up too.
-    spellings: HashMap<[u8; SHORTEST], HashMap<Text, usize>>,
+    /// The number of secrets that are spelled so.
+    spellings: HashMap<Text, usize>,
+    /// By how spellings begin: how long they are, each with the number of spellings. What a text may hold is looked up
+    /// by its length, as passwords of a list may all begin alike.
+    lengths: HashMap<[u8; SHORTEST], BTreeMap<usize, usize>>,
 }
 
 impl Known {
@@ -102,8 +104,13 @@ impl Known {
             let Some(start) = start(spelling.as_bytes()) else {
                 continue;
             };
-            let those = self.spellings.entry(start).or_default();
-            *those.entry(Text(spelling)).or_default() += 1;
+            let length = spelling.len();
+            let count = self.spellings.entry(Text(spelling)).or_default();
+            *count += 1;
+            if *count == 1 {
+                let lengths = self.lengths.entry(start).or_default();
+                *lengths.entry(length).or_default() += 1;
+            }
         }
         self.holders.insert(Text::of(secret), 1);
     }
@@ -133,28 +140,50 @@ impl Known {
             let Some(start) = start(spelling.as_bytes()) else {
                 continue;
             };
-            let Some(those) = self.spellings.get_mut(&start) else {
+            let Some(count) = self.spellings.get_mut(spelling.as_str()) else {
                 continue;
             };
-            if let Some(count) = those.get_mut(spelling.as_str()) {
-                *count = count.saturating_sub(1);
-                if *count == 0 {
-                    those.remove(spelling.as_str());
-                }
-            }
-            if those.is_empty() {
-                self.spellings.remove(&start);
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.spellings.remove(spelling.as_str());
+                self.drop_length(start, spelling.len());
             }
         }
+    }
+
+    fn drop_length(&mut self, start: [u8; SHORTEST], length: usize) {
+        let Some(lengths) = self.lengths.get_mut(&start) else {
+            return;
+        };
+        if let Some(count) = lengths.get_mut(&length) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                lengths.remove(&length);
+            }
+        }
+        if lengths.is_empty() {
+            self.lengths.remove(&start);
+        }
+    }
+
+    /// A spelling of this length stands there; a short one alone.
+    fn is_at(&self, text: &str, at: usize, length: usize) -> bool {
+        let (Some(before), Some(spelling)) = (text.get(..at), text.get(at..at + length)) else {
+            return false;
+        };
+        let goes_on = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let after = text.get(at + length..).unwrap_or_default();
+        let is_alone = || !goes_on(before.chars().next_back()) && !goes_on(after.chars().next());
+        self.spellings.contains_key(spelling) && (length >= SHORT || is_alone())
     }
 
     fn redacted<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut out = String::new();
         let (mut at, mut taken) = (0, 0);
         while let Some(start) = start(text.as_bytes().get(at..).unwrap_or_default()) {
-            let found = self.spellings.get(&start).and_then(|those| {
-                let here = |spelling: &&Text| is_at(text, at, &spelling.0);
-                those.keys().filter(here).map(|s| s.0.len()).max()
+            let found = self.lengths.get(&start).and_then(|lengths| {
+                let is_here = |length: &&usize| self.is_at(text, at, **length);
+                lengths.keys().rev().find(is_here).copied()
             });
             match found {
                 Some(length) => {
@@ -178,20 +207,29 @@ fn start(bytes: &[u8]) -> Option<[u8; SHORTEST]> {
     bytes.first_chunk().copied()
 }
 
-fn is_at(text: &str, at: usize, spelling: &str) -> bool {
-    let Some((before, rest)) = text.split_at_checked(at) else {
-        return false;
-    };
-    let Some(after) = rest.strip_prefix(spelling) else {
-        return false;
-    };
-    let goes_on = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-    spelling.len() >= SHORT
-        || !goes_on(before.chars().next_back()) && !goes_on(after.chars().next())
-}
-
 /// Plain, as IMAP and JSON quote it, escaped as Rust, forms and HTML do, and in base64.
 fn spellings(secret: &str) -> Vec<Zeroizing<String>> {
+    let mut all = if secret.bytes().all(is_plain) {
+        vec![secret.to_owned()]
+    } else {
+        quoted(secret)
+    };
+    all.push(STANDARD.encode(secret));
+    all.push(URL_SAFE_NO_PAD.encode(secret));
+    // Where more follows, base64 has no padding.
+    all.push(STANDARD_NO_PAD.encode(secret));
+    all.sort_unstable();
+    all.dedup();
+    all.into_iter().map(Zeroizing::new).collect()
+}
+
+/// Nobody spells this byte in another way.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'*')
+}
+
+/// As those spell it who quote or escape, once or twice.
+fn quoted(secret: &str) -> Vec<String> {
     let mut all = vec![
         secret.to_owned(),
         secret.replace('\\', "\\\\").replace('"', "\\\""),
@@ -201,18 +239,12 @@ fn spellings(secret: &str) -> Vec<Zeroizing<String>> {
         percent(secret, "%20"),
         percent(secret, "+"),
         html(secret),
-        STANDARD.encode(secret),
-        URL_SAFE_NO_PAD.encode(secret),
     ];
     // Quoted once by the server, and once more by whoever tells it on.
     for once in all.clone() {
         all.push(inside(&serde_json::to_string(&once).unwrap_or_default()));
     }
-    // Where more follows, base64 has no padding.
-    all.push(STANDARD_NO_PAD.encode(secret));
-    all.sort_unstable();
-    all.dedup();
-    all.into_iter().map(Zeroizing::new).collect()
+    all
 }
 
 fn inside(quoted: &str) -> String {
@@ -225,9 +257,7 @@ fn percent(text: &str, space: &str) -> String {
     for byte in text.bytes() {
         match byte {
             b' ' => out.push_str(space),
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'*' => {
-                out.push(char::from(byte));
-            }
+            plain if is_plain(plain) => out.push(char::from(plain)),
             // Writing to a String cannot fail.
             other => drop(write!(out, "%{other:02X}")),
         }
@@ -307,9 +337,8 @@ mod tests {
             known.forget(&other);
         }
         assert_eq!(known.redacted("hunter22"), "hunter22");
-        assert_eq!(
-            known.spellings.len(),
-            known.spellings.values().filter(|s| !s.is_empty()).count()
-        );
+        assert_eq!(known.holders.len(), FORGOTTEN);
+        let alive: usize = known.lengths.values().flat_map(BTreeMap::values).sum();
+        assert_eq!(alive, known.spellings.len());
     }
 }
