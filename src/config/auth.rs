@@ -37,7 +37,7 @@ pub enum Mechanism {
     Auto,
     /// SASL PLAIN (RFC 4616).
     Plain,
-    /// The command LOGIN.
+    /// SASL LOGIN, or the command LOGIN where that is not offered.
     Login,
     /// XOAUTH2, as Google and Microsoft have it.
     XOAuth2,

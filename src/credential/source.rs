@@ -1,7 +1,8 @@
 //! Where a password comes from, and the command that says it.
 
+use std::collections::HashMap;
 use std::process::Command;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -19,7 +20,7 @@ const MAX_OUTPUT: usize = 64 * 1024;
 pub enum Source {
     /// It is known already.
     Ready(Secret),
-    /// A command prints it, and is run once.
+    /// A command prints it, and is run once, whoever else needs what it prints.
     Command(Arc<Once>),
     /// Somebody is asked for it before the run begins.
     Typed(Arc<Typed>),
@@ -51,6 +52,9 @@ impl Typed {
     }
 }
 
+/// Those of the configurations in use: both sides of a migration may name the same.
+static COMMANDS: LazyLock<Mutex<HashMap<Vec<String>, Weak<Once>>>> = LazyLock::new(Mutex::default);
+
 /// A command, and what it said.
 #[derive(Debug)]
 pub struct Once {
@@ -60,11 +64,19 @@ pub struct Once {
 }
 
 impl Source {
-    /// A command; program and arguments.
+    /// A command; program and arguments. It is told nothing of the account, so the same one prints the same.
     #[must_use]
     pub fn command(words: Vec<String>) -> Self {
-        let said = Mutex::default();
-        Self::Command(Arc::new(Once { words, said }))
+        let mut known = COMMANDS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(once) = known.get(&words).and_then(Weak::upgrade) {
+            return Self::Command(once);
+        }
+        let once = Arc::new(Once {
+            words: words.clone(),
+            said: Mutex::default(),
+        });
+        known.insert(words, Arc::downgrade(&once));
+        Self::Command(once)
     }
 
     /// One that is still to be typed.

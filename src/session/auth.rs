@@ -142,7 +142,7 @@ fn exchange(
              if the connection is not encrypted, set ssl or starttls",
         );
     }
-    let wants_sasl = disabled || !fits_login;
+    let wants_sasl = disabled || !fits_login || login.mechanism == Mechanism::Login;
     let takes_plain = plain && login.mechanism != Mechanism::Login;
     if wants_sasl && takes_plain {
         return Ok(Some(Exchange::plain(login, password)));

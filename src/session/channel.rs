@@ -191,6 +191,7 @@ impl Channel {
                     self.objection = Some(status.clone());
                 }
                 if status.condition == Condition::Bye && !self.leaving {
+                    self.objection.get_or_insert_with(|| status.clone());
                     return Err(refusal::goodbye(&status));
                 }
                 if status

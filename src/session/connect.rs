@@ -13,7 +13,7 @@ use super::auth::{self, Login};
 use super::capability::Capabilities;
 use super::channel::Channel;
 use super::command::Command;
-use super::error::{Kind, Result, SessionError};
+use super::error::{Cause, Kind, Result, SessionError};
 use super::guard::{Guard, Shared, crate_error};
 use super::pace::Ahead;
 use super::peer::Peer;
@@ -93,14 +93,21 @@ pub(super) fn recall(peer: &Peer) -> Result<()> {
     begun.map_err(|error| SessionError::new(Kind::Local, format!("{error:#}")))
 }
 
-/// A server that answers a login with an untagged NO and hangs up has refused it: trying again could lock the account.
+/// A server that answers a login with an untagged NO, or with a goodbye that speaks of the login, and hangs up has refused
+/// it: trying again could lock the account.
 fn perhaps_refused(channel: &Shared, error: SessionError) -> SessionError {
-    match &channel.borrow().objection {
-        Some(status) if error.kind == Kind::Transient => {
-            refusal::error(status, Kind::Authentication)
-        }
-        _ => error,
+    let channel = channel.borrow();
+    let Some(status) = &channel.objection else {
+        return error;
+    };
+    let is_refusal = match status.condition {
+        Condition::Bye => error.cause == Some(Cause::Goodbye) && refusal::is_about_login(status),
+        _ => true,
+    };
+    if error.kind == Kind::Transient && is_refusal {
+        return refusal::error(status, Kind::Authentication);
     }
+    error
 }
 
 /// Stalwart says its name in the greeting: what it mixes up need not be found out.

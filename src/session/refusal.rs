@@ -104,6 +104,37 @@ pub fn about_host(status: &Status) -> Option<SessionError> {
         .then(|| SessionError::new(kind, format!("the server says {}", status.said())))
 }
 
+/// True for a goodbye that refuses the login, and says nothing of a state that passes.
+#[must_use]
+pub fn is_about_login(status: &Status) -> bool {
+    const LOGIN: [&str; 8] = [
+        "login",
+        "log in",
+        "logon",
+        "authenti",
+        "password",
+        "credential",
+        "user name",
+        "username",
+    ];
+    const PASSING: [&str; 11] = [
+        "temporar",
+        "try again",
+        "later",
+        "unavailable",
+        "timeout",
+        "timed out",
+        "time-out",
+        "internal",
+        "shutting down",
+        "too many logins",
+        "simultaneous",
+    ];
+    let text = status.text.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    says(&LOGIN) && !says(&PASSING)
+}
+
 /// True for a refusal of an object that another try may change (RFC 5530).
 #[must_use]
 pub fn may_pass(status: &Status) -> bool {

@@ -50,22 +50,32 @@ fn every_source_of_a_password_and_a_master_user_work() {
             ("file@example.com", "from file "),
             ("env@example.com", "from env"),
             ("command@example.com", "from command"),
+            ("too@example.com", "from command"),
             ("other@example.com", "never told"),
         ])
     });
     let program = Program::new().env("MAIL_PASSWORD", "from env");
     program.file("password.txt", "from file \n");
-    program.file("password.sh", "printf '%s\\n' 'from command'");
+    program.file(
+        "password.sh",
+        "echo >> asked; printf '%s\\n' 'from command'",
+    );
     program.config_json(&json!({
         "server": server_json(&dovecot.imaps()),
         "accounts": [
             {"email": "file@example.com", "password_file": "password.txt"},
             {"email": "env@example.com", "password_env": "MAIL_PASSWORD"},
             {"email": "command@example.com", "password_command": "sh password.sh"},
+            {"email": "too@example.com", "password_command": "sh password.sh"},
             {"email": "other@example.com", "login": "other@example.com*master", "password": "pass key"},
         ],
     }));
-    program.export(&[]).code(0);
+    // With the test before it, for two accounts.
+    program
+        .run(["--mode", "export", "--imapsync", "never"])
+        .code(0);
+    let asked = fs::read_to_string(program.path("asked")).expect("the command was run");
+    assert_eq!(asked.lines().count(), 1, "once a run");
     assert_eq!(
         program.archive("other@example.com").state()["user"],
         "other@example.com*master"
@@ -76,9 +86,9 @@ fn every_source_of_a_password_and_a_master_user_work() {
     let template: Value = serde_json::from_str(&template).expect("JSON");
     assert_eq!(template["server"]["host"], "CHANGE_ME.example.com");
     let accounts = template["accounts"].as_array().expect("accounts");
-    assert_eq!(accounts.len(), 4);
+    assert_eq!(accounts.len(), 5);
     assert_eq!(accounts[1]["password_env"], "MAIL_PASSWORD");
-    assert_eq!(accounts[3]["login"], "other@example.com*master");
+    assert_eq!(accounts[4]["login"], "other@example.com*master");
     // It is the administrator's from then on.
     program.file("import.pass.config.json", "mine");
     program.export(&[]).code(0);
@@ -122,6 +132,50 @@ fn a_server_that_offers_sasl_login_alone_is_entered() {
     program.config(&dovecot.imaps(), &[(ANNA, odd)]);
     program.export(&[]).code(0).hides(odd);
     assert_eq!(program.archive(ANNA).mailbox("INBOX").messages.len(), 2);
+}
+
+#[test]
+fn who_asks_for_login_gets_sasl_login_where_it_is_offered() {
+    for (mechanisms, is_offered) in [("login plain", true), ("plain", false)] {
+        let mut options = DovecotOptions::of(&[(ANNA, PASSWORD)]);
+        options.extra_config = format!("auth_mechanisms = {mechanisms}\n");
+        let dovecot = Dovecot::start(options);
+        let program = Program::new();
+        let mut server = server_json(&dovecot.imaps());
+        server["auth"] = json!({"mechanism": "login"});
+        program.config_json(
+            &json!({"server": server, "accounts": [{"email": ANNA, "password": PASSWORD}]}),
+        );
+        let output = program.export(&["-v", "-v"]);
+        output.code(0).hides(PASSWORD);
+        let is_sasl = output.stderr.contains("AUTHENTICATE LOGIN");
+        assert_eq!(is_sasl, is_offered, "{}", output.describe());
+    }
+}
+
+#[test]
+fn a_goodbye_that_speaks_of_the_login_is_a_refusal_and_one_of_connections_is_not() {
+    for (said, tries) in [
+        ("* BYE Login failed, wrong user or password\r\n", 1),
+        ("* BYE Authentication failed, closing connection\r\n", 1),
+        ("* BYE [AUTHENTICATIONFAILED] no\r\n", 1),
+        ("* BYE Too many failed logins from your address\r\n", 1),
+        ("* BYE Temporary authentication failure, try again\r\n", 2),
+        ("* BYE Too many connections from your address\r\n", 2),
+        ("* BYE going down\r\n", 2),
+    ] {
+        let server = FakeServer::options()
+            .mailbox(FakeMailbox::new("INBOX"))
+            .on_command(move |command| {
+                let first = command.name == "LOGIN" && command.connection == 0;
+                first.then(|| Reply::Close(said.as_bytes().to_vec()))
+            })
+            .start();
+        let program = program_for(&server);
+        let output = program.export(&[]);
+        output.code(i32::from(tries == 1));
+        assert_eq!(server.connections(), tries, "{said}: {}", output.describe());
+    }
 }
 
 #[test]
