@@ -33,5 +33,6 @@ pub mod report;
 pub mod secret;
 pub mod session;
 pub mod settings;
+pub mod spelling;
 pub mod stop;
 pub mod target;

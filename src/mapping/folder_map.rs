@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::spelling;
+
 /// From exact names to exact names. Clones share what is known of the names that archives have.
 #[derive(Debug, Clone, Default)]
 pub struct FolderMap {
@@ -96,22 +98,7 @@ fn distance(one: &str, other: &str) -> Option<usize> {
     if last.is_some_and(|last| last == one && last.len() < other.len()) {
         return Some(1);
     }
-    // No name of another length is that near.
-    let most = (one.len() / 3).max(1);
-    if one.len().abs_diff(other.len()) > most {
-        return None;
-    }
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in other.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row.last().copied().filter(|away| *away <= most)
+    spelling::distance(&one, &other)
 }
 
 #[cfg(test)]
