@@ -50,6 +50,7 @@ impl Reader<'_> {
             let rows = self.list(&file);
             for (at, row) in &rows {
                 if let Some(object) = row.expose().as_object() {
+                    self.note_target(object);
                     let object = side::seen_from(self.side, object, true);
                     let account = self.account(&object, at, servers);
                     self.add(account, at, &mut accounts);
@@ -82,10 +83,22 @@ impl Reader<'_> {
                 self.problem(&at, "must be an object with \"email\" and \"password\"");
                 continue;
             };
-            self.unknown_keys(object, &at, &KEYS);
+            self.note_target(object);
+            let can_ask = self.can_ask;
+            // A password under a name that is unknown here is not asked for.
+            self.can_ask &= !self.unknown_keys(object, &at, &KEYS);
             let object = side::seen_from(self.side, object, false);
             let account = self.account(&object, &at, servers);
+            self.can_ask = can_ask;
             self.add(account, &at, accounts);
+        }
+    }
+
+    fn note_target(&mut self, object: &Map<String, Value>) {
+        let name = object.get("target_server").and_then(Value::as_str);
+        // Of a long list nearly all name the same one.
+        if !self.targets.iter().any(|known| known.as_deref() == name) {
+            self.targets.insert(name.map(str::to_owned));
         }
     }
 
@@ -168,6 +181,11 @@ impl Reader<'_> {
             login,
             authzid,
             mechanism: auth.mechanism.unwrap_or_default(),
+            shares_way: own.way.is_none()
+                && !gives_any(object, PASSWORD_KEYS)
+                && server
+                    .as_ref()
+                    .is_some_and(|server| server.auth.way.is_some()),
             server: server?,
             way: way?,
             email,
@@ -191,10 +209,9 @@ impl Reader<'_> {
             );
         }
         let way = password.or_else(|| auth.way.clone());
-        let is_given = |key: &&str| object.get(*key).is_some_and(|value| !value.is_null());
         let Some(way) = way else {
             // What is given and cannot be used is told already.
-            if PASSWORD_KEYS.iter().any(is_given) || auth.names_a_way {
+            if gives_any(object, PASSWORD_KEYS) || auth.names_a_way {
                 return None;
             }
             if let Some(server) = server.filter(|_| self.can_ask) {
@@ -228,4 +245,9 @@ impl Reader<'_> {
         let email = text("email").unwrap_or_default().trim();
         Source::typed(format!("of {email} at {}", server.place()))
     }
+}
+
+fn gives_any(object: &Map<String, Value>, keys: &[&str]) -> bool {
+    let is_given = |key: &&str| object.get(*key).is_some_and(|value| !value.is_null());
+    keys.iter().any(is_given)
 }

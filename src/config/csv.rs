@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::place::{List, Place};
 use super::read::Reader;
 use crate::secret::SecretJson;
+use crate::spelling;
 
 /// Our name of a column, and what it may be called, as letters and digits alone.
 const COLUMNS: &[(&str, &[&str])] = &[
@@ -43,7 +44,10 @@ const COLUMNS: &[(&str, &[&str])] = &[
             "sourceuser",
         ],
     ),
-    ("password", &["password", "sourcepassword", "password1"]),
+    (
+        "password",
+        &["password", "passwd", "pass", "sourcepassword", "password1"],
+    ),
     ("password_file", &["passwordfile"]),
     ("password_env", &["passwordenv"]),
     ("password_command", &["passwordcommand"]),
@@ -161,6 +165,7 @@ impl Reader<'_> {
             ..List::default()
         };
         let mut keys = Vec::with_capacity(header.len());
+        let mut unknown = Vec::new();
         for (index, name) in header.iter().enumerate() {
             let name = String::from_utf8_lossy(name).trim().to_owned();
             let number = index + 1;
@@ -173,11 +178,19 @@ impl Reader<'_> {
                     }
                 }
                 None if name.is_empty() => {}
-                None => self.warnings.push(format!(
-                    "{file}: column {number} ({name}) is unknown, and ignored"
-                )),
+                None => unknown.push((number, name)),
             }
             keys.push(key);
+        }
+        for (number, name) in unknown {
+            let is_missing = |key: &&str| !list.columns.contains_key(key);
+            if let Some(meant) = nearest_key(&name).filter(is_missing) {
+                let text = format!("is unknown; is {meant} meant?");
+                self.problem(format!("{file} line 1, column {number} ({name})"), text);
+            } else {
+                let text = format!("{file}: column {number} ({name}) is unknown, and ignored");
+                self.warnings.push(text);
+            }
         }
         (list, keys)
     }
@@ -260,6 +273,14 @@ fn key_of(name: &str) -> Option<&'static str> {
         .map(|(key, _)| *key)
 }
 
+/// The key that a column nearly says. Numbers are on purpose.
+fn nearest_key(name: &str) -> Option<&'static str> {
+    let names = COLUMNS.iter().flat_map(|(_, names)| names.iter().copied());
+    let has_number = name.chars().any(char::is_numeric);
+    let nearest = spelling::nearest(name, names).filter(|_| !has_number);
+    nearest.and_then(key_of)
+}
+
 fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
@@ -295,7 +316,11 @@ mod tests {
         for (name, key) in cases {
             assert_eq!(key_of(name), Some(key), "{name}");
         }
-        assert_eq!(key_of("First Name"), None);
+        for name in ["First Name", "Surname", "Department", "User Name 3"] {
+            assert_eq!((key_of(name), nearest_key(name)), (None, None), "{name}");
+        }
+        assert_eq!(nearest_key("Pasword"), Some("password"));
+        assert_eq!(nearest_key("Target Pasword"), Some("target_password"));
         for (key, names) in COLUMNS {
             assert_eq!(key_of(key), Some(*key));
             assert!(!names.is_empty());

@@ -6,9 +6,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
+use super::auth::PASSWORD_KEYS;
 use super::{Config, TlsMode};
 use crate::disk::output::Output;
 use crate::secret::SecretJson;
@@ -59,17 +60,24 @@ pub fn account(email: &str, login: Option<&str>, password: &str) -> Value {
     }
 }
 
-/// Writes the import template, same accounts and a server still to be named, unless there is such a file already.
-/// Returns its path when written.
+/// Writes the import template: the same accounts, and servers still to be named. Not where there is such a file already,
+/// nor where the configuration says itself where each account goes. Returns its path when written.
 ///
 /// # Errors
 /// Those of the file system.
 pub fn write_template(config: &Config) -> Result<Option<PathBuf>> {
     let path = config.path.with_file_name(TEMPLATE);
-    if fs::symlink_metadata(&path).is_ok() {
+    if config.has_both_sides || fs::symlink_metadata(&path).is_ok() {
         return Ok(None);
     }
-    let mut json = json!({"server": server(HOST, 993, TlsMode::Implicit)});
+    let to_be_named = || server(HOST, 993, TlsMode::Implicit);
+    let mut json = json!({});
+    if config.targets.is_empty() || config.targets.contains(&None) {
+        json["server"] = to_be_named();
+    }
+    for name in config.targets.iter().flatten() {
+        json["servers"][name] = to_be_named();
+    }
     let written = config.written.expose();
     for key in ["accounts", "accounts_file", "folder_map", "imapsync"] {
         if let Some(value) = written.get(key) {
@@ -78,10 +86,8 @@ pub fn write_template(config: &Config) -> Result<Option<PathBuf>> {
     }
     let accounts = json.get_mut("accounts").and_then(Value::as_array_mut);
     for account in accounts.into_iter().flatten() {
-        for of_source in ["server", "auth"] {
-            account
-                .as_object_mut()
-                .and_then(|account| account.remove(of_source));
+        if let Some(account) = account.as_object_mut() {
+            leave_out_source(account);
         }
     }
     let template = Document(SecretJson::new(json));
@@ -89,6 +95,23 @@ pub fn write_template(config: &Config) -> Result<Option<PathBuf>> {
         .write(&path, false)
         .context("the import template")?;
     Ok(written.then_some(path))
+}
+
+/// What an account says of the source alone. A mailbox's own password goes with it; a token, and what opens other
+/// people's mailboxes, are not for another server to see.
+fn leave_out_source(account: &mut Map<String, Value>) {
+    account.remove("server");
+    let Some(Value::Object(auth)) = account.remove("auth") else {
+        return;
+    };
+    if auth.contains_key("login") || auth.contains_key("authzid") {
+        return;
+    }
+    for (key, value) in auth {
+        if PASSWORD_KEYS.contains(&key.as_str()) {
+            account.insert(key, value);
+        }
+    }
 }
 
 fn server(host: &str, port: u16, tls: TlsMode) -> Value {

@@ -12,6 +12,7 @@ mod read;
 mod server;
 mod side;
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -113,6 +114,8 @@ pub struct Account {
     pub server: Arc<Server>,
     /// Where the proof comes from.
     pub way: Way,
+    /// It stands at the server: other accounts there prove their login by the same.
+    pub shares_way: bool,
 }
 
 impl Account {
@@ -135,6 +138,7 @@ impl Account {
             }),
             authzid: None,
             mechanism: Mechanism::Auto,
+            shares_way: false,
             way: Way::Password(credential::source::Source::Ready(
                 crate::secret::Secret::new("secret".to_owned()),
             )),
@@ -190,6 +194,10 @@ pub struct Config {
     pub imapsync: Option<UseImapsync>,
     /// What is allowed but worth knowing.
     pub warnings: Vec<String>,
+    /// The servers that accounts name for the target; `None` of those that name none.
+    pub targets: BTreeSet<Option<String>>,
+    /// It says where each account goes, and how to get in there: both sides of a move.
+    pub has_both_sides: bool,
     /// The JSON as written, for the import template.
     pub written: SecretJson,
 }
@@ -263,6 +271,9 @@ pub fn load(path: &Path, side: Side, can_ask: bool) -> Result<Config> {
         imapsync = reader.imapsync(object);
         reader.unknown_keys(object, &Place::top(), &KEYS);
     }
+    let targets = std::mem::take(&mut reader.targets);
+    let is_here = |name: &Option<String>| name.is_some() && servers.get(name.as_deref()).is_some();
+    let has_both_sides = !targets.is_empty() && targets.iter().all(is_here);
     let (problems, warnings) = reader.into_findings();
     if !problems.is_empty() {
         let count = problems.len();
@@ -282,6 +293,8 @@ pub fn load(path: &Path, side: Side, can_ask: bool) -> Result<Config> {
         folder_map,
         imapsync,
         warnings,
+        targets,
+        has_both_sides,
         written: json,
     })
 }

@@ -1,6 +1,6 @@
 //! Walks the JSON of a configuration and collects what is wrong with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use super::Side;
 use super::place::Place;
 use crate::config::UseImapsync;
 use crate::credential::source::Source;
+use crate::spelling;
 
 /// Collects problems and warnings while it reads.
 pub struct Reader<'a> {
@@ -17,6 +18,8 @@ pub struct Reader<'a> {
     pub(super) side: Side,
     /// There is somebody to be asked for passwords that are missing.
     pub(super) can_ask: bool,
+    /// The servers that accounts name for the target; `None` of those that name none.
+    pub(super) targets: BTreeSet<Option<String>>,
     /// What is asked for at a server, for all accounts whose login it says; by its name.
     pub(super) asked: BTreeMap<Option<String>, Source>,
     problems: Vec<String>,
@@ -29,6 +32,7 @@ impl<'a> Reader<'a> {
             path,
             side,
             can_ask,
+            targets: BTreeSet::new(),
             asked: BTreeMap::new(),
             problems: Vec::new(),
             warnings: Vec::new(),
@@ -58,18 +62,35 @@ impl<'a> Reader<'a> {
         self.path.parent().unwrap_or(Path::new("")).join(path)
     }
 
-    pub fn unknown_keys(&mut self, object: &Map<String, Value>, at: &Place, known: &[&str]) {
-        for key in object.keys() {
-            if !known.contains(&key.as_str()) && !key.starts_with('_') {
+    /// What is nearly a key that is missing is a slip of the pen: without it the run would mean something else. Anything
+    /// else may be somebody's own. True where there is an unknown one.
+    pub fn unknown_keys(
+        &mut self,
+        object: &Map<String, Value>,
+        at: &Place,
+        known: &[&str],
+    ) -> bool {
+        let unknown = |key: &&String| !known.contains(&key.as_str()) && !key.starts_with('_');
+        let mut any = false;
+        for key in object.keys().filter(unknown) {
+            any = true;
+            let meant = spelling::nearest(key, known.iter().copied());
+            if let Some(meant) = meant.filter(|meant| !object.contains_key(*meant)) {
                 let text = format!(
-                    "{}: {}: unknown, ignored (known here: {})",
-                    self.path.display(),
-                    at.key(key),
-                    known.join(", ")
+                    "unknown; is \"{meant}\" meant? (a key that begins with _ may hold a comment)"
                 );
-                self.warnings.push(text);
+                self.problem(at.key(key), text);
+                continue;
             }
+            let text = format!(
+                "{}: {}: unknown, ignored (known here: {})",
+                self.path.display(),
+                at.key(key),
+                known.join(", ")
+            );
+            self.warnings.push(text);
         }
+        any
     }
 
     pub(super) fn string(

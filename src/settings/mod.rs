@@ -278,7 +278,13 @@ impl Settings {
 
     /// The other side of a migration: the same accounts, at the servers of the import's configuration.
     fn add_target(&mut self, path: Option<&Path>, can_ask: bool) -> Result<()> {
-        let path = path.unwrap_or(Path::new(IMPORT_CONFIG));
+        let path = match path {
+            Some(path) => path,
+            None if self.config.has_both_sides && !Path::new(IMPORT_CONFIG).exists() => {
+                &self.config.path
+            }
+            None => Path::new(IMPORT_CONFIG),
+        };
         let mut config = config::load(path, Side::Target, can_ask)?;
         let names = |config: &Config| -> HashSet<String> {
             let accounts = config.accounts.iter();

@@ -110,6 +110,92 @@ fn one_list_serves_the_whole_move() {
 }
 
 #[test]
+fn one_configuration_with_both_sides_migrates() {
+    let a = Dovecot::simple();
+    a.seed(ANNA, "INBOX", &realistic(17, 4));
+    let b = Dovecot::start(DovecotOptions::of(&[(
+        "anna@new.example",
+        "another-password",
+    )]));
+    let program = Program::new();
+    program.file(
+        "accounts.csv",
+        &format!(
+            "email,password,server,target_email,target_password,target_server\n\
+             {ANNA},{PASSWORD},old,anna@new.example,another-password,new\n"
+        ),
+    );
+    program.config_json(&json!({
+        "servers": {"old": server_json(&a.imaps()), "new": server_json(&b.imaps())},
+        "accounts_file": "accounts.csv",
+    }));
+    let migrate = ["--mode", "migrate", "--imapsync", "never"];
+    for _ in 0..2 {
+        let output = program.run(EXPORT);
+        output.code(0);
+        let output = program.run(migrate);
+        output.code(0);
+        assert_hidden(&program, &output, "another-password");
+        assert!(
+            !program.path("import.pass.config.json").exists(),
+            "it says all itself"
+        );
+    }
+    let there = Reader::new(&b.imaps(), "anna@new.example", "another-password");
+    assert_eq!(there.mailbox("INBOX").messages.len(), 4);
+}
+
+#[test]
+fn the_import_template_keeps_what_carries_over_and_nothing_that_is_the_sources_alone() {
+    let a = Dovecot::start(DovecotOptions {
+        master: Some(("master".to_owned(), "of-the-master-alone".to_owned())),
+        ..DovecotOptions::of(&[
+            (ANNA, PASSWORD),
+            ("ben@example.com", PASSWORD),
+            ("carl@example.com", PASSWORD),
+        ])
+    });
+    let b = Dovecot::start(DovecotOptions::of(&[
+        ("anna.new@example.com", PASSWORD),
+        ("ben@example.com", PASSWORD),
+        ("carl@example.com", "carls-new-password"),
+    ]));
+    a.seed(ANNA, "INBOX", &realistic(18, 2));
+    let program = Program::new();
+    program.keep_secrets(["of-the-master-alone"]);
+    let master = json!({"login": "{email}*master", "password": "of-the-master-alone"});
+    program.config_json(&json!({
+        "servers": {"old": server_json(&a.imaps())},
+        "accounts": [
+            {"email": ANNA, "archive": "anna", "server": "old", "auth": {"password": PASSWORD, "mechanism": "plain"},
+             "target_email": "anna.new@example.com", "target_server": "new"},
+            {"email": "ben@example.com", "server": "old", "password": PASSWORD},
+            {"email": "carl@example.com", "server": "old", "auth": master, "target_password": "carls-new-password"},
+        ],
+        "folder_map": {"A": "B"},
+        "imapsync": "never",
+    }));
+    program.run(["--mode", "export"]).code(0);
+    let template = fs::read_to_string(program.path("import.pass.config.json")).expect("a template");
+    assert!(!template.contains("of-the-master-alone"));
+    let mut template: Value = serde_json::from_str(&template).expect("JSON");
+    let named = json!("CHANGE_ME.example.com");
+    assert_eq!(
+        (
+            &template["server"]["host"],
+            &template["servers"]["new"]["host"]
+        ),
+        (&named, &named)
+    );
+    template["server"] = server_json(&b.imaps());
+    template["servers"]["new"] = server_json(&b.imaps());
+    program.file("import.pass.config.json", &template.to_string());
+    program.run(["--mode", "import"]).code(0);
+    let there = Reader::new(&b.imaps(), "anna.new@example.com", PASSWORD);
+    assert_eq!(there.mailbox("INBOX").messages.len(), 2);
+}
+
+#[test]
 fn a_list_that_others_can_read_is_warned_about_and_the_template_names_it_too() {
     let dovecot = Dovecot::simple();
     let program = Program::new();

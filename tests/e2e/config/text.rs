@@ -1,7 +1,10 @@
 //! What is wrong with the text of a configuration is told with its place, and nothing of it is repeated.
 
+use serde_json::json;
+
 use crate::kit::PASSWORD;
 use crate::kit::run::program::{Output, Program};
+use crate::kit::run::terminal::on_terminal;
 
 fn exported(config: &str) -> (Program, Output) {
     let program = Program::new();
@@ -33,6 +36,52 @@ fn a_key_that_stands_twice_is_a_problem_with_its_place() {
     output
         .warns("server.port: stands twice")
         .warns("accounts: stands twice");
+}
+
+#[test]
+fn a_misspelt_key_is_a_problem_with_the_key_that_is_meant() {
+    let server = r#""server": {"host": "127.0.0.1", "port": 1}"#;
+    for (text, expected) in [
+        (
+            format!(r#"{{{server}, "accounts": [{{"email": "a@b.c", "pasword": "{PASSWORD}"}}]}}"#),
+            "accounts[0].pasword: unknown; is \"password\" meant?",
+        ),
+        (
+            format!(r#"{{{server}, "acounts": [{{"email": "a@b.c", "password": "{PASSWORD}"}}]}}"#),
+            "acounts: unknown; is \"accounts\" meant?",
+        ),
+        (
+            format!(
+                r#"{{"server": {{"host": "127.0.0.1", "auth": {{"autzid": "{{email}}", "login": "m"}}}},
+                    "accounts": [{{"email": "a@b.c", "password": "{PASSWORD}"}}]}}"#
+            ),
+            "server.auth.autzid: unknown; is \"authzid\" meant?",
+        ),
+        (
+            format!(
+                r#"{{"server": {{"host": "127.0.0.1", "startls": true}},
+                    "accounts": [{{"email": "a@b.c", "password": "{PASSWORD}"}}]}}"#
+            ),
+            "server.startls: unknown; is \"starttls\" meant?",
+        ),
+    ] {
+        exported(&text).1.warns(expected);
+    }
+    // On a terminal it is not asked for: the password stands there, under another name.
+    for key in ["pasword", "pass", "secret"] {
+        let program = Program::new();
+        let account = format!(r#"{{"email": "a@b.c", "{key}": "{PASSWORD}"}}"#);
+        let text = format!("{{{server}, \"accounts\": [{account}]}}");
+        program.file("export.pass.config.json", &text);
+        let words = ["--mode", "export", "--imapsync", "never"];
+        let (code, shown) = on_terminal(&program, &words, &json!([]));
+        assert_eq!(code, Some(2), "{shown}");
+        assert!(
+            shown.contains(&format!("accounts[0].{key}: unknown")),
+            "{shown}"
+        );
+        assert!(!shown.contains(PASSWORD), "{shown}");
+    }
 }
 
 #[test]
