@@ -10,6 +10,7 @@ use tracing::{error, info, warn};
 
 use crate::config::Account;
 use crate::credential::Way;
+use crate::credential::source::Source;
 use crate::panel::address::{Address, domain_to_ascii};
 use crate::panel::directadmin::DirectAdmin;
 use crate::panel::{Kind, Panel, PanelError};
@@ -204,12 +205,21 @@ impl<'a> Provision<'a> {
     fn create(&self, account: &Account, address: &Address) -> bool {
         let panel = self.panel.name();
         let name = &account.name;
+        let password = match own_password(account) {
+            Ok(password) => password,
+            Err(said) => {
+                self.failed(account, &said);
+                return false;
+            }
+        };
         if self.plan.dry_run {
             info!(panel = %panel, account = name, "would be created");
             self.put(account, ProvisionState::WouldCreate, None);
             return true;
         }
-        let outcome = own_password(account)
+        let outcome = password
+            .secret()
+            .map_err(|error| format!("{error:#}"))
             .and_then(|password| self.make(address, &password).map_err(|e| e.to_string()));
         match outcome {
             Ok(true) => {
@@ -340,8 +350,9 @@ impl<'a> Provision<'a> {
     }
 }
 
-/// The password that a new mailbox gets; an error in words where what proves the login is nobody's mailbox password.
-fn own_password(account: &Account) -> Result<Secret, String> {
+/// Where the password comes from that a new mailbox gets; an error in words where what proves the login is nobody's
+/// mailbox password.
+fn own_password(account: &Account) -> Result<&Source, String> {
     let none = "the mailbox does not exist, and is not created:";
     let is_own = account.login.eq_ignore_ascii_case(&account.email) && account.authzid.is_none();
     match &account.way {
@@ -352,7 +363,10 @@ fn own_password(account: &Account) -> Result<Secret, String> {
             "{none} the configuration's password is that of the login {}",
             account.login
         )),
-        Way::Password(source) => source.secret().map_err(|error| format!("{error:#}")),
+        Way::Password(_) if account.shares_way => Err(format!(
+            "{none} the configuration's password stands at the server, for all its accounts"
+        )),
+        Way::Password(source) => Ok(source),
     }
 }
 

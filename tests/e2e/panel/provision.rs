@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{ANNA, PASSWORD, aim, import, provisioned, world};
-use crate::kit::run::program::Program;
+use crate::kit::run::program::{Program, server_json};
 use crate::kit::run::reader::Reader;
 use crate::kit::servers::panel::{SECRET, STYLES, USER};
 
@@ -330,4 +330,48 @@ fn passwords_on_the_command_line_are_warned_about() {
         .says("is not trusted")
         .says("--da-ca-file")
         .hides(SECRET);
+}
+
+#[test]
+fn no_token_and_no_masters_password_becomes_a_mailboxs() {
+    const MASTER: &str = "of-the-master-alone";
+    let (program, panel, target) = world(&json!(["old"]));
+    program.file("secret", MASTER);
+    program.keep_secrets([MASTER]);
+    let auths = [
+        json!({"token_file": "secret"}),
+        json!({"login": "{email}*master", "password_file": "secret"}),
+        json!({"login": "master", "authzid": "{email}", "password_file": "secret"}),
+        json!({"password_file": "secret"}),
+    ];
+    for (number, auth) in auths.iter().enumerate() {
+        for dry_run in [&["--da-dry-run"][..], &[]] {
+            let mut server = server_json(&target.imaps());
+            server["auth"] = auth.clone();
+            let config = json!({"server": server, "accounts": [{"email": ANNA}]});
+            program.file("import.pass.config.json", &config.to_string());
+            let words = [&["--report", "report.json"], dry_run].concat();
+            let output = import(&program, &panel, &words);
+            output.says("is not created");
+            assert_ne!(
+                output.status.code(),
+                Some(0),
+                "{number}: {}",
+                output.describe()
+            );
+            assert_eq!(
+                provisioned(&program),
+                [(ANNA.to_owned(), "failed".to_owned())],
+                "{number}"
+            );
+            assert!(panel.asked_to("create").is_empty(), "{number}");
+        }
+    }
+    // Its own password, in its own "auth", is its own.
+    let server = server_json(&target.imaps());
+    let account = json!({"email": ANNA, "auth": {"password": PASSWORD}});
+    let config = json!({"server": server, "accounts": [account]});
+    program.file("import.pass.config.json", &config.to_string());
+    import(&program, &panel, &[]).code(0);
+    assert_eq!(panel.asked_to("create").len(), 1);
 }
