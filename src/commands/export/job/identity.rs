@@ -180,9 +180,9 @@ impl Job {
         self.phase = Phase::Survey;
     }
 
-    /// A new connection begins the trial anew.
+    /// A new connection begins the trial anew, unless the mailbox was given up in it.
     pub(super) fn rewind_trial(&mut self) {
-        if self.is_on_trial() {
+        if self.is_on_trial() && self.phase.is_open() {
             self.identity = Identity::Said;
             self.take_inventory_anew();
         }
