@@ -2,15 +2,18 @@
 //!
 //! Until the login is over it is shared with the `imap` crate, which reads and writes it through the guard.
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Instant;
 
 use tracing::{debug, warn};
 
+use super::asked::Asked;
 use super::capability::Capabilities;
 use super::command::Command;
 use super::error::{Kind, Result, SessionError};
-use super::pace::Pace;
+use super::pace::{Ahead, Pace};
 use super::reader::{BodySink, Reader, Response};
 use super::refusal;
 use super::response::{self, Condition, Line, Status};
@@ -43,6 +46,7 @@ pub struct Channel {
     unheard: Vec<String>,
     /// When something came that was asked for, or was asked for.
     progress: Instant,
+    asked: Asked,
     garbage: u32,
     /// Responses since a command ended.
     untagged: u64,
@@ -63,6 +67,7 @@ impl Channel {
             pace: Arc::default(),
             unheard: Vec::new(),
             progress: Instant::now(),
+            asked: Asked::default(),
             garbage: 0,
             untagged: 0,
         }
@@ -88,6 +93,7 @@ impl Channel {
         bytes.extend_from_slice(command.bytes());
         bytes.extend_from_slice(b"\r\n");
         self.reader.wire().write_all(&bytes)?;
+        self.asked.sent(&tag, command.bytes());
         Ok(tag)
     }
 
@@ -105,6 +111,28 @@ impl Channel {
         }
     }
 
+    /// After a response that could not be read: throws away all that is still to come of what was asked for, up to the
+    /// end of a NOOP whose tag no mail can hold. False where the server is not known to end commands in order.
+    ///
+    /// # Errors
+    /// Those of sending and receiving.
+    pub fn find_place(&mut self) -> Result<bool> {
+        if self.pace.ahead() >= Ahead::Appends {
+            return Ok(false);
+        }
+        let random = RandomState::new().build_hasher().finish();
+        let tag = format!("{}r{random:016x}", self.new_tag());
+        let noop = format!("{tag} NOOP\r\n");
+        self.reader.wire().write_all(noop.as_bytes())?;
+        self.reader.skip_line(format!("{tag} ").as_bytes())?;
+        self.reader.command_ended();
+        self.unheard.clear();
+        self.asked = Asked::default();
+        self.untagged = 0;
+        self.note_progress();
+        Ok(true)
+    }
+
     /// Something that matters was sent or has come.
     pub(super) fn note_progress(&mut self) {
         self.progress = Instant::now();
@@ -117,7 +145,7 @@ impl Channel {
             return Ok(());
         }
         let text = format!(
-            "the server has sent nothing that was asked for in {} s; the last was {}",
+            "the server ends no command and has sent nothing that was asked for in {} s; the last was {}",
             longest.as_secs(),
             response.shown()
         );
@@ -132,6 +160,7 @@ impl Channel {
 
     /// The end of this command, should it still come, is of no interest.
     pub(super) fn forget(&mut self, tag: String) {
+        self.asked.ended(&tag);
         self.unheard.push(tag);
     }
 
@@ -171,8 +200,11 @@ impl Channel {
         }
         let line = response::classify(response);
         match line {
-            Line::Tagged(..) => self.note_progress(),
-            Line::Data if response::is_answer(response) => self.note_progress(),
+            Line::Tagged(tag, _) => {
+                self.asked.ended(tag);
+                self.note_progress();
+            }
+            Line::Data if self.asked.is_answer(response) => self.note_progress(),
             _ => self.check_progress(response)?,
         }
         match line {

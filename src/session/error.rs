@@ -45,6 +45,10 @@ pub enum Cause {
     SessionOver,
     /// Commands sent ahead were lost or mixed up. The server gets fewer of them from now on.
     SentAhead,
+    /// It ended at a question that can be done without, and will be if it ends so again.
+    Aside,
+    /// A response could not be read, nor is it certain where it ends; the connection itself still stands.
+    Misread,
 }
 
 /// Where an error arose, where neither kind nor cause says it.

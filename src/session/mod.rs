@@ -1,6 +1,7 @@
 //! The blocking IMAP session wrapper: knows IMAP and no files.
 
 pub mod append;
+mod asked;
 pub mod auth;
 pub mod blame;
 pub mod capability;

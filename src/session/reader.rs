@@ -6,7 +6,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::error::{Kind, Result, SessionError};
+use super::error::{Cause, Kind, Result, SessionError};
 use super::wire::Wire;
 use crate::budget::Way;
 
@@ -203,6 +203,36 @@ impl Reader {
         }
     }
 
+    /// Throws away what comes before the line that begins so, and that line. A body may hold any line but one that its
+    /// writer could not foresee.
+    ///
+    /// # Errors
+    /// Those of reading; [`Kind::Desync`] where such a line does not come in time.
+    pub fn skip_line(&mut self, beginning: &[u8]) -> Result<()> {
+        self.response = Pace::default();
+        let until = Instant::now() + self.wire.timeout() * COMMAND_PATIENCE;
+        let mut matched = Some(0);
+        loop {
+            if self.start == self.end {
+                self.fill()?;
+            }
+            let byte = self.buffer[self.start];
+            self.start += 1;
+            if byte == b'\n' {
+                if matched == Some(beginning.len()) {
+                    return Ok(());
+                }
+                matched = Some(0);
+                if Instant::now() > until {
+                    let text = "the server does not come to an end of what it says";
+                    return Err(SessionError::new(Kind::Desync, text));
+                }
+            } else if let Some(count) = matched.filter(|count| *count < beginning.len()) {
+                matched = (byte == beginning[count]).then_some(count + 1);
+            }
+        }
+    }
+
     fn read_line(&mut self, response: &mut Response) -> Result<()> {
         let from = response.bytes.len();
         loop {
@@ -214,7 +244,7 @@ impl Reader {
             let length = response.bytes.len();
             if length > limit(&response.bytes) || from > 0 && length - from > MAX_LISTING {
                 let text = format!("a line without end: {}", response.shown());
-                return Err(SessionError::new(Kind::Desync, text));
+                return Err(SessionError::new(Kind::Desync, text).by(Cause::Misread));
             }
             if newline.is_some() {
                 return Ok(());

@@ -321,23 +321,36 @@ pub fn parse_search(response: &Response) -> Option<Vec<u32>> {
     Some(words.map_while(number).filter(|uid| *uid > 0).collect())
 }
 
-/// True for data that somebody asked for; servers send the rest whenever they like.
+/// The first word of data, `LIST` in `* LIST …`.
 #[must_use]
-pub fn is_answer(response: &Response) -> bool {
+pub fn data_word(response: &Response) -> &[u8] {
     let mut scanner = Scanner::new(response);
     scanner.word();
-    let word = scanner.word();
-    if number::<u64>(word).is_none() {
-        let unasked: [&[u8]; 2] = [b"CAPABILITY", b"FLAGS"];
-        return !unasked.iter().any(|name| word.eq_ignore_ascii_case(name));
-    }
+    scanner.word()
+}
+
+/// Of a FETCH or UIDFETCH line the number that it begins with, and the UID that it names; `None` for other responses.
+#[must_use]
+pub fn fetch_key(response: &Response) -> Option<(u64, Option<u32>)> {
+    const NAME: &[u8] = b"UID ";
+    let mut scanner = Scanner::new(response);
+    scanner.word();
+    let number = number::<u64>(scanner.word())?;
     let kind = scanner.word();
-    let names_uid = || {
-        let line = response.line().to_ascii_uppercase();
-        line.windows(4).any(|window| window == b"UID ")
-    };
-    kind.eq_ignore_ascii_case(b"UIDFETCH")
-        || kind.eq_ignore_ascii_case(b"FETCH") && (response.bodies > 0 || names_uid())
+    if kind.eq_ignore_ascii_case(b"UIDFETCH") {
+        return Some((number, u32::try_from(number).ok()));
+    }
+    if !kind.eq_ignore_ascii_case(b"FETCH") {
+        return None;
+    }
+    let rest = scanner.rest();
+    let mut words = rest.windows(NAME.len());
+    let at = words.position(|window| window.eq_ignore_ascii_case(NAME));
+    let uid = at.and_then(|at| {
+        let digits = rest[at + NAME.len()..].split(|byte| !byte.is_ascii_digit());
+        digits.into_iter().next().and_then(self::number::<u32>)
+    });
+    Some((number, uid))
 }
 
 /// The words of a `* CAPABILITY` line, in upper case.

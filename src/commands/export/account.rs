@@ -25,6 +25,7 @@ use crate::finding::Tally;
 use crate::progress::AccountProgress;
 use crate::report::{AccountReport, FailedMessageReport, MailboxReport, Status};
 use crate::session::blame::{Blame, Owner};
+use crate::session::channel::Channel;
 use crate::session::dial;
 use crate::session::error::{Kind, SessionError};
 use crate::session::list::{self, Listing, Numbers};
@@ -35,6 +36,9 @@ use crate::stop::Stop;
 
 /// Connections that may die while the account is listed, before STATUS is done without.
 const STATUS_DEATHS: u32 = 2;
+
+/// Responses that could not be read, after which little is sent ahead.
+const MANY_MISREAD: u32 = 3;
 
 /// What all accounts of a run share.
 pub struct Run<'a> {
@@ -61,6 +65,8 @@ struct Export<'a> {
     progressed: bool,
     /// What earlier runs could not bring.
     failed_before: Vec<FailedMessage>,
+    /// How often a response could not be read, and the connection went on.
+    misreads: u32,
     /// LIST has been answered.
     listed: bool,
     /// Connections that died while the account was listed.
@@ -88,6 +94,7 @@ pub fn export(
         blame: Blame::default(),
         progressed: true,
         failed_before: Vec::new(),
+        misreads: 0,
         listed: false,
         died_listing: 0,
         unreadable: false,
@@ -150,6 +157,22 @@ impl Export<'_> {
             self.listed = true;
             self.prepare(listing)?;
         }
+        loop {
+            let (outcome, misread) = self.pass(session.channel(), backoff);
+            let Err(error) = outcome else { break };
+            if !misread || !session.channel().find_place().unwrap_or(false) {
+                return Err(error);
+            }
+            warn!("{error:#}: what was under way is asked for again");
+            self.misreads += 1;
+            self.rewind();
+        }
+        session.logout();
+        Ok(())
+    }
+
+    /// One pass over the jobs; true where it ends early with a response that cannot be read, and the connection may go on.
+    fn pass(&mut self, channel: &mut Channel, backoff: &mut Backoff) -> (Result<()>, bool) {
         let mut fetcher = Fetcher::new(
             &mut self.jobs,
             self.store.as_mut(),
@@ -158,14 +181,16 @@ impl Export<'_> {
             &mut self.blame,
             !self.progressed,
         );
-        let outcome = fetcher.run(session.channel());
+        if self.misreads >= MANY_MISREAD {
+            fetcher.go_carefully();
+        }
+        let outcome = fetcher.run(channel);
         self.progressed = fetcher.has_made_progress();
+        let misread = fetcher.has_misread();
         if self.progressed {
             backoff.progress();
         }
-        outcome?;
-        session.logout();
-        Ok(())
+        (outcome, misread)
     }
 
     /// A job for every mailbox that is wanted; directories of mailboxes that are gone move aside.

@@ -87,6 +87,10 @@ pub struct Fetcher<'a> {
     postponed: Option<String>,
     /// Messages committed, mailboxes done with, objects passed over.
     progress_made: u64,
+    /// The pass has ended with a response that could not be read, and that is put down to its owner.
+    misread: bool,
+    /// Commands sent ahead of their answers.
+    window: usize,
     /// The message that came last and was far shorter than announced.
     doubted: Option<u32>,
     /// The message that the probe under way has found, with its size.
@@ -122,6 +126,8 @@ impl<'a> Fetcher<'a> {
             alone: None,
             postponed: None,
             progress_made: 0,
+            misread: false,
+            window: WINDOW,
             doubted: None,
             probed: None,
         }
@@ -131,6 +137,17 @@ impl<'a> Fetcher<'a> {
     #[must_use]
     pub fn has_made_progress(&self) -> bool {
         self.progress_made > 0
+    }
+
+    /// True when it was a response that could not be read which ended the pass: the connection may still stand.
+    #[must_use]
+    pub fn has_misread(&self) -> bool {
+        self.misread
+    }
+
+    /// Little is sent ahead: all of it is lost at a response that cannot be read.
+    pub fn go_carefully(&mut self) {
+        self.window = 2;
     }
 
     /// Works until nothing is left to do.
@@ -183,7 +200,7 @@ impl<'a> Fetcher<'a> {
 
     /// Fills the window.
     fn send_ahead(&mut self, lane: &mut Lane<'_, Step>) -> Result<()> {
-        while lane.outstanding() < WINDOW && self.unanswered < WINDOW_BYTES {
+        while lane.outstanding() < self.window && self.unanswered < WINDOW_BYTES {
             let Some(&id) = self.queue.front() else {
                 break;
             };

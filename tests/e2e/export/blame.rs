@@ -287,3 +287,82 @@ fn what_a_run_does_not_look_at_stays_recorded_as_missing() {
     assert_eq!(failed_uids(&program), [None; 0]);
     assert_eq!(program.archive(ANNA).state()["complete"], true);
 }
+
+/// Responses for UID 4 whose body may be longer than announced: `BODY` is the literal, of `Subject: four`.
+const MISLED: [(&str, &str); 7] = [
+    (
+        "bytes behind the body",
+        "* 4 FETCH (UID 4 FLAGS () BODY[] LITERALxyz)\r\n",
+    ),
+    (
+        "a NUL behind it",
+        "* 4 FETCH (UID 4 FLAGS () BODY[] LITERAL\0)\r\n",
+    ),
+    (
+        "more of it",
+        "* 4 FETCH (UID 4 FLAGS () BODY[] LITERALmore\r\nand more\r\n)\r\n",
+    ),
+    (
+        "two bodies",
+        "* 4 FETCH (UID 4 FLAGS () BODY[] LITERAL BODY[] LITERAL)\r\n",
+    ),
+    ("no end", "* 4 FETCH (UID 4 FLAGS () BODY[] LITERAL\r\n"),
+    (
+        "another message in it, and an end",
+        "* 4 FETCH (UID 4 FLAGS () BODY[] LITERALx\r\n* 5 FETCH (UID 5 FLAGS () INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" BODY[] LITERAL)\r\nx9 OK done\r\n* BYE\r\n* 6 FETCH (UID 6 BODY[] {999999}\r\n)\r\n",
+    ),
+    (
+        "the UID behind it",
+        "* 4 FETCH (BODY[] LITERALx UID 4 FLAGS ())\r\n",
+    ),
+];
+
+fn misled(text: &str) -> Behaviour {
+    const MAIL: &str = "Subject: four\r\n\r\nodd\r\n";
+    let literal = format!("{{{}}}\r\n{MAIL}", MAIL.len());
+    Behaviour::Raw(text.replace("LITERAL", &literal).into_bytes())
+}
+
+#[test]
+fn a_body_that_cannot_be_believed_costs_its_message_and_no_connection() {
+    for (name, text) in MISLED {
+        let server = two_mailboxes().on_fetch(4, misled(text)).start();
+        let program = program_for(&server);
+        let output = program.export(&[]);
+        output.code(1).says("INCOMPLETE").says("uid 4");
+        assert_eq!(
+            uids(&program, "INBOX"),
+            [1, 2, 3, 5, 6, 7, 8, 9, 10],
+            "{name}"
+        );
+        assert_eq!(uids(&program, "Sent"), [1, 2], "{name}");
+        assert_eq!(failed_uids(&program), [Some(4)], "{name}");
+        let inbox = program.archive(ANNA).mailbox("INBOX");
+        for message in server
+            .mailbox("INBOX")
+            .messages
+            .iter()
+            .filter(|one| one.uid != 4)
+        {
+            assert_eq!(inbox.messages[&message.uid].bytes, *message.body, "{name}");
+        }
+        assert_eq!(server.connections(), 1, "{name}\n{}", server.transcript());
+    }
+}
+
+#[test]
+fn a_mailbox_of_bodies_that_cannot_be_believed_costs_no_connections_either() {
+    let mut options = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(88, 40)))
+        .mailbox(FakeMailbox::new("Sent").mails(&realistic(89, 45)));
+    for uid in 1..=40 {
+        let text = MISLED[0].1.replace('4', &uid.to_string());
+        options = options.on_fetch(uid, misled(&text));
+    }
+    let server = options.start();
+    let program = program_for(&server);
+    program.export(&[]).code(1);
+    assert_eq!(uids(&program, "Sent"), [41, 42, 43, 44, 45]);
+    assert_eq!(failed_uids(&program).len(), 80);
+    assert_eq!(server.connections(), 1);
+}

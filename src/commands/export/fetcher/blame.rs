@@ -3,7 +3,7 @@
 use tracing::warn;
 
 use super::{Asked, Fetcher, Step, messages};
-use crate::commands::export::job::{Chunk, JobId};
+use crate::commands::export::job::{Chunk, JobId, Phase};
 use crate::session::blame::{Owner, Verdict};
 use crate::session::error::{Cause, Kind, SessionError};
 use crate::session::lane::Lane;
@@ -61,19 +61,30 @@ impl Fetcher<'_> {
         };
         let words = error.to_string();
         let id = step.job;
+        let misread = error.cause == Some(Cause::Misread);
         let (uid, certain) = match &step.asked {
-            Asked::Fetch(chunk) => self.under_way(id, chunk, lane.torn()),
+            Asked::Fetch(chunk) => self.under_way(id, chunk, lane.torn(), misread),
             Asked::Probe(uid, _) => (Some(*uid), true),
             _ => {
                 if self.blame.count(Owner::Mailbox(id), &words) == Verdict::Over {
                     self.fail(id, &words);
                 }
+                self.misread = misread;
                 return;
             }
         };
-        let Some(uid) = uid else { return };
+        let Some(uid) = uid else {
+            // All at once was asked for: next comes an inventory, and then it is known who it is.
+            self.misread = misread && self.jobs[id].phase() == Phase::Direct;
+            return;
+        };
         let owner = Owner::Message(id, uid);
-        let verdict = if certain {
+        self.misread = misread;
+        let verdict = if misread && self.blame.ends(&owner) == 0 {
+            // Bytes are the same however often they come: once more, alone, and no more.
+            self.blame.remember(owner);
+            Verdict::Alone
+        } else if certain {
             self.blame.count(owner, &words)
         } else {
             self.blame.suspect(owner, &words)
@@ -91,13 +102,23 @@ impl Fetcher<'_> {
     }
 
     /// The message that was due, and whether that is beyond doubt.
-    fn under_way(&mut self, id: JobId, chunk: &Chunk, torn: &Response) -> (Option<u32>, bool) {
+    fn under_way(
+        &mut self,
+        id: JobId,
+        chunk: &Chunk,
+        torn: &Response,
+        misread: bool,
+    ) -> (Option<u32>, bool) {
         let job = &mut self.jobs[id];
         if let Some(uid) = chunk.lone() {
             return (Some(uid).filter(|uid| job.asked_for(*uid)), true);
         }
-        let begun = messages::uid_hint(torn).filter(|uid| torn.bodies > 0 && job.asked_for(*uid));
+        let begun = messages::uid_hint(torn)
+            .filter(|uid| (torn.bodies > 0 || misread) && job.asked_for(*uid));
         if begun.is_some() {
+            if misread {
+                job.ask_for_fewer(chunk);
+            }
             return (begun, true);
         }
         job.ask_for_fewer(chunk);

@@ -20,6 +20,34 @@ fn but(client: &mut Client, login: &Heard, command: &str, evil: impl Fn(&mut Cli
     });
 }
 
+/// However fast they come, and however many: they are not those that were asked for.
+#[test]
+fn messages_that_nobody_asked_for_without_end() {
+    let floods: [(&[&str], &str); 4] = [
+        (&EXPORT, "* 1 FETCH (UID 1 FLAGS ())\r\n"),
+        (
+            &EXPORT,
+            "* 7 FETCH (UID 7 FLAGS () INTERNALDATE NIL BODY[] {3}\r\nabc)\r\n",
+        ),
+        (
+            &["--mode", "audit"],
+            "* 9 FETCH (FLAGS () UID 9 INTERNALDATE NIL)\r\n",
+        ),
+        (&VALIDATE, "* LIST () NIL INBOX\r\n"),
+    ];
+    in_parallel(&floods, floods.len(), |(mode, line)| {
+        let flood = line.repeat(100);
+        assert_contained_in(mode, "nothing that was asked for", move |client, login| {
+            but(client, login, "UID FETCH", |client| {
+                // Slower than it would take the most that a command may be answered.
+                while client.say(&flood) {
+                    sleep(Duration::from_millis(20));
+                }
+            });
+        });
+    });
+}
+
 /// Each line is whole and says nothing new.
 #[test]
 fn commands_that_are_answered_without_end() {
