@@ -8,7 +8,7 @@ use super::capability::Capabilities;
 use super::channel::Channel;
 use super::command::Command;
 use super::error::{Cause, Kind, Result, SessionError};
-use super::pace::Ahead;
+use super::pace::{Ahead, Pace};
 use super::reader::{BodySink, NoBody, Response};
 use super::response::{self, Condition, Line, Status};
 use crate::budget::{Budget, Way};
@@ -86,6 +86,12 @@ impl<'a, S> Lane<'a, S> {
     #[must_use]
     pub fn torn(&self) -> &Response {
         &self.response
+    }
+
+    /// What is known of how the server takes commands.
+    #[must_use]
+    pub fn pace(&self) -> &Pace {
+        &self.channel.pace
     }
 
     /// What the server can do.

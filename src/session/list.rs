@@ -1,14 +1,16 @@
 //! Which mailboxes an account has, and how each stands: LIST, LSUB, STATUS in as few round trips as the server allows.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use tracing::{debug, info, warn};
 
 use super::channel::Channel;
 use super::command::Command;
-use super::error::{Kind, Result, SessionError};
+use super::error::{Cause, Kind, Result, SessionError};
 use super::lane::{Answer, Lane, Order};
 use super::manage;
+use super::pace::{Aside, Pace};
 use super::reader::{NoBody, Response};
 use super::refusal;
 use super::response::{self, Condition, MailboxStatus, Status};
@@ -71,10 +73,25 @@ pub enum Numbers {
 enum Step {
     List,
     Subscribed,
+    /// The second way to the same.
+    SubscribedByList,
     /// The extended LIST (RFC 5258, 5819, 6154): an extra, whose failure costs nothing.
     Extended,
     Namespace,
     Status,
+}
+
+impl Step {
+    /// What it is, where it can be done without.
+    fn aside(self) -> Option<Aside> {
+        match self {
+            Self::List | Self::Status => None,
+            Self::Subscribed => Some(Aside::Subscribed),
+            Self::SubscribedByList => Some(Aside::SubscribedByList),
+            Self::Extended => Some(Aside::Extended),
+            Self::Namespace => Some(Aside::Namespace),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -86,7 +103,8 @@ struct Heard {
     unreadable: Vec<String>,
     namespace: Option<(Name, Option<char>)>,
     refusal: Option<Status>,
-    subscriptions_refused: Option<Status>,
+    /// Why it is not known which mailboxes are subscribed.
+    subscriptions_refused: Option<String>,
     bytes: usize,
 }
 
@@ -100,20 +118,22 @@ pub fn list(
     wanted: impl Fn(&Listed) -> bool,
 ) -> Result<Listing> {
     let mut heard = Heard::default();
-    let has_status = offers(channel, "LIST-STATUS");
+    let pace = Arc::clone(&channel.pace);
     let items = &status_items(channel, numbers);
-    let extended = extended_list(channel, items);
+    let extended = extended_list(channel, items).filter(|_| !pace.does_without(Aside::Extended));
+    let has_status = offers(channel, "LIST-STATUS") && extended.is_some();
     let mut lane = Lane::new(channel);
     lane.send(&Command::new(r#"LIST "" "*""#), Step::List, Order::Strict)?;
-    lane.send(
-        &Command::new(r#"LSUB "" "*""#),
-        Step::Subscribed,
-        Order::Strict,
-    )?;
+    if pace.does_without(Aside::Subscribed) {
+        heard.subscriptions_refused = Some("it does not answer LSUB".to_owned());
+    } else {
+        let command = Command::new(r#"LSUB "" "*""#);
+        lane.send(&command, Step::Subscribed, Order::Strict)?;
+    }
     if let Some(command) = extended {
         lane.send(&command, Step::Extended, Order::Strict)?;
     }
-    if lane.capabilities().has("NAMESPACE") {
+    if lane.capabilities().has("NAMESPACE") && !pace.does_without(Aside::Namespace) {
         lane.send(&Command::new("NAMESPACE"), Step::Namespace, Order::Strict)?;
     }
     drain(&mut lane, &mut heard, 0)?;
@@ -122,13 +142,12 @@ pub fn list(
         let text = format!("LIST is refused: {}", status.said());
         return Err(SessionError::new(kind, text));
     }
-    ask_again(&mut lane, &mut heard)?;
-    let refused = heard.subscriptions_refused.take();
+    ask_again(&mut lane, &mut heard, &pace)?;
     let mut listing = Listing {
         mailboxes: assemble(&mut heard),
         unreadable: std::mem::take(&mut heard.unreadable),
         namespace: heard.namespace.take(),
-        without_subscriptions: refused.map(|status| status.said()),
+        without_subscriptions: heard.subscriptions_refused.take(),
     };
     if listing.mailboxes.is_empty() && listing.unreadable.is_empty() {
         let text = "LIST names no mailbox, not even INBOX; the account cannot be read this way";
@@ -157,7 +176,7 @@ fn offers(channel: &Channel, extension: &str) -> bool {
 }
 
 /// Second ways to what the server has not said: INBOX, which is always there, and subscriptions without LSUB.
-fn ask_again(lane: &mut Lane<'_, Step>, heard: &mut Heard) -> Result<()> {
+fn ask_again(lane: &mut Lane<'_, Step>, heard: &mut Heard, pace: &Pace) -> Result<()> {
     if !heard.listed.iter().any(|listed| listed.name.is_inbox()) {
         let delimiter = heard.listed.first().and_then(|listed| listed.delimiter);
         let status = Command::new("STATUS INBOX (MESSAGES UIDNEXT UIDVALIDITY)");
@@ -173,11 +192,11 @@ fn ask_again(lane: &mut Lane<'_, Step>, heard: &mut Heard) -> Result<()> {
             });
         }
     }
-    if heard.subscriptions_refused.is_some() {
+    if heard.subscriptions_refused.is_some() && !pace.does_without(Aside::SubscribedByList) {
         info!("LSUB is refused: which mailboxes are subscribed is asked for by LIST (SUBSCRIBED)");
         // In IMAP4rev2 this has taken the place of LSUB (RFC 9051 section 6.3.9).
         let command = Command::new(r#"LIST (SUBSCRIBED) "" "*""#);
-        lane.send(&command, Step::Subscribed, Order::Strict)?;
+        lane.send(&command, Step::SubscribedByList, Order::Strict)?;
         drain(lane, heard, 0)?;
     }
     Ok(())
@@ -211,7 +230,11 @@ fn extended_list(channel: &Channel, items: &str) -> Option<Command> {
 /// Takes answers until at most `leave` commands are outstanding.
 fn drain(lane: &mut Lane<'_, Step>, heard: &mut Heard, leave: usize) -> Result<()> {
     while lane.outstanding() > leave {
-        match lane.next(&mut NoBody)? {
+        let answer = match lane.next(&mut NoBody) {
+            Ok(answer) => answer,
+            Err(error) => return Err(died(lane, error)),
+        };
+        match answer {
             Answer::Untagged(step, response) => {
                 heard.take(*step, response);
                 if let Some(most) = heard.excess() {
@@ -222,9 +245,9 @@ fn drain(lane: &mut Lane<'_, Step>, heard: &mut Heard, leave: usize) -> Result<(
             Answer::Done(Step::List, status) if status.condition != Condition::Ok => {
                 heard.refusal = Some(status);
             }
-            Answer::Done(Step::Subscribed, status) => {
-                let refused = (status.condition != Condition::Ok).then_some(status);
-                heard.subscriptions_refused = refused;
+            Answer::Done(Step::Subscribed | Step::SubscribedByList, status) => {
+                let is_refused = status.condition != Condition::Ok;
+                heard.subscriptions_refused = is_refused.then(|| status.said());
             }
             Answer::Done(_, status) if status.condition != Condition::Ok => {
                 debug!(answer = status.said(), "while listing");
@@ -233,6 +256,19 @@ fn drain(lane: &mut Lane<'_, Step>, heard: &mut Heard, leave: usize) -> Result<(
         }
     }
     Ok(())
+}
+
+/// The connection ended: a question that can be done without is not asked for ever.
+fn died(lane: &Lane<'_, Step>, error: SessionError) -> SessionError {
+    let aside = lane.steps().next().and_then(|step| step.aside());
+    let is_its_own = matches!(error.kind, Kind::Transient | Kind::Desync)
+        && !matches!(error.cause, Some(Cause::SentAhead | Cause::SessionOver));
+    let Some(aside) = aside.filter(|_| is_its_own) else {
+        return error;
+    };
+    lane.pace()
+        .died_of(aside, error.cause == Some(Cause::TimedOut));
+    error.by(Cause::Aside)
 }
 
 impl Heard {
@@ -263,7 +299,7 @@ impl Heard {
                 }
                 None => {}
             },
-            Step::Subscribed => {
+            Step::Subscribed | Step::SubscribedByList => {
                 // \Noselect here means that only names below it are subscribed (RFC 3501 section 6.3.9).
                 let lsub = response::parse_list(response, "LSUB");
                 let list = || response::parse_list(response, "LIST");

@@ -1,4 +1,4 @@
-//! How far ahead of its answers a server may be sent commands, learnt from what it does with them.
+//! How far ahead of its answers a server may be sent commands, and what it is better not asked, learnt from what it does.
 //!
 //! RFC 3501 section 5.5 allows commands sent ahead. Some servers carry them out at once and end them in any order, some
 //! throw away what stands behind the first line: what was learnt holds for all further connections of the run.
@@ -28,20 +28,69 @@ const LEVELS: [Ahead; 4] = [
     Ahead::Nothing,
 ];
 
+/// What is asked beside LIST, and can be done without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aside {
+    /// LSUB.
+    Subscribed,
+    /// LIST (SUBSCRIBED).
+    SubscribedByList,
+    /// LIST RETURN (SPECIAL-USE STATUS).
+    Extended,
+    /// NAMESPACE.
+    Namespace,
+}
+
+impl Aside {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Subscribed => "LSUB",
+            Self::SubscribedByList => "LIST (SUBSCRIBED)",
+            Self::Extended => "LIST RETURN",
+            Self::Namespace => "NAMESPACE",
+        }
+    }
+}
+
+/// Connections that died of a question before it is not asked any more; one may have died by chance.
+const ENOUGH: u8 = 2;
+
 /// Shared by all connections of a run to one server.
 #[derive(Debug, Default)]
-pub struct Pace(AtomicU8);
+pub struct Pace {
+    ahead: AtomicU8,
+    /// Connections that died of each [`Aside`].
+    deaths: [AtomicU8; 4],
+}
 
 impl Pace {
+    /// A connection died, or fell silent, at this question.
+    pub fn died_of(&self, aside: Aside, silent: bool) {
+        let deaths = if silent { ENOUGH } else { 1 };
+        let before = self.deaths[aside as usize].fetch_add(deaths, Ordering::Relaxed);
+        if before < ENOUGH && before + deaths >= ENOUGH {
+            warn!(
+                "the server answers {} with the end of the connection, or not at all: it is done without",
+                aside.as_str()
+            );
+        }
+    }
+
+    /// Is this better not asked?
+    #[must_use]
+    pub fn does_without(&self, aside: Aside) -> bool {
+        self.deaths[aside as usize].load(Ordering::Relaxed) >= ENOUGH
+    }
+
     /// How far ahead commands may go now.
     #[must_use]
     pub fn ahead(&self) -> Ahead {
-        LEVELS[usize::from(self.0.load(Ordering::Relaxed)).min(LEVELS.len() - 1)]
+        LEVELS[usize::from(self.ahead.load(Ordering::Relaxed)).min(LEVELS.len() - 1)]
     }
 
     /// From now on at most so far; `why` is logged, once. It never grows again.
     pub fn limit(&self, to: Ahead, why: &str) {
-        let before = self.0.fetch_max(to as u8, Ordering::Relaxed);
+        let before = self.ahead.fetch_max(to as u8, Ordering::Relaxed);
         if before < to as u8 {
             let now = match to {
                 Ahead::All => return,
@@ -64,5 +113,17 @@ mod tests {
         pace.limit(Ahead::Nothing, "it loses commands");
         pace.limit(Ahead::AllButBehindOpen, "it refuses a mailbox");
         assert_eq!(pace.ahead(), Ahead::Nothing);
+    }
+
+    #[test]
+    fn what_connections_die_of_is_asked_twice_and_silence_once() {
+        let pace = Pace::default();
+        pace.died_of(Aside::Extended, false);
+        assert!(!pace.does_without(Aside::Extended));
+        pace.died_of(Aside::Extended, false);
+        assert!(pace.does_without(Aside::Extended));
+        pace.died_of(Aside::Subscribed, true);
+        assert!(pace.does_without(Aside::Subscribed));
+        assert!(!pace.does_without(Aside::Namespace));
     }
 }

@@ -99,7 +99,7 @@ fn work(
     let listing = loop {
         steps.begin(Step::List);
         match list::list(session.channel(), list::Numbers::Plain, |_| false) {
-            Err(error) if error.cause == Some(Cause::SentAhead) => {
+            Err(error) if matches!(error.cause, Some(Cause::SentAhead | Cause::Aside)) => {
                 session = connect(run, account, steps)?;
             }
             outcome => break outcome?,

@@ -126,3 +126,47 @@ fn who_we_are_is_said_on_every_connection() {
         assert!(is_said, "{}", server.transcript());
     }
 }
+
+#[test]
+fn what_connections_die_of_beside_list_is_done_without() {
+    let cases = [
+        ("LIST", "RETURN"),
+        ("LSUB", "LSUB"),
+        ("NAMESPACE", "NAMESPACE"),
+    ];
+    let ends = [
+        Reply::Close(Vec::new()),
+        Reply::bye("internal error"),
+        Reply::Stall(Vec::new()),
+    ];
+    for (name, part) in cases {
+        for reply in &ends {
+            let case = format!("{name} {part} {reply:?}");
+            let end = reply.clone();
+            let server = FakeServer::options()
+                .capabilities("IMAP4rev1 NAMESPACE LIST-EXTENDED LIST-STATUS SPECIAL-USE")
+                .mailbox(FakeMailbox::new("INBOX").mails(&realistic(130, 2)))
+                .mailbox(FakeMailbox::new("Sent").mails(&realistic(131, 1)))
+                .on_command(move |command| {
+                    let due = command.name == name && command.text().contains(part);
+                    due.then(|| end.clone())
+                })
+                .start();
+            let program = program_for(&server);
+            program.export(&["--imap-timeout", "1"]).code(0);
+            let archive = program.archive(ANNA);
+            assert_eq!(archive.mailbox("INBOX").messages.len(), 2, "{case}");
+            assert_eq!(archive.mailbox("Sent").messages.len(), 1, "{case}");
+            program.audit(&["--imap-timeout", "1"]).code(0);
+            let test = [
+                "--mode",
+                "test",
+                "--imapsync",
+                "never",
+                "--imap-timeout",
+                "1",
+            ];
+            program.run(test).code(0);
+        }
+    }
+}
