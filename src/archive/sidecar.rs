@@ -1,9 +1,16 @@
 //! The JSON file beside each message file. It commits the message: without it the `.eml` is unfinished.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::original::number;
+use super::path::hex;
+
+/// The field that proves the others.
+const PROOF: &str = "fields_sha256";
 
 /// What is known of a message beside its bytes.
 ///
@@ -77,12 +84,38 @@ impl Sidecar {
         is_one.then(|| digest.to_ascii_lowercase())
     }
 
-    /// The bytes of the file.
+    /// False where the fields are no longer those that were written: somebody, or the disk, has changed them since.
+    #[must_use]
+    pub fn is_as_written(&self) -> bool {
+        let proof = self.extra.get(PROOF);
+        proof.is_none_or(|proof| proof.as_str() == Some(&self.proof()))
+    }
+
+    /// Digest of what is known of the message, a line each; an empty one where it is not known.
+    fn proof(&self) -> String {
+        let number = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
+        let mut lines = format!("{}\n", self.uid);
+        for value in [
+            number(self.uidvalidity.map(u64::from)).as_str(),
+            &self.flags,
+            &self.internaldate,
+            &number(self.size),
+            &number(self.rfc822_size),
+            self.sha256.as_deref().unwrap_or_default(),
+        ] {
+            let _ = writeln!(lines, "{value}");
+        }
+        hex(&Sha256::digest(lines.as_bytes()))
+    }
+
+    /// The bytes of the file, with a fresh proof of its fields.
     ///
     /// # Errors
     /// Never for what was read from JSON; those of serde otherwise.
     pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
-        let mut bytes = serde_json::to_vec_pretty(self)?;
+        let mut written = self.clone();
+        written.extra.insert(PROOF.to_owned(), self.proof().into());
+        let mut bytes = serde_json::to_vec_pretty(&written)?;
         bytes.push(b'\n');
         Ok(bytes)
     }
@@ -104,7 +137,33 @@ mod tests {
         let written = sidecar.to_json().expect("valid");
         let again: Sidecar = serde_json::from_slice(&written).expect("valid");
         assert_eq!(again.extra.get("note"), Some(&serde_json::json!([1])));
-        assert_eq!(again, sidecar);
+        assert_eq!(without_proof(again), sidecar);
+    }
+
+    fn without_proof(mut sidecar: Sidecar) -> Sidecar {
+        sidecar.extra.remove(PROOF).expect("a proof");
+        sidecar
+    }
+
+    #[test]
+    fn what_was_changed_since_it_was_written_is_noticed() {
+        let json = r#"{"mailbox":"INBOX","uid":4,"uidvalidity":7,"flags":"\\Seen","internaldate":"x","size":3}"#;
+        let sidecar = Sidecar::parse(json.as_bytes()).expect("valid");
+        assert!(sidecar.is_as_written(), "nothing speaks against it");
+        let written = sidecar.to_json().expect("valid");
+        let written = String::from_utf8(written).expect("text");
+        let parse = |text: &str| Sidecar::parse(text.as_bytes()).expect("valid");
+        assert!(parse(&written).is_as_written());
+        for (from, to) in [
+            ("\\\\Seen", ""),
+            ("\"x\"", "\"y\""),
+            (": 3,", ": 4,"),
+            (": 7,", ": 8,"),
+        ] {
+            let altered = written.replace(from, to);
+            assert_ne!(altered, written);
+            assert!(!parse(&altered).is_as_written(), "{altered}");
+        }
     }
 
     #[test]
@@ -120,8 +179,8 @@ mod tests {
         assert_eq!(sidecar.sha256, Some(digest.to_lowercase()));
         let written = sidecar.to_json().expect("valid");
         let again = Sidecar::parse(&written).expect("valid");
-        assert_eq!(again, sidecar);
         assert_eq!(again.extra["account"], "a@x.test");
+        assert_eq!(without_proof(again), sidecar);
         let broken = json.replace(digest, "ab");
         assert_eq!(
             Sidecar::parse(broken.as_bytes()).expect("valid").sha256,

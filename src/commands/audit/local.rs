@@ -498,9 +498,13 @@ impl Audit<'_> {
                 ),
             );
         }
-        for failed in failed::load(&self.dir, During::Export)? {
+        let failures = failed::load(&self.dir, During::Export)?;
+        for failed in &failures {
             if self.task.folders.matches(&failed.mailbox) {
-                let text = format!("was never exported: {}", failed.server);
+                let which = failed
+                    .uid
+                    .map_or_else(String::new, |uid| format!("uid {uid} "));
+                let text = format!("{which}was never exported: {}", failed.server);
                 let mut finding = Finding::new(Code::NotExported, self.task.account, text)
                     .in_mailbox(&failed.mailbox);
                 finding.uid = failed.uid;
@@ -508,8 +512,13 @@ impl Audit<'_> {
             }
         }
         for mailbox in &state.mailboxes {
+            // What was never read has left nothing that could be gone.
+            let was_read = mailbox.messages > 0
+                || !failures
+                    .iter()
+                    .any(|failed| failed.uid.is_none() && failed.mailbox == mailbox.name.text());
             let is_there = self.has(&mailbox.directory)?;
-            if !is_there && self.task.folders.matches(mailbox.name.text()) {
+            if !is_there && was_read && self.task.folders.matches(mailbox.name.text()) {
                 let text = format!(
                     "its directory {} is gone, with {} messages",
                     mailbox.directory, mailbox.messages

@@ -80,6 +80,13 @@ pub fn check(message: &Path, sidecar: &Path, uid: u32, expected: &Expected<'_>) 
         let text = format!("its sidecar has no sha256, which an export always writes; {REPLACE}");
         flaws.push((Error, Code::NoDigest, text));
     }
+    let is_sound = flaws.iter().all(|(severity, ..)| *severity != Error);
+    if is_sound && known.as_ref().is_some_and(|known| !known.is_as_written()) {
+        let text = format!(
+            "its sidecar is not what the export wrote: flags, date or sizes were changed since; {RENEW}"
+        );
+        flaws.push((Error, Code::SidecarMismatch, text));
+    }
     checked.sha256 = known.and_then(|known| known.sha256).unwrap_or(read.sha256);
     let oddities = read.oddities.into_iter();
     checked
@@ -194,6 +201,9 @@ fn lost_line_ends(path: &Path, known: Option<&Sidecar>, sha256: &str) -> Result<
 /// What mends a damaged message.
 const REPLACE: &str =
     "take it out of the archive and run the export again, while the source still has it";
+
+/// What mends a sidecar.
+const RENEW: &str = "take the sidecar out of the archive and run the export again, while the source still has the message";
 
 /// True when the sidecar proves the bytes.
 fn compare(known: Option<&Sidecar>, bytes: u64, sha256: &str, flaws: &mut Vec<Flaw>) -> bool {

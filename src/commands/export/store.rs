@@ -268,7 +268,7 @@ impl Store {
         if other_date || other_size {
             return Ok(Refreshed::Doubtful(counted(dir, uid)));
         }
-        if same_flags(&sidecar.flags, flags) {
+        if same_flags(&sidecar.flags, flags) && sidecar.is_as_written() {
             return Ok(Refreshed::Same);
         }
         flags.clone_into(&mut sidecar.flags);

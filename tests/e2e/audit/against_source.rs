@@ -130,7 +130,24 @@ fn flags_and_dates_that_differ_from_the_source_are_a_warning() {
     };
     edit(2, "flags", "\\Deleted");
     edit(1, "internaldate", "01-Jan-1999 00:00:00 +0000");
-    scene.audit(1, &["warning flags-differ", "warning date-differs"]);
+    scene.audit(
+        1,
+        &[
+            "error sidecar-mismatch",
+            "warning flags-differ",
+            "warning date-differs",
+        ],
+    );
+    // The archive by itself knows it too, and what to do.
+    let output = scene.program.audit(&[]);
+    output.code(1).says("sidecar-mismatch");
+    for uid in [1, 2] {
+        let sidecar = format!("u{uid:010}.json");
+        let sidecar = scene.archive().mailbox("INBOX").dir.join(sidecar);
+        std::fs::remove_file(sidecar).expect("removed");
+    }
+    scene.program.export(&[]).code(0);
+    scene.audit(0, &[]);
 }
 
 #[test]
