@@ -37,5 +37,6 @@ pub mod sidecar;
 pub mod spent;
 pub mod state;
 pub mod sync;
-pub mod uidset;
 pub mod writer;
+
+pub use crate::mailbox::uidset;

@@ -1,9 +1,11 @@
-//! Mailboxes as servers name them. Knows no connection and no files.
+//! Mailboxes and their messages as servers name them. Knows no connection and no files.
 
 mod name;
+pub mod uidset;
 mod utf7;
 
 pub use name::Name;
+pub use uidset::UidSet;
 
 /// A mailbox as a server lists it (RFC 3501 section 7.2.2).
 #[derive(Debug, Clone, PartialEq, Eq)]

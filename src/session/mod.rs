@@ -12,6 +12,7 @@ pub mod dial;
 pub mod error;
 pub mod fetch;
 pub mod guard;
+pub mod inventory;
 pub mod lane;
 pub mod list;
 pub mod manage;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::bodies;
 use super::trouble::Trouble;
@@ -16,18 +16,17 @@ use crate::message::{self, Identity};
 use crate::session::channel::Channel;
 use crate::session::error::{Kind, SessionError};
 use crate::session::fetch;
+use crate::session::inventory::{Inventory, Next};
 use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::{NoBody, Response};
 use crate::session::refusal;
-use crate::session::response::{self, Condition};
+use crate::session::response::{self, Condition, Status};
 use crate::session::select::{self, Selected};
 
 /// Commands sent ahead of their answers.
 const WINDOW: usize = 32;
 /// Messages asked for in one command, where a mailbox is read in parts.
 const PART: usize = 500;
-/// Times that a mailbox is asked for what it did not name.
-const MAX_PARTS: u32 = 1000;
 /// Messages without a readable header that are read whole.
 const MAX_WHOLE: usize = 1000;
 /// Most different flags in a mailbox, and most of one mailbox's messages together.
@@ -59,6 +58,15 @@ pub enum Which {
     All,
     /// Those from this UID on.
     From(u32),
+}
+
+impl Which {
+    fn first(self) -> u32 {
+        match self {
+            Self::All => 1,
+            Self::From(uid) => uid.max(1),
+        }
+    }
 }
 
 /// What is asked of each message beside its identity.
@@ -274,13 +282,6 @@ pub fn read_one(
     Ok(found)
 }
 
-fn first_of(which: Which) -> u32 {
-    match which {
-        Which::All => 1,
-        Which::From(uid) => uid.max(1),
-    }
-}
-
 #[derive(Clone, Copy)]
 enum Step {
     Open,
@@ -296,7 +297,7 @@ fn fly(
     extent: Extent,
     trouble: &mut Trouble,
 ) -> Result<Vec<Option<Holding>>> {
-    let all = format!("{}:*", first_of(which));
+    let all = Inventory::from(which.first()).range();
     let fetch = fetch::identified(all, extent == Extent::Flags);
     let mut lane: Lane<'_, Step> = Lane::new(channel);
     for number in flight {
@@ -305,24 +306,18 @@ fn fly(
         lane.send(&fetch, Step::Fetch, Order::Loose)?;
     }
     let mut found = Vec::new();
-    let mut current = Current::default();
+    let mut current = Current::new(which);
     while lane.outstanding() > 0 {
         let at = flight.get(found.len()).copied();
         match lane.next(&mut NoBody) {
-            Ok(Answer::Untagged(step, response)) => {
-                let in_fetch = matches!(step, Step::Fetch);
-                current.take(response, in_fetch, which, extent)?;
-            }
+            Ok(Answer::Untagged(Step::Open, response)) => current.selected.take(response),
+            Ok(Answer::Untagged(Step::Fetch, response)) => current.take(response, extent)?,
             Ok(Answer::Done(Step::Open, status)) => {
-                current.is_whole &= status.condition == Condition::Ok;
-                current.holding.uidvalidity = current.selected.uidvalidity;
-                current.holding.uidnext = current.selected.uidnext;
-                current.holding.exists = current.selected.exists;
+                current.opened(status.condition == Condition::Ok);
             }
             Ok(Answer::Done(Step::Fetch, status)) => {
-                // A FETCH of nothing may be refused.
-                let is_ok = status.condition == Condition::Ok || current.holding.exists == 0;
-                found.push(std::mem::take(&mut current).end(is_ok, which));
+                let current = std::mem::replace(&mut current, Current::new(which));
+                found.push(current.end(&status));
             }
             Err(error) => {
                 if let Some(number) = at {
@@ -335,71 +330,53 @@ fn fly(
     Ok(found)
 }
 
+/// What the answers to one flight's commands have said of the mailbox that is the oldest there.
 struct Current {
     selected: Selected,
+    inventory: Inventory,
     holding: Holding,
     is_whole: bool,
 }
 
-impl Default for Current {
-    fn default() -> Self {
+impl Current {
+    fn new(which: Which) -> Self {
         Self {
             selected: Selected::default(),
+            inventory: Inventory::from(which.first()),
             holding: Holding::default(),
             is_whole: true,
         }
     }
-}
 
-impl Current {
-    fn take(
-        &mut self,
-        response: &Response,
-        in_fetch: bool,
-        which: Which,
-        extent: Extent,
-    ) -> Result<()> {
-        if !in_fetch {
-            self.selected.take(response);
-            return Ok(());
-        }
-        count(&mut self.holding, response);
-        match response::parse_fetch(response) {
-            // `n:*` names the last message even where it is below n.
-            Some(Ok(data)) if data.uid.is_some_and(|uid| uid >= first_of(which)) => {
-                self.is_whole &= data.header.is_some();
-                self.holding.note(data, extent)?;
-            }
-            Some(Ok(_)) | None => {}
-            Some(Err(reason)) => {
-                self.is_whole = false;
-                debug!(line = response.shown(), reason, "an inventory line is odd");
-            }
+    fn opened(&mut self, is_ok: bool) {
+        self.is_whole &= is_ok;
+        self.inventory.opened(&self.selected);
+        self.holding.uidvalidity = self.selected.uidvalidity;
+        self.holding.uidnext = self.selected.uidnext;
+    }
+
+    fn take(&mut self, response: &Response, extent: Extent) -> Result<()> {
+        self.inventory.recount(response);
+        if let Some(entry) = self.inventory.take(response) {
+            self.is_whole &= entry.data.header.is_some();
+            self.holding.note(entry.data, extent)?;
         }
         Ok(())
     }
 
-    fn end(mut self, is_ok: bool, which: Which) -> Option<Holding> {
+    fn end(mut self, status: &Status) -> Option<Holding> {
         self.holding.put_in_order();
-        let is_short = which == Which::All && self.holding.shortfall().is_some();
-        (self.is_whole && is_ok && !is_short).then_some(self.holding)
-    }
-}
-
-/// Messages come and go while they are listed.
-fn count(holding: &mut Holding, response: &Response) {
-    if let Some(exists) = response::parse_exists(response) {
-        holding.exists = exists;
-    }
-    if response::parse_expunge(response).is_some() {
-        holding.exists = holding.exists.saturating_sub(1);
+        self.holding.exists = self.inventory.counted();
+        let is_whole = self.is_whole && !self.inventory.is_odd();
+        let is_done = matches!(self.inventory.ended(status), Next::Done(_));
+        (is_whole && is_done).then_some(self.holding)
     }
 }
 
 /// One mailbox in parts: what it counts, what it names, the headers of these, and what cannot be had in another way.
 struct InParts<'a> {
     wire: &'a [u8],
-    which: Which,
+    inventory: Inventory,
     extent: Extent,
     holding: Holding,
 }
@@ -408,7 +385,7 @@ impl<'a> InParts<'a> {
     fn new(wire: &'a [u8], which: Which, extent: Extent) -> Self {
         Self {
             wire,
-            which,
+            inventory: Inventory::from(which.first()),
             extent,
             holding: Holding::default(),
         }
@@ -419,16 +396,17 @@ impl<'a> InParts<'a> {
         channel: &mut Channel,
         trouble: &mut Trouble,
     ) -> Result<Result<Holding, String>> {
-        let named = match self.names(channel) {
-            Ok(Ok(named)) => named,
+        match self.names(channel) {
+            Ok(Ok(())) => {}
             Ok(Err(refused)) => return Ok(Err(refused)),
             Err(error) => {
                 trouble.count(self.wire, None, &error);
                 return Err(error.into());
             }
-        };
-        self.headers(channel, &named, trouble)?;
+        }
+        self.headers(channel, trouble)?;
         self.holding.put_in_order();
+        self.holding.exists = self.inventory.counted();
         let unread: UidSet = self.holding.unread().take(MAX_WHOLE).collect();
         let mut whole: BTreeMap<u32, (Option<Identity>, u64)> = BTreeMap::new();
         bodies::read(channel, self.wire, &unread, trouble, |uid, print| {
@@ -458,11 +436,11 @@ impl<'a> InParts<'a> {
         at.ok().and_then(|at| self.holding.messages[at].time)
     }
 
-    /// UIDs that the mailbox names, with size and date; the inner error is its refusal.
+    /// What the mailbox names, with sizes and dates; the inner error is its refusal.
     fn names(
         &mut self,
         channel: &mut Channel,
-    ) -> std::result::Result<Result<UidSet, String>, SessionError> {
+    ) -> std::result::Result<Result<(), String>, SessionError> {
         let open = select::examine(self.wire, &channel.capabilities)?;
         let mut selected = Selected::default();
         let status = channel.run(&open, |response| selected.take(response))?;
@@ -472,48 +450,32 @@ impl<'a> InParts<'a> {
         }
         self.holding.uidvalidity = selected.uidvalidity;
         self.holding.uidnext = selected.uidnext;
-        self.holding.exists = selected.exists;
-        let first = first_of(self.which);
-        let mut named = UidSet::new();
-        let mut ranges = vec![format!("{first}:*")];
-        let mut asked = 0;
-        while let Some(range) = ranges.pop() {
-            let before = named.len();
-            self.attributes(channel, &range, &mut named)?;
-            if asked == 0 && named.len() < self.holding.exists {
-                self.search(channel, first, &mut named)?;
-            }
-            asked += 1;
-            // What lies below the window that a server shows (RFC 9738).
-            let lowest = named.iter().next().filter(|lowest| *lowest > first);
-            let is_short = self.which == Which::All && named.len() < self.holding.exists;
-            let grows = named.len() > before && asked < MAX_PARTS;
-            if let Some(lowest) = lowest.filter(|_| is_short && grows) {
-                ranges.push(format!("{first}:{}", lowest - 1));
-            }
+        self.inventory.opened(&selected);
+        let mut next = Next::Fetch(self.inventory.range());
+        loop {
+            let status = match next {
+                Next::Done(_) => return Ok(Ok(())),
+                Next::Search => self.search(channel)?,
+                Next::Fetch(range) => self.attributes(channel, &range)?,
+            };
+            next = self.inventory.ended(&status);
         }
-        Ok(Ok(named))
     }
 
     fn attributes(
         &mut self,
         channel: &mut Channel,
         range: &str,
-        named: &mut UidSet,
-    ) -> crate::session::error::Result<()> {
+    ) -> crate::session::error::Result<Status> {
         let ask = fetch::described(range, self.extent == Extent::Flags);
-        let first = first_of(self.which);
-        let (holding, extent) = (&mut self.holding, self.extent);
+        let (inventory, holding, extent) = (&mut self.inventory, &mut self.holding, self.extent);
         let mut failed = None;
         let status = channel.run(&ask, |response| {
-            count(holding, response);
-            if let Some(Ok(data)) = response::parse_fetch(response)
-                && let Some(uid) = data.uid.filter(|uid| *uid >= first)
+            inventory.recount(response);
+            if let Some(entry) = inventory.take(response)
+                && let Err(error) = holding.note(entry.data, extent)
             {
-                named.insert(uid);
-                if let Err(error) = holding.note(data, extent) {
-                    failed = Some(format!("{error:#}"));
-                }
+                failed = Some(format!("{error:#}"));
             }
         })?;
         if let Some(text) = failed {
@@ -522,34 +484,20 @@ impl<'a> InParts<'a> {
         if status.condition != Condition::Ok {
             refusal::check_state(&status)?;
         }
-        Ok(())
+        Ok(status)
     }
 
-    fn search(
-        &mut self,
-        channel: &mut Channel,
-        first: u32,
-        named: &mut UidSet,
-    ) -> crate::session::error::Result<()> {
-        let holding = &mut self.holding;
+    fn search(&mut self, channel: &mut Channel) -> crate::session::error::Result<Status> {
+        let inventory = &mut self.inventory;
         channel.run(&fetch::search_all(), |response| {
-            count(holding, response);
-            for uid in response::parse_search(response).into_iter().flatten() {
-                if uid >= first {
-                    named.insert(uid);
-                }
-            }
-        })?;
-        Ok(())
+            inventory.recount(response);
+            inventory.take_search(response);
+        })
     }
 
     /// The headers of what is named. A message that ends the connection is asked for alone, and then no more.
-    fn headers(
-        &mut self,
-        channel: &mut Channel,
-        named: &UidSet,
-        trouble: &mut Trouble,
-    ) -> Result<()> {
+    fn headers(&mut self, channel: &mut Channel, trouble: &mut Trouble) -> Result<()> {
+        let named = self.inventory.named().clone();
         let suspects = trouble.of(self.wire).cloned().unwrap_or_default();
         let asked = named.iter().filter(|uid| suspects.over(*uid).is_none());
         let (alone, together): (Vec<u32>, Vec<u32>) =
@@ -608,9 +556,9 @@ impl<'a> InParts<'a> {
     fn part(&mut self, channel: &mut Channel, left: &mut UidSet) -> Result<()> {
         let ask = fetch::identified(&*left, self.extent == Extent::Flags);
         let mut failed = None;
-        let (holding, extent) = (&mut self.holding, self.extent);
+        let (inventory, holding, extent) = (&mut self.inventory, &mut self.holding, self.extent);
         let status = channel.run(&ask, |response| {
-            count(holding, response);
+            inventory.recount(response);
             let Some(Ok(data)) = response::parse_fetch(response) else {
                 return;
             };

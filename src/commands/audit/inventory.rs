@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{Hash, Hasher};
 
 use anyhow::Result;
-use tracing::debug;
 
 use crate::archive::uidset::UidSet;
 use crate::mailbox::Name;
@@ -16,9 +15,10 @@ use crate::session::blame::{Blame, Owner, Verdict};
 use crate::session::channel::Channel;
 use crate::session::error::{Kind, SessionError};
 use crate::session::fetch;
+use crate::session::inventory::Inventory;
 use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::{NoBody, Response};
-use crate::session::response::{self, Condition, Status};
+use crate::session::response::{Condition, Status};
 use crate::session::select::{self, Selected};
 
 /// Commands sent ahead of their answers.
@@ -62,11 +62,11 @@ pub struct Ask<'a> {
 
 /// What the source has of a mailbox.
 #[derive(Debug, Default)]
-pub struct Inventory {
+pub struct There {
     /// What EXAMINE says.
     pub selected: Selected,
     /// Messages that it names.
-    pub uids: UidSet,
+    pub inventory: Inventory,
     /// Those with other flags than the archive has.
     pub other_flags: UidSet,
     /// Those with another INTERNALDATE.
@@ -89,7 +89,7 @@ pub fn read(
     channel: &mut Channel,
     asks: Vec<Ask<'_>>,
     blame: &mut Blame<Owner<usize>>,
-    known: &mut HashMap<usize, Inventory>,
+    known: &mut HashMap<usize, There>,
 ) -> Result<()> {
     let mut reading = Reading {
         blame,
@@ -145,8 +145,8 @@ pub fn read(
 
 struct Reading<'a> {
     blame: &'a mut Blame<Owner<usize>>,
-    known: &'a mut HashMap<usize, Inventory>,
-    under_way: HashMap<usize, (Inventory, usize)>,
+    known: &'a mut HashMap<usize, There>,
+    under_way: HashMap<usize, (There, usize)>,
 }
 
 impl Reading<'_> {
@@ -158,42 +158,35 @@ impl Reading<'_> {
             lane.send(&fetch::beside("1:*"), Step::Uids(ask.at), Order::Loose)?;
             commands += 1;
         }
-        self.under_way
-            .insert(ask.at, (Inventory::default(), commands));
+        self.under_way.insert(ask.at, (There::default(), commands));
         Ok(())
     }
 
     fn opened(&mut self, at: usize, response: &Response) {
-        let Some((inventory, _)) = self.under_way.get_mut(&at) else {
-            return;
-        };
-        inventory.selected.take(response);
+        if let Some((there, _)) = self.under_way.get_mut(&at) {
+            there.selected.take(response);
+            there.inventory.opened(&there.selected);
+        }
     }
 
     fn named(&mut self, ask: &Ask<'_>, response: &Response) {
-        let Some((inventory, _)) = self.under_way.get_mut(&ask.at) else {
+        let Some((there, _)) = self.under_way.get_mut(&ask.at) else {
             return;
         };
-        let data = match response::parse_fetch(response) {
-            Some(Ok(data)) => data,
-            Some(Err(reason)) => {
-                debug!(line = response.shown(), reason, "an inventory line is odd");
-                return;
-            }
-            None => return,
+        let Some(entry) = there.inventory.take(response) else {
+            return;
         };
-        let Some(uid) = data.uid else { return };
-        inventory.uids.insert(uid);
+        let (uid, data) = (entry.uid, entry.data);
         if let Some(here) = ask.beside.get(&uid)
             && let (Some(flags), Some(date)) = (&data.flags, &data.internaldate)
         {
             let flags = flags.iter().map(String::as_str);
-            let there = Beside::of(flags, date.as_deref().unwrap_or_default());
-            if there.flags != here.flags {
-                inventory.other_flags.insert(uid);
+            let said = Beside::of(flags, date.as_deref().unwrap_or_default());
+            if said.flags != here.flags {
+                there.other_flags.insert(uid);
             }
-            if there.time != here.time {
-                inventory.other_dates.insert(uid);
+            if said.time != here.time {
+                there.other_dates.insert(uid);
             }
         }
     }
@@ -201,26 +194,26 @@ impl Reading<'_> {
     /// A mailbox that is to be asked about once more.
     fn done(&mut self, step: Step, status: &Status) -> Option<usize> {
         let (Step::Open(at) | Step::Uids(at)) = step;
-        let (inventory, left) = self.under_way.get_mut(&at)?;
+        let (there, left) = self.under_way.get_mut(&at)?;
         *left -= 1;
         // A FETCH of nothing may be refused.
         if status.condition != Condition::Ok
-            && inventory.refusal.is_none()
-            && !(inventory.selected.exists == 0 && inventory.selected.uidvalidity != 0)
+            && there.refusal.is_none()
+            && !(there.selected.exists == 0 && there.selected.uidvalidity != 0)
         {
-            inventory.refusal = Some(status.said());
+            there.refusal = Some(status.said());
         }
         if *left > 0 {
             return None;
         }
-        let (inventory, _) = self.under_way.remove(&at)?;
-        let refusal = inventory.refusal.clone();
+        let (there, _) = self.under_way.remove(&at)?;
+        let refusal = there.refusal.clone();
         let again = refusal
             .is_some_and(|words| self.blame.count(Owner::Mailbox(at), words) != Verdict::Over);
         if again {
             return Some(at);
         }
-        self.known.insert(at, inventory);
+        self.known.insert(at, there);
         None
     }
 
@@ -234,9 +227,9 @@ impl Reading<'_> {
             let refusal = Some(words);
             self.known.insert(
                 at,
-                Inventory {
+                There {
                     refusal,
-                    ..Inventory::default()
+                    ..There::default()
                 },
             );
         }

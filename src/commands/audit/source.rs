@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 
-use super::inventory::{Ask, Inventory, read};
+use super::inventory::{self, Ask, read};
 use super::local::{Local, Mailbox};
 use crate::archive::failed::{self, During, FailedMessage};
 use crate::archive::uidset::UidSet;
@@ -16,6 +16,7 @@ use crate::session::blame::{Blame, Owner};
 use crate::session::channel::Channel;
 use crate::session::dial;
 use crate::session::error::SessionError;
+use crate::session::inventory::Extent;
 use crate::session::list;
 use crate::session::peer::Peer;
 use crate::session::retry::keep_trying;
@@ -95,7 +96,7 @@ impl<'a> Source<'a> {
         mut self,
         channel: &mut Channel,
         blame: &mut Blame<Owner<usize>>,
-        known: &mut HashMap<usize, Inventory>,
+        known: &mut HashMap<usize, inventory::There>,
     ) -> Result<Vec<Finding>> {
         let listing = list::list(channel, list::Numbers::Plain, |listed| {
             self.folders.matches(listed.name.text())
@@ -192,18 +193,15 @@ impl<'a> Source<'a> {
         })
     }
 
-    fn compare(&mut self, mailbox: &Mailbox, there: &Inventory) {
+    fn compare(&mut self, mailbox: &Mailbox, there: &inventory::There) {
         let name = mailbox.meta.name.text();
         if let Some(refusal) = &there.refusal {
             let text = format!("the source does not say what it holds: {refusal}");
             return self.add(Code::UnreadableSource, name, text);
         }
-        if there.uids.len() < there.selected.exists {
-            let text = format!(
-                "the source counts {} messages and names {} of them",
-                there.selected.exists,
-                there.uids.len()
-            );
+        let extent = there.inventory.extent();
+        if let Extent::Short { counted, named } = extent {
+            let text = format!("the source counts {counted} messages and names {named} of them");
             self.doubt(Code::UnreadableSource, name, text);
         }
         let archived = mailbox.meta.uidvalidity;
@@ -233,14 +231,9 @@ impl<'a> Source<'a> {
                 || failed.any(|failed| failed.uid == Some(uid) && failed.mailbox == *name)
         };
         let absent = |uid: &u32| !mailbox.pairs.contains(*uid) && !is_known(*uid);
-        let missing: UidSet = there
-            .uids
-            .iter()
-            .filter(absent)
-            .filter(|u| before(*u))
-            .collect();
-        let arrived: UidSet = there
-            .uids
+        let named = there.inventory.named();
+        let missing: UidSet = named.iter().filter(absent).filter(|u| before(*u)).collect();
+        let arrived: UidSet = named
             .iter()
             .filter(absent)
             .filter(|u| !before(*u))
@@ -248,7 +241,7 @@ impl<'a> Source<'a> {
         let vanished: UidSet = mailbox
             .pairs
             .iter()
-            .filter(|uid| !there.uids.contains(*uid))
+            .filter(|uid| !named.contains(*uid))
             .collect();
         if !missing.is_empty() {
             let text = format!(
@@ -268,7 +261,7 @@ impl<'a> Source<'a> {
             self.doubt(Code::NotInArchive, name, text);
         }
         // What a short inventory does not name may well be there.
-        if !vanished.is_empty() && there.uids.len() >= there.selected.exists {
+        if !vanished.is_empty() && extent == Extent::Whole {
             let text = format!(
                 "{} are no longer on the source; the archive keeps them",
                 vanished.told()

@@ -333,11 +333,7 @@ impl<'a> Fetcher<'a> {
             }
             Asked::Fetch(chunk) => self.take_message(id, chunk, &mut step.body, response),
             Asked::Recheck => {
-                if let Some(Ok(data)) = response::parse_fetch(response)
-                    && let Some(uid) = data.uid
-                {
-                    self.jobs[id].saw_again(uid);
-                }
+                self.jobs[id].saw_again(response);
                 Ok(())
             }
             Asked::Probe(uid, _) => {

@@ -25,6 +25,7 @@ use crate::archive::state::MailboxState;
 use crate::archive::uidset::UidSet;
 use crate::mailbox::Name;
 use crate::report::Counts;
+use crate::session::inventory::Inventory;
 use crate::session::list::Mailbox;
 use crate::session::response::MailboxStatus;
 
@@ -99,8 +100,8 @@ pub struct Holding {
 /// What one survey found, and what it leaves to be asked for.
 #[derive(Default)]
 struct Survey {
-    /// UIDs on the server.
-    seen: UidSet,
+    /// What the server names.
+    inventory: Inventory,
     /// UIDs to fetch.
     wanted: UidSet,
     /// RFC822.SIZE of those, added up, where the inventory told.
@@ -137,8 +138,8 @@ struct Trouble {
     gone: HashSet<u32>,
     /// Named by an inventory and given by no FETCH, with what was said of them last.
     unclear: BTreeMap<u32, String>,
-    /// What the second inventory names.
-    seen_again: UidSet,
+    /// The second inventory.
+    again: Inventory,
     /// The server's last words on those that did not come.
     reasons: HashMap<u32, String>,
     /// Most messages in one command: fewer after each connection that died before any came.

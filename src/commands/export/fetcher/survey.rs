@@ -8,25 +8,20 @@ use super::super::store::Refreshed;
 use super::{Asked, Fetcher, Step};
 use crate::session::blame::Owner;
 use crate::session::fetch;
+use crate::session::inventory::{Extent, Next};
 use crate::session::lane::{Lane, Order};
 use crate::session::reader::Response;
 use crate::session::refusal;
-use crate::session::response::{self, Condition, Status};
+use crate::session::response::{Condition, Status};
 
 impl Fetcher<'_> {
     pub(super) fn take_inventory(&mut self, id: JobId, response: &Response) -> Result<()> {
         let job = &mut self.jobs[id];
-        let line = match response::parse_fetch(response) {
-            Some(Ok(line)) => line,
-            Some(Err(reason)) => {
-                warn!(line = response.shown(), reason, "an inventory line is odd");
-                return Ok(());
-            }
-            None => return Ok(()),
-        };
-        let Some(uid) = line.uid.filter(|uid| job.saw(*uid)) else {
+        let entry = job.inventory().take(response);
+        let Some(entry) = entry.filter(|entry| entry.is_first) else {
             return Ok(());
         };
+        let (uid, line) = (entry.uid, entry.data);
         if job.is_on_trial() {
             let date = line.internaldate.flatten();
             if let Some(store) = self.store.as_deref().filter(|_| job.has(uid)) {
@@ -50,24 +45,10 @@ impl Fetcher<'_> {
         Ok(())
     }
 
-    /// `* SEARCH 1 2 3`, in one line or several; what is no number is passed over.
     pub(super) fn take_search(&mut self, id: JobId, response: &Response) {
-        let line = String::from_utf8_lossy(response.line());
-        let mut words = line.split_ascii_whitespace().skip(1);
-        if !words
-            .next()
-            .is_some_and(|word| word.eq_ignore_ascii_case("SEARCH"))
-        {
-            return;
-        }
         let job = &mut self.jobs[id];
-        for uid in words
-            .map_while(|word| word.parse().ok())
-            .filter(|uid| *uid > 0)
-        {
-            if job.saw(uid) {
-                job.want(uid, None);
-            }
+        for uid in job.inventory().take_search(response) {
+            job.want(uid, None);
         }
     }
 
@@ -81,12 +62,11 @@ impl Fetcher<'_> {
         if self.jobs[id].is_on_trial() && (ended_well || self.jobs[id].count() == 0) {
             return self.surveyed_for_trial(id);
         }
-        let job = &self.jobs[id];
-        // A FETCH of nothing may be refused.
-        if job.count() == 0 || ended_well && job.named() >= job.count() {
+        let inventory = self.jobs[id].inventory();
+        if inventory.ended(status) == Next::Done(Extent::Whole) {
             return self.plan_fetch(id, true);
         }
-        let (named, exists) = (job.named(), job.count());
+        let (named, exists) = (inventory.named().len(), inventory.counted());
         warn!(
             named,
             exists,
@@ -107,10 +87,11 @@ impl Fetcher<'_> {
         status: &Status,
     ) -> Result<()> {
         let job = &mut self.jobs[id];
-        let whole = status.condition == Condition::Ok && job.named() >= job.count();
-        if whole {
+        let extent = job.inventory().extent();
+        if status.condition == Condition::Ok && extent == Extent::Whole {
             return self.plan_fetch(id, true);
         }
+        let (named, exists) = (job.inventory().named().len(), job.inventory().counted());
         if let Some(refusal) = refusal {
             let text = format!("the inventory is refused: {}", refusal.said());
             let over = self.blame.ends(&Owner::Mailbox(id)) > 1;
@@ -118,15 +99,13 @@ impl Fetcher<'_> {
                 self.refused_mailbox(id, &text);
                 return Ok(());
             }
-            if job.named() == 0 {
+            if named == 0 {
                 self.fail(id, &text);
                 return Ok(());
             }
         }
         let note = format!(
-            "the server counts {} messages but names only {} ({}); the others cannot be read",
-            job.count(),
-            job.named(),
+            "the server counts {exists} messages but names only {named} ({}); the others cannot be read",
             refusal.unwrap_or(status).said()
         );
         warn!("{note}");

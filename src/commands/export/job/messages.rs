@@ -4,6 +4,8 @@ use tracing::{debug, warn};
 
 use super::{Chunk, Job, Phase, Unfetched, chunk};
 use crate::archive::uidset::UidSet;
+use crate::session::inventory::Extent;
+use crate::session::reader::Response;
 
 /// Messages shorter than announced after which no further one is asked for again: the server's sizes are estimates.
 const MANY_SHORT: usize = 20;
@@ -169,17 +171,17 @@ impl Job {
         self.trouble.unclear.insert(uid, reason);
     }
 
-    /// The second inventory names a message.
-    pub fn saw_again(&mut self, uid: u32) {
-        self.trouble.seen_again.insert(uid);
+    /// Takes a line of the second inventory.
+    pub fn saw_again(&mut self, response: &Response) {
+        self.trouble.again.take(response);
     }
 
     /// The second inventory is over: what it no longer names is deleted, if it is a whole one.
     pub fn rechecked(&mut self, ended_well: bool) {
-        let seen = std::mem::take(&mut self.trouble.seen_again);
-        let whole = ended_well && seen.len() >= self.work.count;
+        let again = std::mem::take(&mut self.trouble.again);
+        let whole = ended_well && again.extent() == Extent::Whole;
         for (uid, reason) in std::mem::take(&mut self.trouble.unclear) {
-            if whole && !seen.contains(uid) {
+            if whole && !again.named().contains(uid) {
                 debug!(uid, "the message was deleted while the mailbox was read");
                 self.trouble.gone.insert(uid);
             } else {

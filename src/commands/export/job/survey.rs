@@ -1,6 +1,7 @@
 //! The inventory of a job: what the server names, set against what the archive holds.
 
 use super::{Job, Phase, Survey, Weights};
+use crate::session::inventory::Inventory;
 
 /// Times that a mailbox is surveyed before what is still unclear is reported.
 const MAX_SURVEYS: u32 = 3;
@@ -48,17 +49,9 @@ impl Job {
         self.held.present.is_empty()
     }
 
-    /// The inventory names a message; false when it did before.
-    pub fn saw(&mut self, uid: u32) -> bool {
-        let new = !self.survey.seen.contains(uid);
-        self.survey.seen.insert(uid);
-        new
-    }
-
-    /// How many messages the inventory has named.
-    #[must_use]
-    pub fn named(&self) -> u64 {
-        self.survey.seen.len()
+    /// What the server names.
+    pub fn inventory(&mut self) -> &mut Inventory {
+        &mut self.survey.inventory
     }
 
     /// True for a message whose pair in the archive is whole.
@@ -87,7 +80,7 @@ impl Job {
     /// it had to be corrected by.
     pub fn count_against_uidnext(&mut self) -> usize {
         let mut beyond = std::mem::take(&mut self.survey.beyond);
-        let named = self.named();
+        let named = self.survey.inventory.named().len();
         let below = named.saturating_sub(beyond.len() as u64);
         let Ok(missing) = usize::try_from(self.work.count.saturating_sub(below)) else {
             return 0;
@@ -127,7 +120,7 @@ impl Job {
             return Vec::new();
         }
         let mut unnamed = self.held.present.clone();
-        unnamed.remove_all(&self.survey.seen);
+        unnamed.remove_all(self.survey.inventory.named());
         unnamed.iter().collect()
     }
 

@@ -1,7 +1,7 @@
 //! A job on one connection: commands sent and answered, what EXAMINE says, and where it goes from there.
 
 use super::{Chunk, Freeze, Job, Phase, Survey, Suspects};
-use crate::archive::uidset::UidSet;
+use crate::session::inventory::Inventory;
 use crate::session::select::Selected;
 
 impl Job {
@@ -47,6 +47,8 @@ impl Job {
     /// One message fewer.
     pub fn expunged(&mut self) {
         self.work.count = self.work.count.saturating_sub(1);
+        self.survey.inventory.expunged();
+        self.trouble.again.expunged();
         self.survey.shifted = true;
     }
 
@@ -54,6 +56,8 @@ impl Job {
     pub fn selected(&mut self, selected: &Selected) -> bool {
         let freeze = Freeze::from_selected(selected);
         self.work.count = selected.exists;
+        self.survey.inventory.opened(selected);
+        self.trouble.again.opened(selected);
         self.looked_at = true;
         let begun = matches!(self.phase, Phase::Fetch | Phase::Recheck);
         if !begun {
@@ -125,7 +129,7 @@ impl Job {
         match self.phase {
             Phase::Fetch if !self.trouble.unclear.is_empty() => {
                 self.phase = Phase::Recheck;
-                self.trouble.seen_again = UidSet::new();
+                self.trouble.again = Inventory::default();
                 true
             }
             Phase::Direct | Phase::Fetch => {
@@ -156,7 +160,7 @@ impl Job {
             }
             Phase::Survey => self.survey = Survey::default(),
             Phase::Fetch => self.prepare_fetches(suspects),
-            Phase::Recheck => self.trouble.seen_again = UidSet::new(),
+            Phase::Recheck => self.trouble.again = Inventory::default(),
             Phase::Look | Phase::Unchanged | Phase::Done | Phase::Failed => {}
         }
     }
