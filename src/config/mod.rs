@@ -62,6 +62,41 @@ impl TlsMode {
     }
 }
 
+/// The oldest version of TLS that is spoken with a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MinTls {
+    /// TLS 1.0 (RFC 2246).
+    V10,
+    /// TLS 1.1 (RFC 4346).
+    V11,
+    /// TLS 1.2 (RFC 5246).
+    V12,
+    /// TLS 1.3 (RFC 8446).
+    V13,
+}
+
+impl MinTls {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::V10, Self::V11, Self::V12, Self::V13];
+
+    /// The word of the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V10 => "1.0",
+            Self::V11 => "1.1",
+            Self::V12 => "1.2",
+            Self::V13 => "1.3",
+        }
+    }
+
+    /// Systems of today refuse it (RFC 8996), and so weak keys and digests that go with it.
+    #[must_use]
+    pub fn is_old(self) -> bool {
+        matches!(self, Self::V10 | Self::V11)
+    }
+}
+
 /// A server.
 #[derive(Debug, Clone)]
 pub struct Server {
@@ -77,6 +112,8 @@ pub struct Server {
     pub ca_file: Option<PathBuf>,
     /// Trust any certificate.
     pub insecure_tls: bool,
+    /// The oldest version of TLS, where it is not what the system demands.
+    pub min_tls: Option<MinTls>,
     /// What a run may take of it.
     pub limits: Limits,
     /// How accounts log in that do not say it themselves.
@@ -133,6 +170,7 @@ impl Account {
                 tls: TlsMode::Implicit,
                 ca_file: None,
                 insecure_tls: false,
+                min_tls: None,
                 limits: Limits::default(),
                 auth: Auth::default(),
             }),

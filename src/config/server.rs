@@ -7,15 +7,16 @@ use serde_json::{Map, Value};
 
 use super::place::Place;
 use super::read::Reader;
-use super::{Server, TlsMode};
+use super::{MinTls, Server, TlsMode};
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "host",
     "port",
     "ssl",
     "starttls",
     "ca_file",
     "insecure_tls",
+    "min_tls",
     "limits",
     "auth",
 ];
@@ -118,6 +119,7 @@ impl Reader<'_> {
             self.problem(at.key("ca_file"), text);
         }
         let insecure_tls = self.boolean(object, at, "insecure_tls").unwrap_or(false);
+        let min_tls = self.min_tls(object, at, &host, tls);
         let limits = self.limits(object, at);
         self.warn_insecure(at, &host, tls, insecure_tls);
         Server {
@@ -127,6 +129,7 @@ impl Reader<'_> {
             tls,
             ca_file,
             insecure_tls,
+            min_tls,
             limits,
             auth: self.auth(object, at),
         }
@@ -146,6 +149,33 @@ impl Reader<'_> {
             (Some(false), false) => TlsMode::None,
             (_, false) => TlsMode::Implicit,
         }
+    }
+
+    fn min_tls(
+        &mut self,
+        object: &Map<String, Value>,
+        at: &Place,
+        host: &str,
+        tls: TlsMode,
+    ) -> Option<MinTls> {
+        let at = at.key("min_tls");
+        let word = match object.get("min_tls")? {
+            Value::Null => return None,
+            value => value.as_str().unwrap_or_default(),
+        };
+        let Some(least) = MinTls::ALL.into_iter().find(|one| one.as_str() == word) else {
+            self.problem(at, "must be \"1.0\", \"1.1\", \"1.2\" or \"1.3\"");
+            return None;
+        };
+        if tls == TlsMode::None {
+            self.problem(at, "says nothing where neither ssl nor starttls is on");
+        } else if least.is_old() {
+            self.warnings.push(format!(
+                "INSECURE: {at} is {word}: versions of TLS, ciphers and keys are accepted that have been broken for \
+                 years; whoever is between here and {host} may be able to read all passwords and mail"
+            ));
+        }
+        Some(least)
     }
 
     fn port(&mut self, object: &Map<String, Value>, at: &Place, tls: TlsMode) -> u16 {

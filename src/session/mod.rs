@@ -14,6 +14,7 @@ pub mod fetch;
 pub mod guard;
 pub mod inventory;
 pub mod lane;
+mod layer;
 pub mod list;
 pub mod manage;
 pub mod pace;

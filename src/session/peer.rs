@@ -6,16 +6,15 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use indicatif::DecimalBytes;
-use native_tls::TlsConnector;
 use tracing::info;
 
 use super::error::Result;
+use super::layer::Connector;
 use super::pace::Pace;
 use super::preset::Preset;
 use super::rate::Rate;
 use super::room::Room;
 use super::slots::Slots;
-use super::tls;
 use super::turns::Turns;
 use crate::budget::{Allowance, Budget, Budgets};
 use crate::config::{Account, Server, TlsMode};
@@ -50,7 +49,7 @@ pub struct Peer {
     /// Whose turn it is to append.
     pub turns: Arc<Turns>,
     /// Made once: reading the system's certificates costs more than a handshake.
-    pub(super) tls: Option<TlsConnector>,
+    pub(super) tls: Option<Connector>,
 }
 
 impl Peer {
@@ -61,7 +60,7 @@ impl Peer {
     pub fn new(server: &Server, timeout: Duration) -> Result<Self> {
         let tls = match server.tls {
             TlsMode::None => None,
-            TlsMode::Implicit | TlsMode::StartTls => Some(tls::connector(server)?),
+            TlsMode::Implicit | TlsMode::StartTls => Some(Connector::new(server)?),
         };
         let limits = server.limits;
         let allowance = Arc::new(Allowance::new(limits.daily));

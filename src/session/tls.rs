@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use native_tls::{Certificate, TlsConnector, TlsStream};
+use native_tls::{Certificate, TlsConnector};
 use x509_cert::der::Decode;
 
 use super::error::{Kind, Origin, Result, SessionError};
@@ -70,15 +70,13 @@ impl Write for Tap {
     }
 }
 
-/// What the handshake on this stream has come to.
+/// What the handshake has come to, of the server's certificate in DER and its first message.
 #[must_use]
-pub fn details(stream: &TlsStream<Tap>) -> Details {
-    let der = stream.peer_certificate().ok().flatten();
-    let der = der.and_then(|certificate| certificate.to_der().ok());
+pub(super) fn details(der: Option<Vec<u8>>, tap: &Tap) -> Details {
     let certificate = der.and_then(|der| x509_cert::Certificate::from_der(&der).ok());
     let body = certificate.as_ref().map(|c| &c.tbs_certificate);
     Details {
-        version: version(&stream.get_ref().first),
+        version: version(&tap.first),
         subject: body.map(|body| body.subject.to_string()),
         days_left: body.map(|body| {
             let end = body.validity.not_after.to_unix_duration().as_secs();
@@ -126,6 +124,23 @@ fn version(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
+/// What OpenSSL and servers say where one of them speaks only what the other does not take any more.
+fn is_too_old(lower: &str) -> bool {
+    const WORDS: [&str; 10] = [
+        "protocol version",
+        "unsupported protocol",
+        "no protocols available",
+        "version too low",
+        "handshake failure",
+        "dh key too small",
+        "ee key too small",
+        "ca md too weak",
+        "ca key too small",
+        "legacy",
+    ];
+    WORDS.iter().any(|word| lower.contains(word))
+}
+
 /// What connections to this server are encrypted with.
 ///
 /// # Errors
@@ -148,7 +163,7 @@ pub(super) fn connector(server: &Server) -> Result<TlsConnector> {
 }
 
 /// All certificates of a PEM file.
-fn read_certificates(path: &Path) -> Result<Vec<Certificate>> {
+pub(super) fn read_certificates(path: &Path) -> Result<Vec<Certificate>> {
     const END: &str = "-----END CERTIFICATE-----";
     let permanent = |text: String| SessionError::new(Kind::Permanent, text);
     let shown = path.display();
@@ -172,8 +187,7 @@ fn read_certificates(path: &Path) -> Result<Vec<Certificate>> {
 }
 
 /// A peer that hangs up in the handshake may be there again later; a certificate stays wrong.
-pub(super) fn handshake_error(server: &Server, error: &native_tls::Error) -> SessionError {
-    let text = error.to_string();
+pub(super) fn handshake_error(server: &Server, text: &str) -> SessionError {
     let lower = text.to_ascii_lowercase();
     let lost = lower.contains("eof")
         || lower.contains("reset")
@@ -186,8 +200,14 @@ pub(super) fn handshake_error(server: &Server, error: &native_tls::Error) -> Ses
     };
     let advice = if lower.contains("certificate") || lower.contains("hostname") {
         "; check server.host, or name the issuing authority's PEM file in server.ca_file"
+    } else if is_too_old(&lower) && server.min_tls.is_none_or(|least| !least.is_old()) {
+        "; the server speaks only what is old (TLS 1.0 or 1.1, or weak keys): \"min_tls\": \"1.0\" at the server \
+         reaches it, if need be"
     } else if lower.contains("wrong version") || lower.contains("packet length") {
         "; the port does not speak TLS at once, check server.port, ssl and starttls"
+    } else if lost && server.min_tls.is_none_or(|least| !least.is_old()) {
+        "; a server that does so each time may speak only TLS 1.0 or 1.1: \"min_tls\": \"1.0\" at the server reaches it, \
+         if need be"
     } else {
         ""
     };
@@ -197,7 +217,28 @@ pub(super) fn handshake_error(server: &Server, error: &native_tls::Error) -> Ses
 
 #[cfg(test)]
 mod tests {
-    use super::version;
+    use super::{is_too_old, version};
+
+    #[test]
+    fn what_is_too_old_is_known_by_its_words() {
+        for said in [
+            "error:0A00042E:SSL routines:ssl3_read_bytes:tlsv1 alert protocol version:../ssl/record/rec_layer_s3.c",
+            "error:0A000102:SSL routines:ssl_choose_client_version:unsupported protocol",
+            "error:0A00018A:SSL routines:tls_process_ske_dhe:dh key too small",
+            "error:0A000152:SSL routines:final_renegotiate:unsafe legacy renegotiation disabled",
+            "error:0A000410:SSL routines:ssl3_read_bytes:sslv3 alert handshake failure",
+            "error:0A00018E:SSL routines:ssl_add_cert_to_buf:ca md too weak",
+        ] {
+            assert!(is_too_old(&said.to_lowercase()), "{said}");
+        }
+        for said in [
+            "error:0A000086:SSL routines:tls_post_process_server_certificate:certificate verify failed",
+            "error:0A00010B:SSL routines:ssl3_get_record:wrong version number",
+            "unexpected EOF",
+        ] {
+            assert!(!is_too_old(&said.to_lowercase()), "{said}");
+        }
+    }
 
     fn hello(extensions: &[u8]) -> Vec<u8> {
         let mut bytes = vec![22, 3, 3, 0, 0, 2, 0, 0, 0, 3, 3];

@@ -7,10 +7,10 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use native_tls::{HandshakeError, TlsStream};
 use tracing::debug;
 
 use super::error::{Cause, Kind, Origin, Result, SessionError};
+use super::layer::{Attempt, Layer};
 use super::peer::Peer;
 use super::rate::Rate;
 use super::room::Seat;
@@ -27,7 +27,7 @@ const PATIENCE_WHEN_STOPPING: Duration = Duration::from_millis(500);
 
 enum Stream {
     Plain(TcpStream),
-    Tls(Box<TlsStream<Tap>>),
+    Tls(Box<Layer>),
     /// While TLS is being negotiated, and for good when that failed.
     Closed,
 }
@@ -87,20 +87,18 @@ impl Wire {
         };
         let server = &peer.server;
         let began = Instant::now();
-        let mut attempt = connector.connect(&server.host, Tap::new(tcp));
+        let mut attempt = connector.connect(server, Tap::new(tcp));
         let tls = loop {
             match attempt {
-                Ok(tls) => break tls,
-                Err(HandshakeError::WouldBlock(halfway)) => {
+                Attempt::Done(tls) => break tls,
+                Attempt::Halfway(halfway) => {
                     self.check_wait(began.elapsed(), "TLS handshake")?;
-                    attempt = halfway.handshake();
+                    attempt = halfway.go_on();
                 }
-                Err(HandshakeError::Failure(error)) => {
-                    return Err(tls::handshake_error(server, &error));
-                }
+                Attempt::Failed(text) => return Err(tls::handshake_error(server, &text)),
             }
         };
-        steps.tls = Some(tls::details(&tls));
+        steps.tls = Some(tls::details(tls.certificate(), tls.tap()));
         self.stream = Stream::Tls(Box::new(tls));
         Ok(())
     }
@@ -119,7 +117,7 @@ impl Wire {
     pub fn close_gracefully(&self, gracefully: bool) {
         let tcp = match &self.stream {
             Stream::Plain(tcp) => tcp,
-            Stream::Tls(tls) => tls.get_ref().tcp(),
+            Stream::Tls(tls) => tls.tap().tcp(),
             Stream::Closed => return,
         };
         let linger = (!gracefully).then_some(Duration::ZERO);

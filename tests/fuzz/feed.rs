@@ -20,6 +20,7 @@ pub fn with_peer<T>(pieces: &[&[u8]], client: impl FnOnce(&Peer) -> T) -> T {
         tls: TlsMode::None,
         ca_file: None,
         insecure_tls: false,
+        min_tls: None,
         limits: imapsync_bulk_migrator::config::limits::Limits::default(),
         auth: Auth::default(),
     };

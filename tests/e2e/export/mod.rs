@@ -13,6 +13,7 @@ mod interrupted;
 mod listing;
 mod login;
 mod odd_servers;
+mod old_tls;
 mod outputs;
 mod room;
 
