@@ -1,38 +1,103 @@
-//! Exports, proves and imports all mailboxes of many IMAP accounts. The binary is a thin shell around this;
-//! tests, fuzz targets and benchmarks reach the modules here.
+//! Exports, proves and imports all mailboxes of many IMAP accounts. The binary only calls [`main`].
 
-pub mod accounts;
-pub mod archive;
-pub mod budget;
-pub mod child;
-pub mod cli;
-pub mod clock;
-pub mod commands;
-pub mod compare;
-pub mod config;
-pub mod credential;
-pub mod disk;
-pub mod exit;
-pub mod filter;
-pub mod finding;
-pub mod fleet;
-pub mod http;
-pub mod imapsync;
-pub mod limits;
-pub mod logging;
-pub mod mailbox;
-pub mod mapping;
-pub mod message;
-pub mod meter;
-pub mod mode;
-pub mod panel;
-pub mod printable;
-pub mod progress;
-pub mod redact;
-pub mod report;
-pub mod secret;
-pub mod session;
-pub mod settings;
-pub mod spelling;
-pub mod stop;
-pub mod target;
+mod accounts;
+mod archive;
+mod budget;
+mod child;
+mod cli;
+mod clock;
+mod commands;
+mod compare;
+mod config;
+mod credential;
+mod disk;
+mod exit;
+mod filter;
+mod finding;
+mod fleet;
+mod http;
+mod imapsync;
+mod limits;
+mod logging;
+mod mailbox;
+mod mapping;
+mod message;
+mod meter;
+mod mode;
+mod panel;
+mod printable;
+mod program;
+mod progress;
+mod redact;
+mod report;
+mod secret;
+mod session;
+mod settings;
+mod spelling;
+mod stop;
+mod target;
+
+pub use program::main;
+
+/// What the fuzz targets reach; all else is known to be used, or the compiler says so.
+pub mod testing {
+    pub use crate::archive::journal::{Journal, Route};
+    pub use crate::archive::mailbox::MailboxDir;
+    pub use crate::archive::path::{decode_name, encode_name};
+    pub use crate::archive::state::State;
+    pub use crate::config::limits::Limits;
+    pub use crate::config::{Auth, Mechanism, Server, TlsMode};
+    pub use crate::credential::{Credential, Token};
+    pub use crate::mailbox::{Name, UidSet};
+    pub use crate::message::{
+        DateSource, Fingerprint, Identity, Inspector, Oddity, internaldate_for, message_id,
+        timestamp,
+    };
+    pub use crate::panel::address;
+    pub use crate::panel::directadmin::reply::Reply;
+    pub use crate::secret::Secret;
+    pub use crate::session::auth::Login;
+    pub use crate::session::peer::Peer;
+    pub use crate::session::reader::{BodySink, NoBody, Reader, Response};
+    pub use crate::session::steps::Steps;
+    pub use crate::session::wire::Wire;
+    pub use crate::stop::Stop;
+
+    /// What did not come over.
+    pub mod failed {
+        pub use crate::archive::failed::{During, load};
+    }
+
+    /// Where mailboxes go.
+    pub mod mapping {
+        pub use crate::mapping::{Present, Source, Target, plan};
+    }
+
+    /// Sessions begin.
+    pub mod connect {
+        pub use crate::session::connect::attempt;
+    }
+
+    /// What fails in a session.
+    pub mod error {
+        pub use crate::session::error::Kind;
+    }
+
+    /// Accounts are listed.
+    pub mod list {
+        pub use crate::session::list::{Numbers, list};
+    }
+
+    /// What refusals mean.
+    pub mod refusal {
+        pub use crate::session::refusal::{classify, suggested_backoff};
+    }
+
+    /// Responses are understood.
+    pub mod response {
+        pub use crate::session::response::{
+            Line, classify, flag_words, parse_capability, parse_exists, parse_expunge, parse_fetch,
+            parse_list, parse_mailbox_status, parse_namespace, parse_quota,
+        };
+    }
+}

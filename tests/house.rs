@@ -61,7 +61,7 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
 ];
 
 /// Those that may see clap and what it parsed.
-const SEES_CLAP: &[&str] = &["cli", "settings"];
+const SEES_CLAP: &[&str] = &["cli", "program", "settings"];
 
 /// One command may use another only here.
 const COMMANDS_TOGETHER: &[(&str, &str)] = &[

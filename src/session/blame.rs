@@ -1,4 +1,5 @@
-//! Who an end that is not OK is put down to: the message, mailbox or account that the command was about, or the host.
+//! Who an end that is not OK is put down to: the message or mailbox that the command was about. What is about the account
+//! or the host is the retry loop's.
 //!
 //! Counts across connections, and so decides how the next try is made. It knows neither commands nor files: whoever
 //! sends a command says what it is about.
@@ -18,10 +19,6 @@ pub enum Owner<B, M = u32> {
     Message(B, M),
     /// A mailbox: STATUS, EXAMINE, its inventory.
     Mailbox(B),
-    /// What is asked once for an account, as LIST.
-    Account,
-    /// Greeting, login, and whatever the server says about connections.
-    Host,
 }
 
 /// How an object is to be asked for next.
@@ -42,8 +39,6 @@ struct Count {
 }
 
 /// The counts of one account.
-///
-/// The account and the host are never over: how often they are tried is the retry loop's to say.
 #[derive(Debug)]
 pub struct Blame<O> {
     counts: HashMap<O, Count>,
@@ -60,9 +55,6 @@ impl<O> Default for Blame<O> {
 impl<B: Copy + Eq + Hash, M: Copy + Eq + Hash> Blame<Owner<B, M>> {
     /// Counts an end that is not OK: NO, BAD, BYE, silence or a death; `words` are the server's.
     pub fn count(&mut self, owner: Owner<B, M>, words: impl Into<String>) -> Verdict {
-        if matches!(owner, Owner::Account | Owner::Host) {
-            return Verdict::Together;
-        }
         let count = self.counts.entry(owner).or_default();
         count.ends += 1;
         count.words = words.into();
@@ -105,7 +97,6 @@ impl<B: Copy + Eq + Hash, M: Copy + Eq + Hash> Blame<Owner<B, M>> {
     pub fn ends_in(&self, mailbox: B) -> u32 {
         let of_it = self.counts.iter().filter(|(owner, _)| match owner {
             Owner::Message(other, _) | Owner::Mailbox(other) => *other == mailbox,
-            Owner::Account | Owner::Host => false,
         });
         of_it.map(|(_, count)| count.ends).max().unwrap_or(0)
     }
@@ -144,15 +135,6 @@ mod tests {
         }
         blame.clear(&bad);
         assert_eq!(blame.verdict(&bad), Verdict::Together);
-    }
-
-    #[test]
-    fn host_and_account_are_never_passed_over() {
-        let mut blame: Blame<Owner<usize>> = Blame::default();
-        for _ in 0..10 {
-            assert_eq!(blame.count(Owner::Host, "too many"), Verdict::Together);
-            assert_eq!(blame.count(Owner::Account, "BAD"), Verdict::Together);
-        }
     }
 
     #[test]

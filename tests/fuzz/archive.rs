@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use imapsync_bulk_migrator::archive::failed::{self, During};
-use imapsync_bulk_migrator::archive::journal::{Journal, Route};
-use imapsync_bulk_migrator::archive::mailbox::MailboxDir;
-use imapsync_bulk_migrator::archive::state::State;
-use imapsync_bulk_migrator::archive::uidset::UidSet;
+use imapsync_bulk_migrator::testing::MailboxDir;
+use imapsync_bulk_migrator::testing::State;
+use imapsync_bulk_migrator::testing::UidSet;
+use imapsync_bulk_migrator::testing::failed::{self, During};
+use imapsync_bulk_migrator::testing::{Journal, Route};
 
 use crate::fuzz;
 

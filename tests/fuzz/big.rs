@@ -7,13 +7,13 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use imapsync_bulk_migrator::archive::failed::{self, During};
-use imapsync_bulk_migrator::archive::journal::Journal;
-use imapsync_bulk_migrator::archive::mailbox::MailboxDir;
-use imapsync_bulk_migrator::archive::state::State;
-use imapsync_bulk_migrator::archive::uidset::UidSet;
-use imapsync_bulk_migrator::panel::directadmin::reply::Reply;
-use imapsync_bulk_migrator::session::reader::{NoBody, Reader, Response};
+use imapsync_bulk_migrator::testing::Journal;
+use imapsync_bulk_migrator::testing::MailboxDir;
+use imapsync_bulk_migrator::testing::Reply;
+use imapsync_bulk_migrator::testing::State;
+use imapsync_bulk_migrator::testing::UidSet;
+use imapsync_bulk_migrator::testing::failed::{self, During};
+use imapsync_bulk_migrator::testing::{NoBody, Reader, Response};
 
 use crate::MEMORY;
 use crate::feed::with_wire;

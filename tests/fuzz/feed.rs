@@ -4,11 +4,11 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::time::Duration;
 
-use imapsync_bulk_migrator::config::{Auth, Server, TlsMode};
-use imapsync_bulk_migrator::session::peer::Peer;
-use imapsync_bulk_migrator::session::steps::Steps;
-use imapsync_bulk_migrator::session::wire::Wire;
-use imapsync_bulk_migrator::stop::Stop;
+use imapsync_bulk_migrator::testing::Peer;
+use imapsync_bulk_migrator::testing::Steps;
+use imapsync_bulk_migrator::testing::Stop;
+use imapsync_bulk_migrator::testing::Wire;
+use imapsync_bulk_migrator::testing::{Auth, Server, TlsMode};
 
 /// Calls `client` with a peer that sends `pieces`, each as it is written, and then closes.
 pub fn with_peer<T>(pieces: &[&[u8]], client: impl FnOnce(&Peer) -> T) -> T {
@@ -21,7 +21,7 @@ pub fn with_peer<T>(pieces: &[&[u8]], client: impl FnOnce(&Peer) -> T) -> T {
         ca_file: None,
         insecure_tls: false,
         min_tls: None,
-        limits: imapsync_bulk_migrator::config::limits::Limits::default(),
+        limits: imapsync_bulk_migrator::testing::Limits::default(),
         auth: Auth::default(),
     };
     let peer = Peer::new(&server, Duration::from_secs(30)).expect("a peer");

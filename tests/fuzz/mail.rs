@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use imapsync_bulk_migrator::message::{
+use imapsync_bulk_migrator::testing::{
     DateSource, Fingerprint, Identity, Inspector, Oddity, internaldate_for, message_id, timestamp,
 };
 

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use imapsync_bulk_migrator::archive::path::{decode_name, encode_name};
-use imapsync_bulk_migrator::mailbox::Name;
-use imapsync_bulk_migrator::mapping::{self, Present, Source, Target};
+use imapsync_bulk_migrator::testing::Name;
+use imapsync_bulk_migrator::testing::mapping::{self, Present, Source, Target};
+use imapsync_bulk_migrator::testing::{decode_name, encode_name};
 
 use crate::fuzz;
 

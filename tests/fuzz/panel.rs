@@ -1,7 +1,7 @@
 //! What a panel answers.
 
-use imapsync_bulk_migrator::panel::address;
-use imapsync_bulk_migrator::panel::directadmin::reply::Reply;
+use imapsync_bulk_migrator::testing::Reply;
+use imapsync_bulk_migrator::testing::address;
 
 use crate::fuzz;
 

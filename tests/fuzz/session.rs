@@ -2,17 +2,17 @@
 
 use std::io;
 
-use imapsync_bulk_migrator::config::Mechanism;
-use imapsync_bulk_migrator::credential::{Credential, Token};
-use imapsync_bulk_migrator::secret::Secret;
-use imapsync_bulk_migrator::session::auth::Login;
-use imapsync_bulk_migrator::session::connect;
-use imapsync_bulk_migrator::session::list;
-use imapsync_bulk_migrator::session::reader::{BodySink, Reader, Response};
-use imapsync_bulk_migrator::session::response::{self, Line};
-use imapsync_bulk_migrator::session::steps::Steps;
-use imapsync_bulk_migrator::session::{error, refusal};
-use imapsync_bulk_migrator::stop::Stop;
+use imapsync_bulk_migrator::testing::Login;
+use imapsync_bulk_migrator::testing::Mechanism;
+use imapsync_bulk_migrator::testing::Secret;
+use imapsync_bulk_migrator::testing::Steps;
+use imapsync_bulk_migrator::testing::Stop;
+use imapsync_bulk_migrator::testing::connect;
+use imapsync_bulk_migrator::testing::list;
+use imapsync_bulk_migrator::testing::response::{self, Line};
+use imapsync_bulk_migrator::testing::{BodySink, Reader, Response};
+use imapsync_bulk_migrator::testing::{Credential, Token};
+use imapsync_bulk_migrator::testing::{error, refusal};
 
 use crate::feed::{with_peer, with_wire};
 use crate::fuzz;
