@@ -2,7 +2,7 @@
 
 use crate::mailbox::Name;
 use crate::mapping;
-use crate::mapping::Mapped;
+use crate::mapping::{Mapped, Why};
 
 /// Names tried for a mailbox before it is given up.
 const MAX_ATTEMPTS: u32 = 7;
@@ -14,8 +14,8 @@ pub struct Place {
     pub to: String,
     /// As on the wire.
     pub wire: Vec<u8>,
-    /// Why it is called so.
-    pub why: String,
+    /// Why it is called so; the strongest reason first.
+    pub why: Vec<Why>,
     /// The target has it.
     pub exists: bool,
     /// As planned, before the target refused any.
@@ -45,7 +45,7 @@ pub enum Next {
 
 impl Place {
     /// Goes where the plan says.
-    pub fn plan(&mut self, mapped: Mapped, why: String, prefix: &str) {
+    pub fn plan(&mut self, mapped: Mapped, prefix: &str) {
         prefix.clone_into(&mut self.prefix);
         let parents = mapped.parents.iter();
         self.parents = parents
@@ -55,7 +55,14 @@ impl Place {
         self.to = mapped.name;
         self.wire = mapped.wire;
         self.exists = mapped.exists;
-        self.why = why;
+        self.why = mapped.why;
+    }
+
+    /// Why it is called so, for people.
+    #[must_use]
+    pub fn reasons(&self) -> String {
+        let why: Vec<String> = self.why.iter().map(ToString::to_string).collect();
+        why.join(", ")
     }
 
     /// True for a name that is not the planned one, as the target refused that.

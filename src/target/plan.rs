@@ -177,9 +177,7 @@ impl<'a> Plan<'a> {
                 place.exists = target.present.iter().any(|there| there.wire == place.wire);
                 continue;
             }
-            let why: Vec<String> = mapped.why.iter().map(ToString::to_string).collect();
-            let why = why.join(", ");
-            place.plan(mapped, why, &target.prefix);
+            place.plan(mapped, &target.prefix);
         }
     }
 

@@ -5,6 +5,7 @@ use indicatif::HumanBytes;
 
 use super::Run;
 use crate::config::Account;
+use crate::mapping::Why;
 use crate::report::{AccountReport, Preflight};
 use crate::session::Session;
 use crate::session::append::Ways;
@@ -59,19 +60,21 @@ fn read(
             found.largest = found.largest.max(bytes);
         }
         found.new_mailboxes += u64::from(!job.place().exists);
+        let why = &job.place().why;
+        let is_renamed = why.contains(&Why::Sanitised) || why.contains(&Why::Collision);
         if job.place().to.len() > LONG_NAME || job.place().to.chars().any(char::is_control) {
             warnings.push(format!(
                 "mailbox {}: the target may refuse the name \"{}\"; see folder_map",
                 job.name(),
                 job.place().to
             ));
-        } else if job.place().why.contains("sanitised") || job.place().why.contains("taken") {
+        } else if is_renamed {
             found.renamed += 1;
             warnings.push(format!(
                 "mailbox {} will be called \"{}\" ({}); see folder_map",
                 job.name(),
                 job.place().to,
-                job.place().why
+                job.place().reasons()
             ));
         }
     }

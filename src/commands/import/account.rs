@@ -309,7 +309,7 @@ fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
         mailbox: here.name.clone(),
         directory: here.directory.clone(),
         target: Some(place.to.clone()),
-        why: Some(place.why.clone()),
+        why: Some(place.reasons()),
         counts: Counts {
             mailboxes: 1,
             new,

@@ -234,7 +234,7 @@ impl Comparing<'_> {
                 mailbox: job.name().to_owned(),
                 directory: job.here().directory.clone(),
                 target: Some(job.place().to.clone()),
-                why: Some(job.place().why.clone()),
+                why: Some(job.place().reasons()),
                 counts: Counts {
                     mailboxes: 1,
                     unchanged: counts.matched,
