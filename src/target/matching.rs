@@ -48,9 +48,10 @@ pub fn compare(
     let undecided = std::mem::take(&mut result.undecided);
     let (to_read, too_many) = within_bounds(undecided, held);
     if !to_read.is_empty() {
-        let contents = Contents::read(
-            channel, jobs, wire, origins, held, &to_read, repairs, trouble,
-        )?;
+        let contents = Contents {
+            there: read_there(channel, wire, held, &to_read, trouble)?,
+            here: read_here(jobs, origins, &to_read, repairs)?,
+        };
         info!(
             messages = contents.there.len(),
             "messages with the same header were read to tell them apart"
@@ -89,47 +90,57 @@ fn within_bounds(groups: Vec<Undecided>, held: &[Held]) -> (Vec<Undecided>, Vec<
 
 /// What was read of both sides, by their numbers.
 struct Contents {
-    here: HashMap<usize, Option<Fingerprint>>,
-    there: HashMap<usize, Option<Fingerprint>>,
+    here: Side,
+    there: Side,
+}
+
+/// What was read of one side, by numbers; `None` for what cannot be read.
+type Side = HashMap<usize, Option<Fingerprint>>;
+
+/// The messages of the target in these groups.
+fn read_there(
+    channel: &mut Channel,
+    wire: &[u8],
+    held: &[Held],
+    groups: &[Undecided],
+    trouble: &mut Trouble,
+) -> Result<Side> {
+    let numbers: HashMap<u32, usize> = groups
+        .iter()
+        .flat_map(|group| &group.held)
+        .map(|at| (held[*at].uid, *at))
+        .collect();
+    let uids: UidSet = numbers.keys().copied().collect();
+    let mut there = Side::new();
+    bodies::read(channel, wire, &uids, trouble, |uid, print| {
+        if let Err(reason) = &print {
+            debug!(uid, reason, "a message of the target cannot be read");
+        }
+        if let Some(at) = numbers.get(&uid) {
+            there.insert(*at, print.ok().map(|print| print.fingerprint));
+        }
+        Ok(())
+    })?;
+    Ok(there)
+}
+
+/// The messages of the archive in these groups.
+fn read_here(
+    jobs: &Jobs,
+    origins: &[Origin],
+    groups: &[Undecided],
+    repairs: Repairs,
+) -> Result<Side> {
+    let mut here = Side::new();
+    for one in groups.iter().flat_map(|group| &group.wanted) {
+        let origin = origins[*one];
+        let dir = &jobs[origin.job].here().dir;
+        here.insert(*one, message::fingerprint(dir, origin.uid, repairs)?.ok());
+    }
+    Ok(here)
 }
 
 impl Contents {
-    #[allow(clippy::too_many_arguments)]
-    fn read(
-        channel: &mut Channel,
-        jobs: &Jobs,
-        wire: &[u8],
-        origins: &[Origin],
-        held: &[Held],
-        groups: &[Undecided],
-        repairs: Repairs,
-        trouble: &mut Trouble,
-    ) -> Result<Self> {
-        let numbers: HashMap<u32, usize> = groups
-            .iter()
-            .flat_map(|group| &group.held)
-            .map(|at| (held[*at].uid, *at))
-            .collect();
-        let uids: UidSet = numbers.keys().copied().collect();
-        let mut there = HashMap::new();
-        bodies::read(channel, wire, &uids, trouble, |uid, print| {
-            if let Err(reason) = &print {
-                debug!(uid, reason, "a message of the target cannot be read");
-            }
-            if let Some(at) = numbers.get(&uid) {
-                there.insert(*at, print.ok().map(|print| print.fingerprint));
-            }
-            Ok(())
-        })?;
-        let mut here = HashMap::new();
-        for one in groups.iter().flat_map(|group| &group.wanted) {
-            let origin = origins[*one];
-            let dir = &jobs[origin.job].here().dir;
-            here.insert(*one, message::fingerprint(dir, origin.uid, repairs)?.ok());
-        }
-        Ok(Self { here, there })
-    }
-
     fn likeness(&self, one: usize, other: usize, by_body: bool) -> Likeness {
         let Some(there) = self.there.get(&other).and_then(Option::as_ref) else {
             return Likeness::Unknown;
