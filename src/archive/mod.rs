@@ -26,6 +26,7 @@ pub mod checkpoint;
 pub mod failed;
 pub mod incoming;
 pub mod journal;
+mod lenient;
 pub mod listing;
 pub mod lock;
 pub mod mailbox;

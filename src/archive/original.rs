@@ -7,9 +7,9 @@ use std::io;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde::Deserialize;
 
+use super::lenient;
 use super::meta::MailboxMeta;
 use super::state;
 use crate::disk::file;
@@ -64,7 +64,7 @@ impl Original {
 #[derive(Deserialize)]
 struct Marker {
     mailbox: String,
-    #[serde(default, deserialize_with = "number")]
+    #[serde(default, deserialize_with = "lenient::number")]
     uidvalidity: Option<u32>,
     #[serde(default)]
     source_delimiter: Option<String>,
@@ -88,15 +88,6 @@ pub(super) fn meta(bytes: &[u8]) -> Option<MailboxMeta> {
 pub(super) fn guessed_delimiter(name: &str) -> char {
     let by_dots = name.starts_with("INBOX.") || !name.contains('/') && name.contains('.');
     if by_dots { '.' } else { '/' }
-}
-
-/// A number, also as text; what is neither is not said.
-pub(super) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    Ok(match Option::<Value>::deserialize(deserializer)? {
-        Some(Value::Number(number)) => number.as_u64().and_then(|number| number.try_into().ok()),
-        Some(Value::String(text)) => text.parse().ok(),
-        _ => None,
-    })
 }
 
 #[cfg(test)]

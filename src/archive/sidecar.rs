@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::original::number;
+use super::lenient;
 use super::path::hex;
 
 /// The field that proves the others.
@@ -22,7 +22,7 @@ pub struct Sidecar {
     /// UID on the source.
     pub uid: u32,
     /// UIDVALIDITY on the source.
-    #[serde(default, deserialize_with = "number")]
+    #[serde(default, deserialize_with = "lenient::number")]
     pub uidvalidity: Option<u32>,
     /// Flags and keywords, blank-separated.
     #[serde(default, deserialize_with = "null_is_empty")]
@@ -36,7 +36,7 @@ pub struct Sidecar {
     /// RFC822.SIZE as the source announced it: another one under the same UID is another message.
     #[serde(
         default,
-        deserialize_with = "lenient_number",
+        deserialize_with = "lenient::number",
         skip_serializing_if = "Option::is_none"
     )]
     pub rfc822_size: Option<u64>,
@@ -53,15 +53,6 @@ pub struct Sidecar {
 
 fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Option::<String>::deserialize(deserializer).map(Option::unwrap_or_default)
-}
-
-/// A number, also as a string; anything else is not known.
-fn lenient_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    Ok(match Value::deserialize(deserializer)? {
-        Value::Number(number) => number.as_u64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    })
 }
 
 impl Sidecar {
