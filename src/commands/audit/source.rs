@@ -199,8 +199,7 @@ impl<'a> Source<'a> {
             let text = format!("the source does not say what it holds: {refusal}");
             return self.add(Code::UnreadableSource, name, text);
         }
-        let extent = there.inventory.extent();
-        if let Extent::Short { counted, named } = extent {
+        if let Extent::Short { counted, named } = there.inventory.extent() {
             let text = format!("the source counts {counted} messages and names {named} of them");
             self.doubt(Code::UnreadableSource, name, text);
         }
@@ -221,6 +220,26 @@ impl<'a> Source<'a> {
             );
             return self.add(Code::UidvalidityChanged, name, text);
         }
+        self.compare_uids(mailbox, there);
+        if !there.other_flags.is_empty() {
+            let text = format!(
+                "{} have other flags on the source: set since the export, which the next one brings, or changed in the archive",
+                there.other_flags.told()
+            );
+            self.add(Code::FlagsDiffer, name, text);
+        }
+        if !there.other_dates.is_empty() {
+            let text = format!(
+                "{} have another INTERNALDATE on the source: changed in the archive, or by the server",
+                there.other_dates.told()
+            );
+            self.add(Code::DateDiffers, name, text);
+        }
+    }
+
+    /// Which of the source's messages the archive has, and the reverse.
+    fn compare_uids(&mut self, mailbox: &Mailbox, there: &inventory::There) {
+        let name = mailbox.meta.name.text();
         let state = mailbox.state.as_ref();
         let freeze = state.and_then(|state| state.uidnext);
         let highest = mailbox.pairs.iter().last().unwrap_or(0);
@@ -261,26 +280,12 @@ impl<'a> Source<'a> {
             self.doubt(Code::NotInArchive, name, text);
         }
         // What a short inventory does not name may well be there.
-        if !vanished.is_empty() && extent == Extent::Whole {
+        if !vanished.is_empty() && there.inventory.extent() == Extent::Whole {
             let text = format!(
                 "{} are no longer on the source; the archive keeps them",
                 vanished.told()
             );
             self.add(Code::Vanished, name, text);
-        }
-        if !there.other_flags.is_empty() {
-            let text = format!(
-                "{} have other flags on the source: set since the export, which the next one brings, or changed in the archive",
-                there.other_flags.told()
-            );
-            self.add(Code::FlagsDiffer, name, text);
-        }
-        if !there.other_dates.is_empty() {
-            let text = format!(
-                "{} have another INTERNALDATE on the source: changed in the archive, or by the server",
-                there.other_dates.told()
-            );
-            self.add(Code::DateDiffers, name, text);
         }
     }
 }

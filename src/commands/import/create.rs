@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use tracing::{debug, info};
 
+use crate::session::capability::Capabilities;
 use crate::session::channel::Channel;
+use crate::session::command::Command;
 use crate::session::error::{Kind, Result};
 use crate::session::lane::{Answer, Lane, Order};
 use crate::session::manage;
@@ -70,6 +72,26 @@ pub fn prepare(
     Ok(())
 }
 
+/// What is to be sent, in this order.
+fn commands(jobs: &Jobs, numbers: &[JobId], server: &Capabilities) -> Result<Vec<(Command, Step)>> {
+    let mut queue = Vec::new();
+    for &number in numbers {
+        let job = &jobs[number];
+        let wire = &job.place().wire;
+        if !job.place().exists {
+            for parent in job.place().first() {
+                queue.push((manage::create(parent, server)?, Step::Other));
+            }
+            queue.push((manage::create(wire, server)?, Step::Create(number)));
+        }
+        if job.must_subscribe() {
+            queue.push((manage::subscribe(wire, server)?, Step::Subscribe(number)));
+        }
+        queue.push((select::select(wire, server)?, Step::Open(number)));
+    }
+    Ok(queue)
+}
+
 /// One flight; returns the mailboxes whose names are refused, with the server's words.
 fn attempt(
     channel: &mut Channel,
@@ -82,21 +104,7 @@ fn attempt(
     let mut unsubscribed: HashMap<JobId, String> = HashMap::new();
     let mut refused = Vec::new();
     let mut selected = Selected::default();
-    let mut queue = Vec::new();
-    for &number in numbers {
-        let job = &jobs[number];
-        let (wire, server) = (&job.place().wire, lane.capabilities());
-        if !job.place().exists {
-            for parent in job.place().first() {
-                queue.push((manage::create(parent, server)?, Step::Other));
-            }
-            queue.push((manage::create(wire, server)?, Step::Create(number)));
-        }
-        if job.must_subscribe() {
-            queue.push((manage::subscribe(wire, server)?, Step::Subscribe(number)));
-        }
-        queue.push((select::select(wire, server)?, Step::Open(number)));
-    }
+    let queue = commands(jobs, numbers, lane.capabilities())?;
     let mut queue = queue.into_iter();
     let mut later = None;
     loop {

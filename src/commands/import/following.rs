@@ -109,28 +109,7 @@ fn bring(
     }
     let to_uids: Vec<u32> = changed.iter().map(|one| one.to_uid).collect();
     let there = read(channel, &to_uids)?;
-    let mut groups = Groups::new();
-    let mut left = 0;
-    for one in changed {
-        let Some(current) = there.get(&one.to_uid) else {
-            continue;
-        };
-        if flags::set(current) != flags::set(&one.before.sent) {
-            left += 1;
-            continue;
-        }
-        let kept = flags::kept(selected.permanent_flags.as_deref(), &one.now).flags;
-        let change = (
-            without(&kept, &one.before.sent),
-            without(&one.before.sent, &kept),
-        );
-        let now = Flags {
-            archived: one.now.as_str().into(),
-            sent: kept.as_str().into(),
-        };
-        let group = groups.entry(change).or_default();
-        group.push((one.uid, one.to_uid, now));
-    }
+    let (groups, left) = grouped(changed, &there, selected.permanent_flags.as_deref());
     if left > 0 {
         let text =
             format!("the flags of {left} messages were changed on the target as well, and stay");
@@ -143,36 +122,7 @@ fn bring(
         shown.extend(store_alone(channel, &doubtful)?);
     }
     for (group, refusal) in groups.into_values().zip(refused) {
-        if let Some(words) = refusal {
-            let text = format!(
-                "the flags of {} messages cannot be changed: {words}",
-                group.len()
-            );
-            warn!(mailbox = jobs[id].name(), "{text}");
-            jobs[id].told.notes.push(text);
-            continue;
-        }
-        let (kept, lost): (Vec<_>, Vec<_>) = group
-            .into_iter()
-            .partition(|(_, to_uid, flags)| is_shown(&shown, *to_uid, flags));
-        if !lost.is_empty() {
-            let text = format!(
-                "the target says OK to new flags of {} messages and does not keep them",
-                lost.len()
-            );
-            warn!(mailbox = jobs[id].name(), "{text}");
-            jobs[id].told.notes.push(text);
-        }
-        jobs[id].told.flags_changed += kept.len() as u64;
-        for (uid, to_uid, flags) in kept {
-            let done = Done {
-                uid,
-                sha256: None,
-                to_uid: Some(to_uid),
-                flags: Some(flags),
-            };
-            journal.done(&route, &done);
-        }
+        note_group(&mut jobs[id], journal, group, refusal, &shown);
     }
     info!(
         mailbox = jobs[id].name(),
@@ -180,6 +130,74 @@ fn bring(
         "flags followed"
     );
     Ok(())
+}
+
+/// What became of one change.
+fn note_group(
+    job: &mut Job,
+    journal: &mut Journal,
+    group: Vec<(u32, u32, Flags)>,
+    refusal: Option<String>,
+    shown: &Shown,
+) {
+    if let Some(words) = refusal {
+        let text = format!(
+            "the flags of {} messages cannot be changed: {words}",
+            group.len()
+        );
+        warn!(mailbox = job.name(), "{text}");
+        job.told.notes.push(text);
+        return;
+    }
+    let (kept, lost): (Vec<_>, Vec<_>) = group
+        .into_iter()
+        .partition(|(_, to_uid, flags)| is_shown(shown, *to_uid, flags));
+    if !lost.is_empty() {
+        let text = format!(
+            "the target says OK to new flags of {} messages and does not keep them",
+            lost.len()
+        );
+        warn!(mailbox = job.name(), "{text}");
+        job.told.notes.push(text);
+    }
+    job.told.flags_changed += kept.len() as u64;
+    let route = job.route();
+    for (uid, to_uid, flags) in kept {
+        let done = Done {
+            uid,
+            sha256: None,
+            to_uid: Some(to_uid),
+            flags: Some(flags),
+        };
+        journal.done(&route, &done);
+    }
+}
+
+/// What is to be changed, and how many messages are left alone: somebody changed their flags on the target as well.
+fn grouped(changed: Vec<Changed>, there: &Shown, permanent: Option<&[String]>) -> (Groups, u64) {
+    let mut groups = Groups::new();
+    let mut left = 0;
+    for one in changed {
+        let Some(current) = there.get(&one.to_uid) else {
+            continue;
+        };
+        if flags::set(current) != flags::set(&one.before.sent) {
+            left += 1;
+            continue;
+        }
+        let kept = flags::kept(permanent, &one.now).flags;
+        let change = (
+            without(&kept, &one.before.sent),
+            without(&one.before.sent, &kept),
+        );
+        let now = Flags {
+            archived: one.now.as_str().into(),
+            sent: kept.as_str().into(),
+        };
+        let group = groups.entry(change).or_default();
+        group.push((one.uid, one.to_uid, now));
+    }
+    (groups, left)
 }
 
 /// The flags that these messages have on the target now.
