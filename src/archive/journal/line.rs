@@ -1,0 +1,47 @@
+//! The lines of the journal, as they are written.
+
+use serde::{Deserialize, Serialize};
+
+use crate::archive::uidset::UidSet;
+
+/// Messages of one mailbox and where they go.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Batch {
+    pub target: String,
+    pub mailbox: String,
+    pub uidvalidity: u32,
+    pub uids: UidSet,
+    pub to: String,
+    pub to_uidvalidity: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub(super) enum Line {
+    Pending(Batch),
+    Done {
+        target: String,
+        mailbox: String,
+        uidvalidity: u32,
+        uid: u32,
+        #[serde(default)]
+        sha256: Option<String>,
+        to: String,
+        to_uidvalidity: u32,
+        #[serde(default)]
+        to_uid: Option<u32>,
+        /// The archive's flags, and those of them that were sent, where these are others.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        flags: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sent: Option<String>,
+    },
+    Settled(Batch),
+    /// What was known of this route is not so any more; its `uids` mean nothing.
+    Forgotten(Batch),
+    /// The target takes names with this prefix only, as a refusal has said.
+    Prefix {
+        target: String,
+        prefix: String,
+    },
+}

@@ -1,0 +1,177 @@
+use super::*;
+
+fn route() -> Route {
+    Route {
+        directory: "INBOX".to_owned(),
+        uidvalidity: 7,
+        to: "INBOX".to_owned(),
+        to_uidvalidity: 9,
+    }
+}
+
+fn set(text: &str) -> UidSet {
+    text.parse().expect("a set")
+}
+
+fn done(uid: u32) -> Done {
+    Done {
+        uid,
+        sha256: Some("ab".to_owned()),
+        to_uid: Some(uid + 100),
+        flags: None,
+    }
+}
+
+#[test]
+fn what_is_committed_is_known_again_to_its_target_only() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let open = |port| Journal::open(dir.path(), "b.example", port, "anna", false).expect("opened");
+    let mut journal = open(993);
+    journal.pending(&route(), &set("1:5"));
+    journal.done(&route(), &done(2));
+    journal.done(&route(), &done(3));
+    journal.commit().expect("written");
+    journal.done(&route(), &done(4));
+    drop(journal);
+    let known = open(993).known(&route());
+    assert_eq!(known.done, set("2:3"));
+    assert_eq!(known.to_uids, set("102:103"));
+    assert_eq!(known.pending, set("1,4:5"));
+    assert_eq!(open(143).known(&route()), Known::default());
+    let anew = Route {
+        to_uidvalidity: 10,
+        ..route()
+    };
+    assert_eq!(open(993).known(&anew), Known::default());
+}
+
+#[test]
+fn what_is_settled_is_under_way_only_when_it_is_sent_again() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let open = || Journal::open(dir.path(), "b.example", 993, "anna", false).expect("opened");
+    let mut journal = open();
+    journal.pending(&route(), &set("1:5"));
+    journal.settled(&route(), &set("2,4"));
+    assert_eq!(journal.known(&route()).pending, set("1,3,5"));
+    journal.commit().expect("written");
+    let mut journal = open();
+    assert_eq!(journal.known(&route()).pending, set("1,3,5"));
+    journal.pending(&route(), &set("2"));
+    journal.commit().expect("written");
+    assert_eq!(open().known(&route()).pending, set("1:3,5"));
+}
+
+#[test]
+fn what_the_target_named_is_told_from_what_it_did_not() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let open = || Journal::open(dir.path(), "b.example", 993, "anna", false).expect("opened");
+    let mut journal = open();
+    journal.pending(&route(), &set("1:3"));
+    for (uid, to_uid) in [
+        (1, None),
+        (2, Some(20)),
+        (3, None),
+        (3, Some(30)),
+        (2, Some(21)),
+    ] {
+        let sha256 = None;
+        journal.done(
+            &route(),
+            &Done {
+                uid,
+                sha256,
+                to_uid,
+                flags: None,
+            },
+        );
+    }
+    let told = journal.known(&route());
+    journal.commit().expect("written");
+    for known in [told, open().known(&route())] {
+        assert_eq!((known.done, known.blind), (set("1:3"), set("1")));
+        assert_eq!(known.to_uids, set("20:21,30"));
+        assert_eq!(known.pairs, [(2, 20), (3, 30), (2, 21)]);
+        assert!(known.pending.is_empty());
+    }
+}
+
+#[test]
+fn what_is_done_stays_done_whatever_is_noted_of_it_later() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let open = || Journal::open(dir.path(), "b.example", 993, "anna", false).expect("opened");
+    let mut journal = open();
+    journal.done(&route(), &done(1));
+    journal.pending(&route(), &set("1:2"));
+    journal.settled(&route(), &set("1"));
+    journal.commit().expect("written");
+    let known = open().known(&route());
+    assert_eq!((known.done, known.pending), (set("1"), set("2")));
+}
+
+#[test]
+fn a_message_is_under_way_in_its_own_mailbox_only_and_names_are_the_last_ones() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let open = |login| Journal::open(dir.path(), "b.example", 993, login, false).expect("opened");
+    let mut journal = open("anna");
+    journal.pending(&route(), &set("5"));
+    let renamed = Route {
+        to: "Elsewhere".to_owned(),
+        ..route()
+    };
+    journal.pending(&renamed, &set("6"));
+    journal.commit().expect("written");
+    let mut other = open("ben");
+    other.settled(&route(), &set("5:6"));
+    other.commit().expect("written");
+    let journal = open("anna");
+    assert_eq!(journal.name_of("INBOX"), Some("Elsewhere"));
+    assert_eq!(open("ben").name_of("INBOX"), Some("INBOX"));
+    assert_eq!(open("carl").name_of("INBOX"), None);
+    let sent = |directory: &str, uidvalidity, uid: u32| {
+        journal.was_sent(directory, uidvalidity, std::iter::once(uid))
+    };
+    assert!(sent("INBOX", 7, 5) && sent("INBOX", 7, 6));
+    assert!(!sent("INBOX", 7, 4) && !sent("INBOX", 8, 5) && !sent("Work", 7, 5));
+}
+
+#[test]
+fn who_only_looks_writes_nothing_and_a_lost_file_is_an_error() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let open = |read_only| Journal::open(dir.path(), "b.example", 993, "anna", read_only);
+    let mut looking = open(true).expect("nothing there");
+    looking.pending(&route(), &set("1"));
+    looking.commit().expect("nothing to write");
+    assert!(!dir.path().join(FILE).exists());
+    let mut journal = open(false).expect("opened");
+    journal.pending(&route(), &set("1"));
+    journal.commit().expect("written");
+    let before = std::fs::read(dir.path().join(FILE)).expect("read");
+    assert_eq!(before.split(|byte| *byte == b'\n').count(), 2, "one line");
+    journal.commit().expect("nothing new");
+    let mut looking = open(true).expect("opened");
+    looking.done(&route(), &done(1));
+    looking.commit().expect("nothing to write");
+    assert_eq!(std::fs::read(dir.path().join(FILE)).expect("read"), before);
+    std::fs::remove_file(dir.path().join(FILE)).expect("removed");
+    journal.done(&route(), &done(1));
+    journal.commit().expect_err("written to no name");
+}
+
+#[test]
+fn a_torn_last_line_is_cut_off_and_a_damaged_one_passed_over() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let open = || Journal::open(dir.path(), "b.example", 993, "anna", false).expect("opened");
+    let mut journal = open();
+    journal.done(&route(), &done(1));
+    journal.commit().expect("written");
+    let path = dir.path().join(FILE);
+    let whole = std::fs::read(&path).expect("read");
+    let torn = [&whole[..], b"rubbish\n", &whole[..20]].concat();
+    std::fs::write(&path, torn).expect("written");
+    let mut journal = open();
+    assert_eq!(journal.damaged, 1);
+    assert_eq!(journal.known(&route()).done, set("1"));
+    journal.done(&route(), &done(2));
+    journal.commit().expect("written");
+    assert_eq!(open().known(&route()).done, set("1:2"));
+}
