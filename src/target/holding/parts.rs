@@ -1,0 +1,232 @@
+//! A mailbox of the target that could not be read in one flight is read in parts.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use tracing::warn;
+
+use super::{Extent, Holding, Which};
+use crate::archive::uidset::UidSet;
+use crate::message::Identity;
+use crate::session::channel::Channel;
+use crate::session::error::{Kind, SessionError};
+use crate::session::fetch;
+use crate::session::inventory::{Inventory, Next};
+use crate::session::refusal;
+use crate::session::response::{self, Condition, Status};
+use crate::session::select::{self, Selected};
+use crate::target::bodies;
+use crate::target::trouble::Trouble;
+
+/// Messages asked for in one command.
+const PART: usize = 500;
+/// Messages without a readable header that are read whole.
+const MAX_WHOLE: usize = 1000;
+
+/// One mailbox in parts: what it counts, what it names, the headers of these, and what cannot be had in another way.
+pub(super) struct InParts<'a> {
+    wire: &'a [u8],
+    inventory: Inventory,
+    extent: Extent,
+    holding: Holding,
+}
+
+impl<'a> InParts<'a> {
+    pub fn new(wire: &'a [u8], which: Which, extent: Extent) -> Self {
+        Self {
+            wire,
+            inventory: Inventory::from(which.first()),
+            extent,
+            holding: Holding::default(),
+        }
+    }
+
+    pub fn read(
+        mut self,
+        channel: &mut Channel,
+        trouble: &mut Trouble,
+    ) -> Result<Result<Holding, String>> {
+        match self.names(channel) {
+            Ok(Ok(())) => {}
+            Ok(Err(refused)) => return Ok(Err(refused)),
+            Err(error) => {
+                trouble.count(self.wire, None, &error);
+                return Err(error.into());
+            }
+        }
+        self.headers(channel, trouble)?;
+        self.holding.put_in_order();
+        self.holding.exists = self.inventory.counted();
+        let unread: UidSet = self.holding.unread().take(MAX_WHOLE).collect();
+        let mut whole: BTreeMap<u32, (Option<Identity>, u64)> = BTreeMap::new();
+        bodies::read(channel, self.wire, &unread, trouble, |uid, print| {
+            match print {
+                Ok(print) => {
+                    let time = self.time_of(uid);
+                    whole.insert(uid, (print.identity(time), print.length));
+                }
+                Err(reason) => warn!(uid, reason, "a message of the target cannot be read"),
+            }
+            Ok(())
+        })?;
+        for there in &mut self.holding.messages {
+            if let Some((identity, length)) = whole.remove(&there.uid) {
+                there.identity = identity;
+                there.size = there.size.or(Some(length));
+            }
+        }
+        Ok(Ok(self.holding))
+    }
+
+    fn time_of(&self, uid: u32) -> Option<i64> {
+        let at = self
+            .holding
+            .messages
+            .binary_search_by_key(&uid, |there| there.uid);
+        at.ok().and_then(|at| self.holding.messages[at].time)
+    }
+
+    /// What the mailbox names, with sizes and dates; the inner error is its refusal.
+    fn names(
+        &mut self,
+        channel: &mut Channel,
+    ) -> std::result::Result<Result<(), String>, SessionError> {
+        let open = select::examine(self.wire, &channel.capabilities)?;
+        let mut selected = Selected::default();
+        let status = channel.run(&open, |response| selected.take(response))?;
+        if status.condition != Condition::Ok {
+            refusal::check_state(&status)?;
+            return Ok(Err(status.said()));
+        }
+        self.holding.uidvalidity = selected.uidvalidity;
+        self.holding.uidnext = selected.uidnext;
+        self.inventory.opened(&selected);
+        let mut next = Next::Fetch(self.inventory.range());
+        loop {
+            let status = match next {
+                Next::Done(_) => return Ok(Ok(())),
+                Next::Search => self.search(channel)?,
+                Next::Fetch(range) => self.attributes(channel, &range)?,
+            };
+            next = self.inventory.ended(&status);
+        }
+    }
+
+    fn attributes(
+        &mut self,
+        channel: &mut Channel,
+        range: &str,
+    ) -> crate::session::error::Result<Status> {
+        let ask = fetch::described(range, self.extent == Extent::Flags);
+        let (inventory, holding, extent) = (&mut self.inventory, &mut self.holding, self.extent);
+        let mut failed = None;
+        let status = channel.run(&ask, |response| {
+            inventory.recount(response);
+            if let Some(entry) = inventory.take(response)
+                && let Err(error) = holding.note(entry.data, extent)
+            {
+                failed = Some(format!("{error:#}"));
+            }
+        })?;
+        if let Some(text) = failed {
+            return Err(SessionError::new(Kind::Refused, text));
+        }
+        if status.condition != Condition::Ok {
+            refusal::check_state(&status)?;
+        }
+        Ok(status)
+    }
+
+    fn search(&mut self, channel: &mut Channel) -> crate::session::error::Result<Status> {
+        let inventory = &mut self.inventory;
+        channel.run(&fetch::search_all(), |response| {
+            inventory.recount(response);
+            inventory.take_search(response);
+        })
+    }
+
+    /// The headers of what is named. A message that ends the connection is asked for alone, and then no more.
+    fn headers(&mut self, channel: &mut Channel, trouble: &mut Trouble) -> Result<()> {
+        let named = self.inventory.named().clone();
+        let suspects = trouble.of(self.wire).cloned().unwrap_or_default();
+        let asked = named.iter().filter(|uid| suspects.over(*uid).is_none());
+        let (alone, together): (Vec<u32>, Vec<u32>) =
+            asked.partition(|uid| suspects.alone().contains(*uid));
+        let mut parts: Vec<Vec<u32>> = together.chunks(PART).map(<[u32]>::to_vec).collect();
+        parts.extend(alone.into_iter().map(|uid| vec![uid]));
+        let mut silent = Vec::new();
+        for part in parts {
+            let mut left: UidSet = part.iter().copied().collect();
+            let asked = self.part(channel, &mut left);
+            if let Err(error) = asked {
+                if let Some(lost) = error.downcast_ref::<SessionError>() {
+                    trouble.count(self.wire, left.iter().next(), lost);
+                }
+                return Err(error);
+            }
+            if part.len() > 1 {
+                silent.extend(left.iter());
+            }
+        }
+        // What was left out of an answer may come when it is asked for alone.
+        for uid in silent.into_iter().take(MAX_WHOLE) {
+            let mut left: UidSet = [uid].into_iter().collect();
+            if let Err(error) = self.part(channel, &mut left) {
+                if let Some(lost) = error.downcast_ref::<SessionError>() {
+                    trouble.count(self.wire, Some(uid), lost);
+                }
+                return Err(error);
+            }
+        }
+        // Named by a search, and by nothing else.
+        let mut known: UidSet = self
+            .holding
+            .messages
+            .iter()
+            .map(|there| there.uid)
+            .collect();
+        for uid in named
+            .iter()
+            .filter(|uid| !known.contains(*uid))
+            .collect::<Vec<_>>()
+        {
+            known.insert(uid);
+            self.holding.note(
+                response::FetchData {
+                    uid: Some(uid),
+                    ..response::FetchData::default()
+                },
+                self.extent,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// One command; those that are answered are taken out of `left`.
+    fn part(&mut self, channel: &mut Channel, left: &mut UidSet) -> Result<()> {
+        let ask = fetch::identified(&*left, self.extent == Extent::Flags);
+        let mut failed = None;
+        let (inventory, holding, extent) = (&mut self.inventory, &mut self.holding, self.extent);
+        let status = channel.run(&ask, |response| {
+            inventory.recount(response);
+            let Some(Ok(data)) = response::parse_fetch(response) else {
+                return;
+            };
+            if let Some(uid) = data.uid.filter(|uid| left.contains(*uid))
+                && data.header.is_some()
+            {
+                left.remove(uid);
+                if let Err(error) = holding.note(data, extent) {
+                    failed = Some(error);
+                }
+            }
+        })?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        if status.condition != Condition::Ok {
+            refusal::check_state(&status)?;
+        }
+        Ok(())
+    }
+}
