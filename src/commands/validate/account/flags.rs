@@ -1,0 +1,76 @@
+//! Flags that the target has lost or got.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use anyhow::Result;
+
+use super::Comparing;
+use crate::finding::{Code, Finding, Severity};
+use crate::report::Compared;
+use crate::session::Session;
+use crate::session::select;
+use crate::target::flags;
+use crate::target::mailbox::{JobId, Jobs};
+
+impl Comparing<'_> {
+    /// Flags that the target lacks count only where it could keep them.
+    pub(super) fn flags(
+        &mut self,
+        session: &mut Session,
+        jobs: &Jobs,
+        names: &[Vec<u8>],
+        doubtful: Vec<(usize, JobId, u32, Vec<String>)>,
+        compared: &mut HashMap<JobId, Compared>,
+    ) -> Result<()> {
+        let mut permanent: HashMap<usize, Option<Vec<String>>> = HashMap::new();
+        let mut dropped: BTreeMap<JobId, (u64, BTreeSet<String>)> = BTreeMap::new();
+        for (at, id, uid, lost) in doubtful {
+            let kept = match permanent.entry(at) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => {
+                    place.insert(select::permanent_flags(session.channel(), &names[at])?)
+                }
+            };
+            let kept = flags::kept(kept.as_deref(), &lost.join(" "));
+            if !kept.flags.is_empty() {
+                compared.entry(id).or_default().flags_differ += 1;
+                let text = format!("has lost {} on the target", kept.flags);
+                self.add_of(Code::FlagsLost, &jobs[id], uid, text);
+            }
+            if !kept.dropped.is_empty() {
+                let (count, names) = dropped.entry(id).or_default();
+                *count += 1;
+                names.extend(kept.dropped);
+            }
+        }
+        for (id, (count, names)) in dropped {
+            let names: Vec<String> = names.into_iter().take(10).collect();
+            let names = names.join(", ");
+            let text = format!(
+                "{count} messages are without flags that the target does not keep: {names}"
+            );
+            let finding = Finding::new(Code::FlagsLost, self.account, text);
+            let finding = finding.in_mailbox(jobs[id].name()).graded(Severity::Note);
+            self.looked.findings.push(finding);
+        }
+        for (id, count) in std::mem::take(&mut self.changed_since) {
+            let text = format!(
+                "{count} messages have got flags in the archive since their import; the next import stores them, but where they were changed on the target as well"
+            );
+            let finding = Finding::new(Code::FlagsLost, self.account, text);
+            let finding = finding.in_mailbox(jobs[id].name()).graded(Severity::Note);
+            self.looked.findings.push(finding);
+        }
+        for (id, job) in jobs.numbered() {
+            let added = compared.get(&id).map_or(0, |counts| counts.flags_added);
+            if added > 0 {
+                let text = format!(
+                    "{added} messages have flags on the target that they have not in the archive, as after reading"
+                );
+                self.add(Code::FlagsAdded, job, text);
+            }
+        }
+        Ok(())
+    }
+}
