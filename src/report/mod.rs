@@ -1,305 +1,45 @@
 //! The outcome of a run: a table for people, JSON for machines, an exit code for scripts.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::ops::AddAssign;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use tracing::error;
 
 pub use about::{About, Filters, ServerReport};
+pub use account::{AccountReport, AuditReport, FailedMessageReport, MailboxReport, PhaseReport};
 pub use cause::Cause;
 pub use compared::Compared;
+pub use counts::Counts;
 pub use provisioned::{ProvisionReport, ProvisionState, Provisioned};
+pub use status::Status;
 pub use tested::{Preflight, StepReport, Tested};
 
-use crate::archive::failed::FailedMessage;
 use crate::disk::output::Output;
 use crate::exit::Exit;
-use crate::finding::{Code, Finding, Tally};
 use crate::fleet::shard::{Part, Shard};
-use crate::mode::{Mode, Phase};
-use crate::printable::escaped_json;
+use crate::mode::Mode;
 use crate::redact::redacted;
 use crate::stop::Stop;
 
 mod about;
+mod account;
 pub mod cause;
 mod compared;
+mod counts;
 pub mod csv;
 mod document;
+mod hidden;
 mod html;
+mod json;
 mod provisioned;
+mod status;
 pub mod table;
 mod tested;
 mod text;
-
-/// How an account ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// All of it was done.
-    Complete,
-    /// It was gone through, but not all of it could be had.
-    Incomplete,
-    /// It was gone through, and something was found that somebody should look at.
-    Findings,
-    /// It could not be gone through.
-    Failed,
-    /// Its server asks to be left alone for longer than a run waits: nothing failed, and the next run goes on.
-    Parked,
-    /// The run ended before it was done.
-    Stopped,
-    /// The run ended before it was begun.
-    NotStarted,
-}
-
-impl Status {
-    /// True when the other accounts are not begun because of it, unless errors are ignored.
-    #[must_use]
-    pub fn is_trouble(self) -> bool {
-        !matches!(self, Self::Complete | Self::Findings | Self::Parked)
-    }
-
-    /// The word in table and log.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Complete => "complete",
-            Self::Incomplete => "INCOMPLETE",
-            Self::Findings => "FINDINGS",
-            Self::Failed => "FAILED",
-            Self::Parked => "parked",
-            Self::Stopped => "stopped",
-            Self::NotStarted => "not started",
-        }
-    }
-}
-
-/// What was counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Mailboxes.
-    pub mailboxes: u64,
-    /// Messages fetched in this run; in a dry run those that would be.
-    pub new: u64,
-    /// Messages that were in the archive and stayed as they were.
-    pub unchanged: u64,
-    /// Messages whose flags changed.
-    pub flags_changed: u64,
-    /// Messages moved aside because the source no longer has them.
-    pub vanished: u64,
-    /// Messages, or whole mailboxes, that could not be had.
-    pub failed: u64,
-    /// Bytes of the new messages.
-    pub bytes: u64,
-}
-
-impl AddAssign for Counts {
-    fn add_assign(&mut self, other: Self) {
-        self.mailboxes += other.mailboxes;
-        self.new += other.new;
-        self.unchanged += other.unchanged;
-        self.flags_changed += other.flags_changed;
-        self.vanished += other.vanished;
-        self.failed += other.failed;
-        self.bytes += other.bytes;
-    }
-}
-
-/// One mailbox.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct MailboxReport {
-    /// Its name.
-    pub mailbox: String,
-    /// Its directory in the archive; empty where there is none.
-    pub directory: String,
-    /// Import: its name on the target.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<String>,
-    /// Import: why it is called so there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
-    /// What was counted.
-    #[serde(flatten)]
-    pub counts: Counts,
-    /// Validate: how the two sides compare.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub compared: Option<Compared>,
-    /// What a reader should know.
-    pub note: Option<String>,
-}
-
-/// One message that could not be had.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct FailedMessageReport {
-    /// The account.
-    pub account: String,
-    /// The mailbox.
-    pub mailbox: String,
-    /// UID; `null` for a whole mailbox, or for messages that the server does not name.
-    pub uid: Option<u32>,
-    /// Size in bytes, where the server says it.
-    pub size: Option<u64>,
-    /// The server's words.
-    pub server: String,
-}
-
-impl From<&FailedMessage> for FailedMessageReport {
-    fn from(failed: &FailedMessage) -> Self {
-        Self {
-            account: failed.account.clone(),
-            mailbox: failed.mailbox.clone(),
-            uid: failed.uid,
-            size: failed.size,
-            server: failed.server.clone(),
-        }
-    }
-}
-
-/// One account.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct AccountReport {
-    /// Its name.
-    pub account: String,
-    /// Its login and server, as shards share out accounts by it; of the target in an import and a validation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub identity: Option<String>,
-    /// Migrate: its login and server on the target.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target_identity: Option<String>,
-    /// How it ended.
-    pub status: Status,
-    /// Parked: when it can go on, UTC.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parked_until: Option<String>,
-    /// Parked: how long from its end.
-    #[serde(skip)]
-    pub parked_for: Option<Duration>,
-    /// The user name of its login.
-    #[serde(default)]
-    pub login: Option<String>,
-    /// Why it is not complete, in a word.
-    #[serde(default)]
-    pub cause: Option<Cause>,
-    /// Why it failed.
-    pub error: Option<String>,
-    /// How often it connected anew.
-    #[serde(default)]
-    pub reconnects: u64,
-    /// How long it waited before.
-    #[serde(default)]
-    pub waiting_seconds: f64,
-    /// SHA-256 over the sorted list of its messages' SHA-256, each a line of hexadecimal digits; of an audit.
-    #[serde(default)]
-    pub proof: Option<String>,
-    /// Wall time.
-    pub seconds: f64,
-    /// Sums over its mailboxes.
-    pub counts: Counts,
-    /// Its mailboxes.
-    pub mailboxes: Vec<MailboxReport>,
-    /// Messages that could not be had.
-    pub failures: Vec<FailedMessageReport>,
-    /// What a reader should know.
-    pub warnings: Vec<String>,
-    /// What audit or validate found.
-    #[serde(default)]
-    pub findings: Vec<Finding>,
-    /// What was audited.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub audit: Option<AuditReport>,
-    /// How the connection was made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tested: Option<Tested>,
-    /// Whether the target can take the archive.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub preflight: Option<Preflight>,
-    /// Migrate: how each phase ended.
-    #[serde(default)]
-    pub phases: Vec<PhaseReport>,
-    /// How archive and target compare.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub compared: Option<Compared>,
-    /// The same before what was missing was imported.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub compared_before: Option<Compared>,
-}
-
-/// How a phase of a migration ended.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct PhaseReport {
-    /// Which one.
-    pub phase: Phase,
-    /// How it ended.
-    pub status: Status,
-    /// Wall time.
-    pub seconds: f64,
-    /// What it counted.
-    pub counts: Counts,
-}
-
-/// What an audit has looked at.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct AuditReport {
-    /// Mailboxes.
-    pub mailboxes: u64,
-    /// Messages with message file and sidecar.
-    pub messages: u64,
-    /// Bytes of the message files.
-    pub bytes: u64,
-    /// The source was asked too.
-    pub against_source: bool,
-    /// How many findings.
-    #[serde(flatten)]
-    pub findings: Tally,
-}
-
-impl AccountReport {
-    /// True unless both sides were compared and the target has every message.
-    #[must_use]
-    pub fn lacks_messages(&self) -> bool {
-        let is_missing =
-            |finding: &Finding| matches!(finding.code, Code::Missing | Code::MailboxMissing);
-        self.compared.is_none_or(|compared| compared.missing > 0)
-            || self.findings.iter().any(is_missing)
-    }
-
-    /// An account that was not begun.
-    #[must_use]
-    pub fn new(account: &str) -> Self {
-        Self {
-            account: account.to_owned(),
-            identity: None,
-            target_identity: None,
-            status: Status::NotStarted,
-            parked_until: None,
-            parked_for: None,
-            login: None,
-            cause: None,
-            error: None,
-            reconnects: 0,
-            waiting_seconds: 0.0,
-            proof: None,
-            seconds: 0.0,
-            counts: Counts::default(),
-            mailboxes: Vec::new(),
-            failures: Vec::new(),
-            warnings: Vec::new(),
-            findings: Vec::new(),
-            audit: None,
-            tested: None,
-            preflight: None,
-            phases: Vec::new(),
-            compared: None,
-            compared_before: None,
-        }
-    }
-}
 
 /// A shard whose report was merged with others.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -320,12 +60,6 @@ pub struct ShardReport {
     /// How many accounts it had.
     pub accounts: usize,
 }
-
-/// The format of the report for machines.
-const FORMAT: u32 = 1;
-
-/// Larger reports are not read.
-const MOST_BYTES: u64 = 4 << 30;
 
 fn machine() -> String {
     let about = rustix::system::uname();
@@ -430,7 +164,7 @@ impl Report {
     #[must_use]
     pub fn begin(about: About) -> Self {
         Self {
-            format: FORMAT,
+            format: json::FORMAT,
             tool: env!("CARGO_PKG_NAME").to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             mode: about.mode,
@@ -477,34 +211,6 @@ impl Report {
             accounts,
             ..Self::begin(About::unknown(mode))
         }
-    }
-
-    /// Reads the report for machines of an earlier run.
-    ///
-    /// # Errors
-    /// Those of the file system; a file that is no report, or one of another format.
-    pub fn read(path: &Path) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct Head {
-            format: Option<u32>,
-            tool: Option<String>,
-        }
-        let size = std::fs::metadata(path)?.len();
-        if size > MOST_BYTES {
-            bail!("it has {size} bytes, which is too large for a report");
-        }
-        let bytes = std::fs::read(path)?;
-        serde_json::from_slice(&bytes).map_err(|error| {
-            let head = serde_json::from_slice::<Head>(&bytes);
-            match head.map(|head| (head.tool, head.format)) {
-                Ok((Some(tool), Some(format)))
-                    if tool == env!("CARGO_PKG_NAME") && format != FORMAT =>
-                {
-                    anyhow!("it has format {format}, and this version reads format {FORMAT} only")
-                }
-                _ => anyhow!("it is not a report of this program: {error}"),
-            }
-        })
     }
 
     /// Adds up and decides the exit code.
@@ -591,42 +297,6 @@ impl Report {
         }
     }
 
-    /// Takes the secrets in use out of all that servers and programs have said.
-    fn redact(&mut self) {
-        let run = [
-            &mut self.warnings,
-            &mut self.errors,
-            &mut self.environment,
-            &mut self.limits,
-        ];
-        run.into_iter().flatten().for_each(hide);
-        for panel in self.provisioned.iter_mut().flat_map(|p| &mut p.mailboxes) {
-            panel.note.iter_mut().for_each(hide);
-        }
-        for account in &mut self.accounts {
-            account.error.iter_mut().for_each(hide);
-            account.warnings.iter_mut().for_each(hide);
-            for mailbox in &mut account.mailboxes {
-                hide(&mut mailbox.mailbox);
-                let others = [&mut mailbox.target, &mut mailbox.note];
-                others.into_iter().flatten().for_each(hide);
-            }
-            for failed in &mut account.failures {
-                hide(&mut failed.mailbox);
-                hide(&mut failed.server);
-            }
-            for finding in &mut account.findings {
-                hide(&mut finding.text);
-                finding.mailbox.iter_mut().for_each(hide);
-            }
-            let tls = account
-                .tested
-                .as_mut()
-                .and_then(|tested| tested.tls.as_mut());
-            tls.into_iter().for_each(hide);
-        }
-    }
-
     /// Something went wrong beside the accounts.
     pub fn add_error(&mut self, error: &anyhow::Error) {
         error!("{error:#}");
@@ -638,16 +308,7 @@ impl Report {
     /// # Errors
     /// Those of the file system.
     pub fn write_json(&self, path: &Path) -> Result<()> {
-        let json = if self.mode_is_unknown {
-            let mut value = serde_json::to_value(self).context("write JSON")?;
-            value["mode"] = serde_json::Value::Null;
-            serde_json::to_string_pretty(&value)
-        } else {
-            serde_json::to_string_pretty(self)
-        };
-        let json = json.context("write JSON")?;
-        let json = escaped_json(&json) + "\n";
-        write(path, json.as_bytes())
+        write(path, self.json()?.as_bytes())
     }
 
     /// Writes it as one page for a browser, in the same way.
@@ -676,12 +337,6 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         file.finish()
     };
     write().with_context(|| format!("write the report {}", path.display()))
-}
-
-fn hide(text: &mut String) {
-    if let Cow::Owned(hidden) = redacted(text) {
-        *text = hidden;
-    }
 }
 
 /// A signal wins over failures, failures over success.

@@ -1,0 +1,36 @@
+//! What was counted.
+
+use std::ops::AddAssign;
+
+use serde::{Deserialize, Serialize};
+
+/// What was counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Mailboxes.
+    pub mailboxes: u64,
+    /// Messages fetched in this run; in a dry run those that would be.
+    pub new: u64,
+    /// Messages that were in the archive and stayed as they were.
+    pub unchanged: u64,
+    /// Messages whose flags changed.
+    pub flags_changed: u64,
+    /// Messages moved aside because the source no longer has them.
+    pub vanished: u64,
+    /// Messages, or whole mailboxes, that could not be had.
+    pub failed: u64,
+    /// Bytes of the new messages.
+    pub bytes: u64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.mailboxes += other.mailboxes;
+        self.new += other.new;
+        self.unchanged += other.unchanged;
+        self.flags_changed += other.flags_changed;
+        self.vanished += other.vanished;
+        self.failed += other.failed;
+        self.bytes += other.bytes;
+    }
+}

@@ -1,0 +1,50 @@
+//! Secrets in use do not stand in what servers and programs have said.
+
+use std::borrow::Cow;
+
+use super::Report;
+use crate::redact::redacted;
+
+impl Report {
+    /// Takes the secrets in use out of all that servers and programs have said.
+    pub(super) fn redact(&mut self) {
+        let run = [
+            &mut self.warnings,
+            &mut self.errors,
+            &mut self.environment,
+            &mut self.limits,
+        ];
+        run.into_iter().flatten().for_each(hide);
+        for panel in self.provisioned.iter_mut().flat_map(|p| &mut p.mailboxes) {
+            panel.note.iter_mut().for_each(hide);
+        }
+        for account in &mut self.accounts {
+            account.error.iter_mut().for_each(hide);
+            account.warnings.iter_mut().for_each(hide);
+            for mailbox in &mut account.mailboxes {
+                hide(&mut mailbox.mailbox);
+                let others = [&mut mailbox.target, &mut mailbox.note];
+                others.into_iter().flatten().for_each(hide);
+            }
+            for failed in &mut account.failures {
+                hide(&mut failed.mailbox);
+                hide(&mut failed.server);
+            }
+            for finding in &mut account.findings {
+                hide(&mut finding.text);
+                finding.mailbox.iter_mut().for_each(hide);
+            }
+            let tls = account
+                .tested
+                .as_mut()
+                .and_then(|tested| tested.tls.as_mut());
+            tls.into_iter().for_each(hide);
+        }
+    }
+}
+
+fn hide(text: &mut String) {
+    if let Cow::Owned(hidden) = redacted(text) {
+        *text = hidden;
+    }
+}
