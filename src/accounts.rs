@@ -226,8 +226,8 @@ pub fn one(
         }
     }
     let (reconnects, waited) = meter::take();
-    report.reconnects = reconnects;
-    report.waiting_seconds = waited.as_secs_f64();
+    report.reconnects += reconnects;
+    report.waiting_seconds += waited.as_secs_f64();
     report.seconds = began.elapsed().as_secs_f64();
     report
 }

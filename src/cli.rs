@@ -187,6 +187,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE.csv")]
     pub csv: Option<PathBuf>,
 
+    /// Have the reports name the subjects of the messages that they name; without, a subject stands in none of them
+    #[arg(long)]
+    pub with_subjects: bool,
+
     /// How log lines are written: text for people, json for collectors (one object a line)
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = log_format)]
     pub log_format: Format,

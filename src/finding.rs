@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::archive::excerpt::Excerpt;
+
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -282,6 +284,9 @@ pub struct Finding {
     pub file: Option<String>,
     /// UID in the archive, where it is about one message.
     pub uid: Option<u32>,
+    /// What the message is, where the archive has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Excerpt>,
     /// The whole of it for people.
     pub text: String,
 }
@@ -297,6 +302,7 @@ impl Finding {
             mailbox: None,
             file: None,
             uid: None,
+            message: None,
             text: text.into(),
         }
     }

@@ -24,6 +24,7 @@ mod mapping;
 mod message;
 mod meter;
 mod mode;
+mod outputs;
 mod panel;
 mod printable;
 mod program;

@@ -2,12 +2,14 @@
 
 mod content;
 mod date;
+mod envelope;
 mod fingerprint;
 mod identity;
 mod line_ends;
 
 pub use content::{Inspector, Oddity};
 pub use date::{DateSource, internaldate_for, timestamp};
+pub use envelope::Envelope;
 pub use fingerprint::{Difference, Fingerprint};
 pub use identity::{IDENTITY_FIELDS, Identity};
 pub use line_ends::digest_with_crlf;

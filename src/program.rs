@@ -1,24 +1,27 @@
 //! Parses, starts logging, dispatches, prints, and turns the outcome into an exit code.
 
-use std::io::Write;
-use std::path::Path;
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::child;
 use crate::cli::{self, Args, Typed};
 use crate::commands::{self, index, index::Outcome};
-use crate::disk::output::{Output, is_stdout};
 use crate::exit::Exit;
 use crate::limits;
 use crate::logging::{self, LogFile, Verbosity};
 use crate::mode::Mode;
+use crate::outputs::{self, Outputs};
 use crate::progress::Progress;
-use crate::redact::redacted;
-use crate::report::{About, Report};
+use crate::report::{About, AccountReport, Report};
 use crate::settings::{self, Settings};
 use crate::stop::Stop;
-use anyhow::{Context, Error, Result, anyhow};
+use anyhow::{Result, anyhow};
 use tracing::{debug, error, info, warn};
+
+/// The configuration, unless another one is named.
+const DEFAULT_CONFIG: &str = "export.pass.config.json";
 
 /// What the command line and the configuration take, whatever the limit of the first thread's stack is.
 const STACK: usize = 4 << 20;
@@ -44,19 +47,57 @@ fn begin() -> ExitCode {
     let args = match cli::read(std::env::args_os()) {
         Ok(Typed::Run(args)) => args,
         Ok(Typed::Text(text)) => {
-            let printed = print(&text);
+            let printed = logging::print(&text);
             return ExitCode::from(u8::from(printed.is_err()) * Exit::Unusable.code());
         }
         Err(error) => return not_understood(&error),
     };
-    let exit = run(&args).unwrap_or_else(|error| {
+    let outputs = outputs(&args);
+    // A fault of this program is an end, too, and has said what it is already.
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(&args, &outputs))).unwrap_or_else(|_| {
+        Err(anyhow!(
+            "a bug in this program ended the run; please report it"
+        ))
+    });
+    let exit = outcome.unwrap_or_else(|error| {
         logging::tell(&format!("error: {error:#}"));
-        // Reports that are not rendered leave everything as it was.
-        let file = args.report.as_deref().filter(|_| args.mode != Mode::Report);
         let report = Report::begin(About::unknown(args.mode));
-        not_begun(file, report, &error, Exit::Unusable)
+        outputs.not_begun(report, &error, Exit::Unusable)
     });
     ExitCode::from(exit.code())
+}
+
+/// The files that a run reads and writes.
+fn outputs(args: &Args) -> Outputs {
+    let manifest = args.manifest.iter().cloned();
+    let mut others: Vec<_> = manifest.map(|path| ("--manifest", path)).collect();
+    let inputs = if args.mode == Mode::Index {
+        let out = args.index.out.clone();
+        others.push(("--out", out.unwrap_or_else(|| DEFAULT_CONFIG.into())));
+        Vec::new()
+    } else {
+        let typed = args.config.iter().chain(&args.import_config);
+        with_defaults(typed.cloned().collect())
+    };
+    Outputs {
+        report: args.report.clone(),
+        html: args.html.clone(),
+        csv: args.csv.clone(),
+        others,
+        inputs,
+        earlier: args
+            .reports
+            .iter()
+            .chain(&args.only_failed)
+            .cloned()
+            .collect(),
+    }
+}
+
+/// What holds passwords is no place for a report, whether or not it is typed.
+fn with_defaults(mut inputs: Vec<PathBuf>) -> Vec<PathBuf> {
+    inputs.extend([DEFAULT_CONFIG, "import.pass.config.json"].map(PathBuf::from));
+    inputs
 }
 
 /// Help and version end well, wrong usage does not: then whoever reads the report must not find yesterday's.
@@ -66,58 +107,64 @@ fn not_understood(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         return ExitCode::SUCCESS;
     }
-    let words: Vec<String> = std::env::args_os()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
+    let words: Vec<OsString> = std::env::args_os().collect();
     let value = |flag: &str| {
         let assigned = format!("{flag}=");
         words.iter().enumerate().find_map(|(index, word)| {
-            let next = || words.get(index + 1).map(String::as_str);
-            word.strip_prefix(&assigned)
-                .or_else(|| (word == flag).then(next)?)
+            let next = words.get(index + 1).filter(|_| word == flag).cloned();
+            let next = next.filter(|next| !next.as_encoded_bytes().starts_with(b"--"));
+            let here = word.to_str().and_then(|word| word.strip_prefix(&assigned));
+            here.map(OsString::from).or(next)
         })
     };
-    let mode = value("--mode").and_then(|word| Mode::ALL.into_iter().find(|m| m.as_str() == word));
+    let mode =
+        value("--mode").and_then(|word| Mode::ALL.into_iter().find(|mode| word == mode.as_str()));
     let mut report = Report::begin(About::unknown(mode.unwrap_or(Mode::Test)));
     report.mode_is_unknown = mode.is_none();
     let text = error.to_string();
     let first = text.lines().next().unwrap_or_default().to_owned();
-    let file = value("--report").map(Path::new);
-    let exit = not_begun(file, report, &anyhow!(first), Exit::Unusable);
+    let path = |flag: &str| value(flag).map(PathBuf::from);
+    let outputs = Outputs {
+        report: path("--report"),
+        html: path("--html"),
+        csv: path("--csv"),
+        others: Vec::new(),
+        inputs: with_defaults(
+            [path("--config"), path("--import-config")]
+                .into_iter()
+                .flatten()
+                .collect(),
+        ),
+        earlier: [path("--reports"), path("--only-failed")]
+            .into_iter()
+            .flatten()
+            .collect(),
+    };
+    let exit = outputs.not_begun(report, &anyhow!(first), Exit::Unusable);
     ExitCode::from(exit.code())
 }
 
-/// The report of a run that could not begin says so.
-fn not_begun(file: Option<&Path>, mut report: Report, error: &Error, exit: Exit) -> Exit {
-    report.end(error, exit);
-    if let Some(file) = file
-        && let Err(error) = report.write_json(file)
-    {
-        logging::tell(&format!("error: {error:#}"));
-    }
-    exit
-}
-
-fn run(args: &Args) -> Result<Exit> {
+fn run(args: &Args, outputs: &Outputs) -> Result<Exit> {
     if args.mode == Mode::Index {
-        return index(args);
+        return index(args, outputs);
     }
     if args.mode == Mode::Authorize {
-        return authorize(args);
+        return authorize(args, outputs);
     }
     if args.mode == Mode::Report {
-        return report(args);
+        return report(args, outputs);
     }
     let mut settings = Settings::new(args)?;
     let warning = settings.fit_to_limits()?;
     settings.config.warnings.extend(warning);
-    try_files(args)?;
+    outputs.probe()?;
     if !commands::ask::passwords(&settings)? {
-        return Ok(left(args, &settings));
+        return Ok(left(outputs, &settings));
     }
     let progress = Progress::new(args.quiet);
     let stop = Stop::new();
-    stop.on_signals(told_to_stop, child::end_all)?;
+    outputs.keep_for_the_worst(settings.report());
+    stop.on_signals(told_to_stop, ended_at_once)?;
     let log = start_log(args, &progress)?;
     log_beginning(&settings);
     let outcome = commands::run(&settings, &stop, &progress);
@@ -135,7 +182,7 @@ fn run(args: &Args) -> Result<Exit> {
             };
             let mut report = settings.report();
             report.log = path;
-            let exit = not_begun(args.report.as_deref(), report, &error, exit);
+            let exit = outputs.not_begun(report, &error, exit);
             log_end(log.as_ref(), exit, "the run could not begin");
             return Ok(exit);
         }
@@ -147,27 +194,21 @@ fn run(args: &Args) -> Result<Exit> {
     report.limits = settings.limits_told();
     report.all_accounts = args.verbose > 0;
     report.file = args.report.as_ref().map(|path| path.display().to_string());
+    settings.tell_tls(&mut report);
+    report.describe_messages(&settings.archive_dir, args.with_subjects);
     report.close(&stop);
-    let exit = tell(args, &report, &report.to_string());
+    let text = report.to_string();
+    outputs::finished();
+    let exit = outputs.tell(&mut report, &text);
     log_end(log.as_ref(), exit, &report.sums());
     Ok(exit)
 }
 
 /// Whoever was asked for a password left.
-fn left(args: &Args, settings: &Settings) -> Exit {
+fn left(outputs: &Outputs, settings: &Settings) -> Exit {
     let error = anyhow!("no password was typed, so nothing was begun");
     logging::tell(&format!("{error}"));
-    let file = args.report.as_deref();
-    not_begun(file, settings.report(), &error, Exit::Stopped)
-}
-
-/// Hours of work should not end with a report that cannot be written.
-fn try_files(args: &Args) -> Result<()> {
-    let files = [&args.report, &args.html, &args.csv];
-    for path in files.into_iter().flatten() {
-        Output::probe(path).with_context(|| format!("write the report {}", path.display()))?;
-    }
-    Ok(())
+    outputs.not_begun(settings.report(), &error, Exit::Stopped)
 }
 
 /// The log file is the whole story: who ran what, where, with what.
@@ -206,51 +247,70 @@ fn log_end(log: Option<&LogFile>, exit: Exit, sums: &str) {
     }
 }
 
-/// `--mode index` has no accounts, so no report on them.
-fn index(args: &Args) -> Result<Exit> {
+/// `--mode index` makes accounts, and the report names them.
+fn index(args: &Args, outputs: &Outputs) -> Result<Exit> {
     settings::refuse_foreign_flags(args)?;
     let plan = settings::index::Plan::new(args)?;
+    outputs.probe()?;
     start_log(args, &Progress::new(true))?;
     for warning in &plan.warnings {
         warn!(panel = %"directadmin", "{warning}");
     }
     let stop = Stop::new();
-    stop.on_signals(told_to_stop, child::end_all)?;
+    let mut report = Report::begin(About {
+        config: plan.out.display().to_string(),
+        warnings: plan.warnings.clone(),
+        ..About::unknown(args.mode)
+    });
+    stop.on_signals(told_to_stop, ended_at_once)?;
     match index::run(&plan, &stop) {
         Ok(Outcome::Written(summary)) => {
-            print(&summary.to_string())?;
-            Ok(summary.exit)
+            let accounts = summary.accounts.iter();
+            report.accounts = accounts.map(|name| AccountReport::complete(name)).collect();
+            report.warnings.extend(summary.notes.iter().cloned());
+            report.close(&stop);
+            report.exit_code = report.exit_code.merge(summary.exit);
+            Ok(outputs.tell(&mut report, &summary.to_string()))
         }
         Ok(Outcome::Left) => {
-            logging::tell("nothing is written");
-            Ok(Exit::Stopped)
+            let error = anyhow!("nothing is written");
+            logging::tell(&format!("{error}"));
+            Ok(outputs.not_begun(report, &error, Exit::Stopped))
         }
         Err(error) => {
             error!(panel = %"directadmin", "{error:#}");
-            Ok(if stop.by_signal() {
+            let exit = if stop.by_signal() {
                 Exit::Stopped
             } else {
                 Exit::Unusable
-            })
+            };
+            Ok(outputs.not_begun(report, &error, exit))
         }
     }
 }
 
-/// `--mode authorize` talks to people, so there is no report.
-fn authorize(args: &Args) -> Result<Exit> {
+/// `--mode authorize` talks to people: the report is for files alone.
+fn authorize(args: &Args, outputs: &Outputs) -> Result<Exit> {
     let settings = Settings::new(args)?;
+    outputs.probe()?;
     start_log(args, &Progress::new(true))?;
     for warning in &settings.config.warnings {
         warn!("{warning}");
     }
     let stop = Stop::new();
-    stop.on_signals(told_to_stop, child::end_all)?;
-    commands::authorize::run(&settings.config.accounts, &stop, &logging::tell)
+    outputs.keep_for_the_worst(settings.report());
+    stop.on_signals(told_to_stop, ended_at_once)?;
+    let mut report = settings.report();
+    report.accounts = commands::authorize::run(&settings.config.accounts, &stop, &logging::tell)?;
+    report.close(&stop);
+    outputs::finished();
+    Ok(outputs.tell(&mut report, ""))
 }
 
 /// `--mode report` has no accounts of its own and no log file.
-fn report(args: &Args) -> Result<Exit> {
+fn report(args: &Args, outputs: &Outputs) -> Result<Exit> {
     let plan = settings::report::plan(args)?;
+    outputs.probe()?;
     logging::start(
         verbosity(args),
         args.log_format,
@@ -258,7 +318,10 @@ fn report(args: &Args) -> Result<Exit> {
         args.mode.as_str(),
         None,
     )?;
-    let told = commands::report::run(&plan)?;
+    let mut told = commands::report::run(&plan)?;
+    if !args.with_subjects {
+        told.report.forget_subjects();
+    }
     let text = match &told.names {
         Some(names) => names
             .iter()
@@ -266,7 +329,7 @@ fn report(args: &Args) -> Result<Exit> {
             .collect(),
         None => told.report.to_string(),
     };
-    Ok(tell(args, &told.report, &text))
+    Ok(outputs.tell(&mut told.report, &text))
 }
 
 fn start_log(args: &Args, progress: &Progress) -> Result<Option<LogFile>> {
@@ -289,41 +352,13 @@ fn verbosity(args: &Args) -> Verbosity {
     }
 }
 
-/// The report, on stdout and in its files; returns how the process ends. The one does not wait for the other: a file
-/// that cannot be written must not hide how the run went.
-fn tell(args: &Args, report: &Report, text: &str) -> Exit {
-    let files = [
-        args.report.as_ref().map(|path| report.write_json(path)),
-        args.html.as_ref().map(|path| report.write_html(path)),
-        args.csv.as_ref().map(|path| report.write_csv(path)),
-    ];
-    // Whoever reads one of them from standard output reads nothing else there.
-    let taken = [&args.report, &args.html, &args.csv, &args.manifest];
-    let printed = if taken.into_iter().flatten().any(|path| is_stdout(path)) {
-        logging::tell(text.trim_end());
-        Ok(())
-    } else {
-        print(text)
-    };
-    let mut exit = report.exit_code;
-    for outcome in files.into_iter().flatten().chain([printed]) {
-        if let Err(error) = outcome {
-            error!("{error:#}");
-            exit = exit.merge(Exit::Unusable);
-        }
-    }
-    exit
-}
-
 /// What a first signal says; a second one ends the process.
 fn told_to_stop() {
     warn!("stopping after the message at work; a second signal ends the run at once");
 }
 
-fn print(text: &str) -> Result<()> {
-    match std::io::stdout().write_all(redacted(text).as_bytes()) {
-        // Whoever reads the first lines only, as `head` does, is no trouble.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.context("print the report"),
-    }
+/// What a second signal does.
+fn ended_at_once() {
+    child::end_all();
+    outputs::ended_at_once();
 }

@@ -23,6 +23,7 @@
 
 pub mod account;
 pub mod checkpoint;
+pub mod excerpt;
 pub mod failed;
 pub mod incoming;
 pub mod journal;

@@ -13,15 +13,15 @@ use crate::credential::oauth::refresh::Refresh;
 use crate::credential::oauth::{Oauth, device, loopback};
 use crate::credential::tokens::Origin;
 use crate::credential::{CredentialError, Kind, Way};
-use crate::exit::Exit;
+use crate::report::{AccountReport, Cause, Status};
 use crate::secret::Secret;
 use crate::stop::Stop;
 
-/// Has the users of all accounts agree; `say` reaches whoever sits at the terminal.
+/// Has the users of all accounts agree; `say` reaches whoever sits at the terminal. Returns how it went with each.
 ///
 /// # Errors
 /// No account whose tokens come from a user who agrees.
-pub fn run(accounts: &[Account], stop: &Stop, say: &dyn Fn(&str)) -> Result<Exit> {
+pub fn run(accounts: &[Account], stop: &Stop, say: &dyn Fn(&str)) -> Result<Vec<AccountReport>> {
     let clients: Vec<(&Account, &Refresh)> = accounts
         .iter()
         .filter_map(|account| Some((account, client(account)?)))
@@ -32,26 +32,36 @@ pub fn run(accounts: &[Account], stop: &Stop, say: &dyn Fn(&str)) -> Result<Exit
         );
     }
     let mut files = HashSet::new();
-    let mut exit = Exit::Clean;
+    let mut reports = Vec::new();
     for (account, client) in clients {
         let name = &account.name;
+        let mut report = AccountReport::new(name);
+        report.login = Some(account.login.clone());
+        if stop.requested() {
+            reports.push(report);
+            continue;
+        }
+        report.status = Status::Complete;
         if !files.insert(client.file(account.who())) {
-            info!(
-                account = name,
-                "has the refresh token of an account before it"
-            );
+            let text = "has the refresh token of an account before it";
+            info!(account = name, "{text}");
+            report.warnings.push(text.to_owned());
+            reports.push(report);
             continue;
         }
         match authorize(account, client, stop, say) {
             Ok(file) => say(&format!("{name}: the refresh token is in {file}")),
-            Err(error) if error.kind == Kind::Stopped => return Ok(Exit::Stopped),
+            Err(error) if error.kind == Kind::Stopped => report.status = Status::Stopped,
             Err(error) => {
                 error!(account = name, "{error}");
-                exit = exit.merge(Exit::Findings);
+                report.status = Status::Failed;
+                report.cause = Some(Cause::Credential);
+                report.error = Some(error.to_string());
             }
         }
+        reports.push(report);
     }
-    Ok(exit)
+    Ok(reports)
 }
 
 fn client(account: &Account) -> Option<&Refresh> {

@@ -51,10 +51,14 @@ pub fn run(
         leave_out(&mut rest, &mut failed, not_on_panel(&report));
     }
     let mut report = None;
+    let mut environment = Vec::new();
     if has_precheck && settings.precheck && !rest.config.accounts.is_empty() {
         match check::precheck(&rest, provision.as_ref(), stop, progress)? {
             check::Verdict::End(ended) => report = Some(*ended),
-            check::Verdict::GoOn(more) => leave_out(&mut rest, &mut failed, more),
+            check::Verdict::GoOn(seen, more) => {
+                environment = seen;
+                leave_out(&mut rest, &mut failed, more);
+            }
         }
     }
     let mut report = match report {
@@ -62,6 +66,8 @@ pub fn run(
         None if rest.config.accounts.is_empty() => settings.report(),
         None => carry_out(&rest, provision.as_ref())?,
     };
+    environment.append(&mut report.environment);
+    report.environment = environment;
     let accounts = &settings.config.accounts;
     put_back(accounts, &mut report, failed);
     // Of a migration the target's configuration says where mailboxes go.

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use super::shard::Shard;
 use crate::exit::Exit;
-use crate::report::{Counts, Report, ShardReport, Status};
+use crate::report::{Counts, Report, ServerReport, ShardReport, Status};
 
 /// Mailboxes that a merged report names one by one; beyond that, those of complete accounts stand in the shards' own
 /// reports only: the report of a large run must fit into memory.
@@ -210,6 +210,16 @@ fn take_in(whole: &mut Report, part: Report) {
         *whole.by_status.entry(status).or_default() += count;
     }
     whole.accounts.extend(part.accounts);
+    for server in part.servers {
+        let mut known = whole.servers.iter_mut();
+        let is_same = |one: &&mut ServerReport| {
+            (one.end, &one.host, one.port) == (server.end, &server.host, server.port)
+        };
+        match known.find(is_same) {
+            Some(known) => known.tls = known.tls.take().or(server.tls),
+            None => whole.servers.push(server),
+        }
+    }
     for warning in part.warnings {
         if !whole.warnings.contains(&warning) {
             whole.warnings.push(warning);

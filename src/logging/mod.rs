@@ -16,7 +16,7 @@ use tracing_subscriber::registry::{LookupSpan, Scope};
 use tracing_subscriber::util::SubscriberInitExt;
 
 pub use file::LogFile;
-pub use terminal::tell;
+pub use terminal::{print, tell};
 
 use record::{Fields, Record};
 use terminal::Terminal;

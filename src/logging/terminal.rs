@@ -1,7 +1,9 @@
-//! Standard error: beside the bars, without tearing them; one that is closed or full is borne in silence.
+//! Standard error: beside the bars, without tearing them; one that is closed or full is borne in silence. And standard
+//! output, of which that is told.
 
 use std::io::{self, IsTerminal, Write};
 
+use anyhow::{Context, Result};
 use indicatif::MultiProgress;
 
 use crate::printable::printable_lines;
@@ -44,4 +46,18 @@ impl Terminal {
 pub fn tell(text: &str) {
     let text = printable_lines(&redacted(text));
     let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
+}
+
+/// Says what a run has to say, on standard output, without secrets.
+///
+/// # Errors
+/// Those of writing there.
+pub fn print(text: &str) -> Result<()> {
+    let mut out = io::stdout();
+    let written = out.write_all(redacted(text).as_bytes());
+    match written.and_then(|()| out.flush()) {
+        // Whoever reads the first lines only, as `head` does, is no trouble.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("print the report"),
+    }
 }

@@ -21,9 +21,23 @@ pub struct Filters {
     pub exclude_folder: Vec<String>,
 }
 
+/// Which end of a move a server is at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum End {
+    /// Mail comes from it.
+    #[default]
+    Source,
+    /// Mail goes to it.
+    Target,
+}
+
 /// A server of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerReport {
+    /// Which end it is.
+    #[serde(default)]
+    pub end: End,
     /// What accounts call it; the default one has no name.
     pub name: Option<String>,
     /// Host name or address.
@@ -32,7 +46,7 @@ pub struct ServerReport {
     pub port: u16,
     /// `implicit`, `starttls` or `none`.
     pub protection: String,
-    /// Version, certificate and its expiry, where the run began with a test.
+    /// Version, certificate and its expiry, where there was a TLS connection.
     pub tls: Option<String>,
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Cause, Compared, Counts, Preflight, Status, Tested};
+use crate::archive::excerpt::Excerpt;
 use crate::archive::failed::FailedMessage;
 use crate::finding::{Code, Finding, Tally};
 use crate::mode::Phase;
@@ -45,6 +46,12 @@ pub struct FailedMessageReport {
     pub size: Option<u64>,
     /// The server's words.
     pub server: String,
+    /// Where the archive has it, below the archive's root.
+    #[serde(default)]
+    pub file: Option<String>,
+    /// What the message is, where the archive has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Excerpt>,
 }
 
 impl From<&FailedMessage> for FailedMessageReport {
@@ -55,6 +62,8 @@ impl From<&FailedMessage> for FailedMessageReport {
             uid: failed.uid,
             size: failed.size,
             server: failed.server.clone(),
+            file: None,
+            message: None,
         }
     }
 }
@@ -165,6 +174,15 @@ impl AccountReport {
             |finding: &Finding| matches!(finding.code, Code::Missing | Code::MailboxMissing);
         self.compared.is_none_or(|compared| compared.missing > 0)
             || self.findings.iter().any(is_missing)
+    }
+
+    /// An account of which all was done.
+    #[must_use]
+    pub fn complete(account: &str) -> Self {
+        Self {
+            status: Status::Complete,
+            ..Self::new(account)
+        }
     }
 
     /// An account that was not begun.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::Report;
+use crate::archive::excerpt::Excerpt;
 use crate::redact::redacted;
 
 impl Report {
@@ -29,10 +30,12 @@ impl Report {
             for failed in &mut account.failures {
                 hide(&mut failed.mailbox);
                 hide(&mut failed.server);
+                failed.message.iter_mut().for_each(hide_in);
             }
             for finding in &mut account.findings {
                 hide(&mut finding.text);
                 finding.mailbox.iter_mut().for_each(hide);
+                finding.message.iter_mut().for_each(hide_in);
             }
             let tls = account
                 .tested
@@ -47,4 +50,9 @@ fn hide(text: &mut String) {
     if let Cow::Owned(hidden) = redacted(text) {
         *text = hidden;
     }
+}
+
+fn hide_in(message: &mut Excerpt) {
+    let texts = [&mut message.from, &mut message.subject];
+    texts.into_iter().flatten().for_each(hide);
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use tracing::error;
 
-pub use about::{About, Filters, ServerReport};
+pub use about::{About, End, Filters, ServerReport};
 pub use account::{AccountReport, AuditReport, FailedMessageReport, MailboxReport, PhaseReport};
 pub use cause::Cause;
 pub use compared::Compared;
@@ -32,6 +32,7 @@ mod compared;
 mod counts;
 pub mod csv;
 mod document;
+mod excerpts;
 mod hidden;
 mod html;
 mod json;
@@ -219,7 +220,6 @@ impl Report {
         self.finished = crate::clock::utc_now();
         self.seconds = self.began.elapsed().as_secs_f64();
         self.tell_causes();
-        self.tell_tls();
         self.count();
         self.exit_code = exit_code(self.accounts.iter().map(|a| a.status), stop.by_signal());
         if self.precheck_failed && self.exit_code == Exit::Findings {
@@ -267,18 +267,6 @@ impl Report {
         }
     }
 
-    /// What the test of an account has seen of its server.
-    fn tell_tls(&mut self) {
-        for server in &mut self.servers {
-            let place = format!("@{}:{}", server.host, server.port).to_ascii_lowercase();
-            let mut there = self.accounts.iter().filter(|account| {
-                let identity = account.identity.as_deref().unwrap_or_default();
-                identity.ends_with(&place)
-            });
-            server.tls = there.find_map(|account| account.tested.as_ref()?.tls.clone());
-        }
-    }
-
     /// Every account that is not complete has a cause.
     fn tell_causes(&mut self) {
         for account in &mut self.accounts {
@@ -301,6 +289,12 @@ impl Report {
     pub fn add_error(&mut self, error: &anyhow::Error) {
         error!("{error:#}");
         self.errors.push(format!("{error:#}"));
+    }
+
+    /// A file of the report, or the report itself, does not reach who asked for it.
+    pub fn cannot_be_told(&mut self, error: &anyhow::Error) {
+        self.add_error(error);
+        self.exit_code = self.exit_code.merge(Exit::Unusable);
     }
 
     /// Writes the report for machines, 0600, as a whole or not at all.

@@ -77,6 +77,8 @@ mod tests {
                 uid: Some(uid),
                 size: (uid == 1).then_some(9),
                 server: "[SERVERBUG] no".into(),
+                file: None,
+                message: None,
             })
             .collect();
         lacks.mailboxes = vec![MailboxReport {

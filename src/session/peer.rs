@@ -48,6 +48,8 @@ pub struct Peer {
     pub pace: Arc<Pace>,
     /// Whose turn it is to append.
     pub turns: Arc<Turns>,
+    /// What the first TLS connection came to.
+    pub(super) met: Arc<OnceLock<String>>,
     /// Made once: reading the system's certificates costs more than a handshake.
     pub(super) tls: Option<Connector>,
 }
@@ -78,6 +80,7 @@ impl Peer {
             shards: 1,
             pace: Arc::default(),
             turns: Arc::default(),
+            met: Arc::default(),
             tls,
         })
     }
@@ -183,6 +186,7 @@ impl Peers {
                 peer.known = Arc::clone(&known.known);
                 peer.pace = Arc::clone(&known.pace);
                 peer.turns = Arc::clone(&known.turns);
+                peer.met = Arc::clone(&known.met);
             }
             peers.push((Arc::clone(server), peer));
         }
@@ -199,6 +203,14 @@ impl Peers {
             }
         }
         told
+    }
+
+    /// Version and certificate of the server at a host and port, once there was a TLS connection to it.
+    #[must_use]
+    pub fn met(&self, host: &str, port: u16) -> Option<String> {
+        let mut peers = self.0.iter().map(|(_, peer)| peer);
+        let peer = peers.find(|peer| peer.server.host == host && peer.server.port == port)?;
+        peer.met.get().cloned()
     }
 
     /// The one that an account is on.

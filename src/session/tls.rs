@@ -2,6 +2,7 @@
 //!
 //! native-tls does not tell the version; it stands in the server's first message (RFC 8446 section 4.1.3).
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -25,6 +26,20 @@ pub struct Details {
     pub subject: Option<String>,
     /// Days until it expires; negative when it has.
     pub days_left: Option<i64>,
+}
+
+impl fmt::Display for Details {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let version = self.version.unwrap_or("version unknown");
+        let subject = self.subject.as_deref().unwrap_or("unknown");
+        write!(f, "TLS: {version}, certificate of {subject}, ")?;
+        match self.days_left {
+            Some(days) if days < 0 => write!(f, "expired {} days ago", -days),
+            Some(1) => f.write_str("expires in 1 day"),
+            Some(days) => write!(f, "expires in {days} days"),
+            None => f.write_str("without a date that can be read"),
+        }
+    }
 }
 
 /// A TCP stream that remembers how the server began.

@@ -98,7 +98,9 @@ impl Wire {
                 Attempt::Failed(text) => return Err(tls::handshake_error(server, &text)),
             }
         };
-        steps.tls = Some(tls::details(tls.certificate(), tls.tap()));
+        let details = tls::details(tls.certificate(), tls.tap());
+        peer.met.get_or_init(|| details.to_string());
+        steps.tls = Some(details);
         self.stream = Stream::Tls(Box::new(tls));
         Ok(())
     }

@@ -25,7 +25,7 @@ use crate::fleet::shard::{self, Part, Shard};
 use crate::limits;
 use crate::mode::{Mode, Phase};
 use crate::panel::access::Access;
-use crate::report::{About, Filters, Report, ServerReport, Status};
+use crate::report::{About, End, Filters, Report, ServerReport, Status};
 use crate::session::peer::Peers;
 use crate::target::mend::Repairs;
 use crate::target::plan::Want;
@@ -245,23 +245,10 @@ impl Settings {
     /// A report on the run that begins now.
     #[must_use]
     pub fn report(&self) -> Report {
-        let mut servers: Vec<ServerReport> = Vec::new();
-        for account in &self.config.accounts {
-            let server = &account.server;
-            let is_there = servers
-                .iter()
-                .any(|known| known.host == server.host && known.port == server.port);
-            if !is_there {
-                servers.push(ServerReport {
-                    name: server.name.clone(),
-                    host: server.host.clone(),
-                    port: server.port,
-                    protection: server.tls.as_str().to_owned(),
-                    tls: None,
-                });
-            }
-        }
-        let is_deep = self.validating.deep > 0 && self.mode == Mode::Validate;
+        let mut servers = self.servers();
+        let target = self.target.iter();
+        servers.extend(target.flat_map(|target| target.servers()));
+        let is_deep = self.validating.deep > 0;
         Report::begin(About {
             mode: self.mode,
             dry_run: self.dry_run,
@@ -274,6 +261,44 @@ impl Settings {
             sample: is_deep.then_some(self.validating.deep),
             warnings: self.config.warnings.clone(),
         })
+    }
+
+    /// The servers of the accounts.
+    fn servers(&self) -> Vec<ServerReport> {
+        let mut servers: Vec<ServerReport> = Vec::new();
+        for account in &self.config.accounts {
+            let server = &account.server;
+            let is_there = servers
+                .iter()
+                .any(|known| known.host == server.host && known.port == server.port);
+            if !is_there {
+                servers.push(ServerReport {
+                    end: if self.is_target {
+                        End::Target
+                    } else {
+                        End::Source
+                    },
+                    name: server.name.clone(),
+                    host: server.host.clone(),
+                    port: server.port,
+                    protection: server.tls.as_str().to_owned(),
+                    tls: None,
+                });
+            }
+        }
+        servers
+    }
+
+    /// Puts what connections have shown of the servers into a report.
+    pub fn tell_tls(&self, report: &mut Report) {
+        for server in &mut report.servers {
+            let side = match (&self.target, server.end) {
+                (Some(target), End::Target) => target,
+                _ => self,
+            };
+            let peers = side.peers.get();
+            server.tls = peers.and_then(|peers| peers.met(&server.host, server.port));
+        }
     }
 
     /// The other side of a migration: the same accounts, at the servers of the import's configuration.

@@ -20,7 +20,7 @@ use crate::finding::Tally;
 use crate::limits::NO_THREAD;
 use crate::mode::Mode;
 use crate::progress::{AccountProgress, Progress};
-use crate::report::{AccountReport, AuditReport, Report, Status};
+use crate::report::{AccountReport, AuditReport, Counts, MailboxReport, Report, Status};
 use crate::session::peer::Peers;
 use crate::settings::Settings;
 use crate::stop::Stop;
@@ -237,7 +237,11 @@ impl<'a> Run<'a> {
             None => Ok(()),
         };
         let tally = Tally::of(&local.findings);
-        report.counts.mailboxes = local.mailboxes.len() as u64;
+        report.mailboxes = local.mailboxes.iter().map(looked_at).collect();
+        report.counts = Counts::default();
+        for mailbox in &report.mailboxes {
+            report.counts += mailbox.counts;
+        }
         report.audit = Some(AuditReport {
             mailboxes: local.mailboxes.len() as u64,
             messages: local.mailboxes.iter().map(|m| m.pairs.len()).sum(),
@@ -258,6 +262,24 @@ impl<'a> Run<'a> {
             Some(manifest) if !stop.requested() => manifest.finish(),
             _ => Ok(()),
         }
+    }
+}
+
+/// What the report says of a mailbox: it stands in the archive, with so many messages and bytes.
+fn looked_at(mailbox: &local::Mailbox) -> MailboxReport {
+    MailboxReport {
+        mailbox: mailbox.meta.name.text().to_owned(),
+        directory: mailbox.directory.clone(),
+        target: None,
+        why: None,
+        counts: Counts {
+            mailboxes: 1,
+            unchanged: mailbox.pairs.len(),
+            bytes: mailbox.bytes,
+            ..Counts::default()
+        },
+        compared: None,
+        note: None,
     }
 }
 

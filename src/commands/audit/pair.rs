@@ -254,11 +254,16 @@ fn flaw(oddity: Oddity, proven: bool) -> Flaw {
             Code::NoParts,
             "declares itself multipart and has no part".to_owned(),
         ),
-        Oddity::RawImap(line, text) => (
-            grave,
-            Code::RawImap,
-            format!("holds raw IMAP in line {line}: {text}{origin}"),
-        ),
+        Oddity::RawImap(line, text) => {
+            // What follows may be somebody's subject.
+            let words: Vec<&str> = text.split_whitespace().take(3).collect();
+            let words = words.join(" ");
+            (
+                grave,
+                Code::RawImap,
+                format!("holds raw IMAP in line {line}: {words} …{origin}"),
+            )
+        }
         Oddity::SecondMail(line) => (
             grave,
             Code::Glued,

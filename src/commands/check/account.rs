@@ -37,20 +37,7 @@ pub fn test(run: &Run<'_>, account: &Account, report: &mut AccountReport) -> Res
             milliseconds: u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
         })
         .collect();
-    tested.tls = steps.tls.as_ref().map(|tls| {
-        let (version, subject) = (tls.version, tls.subject.as_deref());
-        let expiry = match tls.days_left {
-            Some(days) if days < 0 => format!("expired {} days ago", -days),
-            Some(1) => "expires in 1 day".to_owned(),
-            Some(days) => format!("expires in {days} days"),
-            None => "without a date that can be read".to_owned(),
-        };
-        format!(
-            "TLS: {}, certificate of {}, {expiry}",
-            version.unwrap_or("version unknown"),
-            subject.unwrap_or("unknown")
-        )
-    });
+    tested.tls = steps.tls.as_ref().map(ToString::to_string);
     tested.failed_step = outcome.as_ref().err().and(steps.current());
     let made: Vec<String> = tested
         .steps

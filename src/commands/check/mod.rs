@@ -64,8 +64,9 @@ pub(super) fn run(
 
 /// The report of a run that must not begin, or the accounts that it must leave out.
 pub enum Verdict {
-    /// All the same to the run: reports of the accounts that failed, by their names.
-    GoOn(HashMap<String, AccountReport>),
+    /// All the same to the run: what was seen of machine and servers, and the reports of the accounts that failed, by
+    /// their names.
+    GoOn(Vec<String>, HashMap<String, AccountReport>),
     /// The run ends here.
     End(Box<Report>),
 }
@@ -113,6 +114,7 @@ pub(super) fn precheck(
     };
     let failed = failed.filter(|account| is_left_out(account.status));
     Ok(Verdict::GoOn(
+        report.environment,
         failed
             .map(|mut account| {
                 if account.status == Status::Parked {

@@ -89,6 +89,10 @@ impl Indexed {
 pub struct Summary {
     /// How the process ends.
     pub exit: Exit,
+    /// The accounts that are written.
+    pub accounts: Vec<String>,
+    /// What a reader should know.
+    pub notes: Vec<String>,
     text: String,
 }
 
@@ -164,6 +168,12 @@ impl Summary {
             } else {
                 Exit::Findings
             },
+            accounts: indexed
+                .accounts
+                .iter()
+                .map(|account| account.email.clone())
+                .collect(),
+            notes,
             text,
         }
     }

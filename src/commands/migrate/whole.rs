@@ -27,6 +27,10 @@ impl Whole {
             counts: part.counts,
         });
         whole.seconds += part.seconds;
+        whole.reconnects += part.reconnects;
+        whole.waiting_seconds += part.waiting_seconds;
+        whole.cause = whole.cause.or(part.cause);
+        whole.proof = part.proof.or(whole.proof.take());
         whole.status = worse(whole.status, part.status);
         if let Some(error) = part.error {
             whole.error = Some(format!("{}: {error}", phase.as_str()));
@@ -35,6 +39,7 @@ impl Whole {
             Phase::Export => {
                 whole.counts = part.counts;
                 whole.identity = part.identity;
+                whole.login = part.login;
             }
             Phase::Import => {
                 whole.counts.failed += part.counts.failed;

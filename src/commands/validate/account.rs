@@ -65,6 +65,7 @@ pub fn look(settings: &Settings, peer: &Peer, stop: &Stop, account: &Account) ->
             journal: &journal,
             looked: Looked::default(),
             changed_since: BTreeMap::new(),
+            bytes: HashMap::new(),
         };
         looked = comparing.run(&mut session, &listing, &plan.jobs, &mut memory)?;
         session.logout();
@@ -121,6 +122,8 @@ struct Comparing<'a> {
     looked: Looked,
     /// Messages whose flags the archive has changed since their import.
     changed_since: BTreeMap<JobId, u64>,
+    /// Bytes of what the archive has.
+    bytes: HashMap<JobId, u64>,
 }
 
 impl Comparing<'_> {
@@ -208,6 +211,7 @@ impl Comparing<'_> {
                 counts: Counts {
                     mailboxes: 1,
                     unchanged: counts.matched,
+                    bytes: self.bytes.remove(&id).unwrap_or_default(),
                     ..Counts::default()
                 },
                 compared: Some(counts),

@@ -131,8 +131,10 @@ impl<'a> Validation<'a> {
         report.counts.mailboxes = looked.mailboxes.len() as u64;
         report.findings.append(&mut looked.findings);
         report.warnings.append(&mut looked.warnings);
+        report.counts.bytes = 0;
         let mut sum = Compared::default();
         for mailbox in &looked.mailboxes {
+            report.counts.bytes += mailbox.counts.bytes;
             sum += mailbox.compared.unwrap_or_default();
         }
         report.compared = Some(sum);

@@ -4,7 +4,7 @@ use indicatif::HumanBytes;
 
 use super::{Block, SHOWN};
 use crate::mode::Phase;
-use crate::report::{AccountReport, Counts, Report, Status, table::Table};
+use crate::report::{AccountReport, Counts, Report, ServerReport, Status, table::Table};
 
 /// More mailboxes than that are told by account.
 const MAILBOXES: usize = 40;
@@ -20,9 +20,12 @@ pub fn listed(report: &Report) -> Vec<&AccountReport> {
 /// An account in a table: with its server, where there are several.
 pub fn named(report: &Report, account: &AccountReport) -> String {
     let identity = account.identity.as_deref().unwrap_or_default();
+    // Of a migration those that the mail comes from.
+    let end = report.servers.first().map(|server| server.end);
+    let is_here = |server: &&ServerReport| Some(server.end) == end;
     match identity.rsplit_once('@') {
-        Some((_, place)) if report.servers.len() > 1 => {
-            let mut servers = report.servers.iter();
+        Some((_, place)) if report.servers.iter().filter(is_here).count() > 1 => {
+            let mut servers = report.servers.iter().filter(is_here);
             let own = servers.find(|server| format!("{}:{}", server.host, server.port) == place);
             let name = own.and_then(|server| server.name.as_deref());
             format!("{} ({})", account.account, name.unwrap_or(place))

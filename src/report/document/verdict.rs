@@ -24,6 +24,9 @@ pub fn of(report: &Report) -> Vec<Block> {
     } else {
         report.mode.as_str().to_owned()
     };
+    if let Some(error) = &report.error {
+        return vec![Block::Verdict(format!("{mode} NOT begun: {error}"))];
+    }
     if report.precheck_failed {
         let failed = report.accounts.iter().filter(|a| a.error.is_some()).count();
         let total = counted(report.accounts.len() as u64, "account");

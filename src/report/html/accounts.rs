@@ -2,8 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::facts::bytes;
+use super::facts::{bytes, there};
 use super::{bar, grouped, rest, shown, status};
+use crate::mode::Mode;
 use crate::report::{AccountReport, MailboxReport, Report};
 
 /// Rows of accounts that a page takes.
@@ -15,7 +16,12 @@ const MAILBOXES: usize = 20_000;
 /// The table of accounts and their mailboxes.
 pub fn of(report: &Report) -> Markup {
     let accounts = &report.accounts;
-    let most = accounts.iter().map(held).max().unwrap_or(0);
+    let mode = report.mode;
+    let most = accounts
+        .iter()
+        .map(|account| held(mode, account))
+        .max()
+        .unwrap_or(0);
     let mut left = MAILBOXES;
     let is_shown = |account: &AccountReport| {
         let rows = account.mailboxes.len();
@@ -43,8 +49,8 @@ pub fn of(report: &Report) -> Markup {
                         }
                         td { (status(account.status)) }
                         td.n { (grouped(account.counts.mailboxes)) }
-                        td.n { (grouped(held(account))) }
-                        td { (bar(held(account), most)) }
+                        td.n { (grouped(held(mode, account))) }
+                        td { (bar(held(mode, account), most)) }
                         td.n { (grouped(account.counts.failed)) }
                         td.n { (bytes(size(account))) }
                         td.n { (format!("{:.1}", account.seconds)) }
@@ -59,7 +65,8 @@ pub fn of(report: &Report) -> Markup {
                 @for (number, account) in accounts.iter().take(ACCOUNTS).enumerate().filter(|(number, _)| folded[*number]) {
                     details.account data-of=(number) {
                         summary { (shown(&account.account)) " " (status(account.status)) }
-                        div #{ "m" (number) } .wide { (mailboxes(&account.mailboxes)) }
+                        div #{ "m" (number) } .wide { (mailboxes(mode, &account.mailboxes)) }
+                        @if let Some(proof) = &account.proof { p { "Proof over all its messages: " code { (shown(proof)) } } }
                     }
                 }
                 @if folded.contains(&false) {
@@ -70,8 +77,12 @@ pub fn of(report: &Report) -> Markup {
     }
 }
 
-fn mailboxes(mailboxes: &[MailboxReport]) -> Markup {
-    let most = mailboxes.iter().map(in_mailbox).max().unwrap_or(0);
+fn mailboxes(mode: Mode, mailboxes: &[MailboxReport]) -> Markup {
+    let most = mailboxes
+        .iter()
+        .map(|mailbox| in_mailbox(mode, mailbox))
+        .max()
+        .unwrap_or(0);
     html! {
         table {
             thead { tr { @for name in ["Mailbox", "On the target", "Messages", "", "Not brought over", "Size", "Note"] { th scope="col" { (name) } } } }
@@ -79,8 +90,8 @@ fn mailboxes(mailboxes: &[MailboxReport]) -> Markup {
                 tr {
                     th scope="row" { (shown(&mailbox.mailbox)) }
                     td { (shown(mailbox.target.as_deref().unwrap_or_default())) }
-                    td.n { (grouped(in_mailbox(mailbox))) }
-                    td { (bar(in_mailbox(mailbox), most)) }
+                    td.n { (grouped(in_mailbox(mode, mailbox))) }
+                    td { (bar(in_mailbox(mode, mailbox), most)) }
                     td.n { (grouped(missing(mailbox))) }
                     td.n { (bytes(mailbox.counts.bytes)) }
                     td.words { (shown(mailbox.note.as_deref().unwrap_or_default())) }
@@ -91,7 +102,7 @@ fn mailboxes(mailboxes: &[MailboxReport]) -> Markup {
 }
 
 /// Messages of an account, whatever the mode counts.
-fn held(account: &AccountReport) -> u64 {
+fn held(mode: Mode, account: &AccountReport) -> u64 {
     if let Some(compared) = &account.compared {
         return compared.archive;
     }
@@ -102,7 +113,7 @@ fn held(account: &AccountReport) -> u64 {
     {
         return audit.messages;
     }
-    account.counts.new + account.counts.unchanged
+    there(mode, &account.counts)
 }
 
 fn size(account: &AccountReport) -> u64 {
@@ -112,11 +123,9 @@ fn size(account: &AccountReport) -> u64 {
         .map_or(account.counts.bytes, |audit| audit.bytes)
 }
 
-fn in_mailbox(mailbox: &MailboxReport) -> u64 {
-    let counts = &mailbox.counts;
-    mailbox
-        .compared
-        .map_or(counts.new + counts.unchanged, |compared| compared.archive)
+fn in_mailbox(mode: Mode, mailbox: &MailboxReport) -> u64 {
+    let counts = there(mode, &mailbox.counts);
+    mailbox.compared.map_or(counts, |compared| compared.archive)
 }
 
 fn missing(mailbox: &MailboxReport) -> u64 {

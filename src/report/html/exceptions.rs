@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use super::facts::bytes;
-use super::{grouped, rest, shown, status};
-use crate::finding::{Finding, Severity};
-use crate::report::{AccountReport, Report, Status};
+use super::message::{self, Named};
+use super::{grouped, rest, shown, status, words};
+use crate::finding::{Code, Finding, Severity};
+use crate::report::{AccountReport, FailedMessageReport, Report, Status};
 
 /// Exceptions of one kind that the page names.
 const NAMED: usize = 500;
@@ -48,23 +48,8 @@ pub fn of(report: &Report) -> Markup {
                 } }
                 (rest(open.len(), NAMED))
             }
-            @if !failures.is_empty() {
-                h3 { "Messages that could not be brought over: " (grouped(failures.len() as u64)) }
-                div.wide { table {
-                    thead { tr { @for name in ["Account", "Mailbox", "UID", "Size", "What the server said"] { th scope="col" { (name) } } } }
-                    tbody { @for failed in failures.iter().take(NAMED) {
-                        tr {
-                            th scope="row" { (shown(&failed.account)) }
-                            td { (shown(&failed.mailbox)) }
-                            td { @if let Some(uid) = failed.uid { (uid) } }
-                            td { @if let Some(size) = failed.size { (bytes(size)) } }
-                            td.words { (shown(&failed.server)) }
-                        }
-                    } }
-                } }
-                (rest(failures.len(), NAMED))
-            }
-            @for ((severity, code), findings) in &findings { (kind(*severity, code, findings)) }
+            @if !failures.is_empty() { (refused(&failures)) }
+            @for ((severity, code), findings) in &findings { (kind(*severity, *code, findings)) }
             @if !warnings.is_empty() {
                 details open[warnings.len() <= 20] {
                     summary { h3 { "Worth knowing: " (grouped(warnings.len() as u64)) } }
@@ -78,7 +63,55 @@ pub fn of(report: &Report) -> Markup {
     }
 }
 
-fn kind(severity: Severity, code: &str, findings: &[&Finding]) -> Markup {
+/// Messages that could not be brought over.
+fn refused(failures: &[&FailedMessageReport]) -> Markup {
+    let named: Vec<Named<'_>> = failures
+        .iter()
+        .take(NAMED)
+        .map(|failed| Named {
+            message: failed.message.as_ref(),
+            size: failed.size,
+            file: failed.file.as_deref(),
+            uid: failed.uid,
+        })
+        .collect();
+    let columns = message::columns(named.iter());
+    html! {
+        h3 { "Messages that could not be brought over: " (grouped(failures.len() as u64)) }
+        div.wide { table {
+            thead { tr {
+                th scope="col" { "Account" } th scope="col" { "Mailbox" }
+                @for name in &columns { th scope="col" { (name) } }
+                th scope="col" { "What the server said" } th scope="col" { "Where the original lies" }
+            } }
+            tbody { @for (failed, named) in failures.iter().zip(&named) {
+                tr {
+                    th scope="row" { (shown(&failed.account)) }
+                    td { (shown(&failed.mailbox)) }
+                    (message::cells(named, &columns))
+                    td.words { (shown(&failed.server)) }
+                    td.place { (message::place(named)) }
+                }
+            } }
+        } }
+        (rest(failures.len(), NAMED))
+    }
+}
+
+fn kind(severity: Severity, code: Code, findings: &[&Finding]) -> Markup {
+    let named: Vec<Named<'_>> = findings
+        .iter()
+        .take(NAMED)
+        .map(|finding| Named {
+            message: finding.message.as_ref(),
+            size: None,
+            file: finding.file.as_deref(),
+            uid: None,
+        })
+        .collect();
+    let columns = message::columns(named.iter());
+    let is_of_messages = named.iter().any(|named| named.message.is_some());
+    let has_places = named.iter().any(|named| named.file.is_some());
     let (class, open) = match severity {
         Severity::Error => ("bad", true),
         Severity::Warning => ("look", true),
@@ -86,15 +119,24 @@ fn kind(severity: Severity, code: &str, findings: &[&Finding]) -> Markup {
     };
     html! {
         details open[open] {
-            summary { h3 { span.(class) { (severity.as_str().to_lowercase()) } " " code { (code) } ": " (grouped(findings.len() as u64)) } }
+            summary { h3 { span.(class) { (severity.as_str().to_lowercase()) } " " code { (code.as_str()) } ": " (grouped(findings.len() as u64)) } }
+            p { (words::meaning(code)) }
             div.wide { table {
-                thead { tr { @for name in ["Account", "Mailbox", "Where the original lies", "What"] { th scope="col" { (name) } } } }
-                tbody { @for finding in findings.iter().take(NAMED) {
+                thead { tr {
+                    th scope="col" { "Account" } th scope="col" { "Mailbox" }
+                    @if is_of_messages {
+                        @for name in &columns { th scope="col" { (name) } }
+                    }
+                    th scope="col" { "What was found" }
+                    @if has_places { th scope="col" { "Where the original lies" } }
+                } }
+                tbody { @for (finding, named) in findings.iter().zip(&named) {
                     tr {
                         th scope="row" { (shown(&finding.account)) }
                         td { (shown(finding.mailbox.as_deref().unwrap_or_default())) }
-                        td { (shown(finding.file.as_deref().unwrap_or_default())) }
+                        @if is_of_messages { (message::cells(named, &columns)) }
                         td.words { (shown(&finding.text)) }
+                        @if has_places { td.place { (message::place(named)) } }
                     }
                 } }
             } }
@@ -103,10 +145,10 @@ fn kind(severity: Severity, code: &str, findings: &[&Finding]) -> Markup {
     }
 }
 
-fn by_kind(report: &Report) -> BTreeMap<(Severity, &'static str), Vec<&Finding>> {
+fn by_kind(report: &Report) -> BTreeMap<(Severity, Code), Vec<&Finding>> {
     let mut kinds: BTreeMap<_, Vec<&Finding>> = BTreeMap::new();
     for finding in report.accounts.iter().flat_map(|account| &account.findings) {
-        let key = (finding.severity, finding.code.as_str());
+        let key = (finding.severity, finding.code);
         kinds.entry(key).or_default().push(finding);
     }
     kinds

@@ -12,6 +12,9 @@ use crate::report::{AccountReport, Compared, Counts, Report, Status};
 
 /// How it went, for somebody who has never heard of IMAP.
 pub fn sentence(report: &Report) -> String {
+    if report.error.is_some() {
+        return "Nothing was done: the run could not begin, or was ended at once.".to_owned();
+    }
     let total = report.accounts.len();
     let is_complete = |account: &&AccountReport| account.status == Status::Complete;
     let complete = report.accounts.iter().filter(is_complete).count();
@@ -29,18 +32,18 @@ pub fn sentence(report: &Report) -> String {
         );
     }
     let compared = compared(report);
-    let counts = report.totals;
+    let there = there(report.mode, &report.totals);
     if report.dry_run {
         return format!("A rehearsal for {accounts} went well; nothing was changed.");
     }
     match report.mode {
         Mode::Export => format!(
             "The mail of {accounts} is in the archive, all {} messages of it.",
-            grouped(counts.new + counts.unchanged)
+            grouped(there)
         ),
         Mode::Import => format!(
             "The mail of {accounts} is on the new server, all {} messages of it.",
-            grouped(counts.new + counts.unchanged)
+            grouped(there)
         ),
         Mode::Migrate
             if report
@@ -137,109 +140,14 @@ pub fn compared(report: &Report) -> Compared {
     sum
 }
 
-/// Where every message is, with nothing left over.
-pub fn balance(report: &Report) -> Markup {
-    if report
-        .accounts
-        .iter()
-        .any(|account| account.compared.is_some())
-    {
-        return table(
-            report,
-            "Where every message of the archive is",
-            &of_target(&compared(report)),
-        );
-    }
-    if report.mode == Mode::Export || report.mode == Mode::Import {
-        return table(report, "Where every message is", &of_transfer(report));
-    }
-    html! {}
-}
-
-/// A line of the balance: what, and how many.
-type Line = (&'static str, u64);
-
-fn of_target(sum: &Compared) -> (Line, Vec<Line>) {
-    let not_read = sum.matched.saturating_sub(sum.read_back);
-    let parts = vec![
-        ("on the target, identical byte for byte", sum.identical),
-        (
-            "on the target, with another final line end, otherwise the same",
-            sum.final_line_end,
-        ),
-        (
-            "on the target, with other line ends, otherwise the same",
-            sum.line_ends,
-        ),
-        (
-            "on the target, with header fields that the target added",
-            sum.header_added,
-        ),
-        (
-            "on the target, with a header folded in another way",
-            sum.header_refolded,
-        ),
-        (
-            "on the target, found by its header, not read back",
-            not_read,
-        ),
-        ("on the target, with other content", sum.content_differs),
-        ("not on the target", sum.missing),
-    ];
-    (("in the archive", sum.archive), parts)
-}
-
-fn of_transfer(report: &Report) -> (Line, Vec<Line>) {
-    let Counts {
-        new,
-        unchanged,
-        failed,
-        ..
-    } = report.totals;
-    let is_export = report.mode == Mode::Export;
-    let (whole, brought) = if is_export {
-        ("on the source", "brought to the archive in this run")
-    } else {
-        ("in the archive", "brought to the target in this run")
+/// Messages that are where the mode brings them, by what it counts.
+pub fn there(mode: Mode, counts: &Counts) -> u64 {
+    let with_news_of_flags = match mode {
+        // There they are counted among the unchanged ones.
+        Mode::Import => 0,
+        _ => counts.flags_changed,
     };
-    let parts = vec![
-        (brought, new),
-        ("there already", unchanged),
-        ("not brought over, each named below", failed),
-    ];
-    ((whole, new + unchanged + failed), parts)
-}
-
-/// Accounts of which nothing is known, so that they are in no sum.
-fn uncounted(report: &Report) -> Markup {
-    let is_unknown = |account: &&AccountReport| {
-        account.status.is_trouble() && account.counts.mailboxes == 0 && account.compared.is_none()
-    };
-    let count = report.accounts.iter().filter(is_unknown).count() as u64;
-    html! {
-        @if count > 0 {
-            p.bad { "✘ Accounts that could not be counted, so that they are not in these sums: " (grouped(count)) }
-        }
-    }
-}
-
-fn table(report: &Report, caption: &str, (whole, parts): &(Line, Vec<Line>)) -> Markup {
-    let sum: u64 = parts.iter().map(|(_, count)| count).sum();
-    html! {
-        section #balance {
-            h2 { (caption) }
-            table.sums {
-                tbody {
-                    tr.whole { th scope="row" { "Messages " (whole.0) } td { (grouped(whole.1)) } }
-                    @for (what, count) in parts.iter().filter(|(_, count)| *count > 0) {
-                        tr { th scope="row" { (what) } td { (grouped(*count)) } }
-                    }
-                }
-            }
-            (uncounted(report))
-            p.whole { "unexplained: " (grouped(whole.1.abs_diff(sum))) }
-        }
-    }
+    counts.new + counts.unchanged + with_news_of_flags
 }
 
 /// Bytes for people.

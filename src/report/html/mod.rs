@@ -2,8 +2,10 @@
 //! on paper and for a screen reader. Knows no paper but this one; `maud` escapes all that comes from servers.
 
 mod accounts;
+mod balance;
 mod exceptions;
 mod facts;
+mod message;
 mod words;
 
 #[cfg(test)]
@@ -46,7 +48,7 @@ pub fn page(report: &Report) -> String {
                 a.skip href="#accounts" { "To the accounts" }
                 header { (verdict(report, &blocks)) (facts::run(report)) }
                 main {
-                    (facts::balance(report))
+                    (balance::of(report))
                     (exceptions::of(report))
                     (accounts::of(report))
                     (others(&blocks))

@@ -1,3 +1,4 @@
 //! What a run leaves for those who read about it later.
 
 mod page;
+mod proof;

@@ -3,13 +3,17 @@
 
 use std::fs;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
 use super::{ANNA, program_for, server};
-use crate::kit::PASSWORD;
+use crate::kit::run::disk::SmallDisk;
 use crate::kit::run::program::{IMPORT, Program, server_json};
 use crate::kit::servers::fake::{FakeMailbox, FakeOptions, FakeServer, Reply};
+use crate::kit::servers::panel::Panel;
+use crate::kit::{PASSWORD, wait_until};
 
 const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/report.schema.json");
 
@@ -97,6 +101,197 @@ fn reports_of_every_mode_are_valid() {
     ]);
     program.run(validate).code(0);
     assert_eq!(valid(&program)["sample"], 10_000);
+
+    let migrate = report(&["--mode", "migrate", "--no-connectivity-test", "--deep"]);
+    program.run(migrate).code(0);
+    let migrated = valid(&program);
+    let phases = migrated["accounts"][0]["phases"].as_array();
+    assert!(
+        phases.is_some_and(|phases| phases.len() > 1),
+        "{migrated:#}"
+    );
+    assert_eq!(migrated["accounts"][0]["login"], ANNA);
+
+    fs::rename(program.path("report.json"), program.path("first.json")).expect("moved");
+    program
+        .run(report(&["--mode", "report", "--reports", "first.json"]))
+        .code(0);
+    assert_eq!(
+        valid(&program)["mode"],
+        "migrate",
+        "it is that report, rendered again"
+    );
+}
+
+#[test]
+fn reports_of_what_has_no_run_of_accounts_are_valid_too() {
+    let panel = Panel::start(&json!({"example.com": ["anna", "ben"]}));
+    let program = Program::new();
+    let mut words = report(&[
+        "--mode",
+        "index",
+        "--imap-host",
+        "mail.example.com",
+        "--all-domains",
+    ]);
+    let flags = panel.flags();
+    words.extend([
+        "--out",
+        "c.json",
+        "--html",
+        "page.html",
+        "--csv",
+        "table.csv",
+    ]);
+    let words = words.iter().map(|word| (*word).to_owned());
+    program.run(words.chain(flags.iter().cloned())).code(0);
+    let told = valid(&program);
+    assert_eq!(
+        (&told["mode"], &told["config"]),
+        (&"index".into(), &"c.json".into())
+    );
+    assert_eq!(told["by_status"], json!({"complete": 2}));
+    assert_eq!(told["accounts"][1]["account"], "ben@example.com");
+    assert!(program.path("page.html").is_file() && program.path("table.csv").is_file());
+    // It is there already.
+    let words = [
+        "--mode",
+        "index",
+        "--imap-host",
+        "h.example",
+        "--all-domains",
+        "--out",
+        "c.json",
+    ];
+    let words = report(&words).into_iter().map(str::to_owned);
+    program.run(words.chain(flags)).code(2);
+    assert_eq!(valid(&program)["exit_code"], 2);
+
+    let nobody = json!({"provider": "refresh", "client_id": "us", "token_url": "https://127.0.0.1:1/token", "refresh_token_file": "tokens/{email}",
+        "device_url": "https://127.0.0.1:1/device", "scope": "mail"});
+    program.config_json(&json!({
+        "server": {"host": "h.example", "port": 993, "ssl": true},
+        "accounts": [{"email": ANNA, "auth": {"oauth": nobody}}],
+    }));
+    program.run(report(&["--mode", "authorize"])).code(1);
+    let told = valid(&program);
+    assert_eq!(
+        (&told["mode"], &told["exit_code"]),
+        (&"authorize".into(), &1.into())
+    );
+    assert_eq!(told["accounts"][0]["cause"], "credential");
+}
+
+#[test]
+fn files_that_are_one_and_files_that_are_read_are_not_written() {
+    let source = server().start();
+    let program = program_for(&source);
+    let config = fs::read(program.path("export.pass.config.json")).expect("a configuration");
+    for (words, told) in [
+        (["--report", "one", "--html", "./one"], "both name"),
+        (["--csv", "one", "--manifest", "one"], "both name"),
+        (["--report", "-", "--html", "/dev/stdout"], "both name"),
+        (
+            ["--report", "export.pass.config.json", "--csv", "two"],
+            "the configuration",
+        ),
+        (["--report", "exported", "--csv", "two"], "exported"),
+    ] {
+        fs::create_dir_all(program.path("exported")).expect("a directory");
+        let words = ["--mode", "export"].iter().chain(&words);
+        program.run(words).code(2).warns(told);
+        assert!(!program.path("one").exists(), "{told}");
+    }
+    // Nor by usage that is not even understood.
+    let words = [
+        "--mode",
+        "export",
+        "--nothing",
+        "--report",
+        "export.pass.config.json",
+    ];
+    program.run(words).code(2);
+    program
+        .run(["--mode", "export", "--report", "--nothing"])
+        .code(2);
+    assert!(!program.path("--nothing").exists());
+    let after = fs::read(program.path("export.pass.config.json")).expect("a configuration");
+    assert_eq!(after, config);
+}
+
+#[test]
+fn a_run_that_is_ended_at_once_leaves_no_report_of_yesterday() {
+    let (asked, released) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicBool::new(false)),
+    );
+    let (heard, go) = (Arc::clone(&asked), Arc::clone(&released));
+    let source = server()
+        .on_command(move |command| {
+            if command.name == "LIST" {
+                heard.store(true, Ordering::SeqCst);
+                wait_until("the run has ended", || go.load(Ordering::SeqCst));
+            }
+            None
+        })
+        .start();
+    let program = program_for(&source);
+    program.file("report.json", "{\"exit_code\": 0}");
+    program.file("page.html", "all is well");
+    let words = report(&[
+        "--mode",
+        "export",
+        "--no-connectivity-test",
+        "--html",
+        "page.html",
+    ]);
+    let run = program.spawn(words);
+    wait_until("it lists", || asked.load(Ordering::SeqCst));
+    run.signal("TERM");
+    wait_until("it hears", || {
+        run.stderr()
+            .contains("a second signal ends the run at once")
+    });
+    run.signal("TERM");
+    let output = run.wait();
+    released.store(true, Ordering::SeqCst);
+    output.code(130);
+    let told = valid(&program);
+    assert_eq!(told["exit_code"], 130);
+    assert!(
+        told["error"]
+            .as_str()
+            .is_some_and(|text| text.contains("second signal"))
+    );
+    let page = fs::read_to_string(program.path("page.html")).expect("a page");
+    assert!(page.contains("Nothing was done"), "{page}");
+}
+
+#[test]
+fn what_goes_wrong_with_the_page_stands_in_the_report() {
+    let source = server().start();
+    let program = program_for(&source);
+    let disk = SmallDisk::with(&program.path("full"), "size=8k");
+    program.file("full/page.html", "yesterday's");
+    disk.fill();
+    let words = report(&[
+        "--mode",
+        "export",
+        "--no-connectivity-test",
+        "--html",
+        "full/page.html",
+    ]);
+    program.run(words).code(2).warns("full/page.html");
+    let told = valid(&program);
+    assert_eq!(told["exit_code"], 2);
+    assert!(
+        told["errors"].to_string().contains("full/page.html"),
+        "{told:#}"
+    );
+    assert!(
+        !program.path("full/page.html").exists(),
+        "yesterday's passes for today's"
+    );
 }
 
 fn target_server() -> FakeOptions {

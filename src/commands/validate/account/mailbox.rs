@@ -249,6 +249,7 @@ impl Comparing<'_> {
                     self.add_of(Code::DamagedArchive, job, uid, text);
                     continue;
                 };
+                *self.bytes.entry(id).or_default() += described.size;
                 wanted.push(described.wanted(records[&id].to_uid(uid)));
                 all.push(Expected {
                     job: id,
