@@ -59,6 +59,7 @@ pub fn run(
     workers: usize,
     how: How,
     stop: &Stop,
+    progress: &Progress,
     done: &str,
     work: impl Fn(&Account, &mut AccountReport) -> Result<()> + Sync,
 ) -> Result<Vec<AccountReport>> {
@@ -84,6 +85,7 @@ pub fn run(
                 queue.again(index, wait);
             }
             log(done, &report);
+            progress.ended(&account.name, report.status);
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = report;
         }
     });
@@ -114,6 +116,7 @@ pub fn each(
         settings.workers,
         How::of(settings),
         stop,
+        progress,
         settings.mode.done(),
         |account, report| work(account, progress.account(&account.name), report),
     )?;
@@ -312,10 +315,18 @@ mod tests {
     #[test]
     fn the_first_failure_stops_what_was_not_begun() {
         let stop = Stop::new();
-        let reports = run(&accounts(5), 1, STOPS, &stop, "done", |account, _| {
-            anyhow::ensure!(account.name != "a1", "it fails");
-            Ok(())
-        })
+        let reports = run(
+            &accounts(5),
+            1,
+            STOPS,
+            &stop,
+            &Progress::new(true),
+            "done",
+            |account, _| {
+                anyhow::ensure!(account.name != "a1", "it fails");
+                Ok(())
+            },
+        )
         .expect("threads");
         let statuses: Vec<Status> = reports.iter().map(|report| report.status).collect();
         let begun = [Status::Complete, Status::Failed];
@@ -331,12 +342,20 @@ mod tests {
         let pool = pool.expect("a thread");
         let (at_work, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let stop = Stop::new();
-        run(&accounts(40), 2, STOPS, &stop, "done", |_, _| {
-            most.fetch_max(1 + at_work.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
-            pool.install(|| std::thread::sleep(std::time::Duration::from_millis(1)));
-            at_work.fetch_sub(1, Ordering::SeqCst);
-            Ok(())
-        })
+        run(
+            &accounts(40),
+            2,
+            STOPS,
+            &stop,
+            &Progress::new(true),
+            "done",
+            |_, _| {
+                most.fetch_max(1 + at_work.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
+                pool.install(|| std::thread::sleep(std::time::Duration::from_millis(1)));
+                at_work.fetch_sub(1, Ordering::SeqCst);
+                Ok(())
+            },
+        )
         .expect("threads");
         assert!(most.into_inner() <= 2, "accounts at a time");
     }
@@ -344,10 +363,18 @@ mod tests {
     #[test]
     fn others_go_on_when_errors_are_ignored_even_after_a_panic() {
         let stop = Stop::new();
-        let reports = run(&accounts(4), 2, GOES_ON, &stop, "done", |account, _| {
-            assert_ne!(account.name, "a1", "a bug");
-            Ok(())
-        })
+        let reports = run(
+            &accounts(4),
+            2,
+            GOES_ON,
+            &stop,
+            &Progress::new(true),
+            "done",
+            |account, _| {
+                assert_ne!(account.name, "a1", "a bug");
+                Ok(())
+            },
+        )
         .expect("threads");
         assert!(reports[1].error.is_some() && reports[1].status == Status::Failed);
         assert_eq!(

@@ -6,6 +6,7 @@ use clap::builder::PossibleValue;
 use clap::{ArgAction, Parser, ValueEnum};
 
 use crate::config::UseImapsync;
+use crate::disk::output::is_stdout;
 use crate::logging::Format;
 use crate::mode::{List, Mode, Phase};
 
@@ -191,6 +192,14 @@ pub struct Args {
     #[arg(long)]
     pub with_subjects: bool,
 
+    /// Write how far the run is to this JSON file, anew every 5 seconds and at the end
+    #[arg(long, value_name = "FILE.json", value_parser = replaced)]
+    pub status: Option<PathBuf>,
+
+    /// The same for Prometheus: a file for the directory of its node exporter's textfile collector
+    #[arg(long, value_name = "FILE.prom", value_parser = metrics)]
+    pub metrics: Option<PathBuf>,
+
     /// How log lines are written: text for people, json for collectors (one object a line)
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = log_format)]
     pub log_format: Format,
@@ -263,6 +272,22 @@ fn log_format(text: &str) -> Result<Format, String> {
         "json" => Ok(Format::Json),
         _ => Err("text or json".to_owned()),
     }
+}
+
+fn replaced(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if is_stdout(&path) {
+        return Err("must be a file: it is replaced again and again".to_owned());
+    }
+    Ok(path)
+}
+
+fn metrics(text: &str) -> Result<PathBuf, String> {
+    let path = replaced(text)?;
+    if path.extension().is_none_or(|end| end != "prom") {
+        return Err("must end with .prom, as the node exporter reads no other files".to_owned());
+    }
+    Ok(path)
 }
 
 fn gigabytes(text: &str) -> Result<f64, String> {

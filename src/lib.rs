@@ -35,6 +35,7 @@ mod secret;
 mod session;
 mod settings;
 mod spelling;
+mod status;
 mod stop;
 mod target;
 

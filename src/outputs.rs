@@ -61,7 +61,11 @@ impl Outputs {
         files.filter_map(|(flag, path)| Some((flag, path.as_ref()?)))
     }
 
-    fn disjoint(&self) -> Result<()> {
+    /// Each is a file of its own.
+    ///
+    /// # Errors
+    /// Two that are one file, or one that is read.
+    pub fn disjoint(&self) -> Result<()> {
         let others = self.others.iter().map(|(flag, path)| (*flag, path));
         let all: Vec<(&str, &PathBuf)> = self.files().chain(others).collect();
         for (at, (flag, path)) in all.iter().enumerate() {

@@ -16,6 +16,7 @@ use crate::outputs::{self, Outputs};
 use crate::progress::Progress;
 use crate::report::{About, AccountReport, Report};
 use crate::settings::{self, Settings};
+use crate::status::Files;
 use crate::stop::Stop;
 use anyhow::{Result, anyhow};
 use tracing::{debug, error, info, warn};
@@ -54,16 +55,22 @@ fn begin() -> ExitCode {
     };
     let outputs = outputs(&args);
     // A fault of this program is an end, too, and has said what it is already.
-    let outcome = catch_unwind(AssertUnwindSafe(|| run(&args, &outputs))).unwrap_or_else(|_| {
-        Err(anyhow!(
-            "a bug in this program ended the run; please report it"
-        ))
-    });
+    let status = Files::new(args.mode, args.status.clone(), args.metrics.clone());
+    let outcome =
+        catch_unwind(AssertUnwindSafe(|| run(&args, &outputs, &status))).unwrap_or_else(|_| {
+            Err(anyhow!(
+                "a bug in this program ended the run; please report it"
+            ))
+        });
     let exit = outcome.unwrap_or_else(|error| {
         logging::tell(&format!("error: {error:#}"));
         let report = Report::begin(About::unknown(args.mode));
         outputs.not_begun(report, &error, Exit::Unusable)
     });
+    // Nothing else is overwritten by it.
+    if outputs.disjoint().is_ok() {
+        status.end(exit);
+    }
     ExitCode::from(exit.code())
 }
 
@@ -71,6 +78,8 @@ fn begin() -> ExitCode {
 fn outputs(args: &Args) -> Outputs {
     let manifest = args.manifest.iter().cloned();
     let mut others: Vec<_> = manifest.map(|path| ("--manifest", path)).collect();
+    others.extend(args.status.iter().map(|path| ("--status", path.clone())));
+    others.extend(args.metrics.iter().map(|path| ("--metrics", path.clone())));
     let inputs = if args.mode == Mode::Index {
         let out = args.index.out.clone();
         others.push(("--out", out.unwrap_or_else(|| DEFAULT_CONFIG.into())));
@@ -144,7 +153,7 @@ fn not_understood(error: &clap::Error) -> ExitCode {
     ExitCode::from(exit.code())
 }
 
-fn run(args: &Args, outputs: &Outputs) -> Result<Exit> {
+fn run(args: &Args, outputs: &Outputs, status: &Files) -> Result<Exit> {
     if args.mode == Mode::Index {
         return index(args, outputs);
     }
@@ -158,6 +167,7 @@ fn run(args: &Args, outputs: &Outputs) -> Result<Exit> {
     let warning = settings.fit_to_limits()?;
     settings.config.warnings.extend(warning);
     outputs.probe()?;
+    status.probe()?;
     if !commands::ask::passwords(&settings)? {
         return Ok(left(outputs, &settings));
     }
@@ -167,6 +177,7 @@ fn run(args: &Args, outputs: &Outputs) -> Result<Exit> {
     stop.on_signals(told_to_stop, ended_at_once)?;
     let log = start_log(args, &progress)?;
     log_beginning(&settings);
+    status.begin(&progress, settings.shard);
     let outcome = commands::run(&settings, &stop, &progress);
     progress.finish();
     let path = log.as_ref().map(|log| log.path().display().to_string());
@@ -197,6 +208,7 @@ fn run(args: &Args, outputs: &Outputs) -> Result<Exit> {
     settings.tell_tls(&mut report);
     report.describe_messages(&settings.archive_dir, args.with_subjects);
     report.close(&stop);
+    status.take(&report);
     let text = report.to_string();
     outputs::finished();
     let exit = outputs.tell(&mut report, &text);

@@ -1,5 +1,7 @@
 //! How far the run is: bars on a terminal, a log line every 30 seconds elsewhere.
 
+mod states;
+
 use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +12,10 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanBytes, HumanCount, HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
 use tracing::{info, warn};
 
+pub use states::{Moved, States};
+
 use crate::printable::printable;
+use crate::report::Status;
 
 /// Time between log lines.
 const LINE_EVERY: Duration = Duration::from_secs(30);
@@ -26,6 +31,25 @@ pub struct Progress {
     shared: Arc<Shared>,
     bars: Option<MultiProgress>,
     ticker: Arc<Mutex<Option<Ticker>>>,
+    /// What becomes of the accounts.
+    pub states: States,
+}
+
+/// How far a phase is.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// Its name; empty before the first.
+    pub phase: &'static str,
+    /// How long it lasts.
+    pub elapsed: Duration,
+    /// Accounts that it has.
+    pub accounts: u64,
+    /// Messages that were moved.
+    pub messages: u64,
+    /// Bytes of these.
+    pub bytes: u64,
+    /// The time that it still takes.
+    pub left: Option<Duration>,
 }
 
 struct Shared {
@@ -70,6 +94,7 @@ impl Progress {
             }),
             bars: (on_terminal && !quiet).then(MultiProgress::new),
             ticker: Arc::new(Mutex::new(None)),
+            states: States::default(),
         }
     }
 
@@ -82,6 +107,12 @@ impl Progress {
     /// Begins to tell of a phase with so many accounts; another one before it is over.
     pub fn start(&self, phase: &'static str, accounts: u64, quiet: bool) {
         self.finish();
+        let now = self.now();
+        self.states.next(Moved {
+            phase: now.phase,
+            messages: now.messages,
+            bytes: now.bytes,
+        });
         *self.shared.phase() = Phase::new(phase, accounts);
         self.shared.messages.store(0, Ordering::Relaxed);
         self.shared.bytes.store(0, Ordering::Relaxed);
@@ -96,6 +127,22 @@ impl Progress {
         match builder.spawn(move || tell(&shared, bar.as_ref(), &thread_over)) {
             Ok(thread) => *self.lock() = Some(Ticker { over, thread }),
             Err(error) => warn!("no progress is shown, as no thread can be started: {error}"),
+        }
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        let phase = self.shared.phase();
+        let elapsed = phase.began.elapsed();
+        let messages = self.shared.messages.load(Ordering::Relaxed);
+        Now {
+            phase: phase.name,
+            elapsed,
+            accounts: phase.accounts,
+            messages,
+            bytes: self.shared.bytes.load(Ordering::Relaxed),
+            left: time_left(phase.all_messages(), messages, elapsed),
         }
     }
 
@@ -115,10 +162,16 @@ impl Progress {
         self.ticker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Nobody works on the account any more.
+    pub fn ended(&self, account: &str, status: Status) {
+        self.states.ended(account, status);
+    }
+
     /// Progress of one account, which begins now.
     #[must_use]
     pub fn account(&self, email: &str) -> AccountProgress {
         let bar = self.bars.as_ref().map(|bars| bars.add(line_bar()));
+        self.states.begun(email);
         let mut phase = self.shared.phase();
         phase.begun.entry(email.to_owned()).or_default().active += 1;
         AccountProgress {

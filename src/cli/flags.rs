@@ -56,6 +56,8 @@ const FLAGS: &[Row] = &[
     ("html", COMMON, ALL),
     ("csv", COMMON, ALL),
     ("with-subjects", COMMON, TOLD),
+    ("status", COMMON, RUNS),
+    ("metrics", COMMON, RUNS),
     ("log-dir", COMMON, ALL),
     ("log-format", COMMON, ALL),
     ("verbose", COMMON, ALL),

@@ -5,10 +5,10 @@
 //! or root made it. Where the file system can, a file has no name at all before it is whole: a killed run leaves none
 //! behind, and some hold passwords.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, OFlags};
@@ -100,20 +100,30 @@ impl Output {
                 file,
             } => {
                 file.sync_all().map_err(advised)?;
-                // Only a rename replaces what is there, and it needs a name.
-                if temporary.is_none() {
-                    let name = temporary_beside(path);
-                    link(file, &name).map_err(advised)?;
-                    *temporary = Some(Temporary(name));
-                }
-                if let Some(Temporary(name)) = temporary {
-                    fs::rename(name, &path).map_err(advised)?;
-                }
+                replace(path, temporary, file).map_err(advised)?;
                 // One that may be written and not read cannot be synced apart from its file.
                 let directory = File::open(directory_of(path));
                 directory.map_or(Ok(()), |directory| directory.sync_all().map_err(advised))
             }
         }
+    }
+
+    /// The same for what is written anew every few seconds: readable for all, and the disk is not waited for.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn finish_for_all(mut self) -> io::Result<()> {
+        let Place::Regular {
+            path,
+            temporary,
+            file,
+        } = &mut self.0
+        else {
+            return self.flush();
+        };
+        file.set_permissions(Permissions::from_mode(0o644))
+            .and_then(|()| replace(path, temporary, file))
+            .map_err(advised)
     }
 
     /// Gives the file its name, unless one has it already: false then.
@@ -139,6 +149,19 @@ impl Output {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             other => other.map(|()| true).map_err(advised),
         }
+    }
+}
+
+/// Only a rename replaces what is there, and it needs a name.
+fn replace(path: &Path, temporary: &mut Option<Temporary>, file: &File) -> io::Result<()> {
+    if temporary.is_none() {
+        let name = temporary_beside(path);
+        link(file, &name)?;
+        *temporary = Some(Temporary(name));
+    }
+    match temporary {
+        Some(Temporary(name)) => fs::rename(name, path),
+        None => Ok(()),
     }
 }
 

@@ -94,6 +94,7 @@ pub fn after_export(
         settings.workers,
         accounts::How::of(settings),
         stop,
+        progress,
         Mode::Audit.done(),
         |account, report| run.after_export(account, progress.account(&account.name), report),
     )?;

@@ -233,6 +233,7 @@ impl<'a> Run<'a> {
                 wait: false,
             },
             self.stop,
+            progress,
             Mode::Test.done(),
             |account, report| {
                 let _progress = progress.account(&account.name);

@@ -7,3 +7,4 @@ mod merged;
 mod migrate;
 mod parked;
 mod shards;
+mod status;
