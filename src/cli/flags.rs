@@ -46,7 +46,7 @@ const FLAGS: &[Row] = &[
     ("config", COMMON, CONFIGURED),
     ("output-dir", COMMON, &[Export, Audit, Test, Migrate]),
     ("input-dir", COMMON, &[Import, Validate, Audit, Test]),
-    ("dry-run", COMMON, &[Export, Import]),
+    ("dry-run", COMMON, &[Export, Import, Migrate]),
     ("ignore-errors", COMMON, ALL),
     ("wait", COMMON, ALL),
     ("max-workers", COMMON, ALL),

@@ -1,4 +1,5 @@
-//! Which mailboxes an account has, and how each stands: LIST, LSUB, STATUS in as few round trips as the server allows.
+//! Which mailboxes an account has, and how each stands: LIST, LSUB, STATUS in as few round trips as the server allows;
+//! and what a test looks at beside that.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use super::pace::{Aside, Pace};
 use super::reader::{NoBody, Response};
 use super::refusal;
 use super::response::{self, Condition, MailboxStatus, Status};
+use super::steps::{Step as At, Steps};
 use crate::mailbox::{Listed, Name};
 
 /// Most mailboxes that one account may have.
@@ -79,13 +81,16 @@ enum Step {
     Extended,
     Namespace,
     Status,
+    Quota,
+    Inbox,
 }
 
 impl Step {
     /// What it is, where it can be done without.
     fn aside(self) -> Option<Aside> {
         match self {
-            Self::List | Self::Status => None,
+            Self::List | Self::Status | Self::Inbox => None,
+            Self::Quota => Some(Aside::Quota),
             Self::Subscribed => Some(Aside::Subscribed),
             Self::SubscribedByList => Some(Aside::SubscribedByList),
             Self::Extended => Some(Aside::Extended),
@@ -105,6 +110,8 @@ struct Heard {
     refusal: Option<Status>,
     /// Why it is not known which mailboxes are subscribed.
     subscriptions_refused: Option<String>,
+    quota: Option<(u64, u64)>,
+    inbox: Option<Status>,
     bytes: usize,
 }
 
@@ -123,36 +130,9 @@ pub fn list(
     let extended = extended_list(channel, items).filter(|_| !pace.does_without(Aside::Extended));
     let has_status = offers(channel, "LIST-STATUS") && extended.is_some();
     let mut lane = Lane::new(channel);
-    lane.send(&Command::new(r#"LIST "" "*""#), Step::List, Order::Strict)?;
-    if pace.does_without(Aside::Subscribed) {
-        heard.subscriptions_refused = Some("it does not answer LSUB".to_owned());
-    } else {
-        let command = Command::new(r#"LSUB "" "*""#);
-        lane.send(&command, Step::Subscribed, Order::Strict)?;
-    }
-    if let Some(command) = extended {
-        lane.send(&command, Step::Extended, Order::Strict)?;
-    }
-    if lane.capabilities().has("NAMESPACE") && !pace.does_without(Aside::Namespace) {
-        lane.send(&Command::new("NAMESPACE"), Step::Namespace, Order::Strict)?;
-    }
+    ask(&mut lane, &mut heard, &pace, extended)?;
     drain(&mut lane, &mut heard, 0)?;
-    if let Some(status) = heard.refusal.take() {
-        let kind = refusal::kind(&status, Kind::Refused);
-        let text = format!("LIST is refused: {}", status.said());
-        return Err(SessionError::new(kind, text));
-    }
-    ask_again(&mut lane, &mut heard, &pace)?;
-    let mut listing = Listing {
-        mailboxes: assemble(&mut heard),
-        unreadable: std::mem::take(&mut heard.unreadable),
-        namespace: heard.namespace.take(),
-        without_subscriptions: heard.subscriptions_refused.take(),
-    };
-    if listing.mailboxes.is_empty() && listing.unreadable.is_empty() {
-        let text = "LIST names no mailbox, not even INBOX; the account cannot be read this way";
-        return Err(SessionError::new(Kind::Refused, text));
-    }
+    let mut listing = conclude(&mut lane, &mut heard, &pace)?;
     if !has_status {
         for mailbox in listing.mailboxes.iter().filter(|m| wanted(&m.listed)) {
             let name = mailbox.listed.name.wire();
@@ -170,6 +150,95 @@ pub fn list(
     Ok(listing)
 }
 
+/// What a test looks at, all of it in one flight.
+pub struct Look {
+    /// The mailboxes, without their STATUS.
+    pub listing: Listing,
+    /// What the server said to EXAMINE INBOX; `None` where there is no INBOX.
+    pub inbox: Option<Status>,
+    /// Storage used and allowed, in KiB (RFC 9208), where the server says it.
+    pub quota: Option<(u64, u64)>,
+}
+
+/// Lists the account, opens INBOX and asks for its quota: waits once for all answers.
+///
+/// # Errors
+/// As for [`list`].
+pub fn look(channel: &mut Channel, steps: &mut Steps) -> Result<Look> {
+    let mut heard = Heard::default();
+    let pace = Arc::clone(&channel.pace);
+    let mut lane = Lane::new(channel);
+    steps.begin(At::List);
+    ask(&mut lane, &mut heard, &pace, None)?;
+    if lane.capabilities().has("QUOTA") && !pace.does_without(Aside::Quota) {
+        let quota = Command::new("GETQUOTAROOT INBOX");
+        lane.send(&quota, Step::Quota, Order::Strict)?;
+    }
+    let examine = Command::new("EXAMINE INBOX");
+    lane.send(&examine, Step::Inbox, Order::Opens)?;
+    drain(&mut lane, &mut heard, 1)?;
+    if heard.refusal.is_none() && heard.has_inbox() {
+        steps.begin(At::Inbox);
+    }
+    drain(&mut lane, &mut heard, 0)?;
+    let listing = conclude(&mut lane, &mut heard, &pace)?;
+    let mut names = listing.mailboxes.iter().map(|mailbox| &mailbox.listed.name);
+    let has_inbox = names.any(Name::is_inbox);
+    Ok(Look {
+        inbox: heard.inbox.take().filter(|_| has_inbox),
+        quota: heard.quota,
+        listing,
+    })
+}
+
+/// Sends what tells which mailboxes there are.
+fn ask(
+    lane: &mut Lane<'_, Step>,
+    heard: &mut Heard,
+    pace: &Pace,
+    extended: Option<Command>,
+) -> Result<()> {
+    lane.send(&Command::new(r#"LIST "" "*""#), Step::List, Order::Strict)?;
+    if pace.does_without(Aside::Subscribed) {
+        heard.subscriptions_refused = Some("it does not answer LSUB".to_owned());
+    } else {
+        let command = Command::new(r#"LSUB "" "*""#);
+        lane.send(&command, Step::Subscribed, Order::Strict)?;
+    }
+    if let Some(command) = extended {
+        lane.send(&command, Step::Extended, Order::Strict)?;
+    }
+    if lane.capabilities().has("NAMESPACE") && !pace.does_without(Aside::Namespace) {
+        lane.send(&Command::new("NAMESPACE"), Step::Namespace, Order::Strict)?;
+    }
+    Ok(())
+}
+
+/// What was heard, as a listing; what was not said is asked for in other ways.
+fn conclude(lane: &mut Lane<'_, Step>, heard: &mut Heard, pace: &Pace) -> Result<Listing> {
+    if let Some(status) = heard.refusal.take() {
+        return Err(refused(&status));
+    }
+    ask_again(lane, heard, pace)?;
+    let listing = Listing {
+        mailboxes: assemble(heard),
+        unreadable: std::mem::take(&mut heard.unreadable),
+        namespace: heard.namespace.take(),
+        without_subscriptions: heard.subscriptions_refused.take(),
+    };
+    if listing.mailboxes.is_empty() && listing.unreadable.is_empty() {
+        let text = "LIST names no mailbox, not even INBOX; the account cannot be read this way";
+        return Err(SessionError::new(Kind::Refused, text));
+    }
+    Ok(listing)
+}
+
+fn refused(status: &Status) -> SessionError {
+    let kind = refusal::kind(status, Kind::Refused);
+    let text = format!("LIST is refused: {}", status.said());
+    SessionError::new(kind, text)
+}
+
 /// What an `IMAP4rev2` server offers without saying so (RFC 9051 appendix E).
 fn offers(channel: &Channel, extension: &str) -> bool {
     channel.capabilities.has(extension) || channel.capabilities.has("IMAP4REV2")
@@ -177,7 +246,7 @@ fn offers(channel: &Channel, extension: &str) -> bool {
 
 /// Second ways to what the server has not said: INBOX, which is always there, and subscriptions without LSUB.
 fn ask_again(lane: &mut Lane<'_, Step>, heard: &mut Heard, pace: &Pace) -> Result<()> {
-    if !heard.listed.iter().any(|listed| listed.name.is_inbox()) {
+    if !heard.has_inbox() {
         let delimiter = heard.listed.first().and_then(|listed| listed.delimiter);
         let status = Command::new("STATUS INBOX (MESSAGES UIDNEXT UIDVALIDITY)");
         lane.send(&status, Step::Status, Order::Strict)?;
@@ -232,7 +301,11 @@ fn drain(lane: &mut Lane<'_, Step>, heard: &mut Heard, leave: usize) -> Result<(
     while lane.outstanding() > leave {
         let answer = match lane.next(&mut NoBody) {
             Ok(answer) => answer,
-            Err(error) => return Err(died(lane, error)),
+            // A server that hangs up behind a refusal has said more with the refusal.
+            Err(error) => {
+                let said = heard.refusal.as_ref().map(refused);
+                return Err(said.unwrap_or_else(|| died(lane, error)));
+            }
         };
         match answer {
             Answer::Untagged(step, response) => {
@@ -245,6 +318,7 @@ fn drain(lane: &mut Lane<'_, Step>, heard: &mut Heard, leave: usize) -> Result<(
             Answer::Done(Step::List, status) if status.condition != Condition::Ok => {
                 heard.refusal = Some(status);
             }
+            Answer::Done(Step::Inbox, status) => heard.inbox = Some(status),
             Answer::Done(Step::Subscribed | Step::SubscribedByList, status) => {
                 let is_refused = status.condition != Condition::Ok;
                 heard.subscriptions_refused = is_refused.then(|| status.said());
@@ -272,6 +346,10 @@ fn died(lane: &Lane<'_, Step>, error: SessionError) -> SessionError {
 }
 
 impl Heard {
+    fn has_inbox(&self) -> bool {
+        self.listed.iter().any(|listed| listed.name.is_inbox())
+    }
+
     /// What was said too much of.
     fn excess(&self) -> Option<String> {
         let heard = [
@@ -314,6 +392,8 @@ impl Heard {
                     self.namespace = Some((Name::listed(prefix), delimiter));
                 }
             }
+            Step::Quota => self.quota = self.quota.or_else(|| response::parse_quota(response)),
+            Step::Inbox => {}
             Step::Extended | Step::Status => {
                 if let Some(Ok((name, status))) = response::parse_mailbox_status(response) {
                     self.status.insert(name, status);

@@ -53,15 +53,3 @@ pub fn count(channel: &mut Channel, name: &[u8]) -> Result<Option<u64>> {
     })?;
     Ok(count)
 }
-
-/// Storage used and allowed, in KiB (RFC 9208); `None` where the server does not say.
-pub fn quota(channel: &mut Channel) -> Option<(u64, u64)> {
-    if !channel.capabilities.has("QUOTA") {
-        return None;
-    }
-    let mut found = None;
-    let outcome = channel.run(&Command::new("GETQUOTAROOT INBOX"), |response| {
-        found = found.or_else(|| response::parse_quota(response));
-    });
-    outcome.ok().and(found)
-}

@@ -93,6 +93,20 @@ impl Session {
         }
         self.channel.reader().wire().end();
     }
+
+    /// Says goodbye and does not wait for the answer: where nothing was changed, nothing depends on it.
+    pub fn leave(mut self) {
+        if self.channel.has_unheard() {
+            // What is not read when the connection ends makes it end with a reset.
+            return self.logout();
+        }
+        self.channel.leaving = true;
+        self.channel.reader().wire().close_gracefully(true);
+        if let Err(error) = self.channel.send(&Command::new("LOGOUT")) {
+            debug!(%error, "LOGOUT");
+        }
+        self.channel.reader().wire().end();
+    }
 }
 
 /// Several threads may work for one account, each with a session of its own.

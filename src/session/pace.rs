@@ -39,6 +39,8 @@ pub enum Aside {
     Extended,
     /// NAMESPACE.
     Namespace,
+    /// GETQUOTAROOT.
+    Quota,
 }
 
 impl Aside {
@@ -48,6 +50,7 @@ impl Aside {
             Self::SubscribedByList => "LIST (SUBSCRIBED)",
             Self::Extended => "LIST RETURN",
             Self::Namespace => "NAMESPACE",
+            Self::Quota => "GETQUOTAROOT",
         }
     }
 }
@@ -60,7 +63,7 @@ const ENOUGH: u8 = 2;
 pub struct Pace {
     ahead: AtomicU8,
     /// Connections that died of each [`Aside`].
-    deaths: [AtomicU8; 4],
+    deaths: [AtomicU8; 5],
 }
 
 impl Pace {

@@ -3,10 +3,9 @@
 use super::capability::Capabilities;
 use super::channel::Channel;
 use super::command::Command;
-use super::error::{Kind, Result};
+use super::error::Result;
 use super::reader::Response;
-use super::refusal;
-use super::response::{self, Condition, Line};
+use super::response::{self, Line};
 
 /// A name that no mailbox has.
 const NO_MAILBOX: &[u8] = b"no-such-mailbox.imapsync-bulk-migrator";
@@ -76,18 +75,6 @@ pub fn leave(capabilities: &Capabilities) -> Result<Command> {
     }
     // After a SELECT or EXAMINE that fails none is open (RFC 3501 section 6.3.1).
     examine(NO_MAILBOX, capabilities)
-}
-
-/// Microsoft accepts a login and refuses the first mailbox to whoever has no right to it.
-///
-/// # Errors
-/// The server's refusal; those of the connection.
-pub fn open_inbox(channel: &mut Channel) -> Result<()> {
-    let status = channel.run(&Command::new("EXAMINE INBOX"), |_| {})?;
-    if status.condition == Condition::Ok {
-        return Ok(());
-    }
-    Err(refusal::error(&status, Kind::Refused))
 }
 
 /// PERMANENTFLAGS of a mailbox: only SELECT tells them, EXAMINE says that nothing can be changed.

@@ -29,6 +29,7 @@ use crate::report::{About, End, Filters, Report, ServerReport, Status};
 use crate::session::peer::Peers;
 use crate::target::mend::Repairs;
 use crate::target::plan::Want;
+use crate::target::rehearsal::Rehearsal;
 
 /// Fewest workers by default: accounts wait for servers more than for processors.
 const MIN_WORKERS: usize = 4;
@@ -128,6 +129,8 @@ pub struct Settings {
     pub until: Option<Phase>,
     /// The servers, once connections were prepared: all that is done in a run shares their limits.
     pub peers: Arc<OnceLock<Peers>>,
+    /// What both sides of a migration have said before anything is copied.
+    pub rehearsal: Arc<Rehearsal>,
     /// The other side of a migration.
     pub target: Option<Box<Settings>>,
 }
@@ -234,6 +237,7 @@ impl Settings {
             quiet: args.quiet,
             until: args.until,
             peers: Arc::default(),
+            rehearsal: Arc::default(),
             target: None,
         };
         if args.mode == Mode::Migrate {
@@ -324,6 +328,21 @@ impl Settings {
                 config.path.display(),
                 missing.len(),
                 missing.join("\n  ")
+            );
+        }
+        let onto_itself = self.config.accounts.iter().filter_map(|account| {
+            let mut there = config.accounts.iter();
+            let there = there.find(|there| there.name == account.name)?;
+            let is_same = there.server.is_at(&account.server) && there.whose() == account.whose();
+            is_same.then_some(account.name.as_str())
+        });
+        let onto_itself: Vec<&str> = onto_itself.collect();
+        if !onto_itself.is_empty() {
+            bail!(
+                "{} names for {} of the accounts the login and server that they come from; give them a target_server or a target_login:\n  {}",
+                config.path.display(),
+                onto_itself.len(),
+                onto_itself.join("\n  ")
             );
         }
         // Of all its accounts: every shard has others of them.

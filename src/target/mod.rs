@@ -12,6 +12,7 @@ pub mod mend;
 pub mod message;
 pub mod place;
 pub mod plan;
+pub mod rehearsal;
 pub mod renamed;
 pub mod trouble;
 pub mod views;

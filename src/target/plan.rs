@@ -130,28 +130,7 @@ impl<'a> Plan<'a> {
         let listing = list::list(channel, list::Numbers::Plain, |_| true)?;
         let repairs = self.want.repairs;
         renamed::find(channel, &mut self.jobs, &listing, journal, repairs)?;
-        let namespace = listing.namespace.as_ref();
-        let prefix = namespace.map_or("", |(prefix, _)| prefix.text());
-        // A refusal has said it where NAMESPACE does not.
-        let prefix = match prefix {
-            "" => journal.prefix().unwrap_or_default(),
-            said => said,
-        };
-        let delimiter = namespace.and_then(|(_, delimiter)| *delimiter);
-        let delimiter = delimiter.or_else(|| {
-            let mut mailboxes = listing.mailboxes.iter();
-            mailboxes.find_map(|there| there.listed.delimiter)
-        });
-        let present = listing.mailboxes.iter().map(|there| Present {
-            name: there.listed.name.text().to_owned(),
-            wire: there.listed.name.wire().to_vec(),
-            attributes: there.listed.attributes.clone(),
-        });
-        let target = Target {
-            present: present.collect(),
-            prefix: prefix.to_owned(),
-            delimiter,
-        };
+        let (target, delimiter) = target(&listing, journal.prefix());
         self.place(&target, journal);
         Ok((listing, delimiter))
     }
@@ -206,6 +185,32 @@ impl<'a> Plan<'a> {
         let known = known(self.only.as_ref(), &self.jobs[id], journal);
         self.jobs[id].recall(known);
     }
+}
+
+/// The target as the mapping sees it, and its delimiter; `learnt` is its prefix by a refusal, where NAMESPACE says none.
+#[must_use]
+pub fn target(listing: &Listing, learnt: Option<&str>) -> (Target, Option<char>) {
+    let namespace = listing.namespace.as_ref();
+    let prefix = match namespace.map_or("", |(prefix, _)| prefix.text()) {
+        "" => learnt.unwrap_or_default(),
+        said => said,
+    };
+    let delimiter = namespace.and_then(|(_, delimiter)| *delimiter);
+    let delimiter = delimiter.or_else(|| {
+        let mut mailboxes = listing.mailboxes.iter();
+        mailboxes.find_map(|there| there.listed.delimiter)
+    });
+    let present = listing.mailboxes.iter().map(|there| Present {
+        name: there.listed.name.text().to_owned(),
+        wire: there.listed.name.wire().to_vec(),
+        attributes: there.listed.attributes.clone(),
+    });
+    let target = Target {
+        present: present.collect(),
+        prefix: prefix.to_owned(),
+        delimiter,
+    };
+    (target, delimiter)
 }
 
 /// What the journal knows of a mailbox, but for the messages that are meant although it knows them.

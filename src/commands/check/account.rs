@@ -5,18 +5,22 @@ use tracing::{debug, warn};
 
 use super::cause::likely_cause;
 use super::{Run, preflight};
+use crate::archive::account::AccountArchive;
+use crate::archive::state;
 use crate::commands::provision::logged_in;
 use crate::config::Account;
+use crate::mailbox::Listed;
 use crate::meter;
+use crate::mode::Mode;
 use crate::report::cause::{self, Because};
 use crate::report::{AccountReport, StepReport, Tested};
 use crate::session::Session;
 use crate::session::dial;
 use crate::session::error::{Cause, Kind, SessionError, is_stopped};
 use crate::session::list;
-use crate::session::manage;
+use crate::session::refusal;
+use crate::session::response::Condition;
 use crate::session::retry::Backoff;
-use crate::session::select;
 use crate::session::steps::{Step, Steps};
 
 /// Lost connections after which the test gives up.
@@ -83,39 +87,48 @@ fn work(
     tested.mechanism = Some(session.mechanism.to_owned());
     tested.token_seconds = session.token_left.map(|left| left.as_secs());
     report.tested = Some(tested);
-    let listing = loop {
-        steps.begin(Step::List);
-        match list::list(session.channel(), list::Numbers::Plain, |_| false) {
+    let list::Look {
+        listing,
+        inbox,
+        quota,
+    } = loop {
+        match list::look(session.channel(), steps) {
             Err(error) if matches!(error.cause, Some(Cause::SentAhead | Cause::Aside)) => {
                 session = connect(run, account, steps)?;
             }
             outcome => break outcome?,
         }
     };
-    if listing
-        .mailboxes
-        .iter()
-        .any(|mailbox| mailbox.listed.name.is_inbox())
-    {
-        steps.begin(Step::Inbox);
-        select::open_inbox(session.channel())?;
+    // Microsoft accepts a login and refuses the first mailbox to whoever has no right to it.
+    if let Some(refused) = inbox.filter(|status| status.condition != Condition::Ok) {
+        return Err(refusal::error(&refused, Kind::Refused).into());
     }
     steps.end();
     report.warnings.extend(listing.warnings());
     report.counts.mailboxes = listing.mailboxes.len() as u64;
-    let quota = manage::quota(session.channel());
     if run.settings.is_target {
         preflight::check(run, account, &mut session, quota, report);
+    } else if is_unknown(run, account) {
+        let wanted = |listed: &Listed| run.settings.folders.matches(listed.name.text());
+        let sizes = list::list(session.channel(), list::Numbers::WithSize, wanted)?;
+        run.settings.rehearsal.lists(&account.name, sizes);
     }
     let mut tested = report.tested.take().unwrap_or_default();
     tested.quota_used_kib = quota.map(|(used, _)| used);
     tested.quota_limit_kib = quota.map(|(_, limit)| limit);
     report.tested = Some(tested);
-    session.logout();
+    session.leave();
     match &run.host(account).objection {
         Some(objection) => bail!("{objection}"),
         None => Ok(()),
     }
+}
+
+/// True for the source of a migration of which the archive has nothing yet: what would not fit is told by what it lists.
+fn is_unknown(run: &Run<'_>, account: &Account) -> bool {
+    let settings = run.settings;
+    let dir = AccountArchive::directory(&settings.archive_dir, &account.name);
+    settings.mode == Mode::Migrate && !dir.join(state::FILE).exists()
 }
 
 /// Waits where the server asks for it; a lost connection is tried once more, a refused login never.

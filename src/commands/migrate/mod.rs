@@ -68,9 +68,7 @@ fn carry_out(
         settings: source,
         target,
         export: export::begin(source, stop)?,
-        audit: source
-            .auditing
-            .after_export
+        audit: (source.auditing.after_export && !source.dry_run)
             .then(|| audit::Run::new(source, stop))
             .transpose()?,
         import: import::begin(target, provision, stop)?,
@@ -103,9 +101,29 @@ struct Migration<'a> {
 
 impl Migration<'_> {
     fn account(&self, source: &Account, progress: AccountProgress) -> AccountReport {
+        if self.settings.dry_run {
+            return self.rehearse(source, progress);
+        }
         let mut whole = Whole::new(&source.name);
         self.phases(source, progress, &mut whole);
         whole.report
+    }
+
+    /// Looks at both sides, and says what would come and where it would go.
+    fn rehearse(&self, source: &Account, progress: AccountProgress) -> AccountReport {
+        let mut report = accounts::one(source, |report| {
+            export::account::export(&self.export, source, progress, report)
+        });
+        let known = self.settings.rehearsal.of(&source.name);
+        report.preflight = known.preflight;
+        report.warnings.extend(known.warnings);
+        for mailbox in &mut report.mailboxes {
+            if let Some((to, why)) = known.places.get(&mailbox.mailbox) {
+                mailbox.target = Some(to.clone());
+                mailbox.why = Some(why.clone());
+            }
+        }
+        report
     }
 
     fn phases(&self, source: &Account, progress: AccountProgress, whole: &mut Whole) {

@@ -117,6 +117,7 @@ fn take_in(mailboxes: &mut Vec<MailboxReport>, part: MailboxReport, phase: Phase
 mod tests {
     use super::*;
     use crate::report::Counts;
+    use crate::report::cause::Cause;
 
     fn part(status: Status, counts: Counts) -> AccountReport {
         AccountReport {
@@ -157,7 +158,13 @@ mod tests {
         let mut whole = Whole::new("a");
         let mut failed = part(Status::Failed, Counts::default());
         failed.error = Some("quota".to_owned());
+        failed.cause = Some(Cause::Quota);
+        failed.reconnects = 3;
         assert!(!whole.add(Phase::Import, failed));
         assert_eq!(whole.report.error.as_deref(), Some("import: quota"));
+        assert_eq!(
+            (whole.report.cause, whole.report.reconnects),
+            (Some(Cause::Quota), 3)
+        );
     }
 }

@@ -117,7 +117,7 @@ fn main_part(report: &Report) -> Vec<Block> {
             provisioned.map_or_else(Vec::new, provisioned::all)
         }
         _ if report.precheck_failed || report.mode == Mode::Test => tested::of(report),
-        (Mode::Import, true) => vec![Block::Table(tables::mapping(report))],
+        (Mode::Import | Mode::Migrate, true) => vec![Block::Table(tables::mapping(report))],
         (_, true) => vec![Block::Table(tables::mailboxes(report))],
         (Mode::Import, false) => vec![Block::Table(tables::import(report))],
         (Mode::Migrate, false) => {

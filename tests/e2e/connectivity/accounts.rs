@@ -1,11 +1,13 @@
 //! Every step of a connection is told; a failure names its step, the server's words and the likely cause.
 
 use std::net::TcpListener;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::{ANNA, log, names, program_for, report, test};
 use crate::kit::PASSWORD;
+use crate::kit::mail::realistic;
 use crate::kit::run::program::{Output, Program};
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions, storage_quota};
 use crate::kit::servers::fake::{FakeMailbox, FakeServer, Reply};
@@ -317,4 +319,25 @@ fn a_mailbox_that_cannot_be_read_is_warned_about() {
         .mailbox(FakeMailbox::new("INBOX"))
         .start();
     test(&program_for(&server), &[]).code(0).says("unclosed");
+}
+
+#[test]
+fn what_follows_the_login_takes_one_round_trip_and_goodbye_takes_none() {
+    let words = "IMAP4rev1 ID NAMESPACE QUOTA LIST-STATUS LIST-EXTENDED SPECIAL-USE AUTH=PLAIN";
+    let greeting = format!("* OK [CAPABILITY {words}] ready");
+    let server = FakeServer::options()
+        .greeting(greeting.as_bytes())
+        .capabilities(words)
+        .counting_round_trips(Duration::from_millis(200))
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(61, 2)))
+        .on_command(|command| (command.name == "LOGOUT").then(|| Reply::Stall(Vec::new())))
+        .start();
+    let program = program_for(&server);
+    // The kit gives up before the time-out does.
+    test(&program, &["--imap-timeout", "1000"]).code(0);
+    for command in ["ID", "LIST", "LSUB", "NAMESPACE", "GETQUOTAROOT", "EXAMINE"] {
+        assert_eq!(server.commands_named(command).len(), 1, "{command}");
+    }
+    // Connecting, TLS and the greeting are three more.
+    assert_eq!(server.round_trips(), 2, "{}", server.transcript());
 }

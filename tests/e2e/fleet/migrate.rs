@@ -12,7 +12,8 @@ use crate::kit::run::parallel::in_parallel;
 use crate::kit::run::program::{Output, Program, server_json};
 use crate::kit::run::reader::Reader;
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
-use crate::kit::{PASSWORD, is_long};
+use crate::kit::servers::fake::{FakeMailbox, FakeServer};
+use crate::kit::{PASSWORD, is_long, wait_until};
 
 const USERS: [&str; 4] = [
     "anna@example.com",
@@ -292,7 +293,7 @@ fn killed_at_random_moments_it_is_completed_and_nothing_is_there_twice() {
     migrate(&scene.program(), &[]).code(0);
     let whole = u64::try_from(began.elapsed().as_micros()).expect("no century");
     let mut random = Random::new(1901);
-    let moments: Vec<Duration> = (0..if is_long() { 60 } else { 6 })
+    let moments: Vec<Duration> = (0..if is_long() { 60 } else { 8 })
         .map(|_| Duration::from_micros(random.between(0, whole)))
         .collect();
     in_parallel(&moments, 2, |moment| {
@@ -319,4 +320,90 @@ fn killed_at_random_moments_it_is_completed_and_nothing_is_there_twice() {
             );
         }
     });
+}
+
+#[test]
+fn a_source_that_goes_down_in_the_middle_ends_the_run_and_the_next_one_completes_it() {
+    let mut scene = scene();
+    let program = scene.program();
+    let accounts = USERS.map(|email| json!({"email": email, "password": PASSWORD}));
+    let mut server = server_json(&scene.source.imaps());
+    // So slow that it goes down in the middle whatever the machine.
+    server["limits"] = json!({"bytes_per_second": 10_000});
+    let config = json!({"server": server, "accounts": accounts});
+    program.file("export.pass.config.json", &config.to_string());
+    let fixed = [
+        "--mode",
+        "migrate",
+        "--imapsync",
+        "never",
+        "--report",
+        "report.json",
+    ];
+    let running = program.spawn(fixed.iter().chain(&["--ignore-errors"]));
+    let inbox = program.path("exported").join(USERS[0]).join("INBOX");
+    wait_until("mail is in the archive", || {
+        let entries = fs::read_dir(&inbox).into_iter().flatten().flatten();
+        entries
+            .map(|entry| entry.path())
+            .any(|path| path.extension().is_some_and(|end| end == "eml"))
+    });
+    scene.source.stop();
+    running.wait().code(1).says("migrate NOT complete");
+    let causes = report(&program);
+    let accounts = causes["accounts"].as_array().expect("accounts");
+    assert!(
+        accounts.iter().any(|account| account["cause"] == "connect"),
+        "{accounts:?}"
+    );
+    scene.source.start_again();
+    program.config(&scene.source.imaps(), &USERS.map(|user| (user, PASSWORD)));
+    migrate(&program, &[]).code(0);
+    scene.assert_moved();
+}
+
+#[test]
+fn a_second_run_appends_nothing_and_takes_no_more_round_trips_than_its_parts() {
+    const MODERN: &str =
+        "IMAP4rev1 LITERAL+ MULTIAPPEND UIDPLUS NAMESPACE CONDSTORE LIST-EXTENDED LIST-STATUS";
+    let server = || {
+        FakeServer::options()
+            .capabilities(MODERN)
+            .counting_round_trips(Duration::from_millis(200))
+    };
+    let source = server()
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(861, 4)))
+        .mailbox(FakeMailbox::new("Work").mails(&realistic(862, 3)))
+        .start();
+    let target = server().mailbox(FakeMailbox::new("INBOX")).start();
+    let program = Program::new();
+    program.config(&source.endpoint(), &[(USERS[0], PASSWORD)]);
+    let accounts = [json!({"email": USERS[0], "password": PASSWORD})];
+    let config = json!({"server": server_json(&target.endpoint()), "accounts": accounts});
+    program.file("import.pass.config.json", &config.to_string());
+    let without_test = ["--no-connectivity-test"];
+    migrate(&program, &without_test).code(0);
+    assert!(!target.commands_named("APPEND").is_empty());
+
+    let counted = || (source.round_trips(), target.round_trips());
+    let forget = || {
+        source.forget();
+        target.forget();
+    };
+    forget();
+    migrate(&program, &without_test).code(0);
+    assert_eq!(target.commands_named("APPEND"), [""; 0]);
+    let together = counted();
+    forget();
+    program
+        .run(["--mode", "export", "--no-connectivity-test"])
+        .code(0);
+    program
+        .run(["--mode", "validate", "--no-connectivity-test"])
+        .code(0);
+    let apart = counted();
+    assert!(
+        together.0 <= apart.0 && together.1 <= apart.1,
+        "{together:?}, and {apart:?} one after the other"
+    );
 }

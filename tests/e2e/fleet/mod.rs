@@ -6,5 +6,6 @@ mod limits;
 mod merged;
 mod migrate;
 mod parked;
+mod rehearsal;
 mod shards;
 mod status;

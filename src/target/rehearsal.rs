@@ -1,0 +1,136 @@
+//! What is known of a move before anything was copied: where the source's mailboxes would go, and how much they hold.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::plan;
+use crate::filter::Filter;
+use crate::mapping::{self, FolderMap, Source, Why};
+use crate::report::Preflight;
+use crate::session::list::{Listing, Mailbox};
+
+/// Shared by the tests of both sides, and by the run that follows them.
+#[derive(Debug, Default)]
+pub struct Rehearsal {
+    accounts: Mutex<HashMap<String, Known>>,
+}
+
+/// What is known of one account.
+#[derive(Debug, Default, Clone)]
+pub struct Known {
+    /// What the source lists, where the archive has nothing of it yet.
+    listing: Option<std::sync::Arc<Listing>>,
+    /// What the test of the target said.
+    pub preflight: Option<Preflight>,
+    /// What stands against the move.
+    pub warnings: Vec<String>,
+    /// Where each mailbox would go, and why.
+    pub places: HashMap<String, (String, String)>,
+}
+
+/// Where one mailbox would go.
+pub struct Placed {
+    /// Its name at the source.
+    pub name: String,
+    /// Its name at the target.
+    pub to: String,
+    /// Why it is called so there.
+    pub why: Vec<Why>,
+    /// The target has it.
+    pub exists: bool,
+    /// Messages that it has.
+    pub messages: u64,
+    /// Their bytes, where the source says it.
+    pub bytes: u64,
+}
+
+impl Placed {
+    /// Why it is called so there, in words.
+    #[must_use]
+    pub fn reasons(&self) -> String {
+        let reasons: Vec<String> = self.why.iter().map(ToString::to_string).collect();
+        reasons.join(", ")
+    }
+}
+
+impl Rehearsal {
+    /// The source lists this.
+    pub fn lists(&self, account: &str, listing: Listing) {
+        self.lock().entry(account.to_owned()).or_default().listing = Some(listing.into());
+    }
+
+    /// The test of the target has found this.
+    pub fn found(
+        &self,
+        account: &str,
+        preflight: Preflight,
+        warnings: &[String],
+        placed: &[Placed],
+    ) {
+        let mut accounts = self.lock();
+        let known = accounts.entry(account.to_owned()).or_default();
+        known.preflight = Some(preflight);
+        known.warnings = warnings.to_vec();
+        let told = |one: &Placed| (one.name.clone(), (one.to.clone(), one.reasons()));
+        known.places = placed.iter().map(told).collect();
+    }
+
+    /// What is known of an account.
+    #[must_use]
+    pub fn of(&self, account: &str) -> Known {
+        self.lock().get(account).cloned().unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Known>> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// True where the source was listed, as the archive has nothing of it.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        self.listing.is_some()
+    }
+
+    /// Where the mailboxes that the source lists would go, by what the target lists; `None` where nothing was listed.
+    #[must_use]
+    pub fn place(&self, there: &Listing, folders: &Filter, map: &FolderMap) -> Option<Vec<Placed>> {
+        let here = self.listing.as_ref()?;
+        let prefix = here.namespace.as_ref();
+        let prefix = prefix.map_or("", |(prefix, _)| prefix.text());
+        let mailboxes: Vec<&Mailbox> = here.mailboxes.iter().collect();
+        let sources: Vec<Source> = mailboxes
+            .iter()
+            .map(|mailbox| Source {
+                name: mailbox.listed.name.text().to_owned(),
+                delimiter: mailbox.listed.delimiter,
+                attributes: mailbox.listed.attributes.clone(),
+                prefix: prefix.to_owned(),
+                before: None,
+            })
+            .collect();
+        let (target, _) = plan::target(there, None);
+        let mapped = mapping::plan(&sources, &target, map.names()).into_iter();
+        let wanted = mapped.filter(|mapped| folders.matches(&sources[mapped.source].name));
+        Some(
+            wanted
+                .map(|mapped| {
+                    let mailbox = mailboxes[mapped.source];
+                    let status = mailbox.status.clone().unwrap_or_default();
+                    // What a view holds is in other mailboxes, too.
+                    let is_view = mailbox.listed.has("\\All");
+                    let own = |count: Option<u64>| count.filter(|_| !is_view).unwrap_or(0);
+                    Placed {
+                        name: sources[mapped.source].name.clone(),
+                        to: mapped.name,
+                        why: mapped.why,
+                        exists: mapped.exists,
+                        messages: own(status.messages),
+                        bytes: own(status.size),
+                    }
+                })
+                .collect(),
+        )
+    }
+}
