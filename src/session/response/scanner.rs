@@ -196,16 +196,15 @@ impl<'a> Scanner<'a> {
     }
 
     /// Words between parentheses, for flags and attributes: anything but space and `)` belongs to one.
+    ///
+    /// Some servers list keywords with parentheses of their own, as in `($Label (x) Work)`.
     pub(super) fn words_in_parentheses(&mut self) -> Parsed<Vec<String>> {
         self.skip_spaces();
         if !self.eat(b'(') {
             return Err("an opening parenthesis is missing");
         }
         let rest = self.rest();
-        let end = rest
-            .iter()
-            .position(|b| *b == b')')
-            .ok_or("a closing parenthesis is missing")?;
+        let end = end_of_words(rest).ok_or("a closing parenthesis is missing")?;
         self.at += end + 1;
         Ok(rest[..end]
             .split(u8::is_ascii_whitespace)
@@ -213,4 +212,41 @@ impl<'a> Scanner<'a> {
             .map(|word| String::from_utf8_lossy(word).into_owned())
             .collect())
     }
+}
+
+/// Where a list of words ends: at the parenthesis that closes it, or before, where the line or another attribute
+/// follows; else at the first.
+fn end_of_words(rest: &[u8]) -> Option<usize> {
+    const ATTRIBUTES: [&[u8]; 8] = [
+        b" UID ",
+        b" INTERNALDATE ",
+        b" RFC822",
+        b" BODY",
+        b" BINARY[",
+        b" MODSEQ ",
+        b" EMAILID ",
+        b" X-GM-",
+    ];
+    let mut depth = 0_usize;
+    let mut first = None;
+    for (at, byte) in rest.iter().enumerate() {
+        match byte {
+            b'(' => depth += 1,
+            b')' => {
+                let behind = &rest[at + 1..];
+                let is_attribute = |name: &&[u8]| {
+                    let begin = behind.get(..name.len());
+                    begin.is_some_and(|begin| begin.eq_ignore_ascii_case(name))
+                };
+                let is_last = behind.strip_prefix(b")").is_some_and(<[u8]>::is_empty);
+                if depth == 0 || is_last || ATTRIBUTES.iter().any(|name| is_attribute(name)) {
+                    return Some(at);
+                }
+                first = first.or(Some(at));
+                depth -= 1;
+            }
+            _ => {}
+        }
+    }
+    first
 }

@@ -185,3 +185,29 @@ fn header_fields_are_no_bodies() {
     assert_eq!(data.header.as_deref(), Some(&b"Subject: x\r\n\r\n"[..]));
     assert_eq!((data.uid, data.size), (Some(9), Some(7)));
 }
+
+#[test]
+fn keywords_may_hold_parentheses() {
+    let cases = [
+        ("FLAGS (\\Seen $L (x) Work) UID 5", "\\Seen $L (x) Work"),
+        ("FLAGS (\\Seen $L (x)) UID 5", "\\Seen $L (x)"),
+        ("UID 5 FLAGS ($L (x))", "$L (x)"),
+        ("UID 5 FLAGS ((x) Work)", "(x) Work"),
+        ("UID 5 FLAGS ()", ""),
+        // One that is not closed ends with the list.
+        ("FLAGS (\\Seen :( Work) UID 5", "\\Seen :( Work"),
+        ("UID 5 FLAGS (\\Seen :()", "\\Seen :("),
+        ("FLAGS (:() UID 5 RFC822.SIZE 7", ":("),
+    ];
+    for (attributes, flags) in cases {
+        let line = format!("* 2 FETCH ({attributes})");
+        let data = parse_fetch(&response(line.as_bytes())).expect("FETCH");
+        let data = data.unwrap_or_else(|error| panic!("{line}: {error}"));
+        assert_eq!(data.uid, Some(5), "{line}");
+        assert_eq!(
+            data.flags.map(|flags| flags.join(" ")).as_deref(),
+            Some(flags),
+            "{line}"
+        );
+    }
+}
