@@ -10,7 +10,7 @@ mod planner;
 mod special_use;
 
 pub use folder_map::FolderMap;
-pub use names::{flattened, learnt_prefix, masked, sanitised};
+pub use names::{escaped, flattened, learnt_prefix, masked, sanitised, unescaped};
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -289,6 +289,12 @@ impl Journal {
         self.known.get(route).cloned().unwrap_or_default()
     }
 
+    /// The flags that a message on record has been given.
+    #[must_use]
+    pub fn flags_of(&self, route: &Route, uid: u32) -> Option<Flags> {
+        self.known.get(route)?.flags.get(&uid).cloned()
+    }
+
     /// Was one of these messages sent, to any mailbox, without an answer that anybody heard?
     #[must_use]
     pub fn was_sent(

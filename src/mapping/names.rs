@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 /// Writes what is `forbidden` (by the characters before and after it) as a mark and two hex digits a byte.
 ///
 /// The mark as well, but only where it would read as such an encoding of a character of `emitted`: so it can be undone.
-pub(super) fn escaped(
+#[must_use]
+pub fn escaped(
     level: &str,
     mark: char,
     forbidden: impl Fn(Option<char>, char, Option<char>) -> bool,
@@ -30,7 +31,8 @@ pub(super) fn escaped(
 }
 
 /// Undoes [`escaped`]; `None` when the bytes are no text.
-pub(super) fn unescaped(level: &str, mark: char, emitted: impl Fn(char) -> bool) -> Option<String> {
+#[must_use]
+pub fn unescaped(level: &str, mark: char, emitted: impl Fn(char) -> bool) -> Option<String> {
     let (mut out, mut rest) = (Vec::new(), level);
     while let Some(c) = rest.chars().next() {
         let byte = encoded_byte(rest, mark, &emitted);

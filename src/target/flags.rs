@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::keyword;
+
 /// The system flags (RFC 3501 section 2.3.2) that clients may set.
 const SYSTEM: [&str; 5] = ["\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft"];
 
@@ -12,6 +14,8 @@ pub struct Kept {
     pub flags: String,
     /// What is left out, as the target does not keep it or no command can carry it.
     pub dropped: Vec<String>,
+    /// Keywords that no command can carry as they are, and the form in which they are sent.
+    pub encoded: Vec<(String, String)>,
 }
 
 /// The flags to send, by the PERMANENTFLAGS of a mailbox: `\Recent` never, and only what the target keeps.
@@ -33,15 +37,21 @@ pub fn kept(permanent: Option<&[String]>, flags: &str) -> Kept {
                     .iter()
                     .any(|system| system.eq_ignore_ascii_case(flag))
     };
-    let wanted = flags
-        .split_whitespace()
-        .filter(|flag| !flag.eq_ignore_ascii_case("\\Recent"));
-    let (kept, dropped): (Vec<&str>, Vec<&str>) =
-        wanted.partition(|flag| is_flag(flag) && is_kept(flag));
-    Kept {
-        flags: kept.join(" "),
-        dropped: dropped.into_iter().map(str::to_owned).collect(),
+    let mut result = Kept::default();
+    let mut sent = Vec::new();
+    let words = flags.split_ascii_whitespace();
+    for flag in words.filter(|flag| !flag.eq_ignore_ascii_case("\\Recent")) {
+        let Some(form) = sendable(flag).filter(|form| is_kept(form)) else {
+            result.dropped.push(flag.to_owned());
+            continue;
+        };
+        if form != flag {
+            result.encoded.push((flag.to_owned(), form.clone()));
+        }
+        sent.push(form);
     }
+    result.flags = sent.join(" ");
+    result
 }
 
 /// The words of flags, `\Recent` left out, in one form for comparing.
@@ -52,14 +62,24 @@ pub fn set(flags: &str) -> BTreeSet<String> {
     words.map(str::to_ascii_lowercase).collect()
 }
 
-/// A flag that can stand in a command: an atom (RFC 3501), with a backslash before it or not.
-fn is_flag(flag: &str) -> bool {
-    let atom = flag.strip_prefix('\\').unwrap_or(flag);
-    let special = |b: u8| matches!(b, b'(' | b')' | b'{' | b'%' | b'*' | b'"' | b'\\' | b']');
-    !atom.is_empty()
-        && atom
-            .bytes()
-            .all(|b| (0x21..0x7f).contains(&b) && !special(b))
+/// The form of a flag that can stand in a command: an atom (RFC 3501), with a backslash before it or not. A keyword
+/// that is none has another form that is one; what has a backslash has not.
+#[must_use]
+pub fn sendable(flag: &str) -> Option<String> {
+    match flag.strip_prefix('\\') {
+        Some(atom) => {
+            let is_atom = !atom.is_empty() && atom.chars().all(keyword::is_atom_char);
+            is_atom.then(|| flag.to_owned())
+        }
+        None => Some(keyword::encoded(flag)),
+    }
+}
+
+/// Is what the target has (in any case) this flag of the archive, as it is or in the form in which it is sent?
+#[must_use]
+pub fn is_same(there: &str, archived: &str) -> bool {
+    let sent = || sendable(archived).is_some_and(|sent| sent.eq_ignore_ascii_case(there));
+    there.eq_ignore_ascii_case(archived) || sent()
 }
 
 #[cfg(test)]
@@ -68,19 +88,44 @@ mod tests {
 
     #[test]
     fn only_what_the_target_keeps_is_sent_and_the_rest_is_named() {
-        let all = "\\Seen \\Recent \\Flagged $ok a]b Priv\u{e9}";
+        let all = "\\Seen \\Recent \\Flagged $ok a]b Priv\u{e9} \\x]";
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let encoded = "a=5Db Priv=C3=A9";
         let cases = [
-            (None, "\\Seen \\Flagged $ok", "a]b Priv\u{e9}"),
-            (Some("\\*"), "\\Seen \\Flagged $ok", "a]b Priv\u{e9}"),
-            (Some("\\seen \\*"), "\\Seen $ok", "\\Flagged a]b Priv\u{e9}"),
-            (Some("\\Seen"), "\\Seen", "\\Flagged $ok a]b Priv\u{e9}"),
+            (None, format!("\\Seen \\Flagged $ok {encoded}"), "\\x]"),
+            (
+                Some("\\*"),
+                format!("\\Seen \\Flagged $ok {encoded}"),
+                "\\x]",
+            ),
+            (
+                Some("\\seen \\*"),
+                format!("\\Seen $ok {encoded}"),
+                "\\Flagged \\x]",
+            ),
+            (
+                Some("\\Seen A=5db"),
+                "\\Seen a=5Db".to_owned(),
+                "\\Flagged $ok Priv\u{e9} \\x]",
+            ),
         ];
         for (permanent, flags, dropped) in cases {
             let permanent = permanent.map(words);
             let kept = kept(permanent.as_deref(), all);
-            assert_eq!((kept.flags.as_str(), kept.dropped), (flags, words(dropped)));
+            assert_eq!((&kept.flags, kept.dropped), (&flags, words(dropped)));
+            let pair = |one: &str, other: &str| (one.to_owned(), other.to_owned());
+            assert_eq!(kept.encoded[0], pair("a]b", "a=5Db"));
         }
         assert_eq!(kept(Some(&[]), "\\Seen").flags, "");
+        assert_eq!(kept(None, "").flags, "");
+    }
+
+    #[test]
+    fn a_flag_is_known_by_either_form() {
+        assert!(is_same("priv=c3=a9", "Priv\u{e9}"));
+        assert!(is_same("a]b", "A]b"));
+        assert!(!is_same("a5Db", "a]b"));
+        assert!(!is_same("\\x", "\\x]"));
+        assert_eq!(set("\\Seen \\RECENT \\seen Work"), set("work \\Seen"));
     }
 }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 pub use reading::{read, read_one};
 
+use super::flags;
 use crate::archive::uidset::UidSet;
 use crate::compare::Held;
 use crate::message::{self, Identity};
@@ -120,9 +121,7 @@ impl Holding {
         words
             .filter(|flag| {
                 !flag.eq_ignore_ascii_case("\\Recent")
-                    && !self
-                        .flags_of(at)
-                        .any(|there| there.eq_ignore_ascii_case(flag))
+                    && !self.flags_of(at).any(|there| flags::is_same(there, flag))
             })
             .map(str::to_owned)
             .collect()
@@ -134,7 +133,7 @@ impl Holding {
         self.flags_of(at).any(|flag| {
             !archived
                 .split_ascii_whitespace()
-                .any(|known| known.eq_ignore_ascii_case(flag))
+                .any(|known| flags::is_same(flag, known))
         })
     }
 

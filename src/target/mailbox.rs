@@ -2,7 +2,7 @@
 
 mod jobs;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use anyhow::{Context, Result};
 pub use jobs::{JobId, Jobs, sources};
@@ -86,6 +86,10 @@ pub struct Told {
     pub flags_dropped: u64,
     /// The first of those flags.
     pub dropped_flags: BTreeSet<String>,
+    /// Messages with a keyword that was sent in another form.
+    pub flags_encoded: u64,
+    /// The first of those keywords, with their forms.
+    pub encoded_flags: BTreeMap<String, String>,
     /// Messages whose flags changed in the archive, and followed.
     pub flags_changed: u64,
     /// Messages that were mended.
@@ -117,14 +121,28 @@ pub struct Job {
 impl Told {
     /// A message goes without these flags.
     pub fn drop_flags<'a>(&mut self, flags: impl IntoIterator<Item = &'a str>) {
-        let mut any = false;
+        let mut flags = flags.into_iter().peekable();
+        self.flags_dropped += u64::from(flags.peek().is_some());
+        self.name_flags(flags);
+    }
+
+    /// These flags are lost, of a message that is counted.
+    pub fn name_flags<'a>(&mut self, flags: impl IntoIterator<Item = &'a str>) {
         for flag in flags {
-            any = true;
             if self.dropped_flags.len() < MAX_NAMED {
                 self.dropped_flags.insert(flag.to_owned());
             }
         }
-        self.flags_dropped += u64::from(any);
+    }
+
+    /// A message goes with these keywords in another form.
+    pub fn encode_flags(&mut self, encoded: Vec<(String, String)>) {
+        self.flags_encoded += u64::from(!encoded.is_empty());
+        for (keyword, form) in encoded {
+            if self.encoded_flags.len() < MAX_NAMED {
+                self.encoded_flags.insert(keyword, form);
+            }
+        }
     }
 }
 

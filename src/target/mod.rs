@@ -6,6 +6,7 @@ pub mod bodies;
 pub mod deleted;
 pub mod flags;
 pub mod holding;
+pub mod keyword;
 pub mod mailbox;
 pub mod matching;
 pub mod mend;

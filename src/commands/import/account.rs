@@ -287,6 +287,17 @@ fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
         job.lost().count(),
         "messages that the archive's own record has are gone from it",
     );
+    let encoded = told.encoded_flags.iter();
+    let encoded: Vec<String> = encoded
+        .map(|(from, to)| format!("{from} as {to}"))
+        .collect();
+    note(
+        told.flags_encoded,
+        &format!(
+            "messages have keywords in a form that can be sent ({})",
+            encoded.join(", ")
+        ),
+    );
     note(
         told.flags_changed,
         "messages have the flags that changed in the archive since they were imported",

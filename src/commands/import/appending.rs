@@ -4,7 +4,7 @@ mod answers;
 mod doubt;
 mod item;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use anyhow::{Context, Result};
 use tracing::info_span;
@@ -26,7 +26,7 @@ use crate::stop::Stop;
 use crate::target::mailbox::{JobId, Jobs, Refused};
 use crate::target::message::Ready;
 use crate::target::trouble::Trouble;
-use item::{Batch, Item};
+use item::{Batch, Item, Late};
 
 /// Messages in one journal entry, and in one MULTIAPPEND.
 const BATCH_MESSAGES: usize = 100;
@@ -52,6 +52,8 @@ pub struct Experience {
     distrusted: bool,
     /// It wants a list of flags, were it empty.
     always_list: bool,
+    /// Keywords that a mailbox does not take.
+    refused_keywords: HashMap<JobId, HashSet<String>>,
     /// A message of this size has no room there any more; with the words that said so.
     no_room: Option<(u64, String)>,
 }
@@ -63,7 +65,7 @@ enum Step {
     /// SELECT before a STORE, and what leaves a mailbox.
     Open,
     /// STORE of the flags that an APPEND could not have.
-    Flags(JobId, u32, String),
+    Flags(Late),
 }
 
 /// One pass over the jobs on one connection.
@@ -83,7 +85,9 @@ pub struct Appender<'a> {
     /// Messages that were refused for want of room.
     over_quota: Vec<(JobId, Refused)>,
     /// Flags to be stored when all is appended.
-    to_store: Vec<(JobId, u32, String)>,
+    to_store: Vec<Late>,
+    /// Messages that are counted as without a flag, by their UIDs on the target.
+    without_flags: HashSet<(JobId, u32)>,
     /// UIDs that the target has named on this connection.
     named: HashMap<JobId, UidSet>,
     /// Messages that it has taken on this connection.
@@ -98,6 +102,16 @@ impl Experience {
     pub fn remember(&mut self, id: JobId, uid: u32) {
         self.blame.remember(Owner::Message(id, uid));
         self.careful.entry(id).or_default().insert(uid);
+    }
+
+    fn refuses_keyword(&self, id: JobId, flag: &str) -> bool {
+        let refused = self.refused_keywords.get(&id);
+        refused.is_some_and(|refused| refused.contains(flag))
+    }
+
+    fn learn_keyword(&mut self, id: JobId, flag: &str) {
+        let refused = self.refused_keywords.entry(id).or_default();
+        refused.insert(flag.to_owned());
     }
 }
 
@@ -127,6 +141,7 @@ impl<'a> Appender<'a> {
             doubtful: Vec::new(),
             over_quota: Vec::new(),
             to_store: Vec::new(),
+            without_flags: HashSet::new(),
             named: HashMap::new(),
             taken: HashMap::new(),
             unanswered: 0,
@@ -386,6 +401,9 @@ impl<'a> Appender<'a> {
         self.unanswered += items.iter().map(Item::size).sum::<u64>();
         let careful = items.iter().any(|item| self.is_careful(id, item.uid()));
         let flags: Vec<Option<String>> = items.iter().map(|item| self.flags(id, item)).collect();
+        for (item, flags) in items.iter_mut().zip(&flags) {
+            item.sent = flags.clone().unwrap_or_default();
+        }
         let wire = &self.jobs[id].place().wire;
         let sent = write(lane, self.ways, wire, id, &mut items, &flags);
         // The step travels with the command, but the bodies are needed to send it.

@@ -224,10 +224,15 @@ fn assert_holds(server: &FakeServer, mailbox: &str, mails: &[Mail]) {
 
 /// A program with an archive of Anna's and a target: what most tests begin with.
 fn program_for(server: &FakeServer, mailbox: &str, mails: &[Mail]) -> Program {
+    program_at(&server.endpoint(), mailbox, mails)
+}
+
+/// The same for any target.
+fn program_at(target: &Endpoint, mailbox: &str, mails: &[Mail]) -> Program {
     let program = Program::new();
     crate::kit::run::handmade::Handmade::new(&program)
         .mailbox(mailbox, mails)
         .complete();
-    aim(&program, &server.endpoint());
+    aim(&program, target);
     program
 }

@@ -3,11 +3,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{
-    ANNA, MODERN, aim, assert_holds, assert_same, failed, import, of_held, of_mails, program_for,
-    report, totals,
+    ANNA, MODERN, aim, assert_holds, assert_same, entry, failed, import, of_held, of_mails,
+    program_at, program_for, report, totals,
 };
 use crate::kit::PASSWORD;
 use crate::kit::mail::{Mail, realistic};
+use crate::kit::run::findings::assert_codes;
 use crate::kit::run::handmade::Handmade;
 use crate::kit::run::program::Program;
 use crate::kit::run::reader::Reader;
@@ -147,6 +148,87 @@ fn refused_keywords_and_flags_cost_neither_the_message_nor_the_other_flags() {
             "lost in silence: {text}"
         );
     }
+}
+
+#[test]
+fn a_refused_keyword_costs_itself_and_not_its_neighbours() {
+    let mail = Mail::simple("labelled").flagged("\\Seen Work NIL Home");
+    for (capabilities, kept) in [
+        (MODERN, "\\Seen Work Home"),
+        ("IMAP4rev1 UIDPLUS", "\\Seen Work Home"),
+        // Without the message's UID there nothing can be stored.
+        ("IMAP4rev1 LITERAL+", "\\Seen"),
+    ] {
+        let server = inbox(capabilities)
+            .refuse_flag("NIL", "NO Error in IMAP command")
+            .start();
+        let program = program_for(&server, "INBOX", std::slice::from_ref(&mail));
+        import(&program, &[]).code(0);
+        assert_holds(&server, "INBOX", &[mail.clone().flagged(kept)]);
+        let note = entry(&program, "INBOX")["note"].to_string();
+        assert!(note.contains("1 messages without flags"), "{note}");
+        assert!(note.contains("NIL"), "{note}");
+    }
+}
+
+#[test]
+fn a_keyword_that_a_mailbox_refuses_once_is_not_sent_there_again() {
+    let mut mails = realistic(92, 120);
+    for mail in &mut mails {
+        mail.flags = "\\Seen NIL".to_owned();
+    }
+    let server = inbox("IMAP4rev1 UIDPLUS")
+        .refuse_flag("NIL", "NO Error in IMAP command")
+        .start();
+    let program = program_for(&server, "INBOX", &mails);
+    import(&program, &[]).code(0);
+    let expected: Vec<Mail> = mails
+        .into_iter()
+        .map(|mail| mail.flagged("\\Seen"))
+        .collect();
+    assert_holds(&server, "INBOX", &expected);
+    let appends = server.commands_named("APPEND").len();
+    assert_eq!(appends, 121);
+    let note = entry(&program, "INBOX")["note"].to_string();
+    assert!(note.contains("120 messages without flags"), "{note}");
+}
+
+#[test]
+fn keywords_that_are_no_atoms_arrive_in_a_form_that_can_be_undone() {
+    let dovecot = Dovecot::start(DovecotOptions::default());
+    let mails = [
+        Mail::simple("one").flagged("\\Seen [Gmail]/Important"),
+        Mail::simple("two").flagged("Priv\u{e9} a=5D"),
+        Mail::simple("three").flagged("\\Flagged {todo} (x) 50%"),
+        Mail::simple("four").flagged("$ok"),
+    ];
+    let program = program_at(&dovecot.imaps(), "INBOX", &mails);
+    import(&program, &[]).code(0);
+    let expected = [
+        "\\Seen [Gmail=5D/Important",
+        "Priv=C3=A9 a=3D5D",
+        "\\Flagged =7Btodo} =28x=29 50=25",
+        "$ok",
+    ];
+    let expected: Vec<Mail> = mails
+        .iter()
+        .zip(expected)
+        .map(|(mail, flags)| mail.clone().flagged(flags))
+        .collect();
+    let held = Reader::new(&dovecot.plain(), ANNA, PASSWORD).mailbox("INBOX");
+    assert_same("INBOX", &of_held(&held), &of_mails(&expected));
+    let note = entry(&program, "INBOX")["note"].to_string();
+    assert!(
+        note.contains("3 messages have keywords") && note.contains("Priv\u{e9} as Priv=C3=A9"),
+        "{note}"
+    );
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new", "flags_changed"]), [0, 0]);
+    let validate = ["--mode", "validate", "--deep", "--imapsync", "never"];
+    program
+        .run(validate.iter().chain(&["--report", "report.json"]))
+        .code(0);
+    assert_codes(&program, &[]);
 }
 
 #[test]

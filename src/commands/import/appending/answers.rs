@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow};
 use tracing::{debug, info, warn};
 
-use super::item::{Batch, Item, Try};
+use super::item::{Batch, Item, Late, Try};
 use super::{Appender, Step};
 use crate::archive::journal::{Done, Flags};
 use crate::message::DateSource;
@@ -46,12 +46,9 @@ impl Appender<'_> {
                 Step::Append(id, items) => self.answered(Batch { id, items }, &status, lane),
                 Step::Check(id, seen) => self.checked(id, seen),
                 Step::Open => Ok(()),
-                Step::Flags(id, uid, flags) => {
+                Step::Flags(late) => {
                     if status.condition != Condition::Ok {
-                        warn!(uid, answer = status.said(), "the flags are lost");
-                        self.jobs[id]
-                            .told
-                            .drop_flags(flags.split_ascii_whitespace());
+                        self.lost_flags(&late, &status);
                     }
                     Ok(())
                 }
@@ -115,10 +112,9 @@ impl Appender<'_> {
                 return Err(SessionError::new(Kind::Transient, text).into());
             }
         }
-        let kept = self.jobs[id].keepable(&item.ready.flags).flags;
         let other_form =
             about == Meaning::Flags || about == Meaning::Message && !is_about_content(status);
-        if let Some(next) = item.next_try(&kept).filter(|_| other_form) {
+        if let Some(next) = item.next_try().filter(|_| other_form) {
             debug!(uid, answer = said, form = ?next, "refused, trying it in another form");
             item.how = next;
             item.first_words.get_or_insert(said);
@@ -157,7 +153,11 @@ impl Appender<'_> {
     pub(super) fn flags(&self, id: JobId, item: &Item) -> Option<String> {
         let kept = self.jobs[id].keepable(&item.ready.flags).flags;
         let flags = match item.how {
-            Try::Flags => kept,
+            Try::Flags => {
+                let known = kept.split(' ');
+                let taken = known.filter(|flag| !self.experience.refuses_keyword(id, flag));
+                taken.collect::<Vec<_>>().join(" ")
+            }
             Try::NoKeywords => {
                 let system = kept.split(' ').filter(|flag| flag.starts_with('\\'));
                 system.collect::<Vec<_>>().join(" ")
@@ -184,8 +184,7 @@ impl Appender<'_> {
 
     /// The target has this message.
     pub(super) fn keep(&mut self, id: JobId, item: Item, to_uid: Option<u32>) {
-        let sent = self.flags(id, &item).unwrap_or_default();
-        let (uid, ready) = (item.uid(), item.ready);
+        let (uid, how, sent, ready) = (item.uid(), item.how, item.sent, item.ready);
         let job = &mut self.jobs[id];
         let wanted = job.keepable(&ready.flags);
         job.appended(uid);
@@ -196,7 +195,8 @@ impl Appender<'_> {
             DateSource::DateHeader | DateSource::Received => job.told.dates_from_headers += 1,
             DateSource::None => job.told.undated += 1,
         }
-        self.experience.always_list |= item.how == Try::Bare && wanted.flags.is_empty();
+        job.told.encode_flags(wanted.encoded);
+        self.experience.always_list |= how == Try::Bare && wanted.flags.is_empty();
         self.experience.blame.clear(&Owner::Message(id, uid));
         if let Some(careful) = self.experience.careful.get_mut(&id) {
             careful.remove(uid);
@@ -204,12 +204,22 @@ impl Appender<'_> {
         self.committed += 1;
         *self.taken.entry(id).or_default() += 1;
         self.progress.message(ready.size);
+        let words = wanted.flags.split_ascii_whitespace();
+        let rest: Vec<&str> = words
+            .filter(|flag| !sent.split(' ').any(|one| one == *flag))
+            .collect();
+        if let ([culprit], Try::NoKeywords) = (&rest[..], how) {
+            self.experience.learn_keyword(id, culprit);
+        }
+        let (later, gone): (Vec<&str>, Vec<&str>) = rest
+            .into_iter()
+            .partition(|flag| to_uid.is_some() && !self.experience.refuses_keyword(id, flag));
         // What is stored afterwards counts as sent.
-        let later = to_uid.is_some() && item.how == Try::Bare;
-        let given = if later { &wanted.flags } else { &sent };
+        let given = wanted.flags.split_ascii_whitespace();
+        let given: Vec<&str> = given.filter(|flag| !gone.contains(flag)).collect();
         let flags = Flags {
             archived: ready.flags.as_str().into(),
-            sent: given.as_str().into(),
+            sent: given.join(" ").into(),
         };
         let done = Done {
             uid,
@@ -221,15 +231,52 @@ impl Appender<'_> {
         if ready.mending.any() {
             warn!(uid, "the message was mended on its way: {}", ready.mending);
         }
-        let mut lost: Vec<&str> = wanted.dropped.iter().map(String::as_str).collect();
-        let is_bare = item.how == Try::Bare && sent != wanted.flags;
-        if let Some(to_uid) = to_uid.filter(|_| is_bare) {
-            self.to_store.push((id, to_uid, wanted.flags.clone()));
-        } else {
-            let words = wanted.flags.split_ascii_whitespace();
-            lost.extend(words.filter(|flag| !sent.split(' ').any(|one| one == *flag)));
+        let lost = wanted.dropped.iter().map(String::as_str).chain(gone);
+        let lost: Vec<&str> = lost.collect();
+        if let Some(to_uid) = to_uid {
+            if !lost.is_empty() {
+                self.without_flags.insert((id, to_uid));
+            }
+            self.to_store.extend(Late::of(id, uid, to_uid, &later));
         }
         self.jobs[id].told.drop_flags(lost);
+    }
+
+    /// Flags that a STORE does not bring to the target either.
+    fn lost_flags(&mut self, late: &Late, status: &Status) {
+        let Late {
+            id,
+            uid,
+            to_uid,
+            flags,
+        } = late;
+        warn!(uid, flags, answer = status.said(), "the flags are lost");
+        let is_new = self.without_flags.insert((*id, *to_uid));
+        let told = &mut self.jobs[*id].told;
+        told.name_flags(flags.split_ascii_whitespace());
+        told.flags_dropped += u64::from(is_new);
+        if !flags.starts_with('\\') {
+            self.experience.learn_keyword(*id, flags);
+        }
+        let route = self.jobs[*id].route();
+        let Some(known) = self.journal.flags_of(&route, *uid) else {
+            return;
+        };
+        let sent = known.sent.split_ascii_whitespace();
+        let sent: Vec<&str> = sent
+            .filter(|flag| !flags.split(' ').any(|lost| lost == *flag))
+            .collect();
+        let flags = Flags {
+            archived: known.archived.clone(),
+            sent: sent.join(" ").into(),
+        };
+        let done = Done {
+            uid: *uid,
+            sha256: None,
+            to_uid: Some(*to_uid),
+            flags: Some(flags),
+        };
+        self.journal.done(&route, &done);
     }
 
     /// The UIDs that APPENDUID names, as far as they can be believed: it is a hint, and some servers have it wrong.
@@ -280,21 +327,18 @@ impl Appender<'_> {
     pub(super) fn store_flags(&mut self, lane: &mut Lane<'_, Step>) -> Result<bool> {
         let mut open = None;
         let to_store = std::mem::take(&mut self.to_store);
-        for (id, to_uid, flags) in &to_store {
-            if open != Some(*id) {
-                let wire = &self.jobs[*id].place().wire;
+        let is_any = !to_store.is_empty();
+        for late in to_store {
+            if open != Some(late.id) {
+                let wire = &self.jobs[late.id].place().wire;
                 let select = select::select(wire, lane.capabilities())?;
                 lane.send(&select, Step::Open, Order::Strict)?;
-                open = Some(*id);
+                open = Some(late.id);
             }
-            let store = store::flags_silently(to_uid, Change::Add, flags);
-            lane.send(
-                &store,
-                Step::Flags(*id, *to_uid, flags.clone()),
-                Order::Loose,
-            )?;
+            let store = store::flags_silently(&late.to_uid, Change::Add, &late.flags);
+            lane.send(&store, Step::Flags(late), Order::Loose)?;
         }
-        Ok(!to_store.is_empty())
+        Ok(is_any)
     }
 
     /// Records a message that is not on the target; by default that ends the account.

@@ -24,8 +24,22 @@ pub struct Item {
     pub ready: Ready,
     /// In which form.
     pub how: Try,
+    /// The flags that it was sent with last.
+    pub sent: String,
     /// What the server said to the first form.
     pub first_words: Option<String>,
+}
+
+/// A flag, or flags, of a message that its APPEND could not have: they are stored afterwards.
+pub struct Late {
+    /// The mailbox.
+    pub id: JobId,
+    /// UID in the archive.
+    pub uid: u32,
+    /// UID on the target.
+    pub to_uid: u32,
+    /// Blank-separated.
+    pub flags: String,
 }
 
 /// Messages of one mailbox that go together.
@@ -42,6 +56,7 @@ impl Item {
         Self {
             ready,
             how: Try::Flags,
+            sent: String::new(),
             first_words: None,
         }
     }
@@ -61,14 +76,33 @@ impl Item {
         (self.ready.internaldate.0.clone(), self.ready.body())
     }
 
-    /// The form after this one, by the flags that the target keeps; `None` when there is no other.
-    pub fn next_try(&self, kept: &str) -> Option<Try> {
-        let has_keywords = kept.split(' ').any(|flag| !flag.starts_with('\\'));
+    /// The form after this one, by the flags that it was sent with; `None` when there is no other.
+    pub fn next_try(&self) -> Option<Try> {
+        let mut sent = self.sent.split_ascii_whitespace();
         match self.how {
-            Try::Flags if has_keywords && !kept.is_empty() => Some(Try::NoKeywords),
+            Try::Flags if sent.any(|flag| !flag.starts_with('\\')) => Some(Try::NoKeywords),
             Try::Flags | Try::NoKeywords => Some(Try::Bare),
             Try::Bare => None,
         }
+    }
+}
+
+impl Late {
+    /// What is to be stored for a message: all system flags together, as they were refused for no fault of theirs, and
+    /// each keyword alone, so that a refusal names the culprit.
+    pub fn of(id: JobId, uid: u32, to_uid: u32, flags: &[&str]) -> Vec<Self> {
+        let (system, keywords): (Vec<&str>, Vec<&str>) =
+            flags.iter().partition(|flag| flag.starts_with('\\'));
+        let system = (!system.is_empty()).then(|| system.join(" "));
+        let keywords = keywords.into_iter().map(str::to_owned);
+        let all = system.into_iter().chain(keywords);
+        all.map(|flags| Self {
+            id,
+            uid,
+            to_uid,
+            flags,
+        })
+        .collect()
     }
 }
 
