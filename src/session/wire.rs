@@ -22,6 +22,8 @@ use crate::stop::Stop;
 
 /// How often a waiting read looks whether the run was asked to stop.
 const TICK: Duration = Duration::from_millis(250);
+/// A read of fewer bytes may be all that the server sends before it hears from us.
+const SMALL: usize = 16 * 1024;
 /// How long a read that brings nothing goes on after the run was asked to stop.
 const PATIENCE_WHEN_STOPPING: Duration = Duration::from_millis(500);
 
@@ -40,6 +42,8 @@ pub struct Wire {
     rate: Arc<Rate>,
     messages: Arc<Rate>,
     budget: Arc<Budget>,
+    /// Bytes that the last read brought.
+    last_read: usize,
     // Free when the connection is closed, so it goes last.
     _seat: Seat,
 }
@@ -65,6 +69,7 @@ impl Wire {
             rate: Arc::clone(&peer.rate),
             messages: Arc::clone(&peer.messages),
             budget: Arc::clone(&peer.budget),
+            last_read: 0,
             _seat: seat,
         };
         wire.close_gracefully(false);
@@ -117,14 +122,31 @@ impl Wire {
     /// else the kernel would go on sending for as long as it takes, and the server would append messages that the next
     /// run cannot see yet.
     pub fn close_gracefully(&self, gracefully: bool) {
-        let tcp = match &self.stream {
-            Stream::Plain(tcp) => tcp,
-            Stream::Tls(tls) => tls.tap().tcp(),
-            Stream::Closed => return,
+        let Some(tcp) = self.tcp() else {
+            return;
         };
         let linger = (!gracefully).then_some(Duration::ZERO);
         if let Err(error) = rustix::net::sockopt::set_socket_linger(tcp, linger) {
             debug!(%error, "SO_LINGER");
+        }
+    }
+
+    fn tcp(&self) -> Option<&TcpStream> {
+        match &self.stream {
+            Stream::Plain(tcp) => Some(tcp),
+            Stream::Tls(tls) => Some(tls.tap().tcp()),
+            Stream::Closed => None,
+        }
+    }
+
+    /// Has the kernel acknowledge at once what was read. Servers that leave Nagle's algorithm on (Courier does) send the
+    /// next small piece only then, and the kernel would wait 40 ms for something of ours to send along.
+    fn acknowledge(&self) {
+        #[cfg(target_os = "linux")]
+        if let Some(tcp) = self.tcp()
+            && let Err(error) = rustix::net::sockopt::set_tcp_quickack(tcp, true)
+        {
+            debug!(%error, "TCP_QUICKACK");
         }
     }
 
@@ -143,6 +165,9 @@ impl Wire {
     /// [`Kind::Transient`] on a lost connection or time-out, [`Kind::Stopped`] when the run is being stopped.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         let began = Instant::now();
+        if self.last_read < SMALL {
+            self.acknowledge();
+        }
         loop {
             let result = match &mut self.stream {
                 Stream::Plain(tcp) => tcp.read(buffer),
@@ -155,6 +180,7 @@ impl Wire {
                     return Err(SessionError::transport("read from the server", &end));
                 }
                 Ok(count) => {
+                    self.last_read = count;
                     self.budget.spend(Way::Down, count);
                     self.wait_for(&self.rate, count)?;
                     return Ok(count);
