@@ -10,7 +10,9 @@ mod planner;
 mod special_use;
 
 pub use folder_map::FolderMap;
-pub use names::{escaped, flattened, learnt_prefix, masked, sanitised, unescaped};
+pub use names::{
+    escaped, flattened, is_reserved, learnt_prefix, masked, sanitised, shortened, unescaped,
+};
 
 use std::collections::BTreeMap;
 use std::fmt;

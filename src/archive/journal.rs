@@ -204,6 +204,13 @@ impl Journal {
             Line::Forgotten(batch) if batch.target == self.target => {
                 *self.entry_of(batch).0 = Known::default();
             }
+            Line::Named {
+                target,
+                mailbox,
+                to,
+            } if target == self.target => {
+                self.names.insert(mailbox, to);
+            }
             Line::Prefix { target, prefix } if target == self.target => {
                 self.prefix = Some(prefix);
             }
@@ -281,6 +288,19 @@ impl Journal {
             prefix: prefix.to_owned(),
         });
         self.prefix = Some(prefix.to_owned());
+    }
+
+    /// Notes where a mailbox goes whose planned name the target refuses; durable after [`Journal::commit`].
+    pub fn learn_name(&mut self, directory: &str, to: &str) {
+        if self.name_of(directory) == Some(to) {
+            return;
+        }
+        self.write(&Line::Named {
+            target: self.target.clone(),
+            mailbox: directory.to_owned(),
+            to: to.to_owned(),
+        });
+        self.names.insert(directory.to_owned(), to.to_owned());
     }
 
     /// What is known of a route.

@@ -2,6 +2,10 @@
 
 use std::fmt::Write as _;
 
+use sha2::{Digest, Sha256};
+
+use crate::mailbox::Name;
+
 /// Writes what is `forbidden` (by the characters before and after it) as a mark and two hex digits a byte.
 ///
 /// The mark as well, but only where it would read as such an encoding of a character of `emitted`: so it can be undone.
@@ -110,21 +114,109 @@ pub fn flattened(name: &str, delimiter: char, prefix: &str) -> String {
     format!("{prefix}{}", levels.replace(delimiter, &encoded))
 }
 
-/// A name whose last level begins with an encoded character: another name, from which the old one can be read.
+/// Other names for one that the target refuses for what it is, as `cur`, `new` and `tmp` where mailboxes are directories:
+/// levels begin with an encoded character, so that the old name can be read from them. The mildest come first.
 #[must_use]
-pub fn masked(name: &str, delimiter: Option<char>) -> String {
-    let last = delimiter.and_then(|delimiter| name.rfind(delimiter));
-    let from = last.map_or(0, |at| at + delimiter.map_or(0, char::len_utf8));
-    let (above, level) = name.split_at(from);
+pub fn masked(name: &str, delimiter: Option<char>, prefix: &str) -> Vec<String> {
+    let (prefix, levels) = levels(name, delimiter, prefix);
+    let last = levels.len() - 1;
+    let any_reserved = levels.iter().any(|level| is_reserved(level));
+    let mut names = Vec::new();
+    for mark in ['%', '='] {
+        let with = |is_meant: &dyn Fn(usize, &str) -> bool| {
+            let masked = levels.iter().enumerate().map(|(at, level)| {
+                if is_meant(at, level) {
+                    masked_level(level, mark)
+                } else {
+                    (*level).to_owned()
+                }
+            });
+            joined(prefix, masked, delimiter)
+        };
+        if any_reserved {
+            names.push(with(&|_, level| is_reserved(level)));
+        }
+        names.push(with(&|at, _| at == last));
+        names.push(with(&|_, _| true));
+    }
+    names
+}
+
+/// Names of the directories in a Maildir: below one, mailboxes cannot be called so.
+#[must_use]
+pub fn is_reserved(level: &str) -> bool {
+    ["cur", "new", "tmp"].contains(&level)
+}
+
+fn masked_level(level: &str, mark: char) -> String {
     let mut rest = level.chars();
-    let mut out = above.to_owned();
+    let mut out = String::new();
     if let Some(first) = rest.next() {
         for byte in first.encode_utf8(&mut [0; 4]).bytes() {
             // Writing to a string cannot fail.
-            let _ = write!(out, "%{byte:02X}");
+            let _ = write!(out, "{mark}{byte:02X}");
         }
     }
     out + rest.as_str()
+}
+
+/// A name whose levels have at most so many bytes on the wire; `None` where they have no more already.
+///
+/// A level that is cut ends in `~` and a digest of the whole of it: no two become one, and what is below it stays there.
+#[must_use]
+pub fn shortened(
+    name: &str,
+    delimiter: Option<char>,
+    prefix: &str,
+    longest: usize,
+) -> Option<String> {
+    let (prefix, levels) = levels(name, delimiter, prefix);
+    let cut = levels.iter().map(|level| cut(level, longest));
+    let short = joined(prefix, cut, delimiter);
+    (short != name).then_some(short)
+}
+
+fn cut(level: &str, longest: usize) -> String {
+    let length = |text: &str| Name::new(text).wire().len();
+    if length(level) <= longest {
+        return level.to_owned();
+    }
+    let digest = Sha256::digest(level.as_bytes());
+    let digest: String = digest[..4]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let room = longest.saturating_sub(digest.len() + 1);
+    let mut kept = String::new();
+    for c in level.chars() {
+        kept.push(c);
+        if length(&kept) > room {
+            kept.pop();
+            break;
+        }
+    }
+    format!("{}~{digest}", kept.trim_end())
+}
+
+/// The namespace's prefix, and the levels behind it: one at least.
+fn levels<'n>(name: &'n str, delimiter: Option<char>, prefix: &str) -> (&'n str, Vec<&'n str>) {
+    let at = if name.starts_with(prefix) {
+        prefix.len()
+    } else {
+        0
+    };
+    let (prefix, rest) = name.split_at(at);
+    let levels = match delimiter {
+        Some(delimiter) => rest.split(delimiter).collect(),
+        None => vec![rest],
+    };
+    (prefix, levels)
+}
+
+fn joined(prefix: &str, levels: impl Iterator<Item = String>, delimiter: Option<char>) -> String {
+    let levels: Vec<String> = levels.collect();
+    let delimiter = delimiter.map(String::from).unwrap_or_default();
+    format!("{prefix}{}", levels.join(&delimiter))
 }
 
 /// The prefix that a refusal asks for, as Dovecot's "should probably be prefixed with: INBOX."

@@ -184,6 +184,43 @@ fn refused_names_get_stricter_and_can_be_undone() {
 }
 
 #[test]
+fn names_that_are_refused_for_what_they_are_get_another_from_which_they_can_be_read() {
+    assert_eq!(
+        masked("INBOX.cur.sub", Some('.'), "INBOX."),
+        [
+            "INBOX.%63ur.sub",
+            "INBOX.cur.%73ub",
+            "INBOX.%63ur.%73ub",
+            "INBOX.=63ur.sub",
+            "INBOX.cur.=73ub",
+            "INBOX.=63ur.=73ub"
+        ]
+    );
+    assert_eq!(masked("é", None, "")[..2], ["%C3%A9", "%C3%A9"]);
+}
+
+#[test]
+fn levels_that_are_too_long_are_cut_and_stay_different() {
+    let short = |name: &str, longest| shortened(name, Some('/'), "", longest);
+    let (one, other) = ("x".repeat(300), format!("{}y", "x".repeat(299)));
+    let cut = short(&one, 240).expect("another name");
+    assert_eq!(cut.len(), 240);
+    assert!(cut.starts_with(&"x".repeat(231)) && cut.as_bytes()[231] == b'~');
+    assert_ne!(Some(cut.clone()), short(&other, 240));
+    // What is below it stays there, and what is short stays as it is.
+    assert_eq!(
+        short(&format!("a/{one}/b"), 240),
+        Some(format!("a/{cut}/b"))
+    );
+    assert_eq!(short("a/b", 16), None);
+    // Bytes on the wire count, and characters stay whole.
+    let japanese = short(&"日".repeat(100), 30).expect("another name");
+    assert!(Name::new(&japanese).wire().len() <= 32, "{japanese}");
+    assert!(japanese.starts_with('日'));
+    assert_eq!(shortened("INBOX.abc", Some('.'), "INBOX.", 3), None);
+}
+
+#[test]
 fn no_two_names_become_one_by_encoding() {
     // All levels of up to four characters of those that matter.
     let alphabet = ['%', '=', '2', '5', 'E', '.', ' ', '*'];

@@ -226,6 +226,15 @@ pub fn meaning(status: &Status) -> Meaning {
     Meaning::Message
 }
 
+/// True for the words of a server that finds a name too long.
+#[must_use]
+pub fn is_about_length(words: &str) -> bool {
+    let lower = words.to_ascii_lowercase();
+    ["too long", "length", "longer than"]
+        .iter()
+        .any(|phrase| lower.contains(phrase))
+}
+
 /// Words for a full account, of servers that know no code for it (`GroupWise` and others).
 fn is_about_room(text: &str) -> bool {
     let phrases = [

@@ -3,9 +3,16 @@
 use crate::mailbox::Name;
 use crate::mapping;
 use crate::mapping::{Mapped, Why};
+use crate::session::refusal;
 
 /// Names tried for a mailbox before it is given up.
-const MAX_ATTEMPTS: u32 = 7;
+const MAX_ATTEMPTS: u32 = 20;
+/// Longest level of a name that file systems take, in bytes on the wire.
+const LONGEST: usize = 255;
+/// What levels are cut to, one after the other, where a target finds a name too long.
+const CUTS: [usize; 5] = [240, 120, 60, 30, 16];
+/// A name of more bytes on the wire may be refused for its length, whatever the target says.
+const LONG: usize = 60;
 
 /// A name on the target.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +36,8 @@ pub struct Place {
     /// The prefix that a refusal asked for.
     learnt: Option<String>,
     attempts: u32,
+    /// The target finds the name too long.
+    is_long: bool,
     tried: Vec<String>,
 }
 
@@ -97,16 +106,13 @@ impl Place {
         if learnt.is_some() {
             self.learnt.clone_from(&learnt);
         }
+        if let Some(prefix) = &learnt {
+            self.planned.insert_str(0, prefix);
+            self.prefix.clone_from(prefix);
+        }
+        self.is_long |= refusal::is_about_length(words);
         let learnt = learnt.map(|prefix| format!("{prefix}{}", self.to));
-        // Where a mailbox that holds messages can hold no others, the levels become one, as later plans have it.
-        let flat = delimiter
-            .map(|delimiter| mapping::flattened(&self.planned, delimiter, &self.prefix))
-            .filter(|name| *name != self.planned);
-        let stricter = (1..=3)
-            .filter_map(|strictness| mapping::sanitised(&self.planned, delimiter, strictness));
-        // Some names are refused for what they are, as `cur`, `new` and `tmp` where they are directories.
-        let masked = mapping::masked(&self.planned, delimiter);
-        let mut others = flat.into_iter().chain(stricter).chain([masked]);
+        let mut others = self.others(delimiter).into_iter();
         let other = learnt.or_else(|| others.find(|name| !self.tried.contains(name)));
         let Some(name) = other.filter(|_| self.attempts < MAX_ATTEMPTS) else {
             return Next::GiveUp;
@@ -116,5 +122,39 @@ impl Place {
         self.to = name;
         self.first.clear();
         Next::Renamed
+    }
+
+    /// All other names, the mildest first.
+    fn others(&self, delimiter: Option<char>) -> Vec<String> {
+        let (planned, prefix) = (self.planned.as_str(), self.prefix.as_str());
+        let masked = mapping::masked(planned, delimiter, prefix);
+        let mut levels = planned.split(|c| Some(c) == delimiter);
+        let (reserved, masked) = masked.split_at(usize::from(levels.any(mapping::is_reserved)));
+        // Where a mailbox that holds messages can hold no others, the levels become one, as later plans have it.
+        let flat = delimiter
+            .map(|delimiter| mapping::flattened(planned, delimiter, prefix))
+            .filter(|name| name != planned);
+        let stricter: Vec<String> = (1..=3)
+            .filter_map(|strictness| mapping::sanitised(planned, delimiter, strictness))
+            .collect();
+        let cut = |name: &str| -> Vec<String> {
+            let cut = |longest| mapping::shortened(name, delimiter, prefix, longest);
+            CUTS.into_iter().filter_map(cut).collect()
+        };
+        let mut short = cut(planned);
+        short.extend(stricter.iter().flat_map(|name| cut(name)));
+        let mut full = reserved.to_vec();
+        full.extend(flat.into_iter().chain(stricter));
+        full.extend_from_slice(masked);
+        let length = |name: &str| Name::new(name).wire().len();
+        let mut levels = planned.split(|c| Some(c) == delimiter);
+        if self.is_long || levels.any(|level| length(level) > LONGEST) {
+            short.extend(full);
+            return short;
+        }
+        if length(planned) > LONG {
+            full.extend(short);
+        }
+        full
     }
 }

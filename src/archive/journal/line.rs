@@ -39,6 +39,12 @@ pub(super) enum Line {
     Settled(Batch),
     /// What was known of this route is not so any more; its `uids` mean nothing.
     Forgotten(Batch),
+    /// The target refuses the planned name of a mailbox and takes this one.
+    Named {
+        target: String,
+        mailbox: String,
+        to: String,
+    },
     /// The target takes names with this prefix only, as a refusal has said.
     Prefix {
         target: String,

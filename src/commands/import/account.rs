@@ -123,8 +123,12 @@ impl Import<'_> {
             )?;
         }
         for id in &ids {
-            if let Some(prefix) = self.plan.jobs[*id].place().learnt_prefix() {
+            let job = &self.plan.jobs[*id];
+            if let Some(prefix) = job.place().learnt_prefix() {
                 journal.learn_prefix(prefix);
+            }
+            if job.place().was_refused() && job.place().exists {
+                journal.learn_name(&job.here().directory, &job.place().to);
             }
             self.plan.recall_opened(*id, journal);
         }
@@ -283,10 +287,6 @@ fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
             named.join(", ")
         ),
     );
-    note(
-        job.lost().count(),
-        "messages that the archive's own record has are gone from it",
-    );
     let encoded = told.encoded_flags.iter();
     let encoded: Vec<String> = encoded
         .map(|(from, to)| format!("{from} as {to}"))
@@ -297,6 +297,10 @@ fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
             "messages have keywords in a form that can be sent ({})",
             encoded.join(", ")
         ),
+    );
+    note(
+        job.lost().count(),
+        "messages that the archive's own record has are gone from it",
     );
     note(
         told.flags_changed,

@@ -4,6 +4,7 @@ use super::{ANNA, assert_same};
 use super::{MODERN, aim, assert_holds, entry, import, of_held, of_mails, reader, targets, totals};
 use crate::kit::PASSWORD;
 use crate::kit::mail::{Mail, realistic};
+use crate::kit::run::findings::assert_codes;
 use crate::kit::run::handmade::Handmade;
 use crate::kit::run::program::Program;
 use crate::kit::run::reader::Reader;
@@ -78,6 +79,78 @@ fn refused_names_are_made_acceptable_and_that_is_said() {
     import(&program, &[]).code(0);
     assert_eq!(totals(&program, ["new", "unchanged"]), [0, 3]);
     assert_eq!(targets(&program), mapped);
+}
+
+/// Import, import again, validate: all mail is there, under names that stay, and that is told.
+fn stays(program: &Program, refused: &[&str], messages: u64) {
+    import(program, &[]).code(0);
+    let mapped = targets(program);
+    for name in refused {
+        assert_ne!(mapped[*name], *name);
+        let note = entry(program, name)["note"].to_string();
+        assert!(note.contains("the target refuses the name"), "{note}");
+    }
+    import(program, &[]).code(0);
+    assert_eq!(totals(program, ["new", "unchanged"]), [0, messages]);
+    assert_eq!(targets(program), mapped);
+    import(program, &["--dry-run"]).code(0);
+    assert_eq!(targets(program), mapped);
+    let validate = ["--mode", "validate", "--deep", "--imapsync", "never"];
+    program
+        .run(validate.iter().chain(&["--report", "report.json"]))
+        .code(0);
+    assert_codes(program, &[]);
+    assert_eq!(targets(program), mapped);
+}
+
+#[test]
+fn names_that_dovecot_refuses_for_what_they_are_get_others_and_keep_them() {
+    let dovecot = Dovecot::start(DovecotOptions::default());
+    // On the wire it is twice as long, and longer than a file's name can be.
+    let long = "&".repeat(180);
+    let below = format!("{long}/below");
+    let program = Program::new();
+    Handmade::new(&program)
+        .mailbox("cur", &[Mail::simple("one")])
+        .mailbox("cur/tmp", &[Mail::simple("two")])
+        .mailbox("Work/new", &[])
+        .mailbox(&long, &[Mail::simple("three")])
+        .mailbox(&below, &[Mail::simple("four")])
+        .complete();
+    aim(&program, &dovecot.imaps());
+    stays(&program, &["cur", "cur/tmp", "Work/new", &long, &below], 4);
+    let mapped = targets(&program);
+    assert_eq!(mapped["cur"], "%63ur");
+    assert_eq!(mapped["cur/tmp"], "%63ur/%74mp");
+    assert_eq!(mapped["Work/new"], "Work/%6Eew");
+    assert_eq!(mapped[&below], format!("{}/below", mapped[&long]));
+}
+
+#[test]
+fn a_limit_of_names_is_found_out_by_refusal() {
+    for words in ["NO [CANNOT] Mailbox name too long", "NO [CANNOT] no"] {
+        let server = with_inbox(MODERN)
+            .on_create(move |name| {
+                let is_long = name.split('/').any(|level| level.len() > 100);
+                is_long.then(|| words.to_owned())
+            })
+            .start();
+        let program = Program::new();
+        // They differ behind the limit.
+        let (one, other) = (
+            format!("{}1", "x".repeat(150)),
+            format!("{}2", "x".repeat(150)),
+        );
+        Handmade::new(&program)
+            .mailbox(&one, &[Mail::simple("one")])
+            .mailbox(&other, &[Mail::simple("two")])
+            .complete();
+        aim(&program, &server.endpoint());
+        stays(&program, &[&one, &other], 2);
+        let mapped = targets(&program);
+        assert_holds(&server, &mapped[&one], &[Mail::simple("one")]);
+        assert_holds(&server, &mapped[&other], &[Mail::simple("two")]);
+    }
 }
 
 #[test]
