@@ -364,8 +364,15 @@ impl<'a> Appender<'a> {
             && self.doubtful.is_empty()
             && let Some(part) = parts.pop_front()
         {
+            // What was refused goes first, in another form: it may teach what the others are to leave out.
             outcome = self.make_room(lane, &part);
             if outcome.is_ok() {
+                outcome = self.send_again(lane);
+            }
+            if outcome.is_ok() {
+                outcome = self.make_room(lane, &part);
+            }
+            if outcome.is_ok() && self.doubtful.is_empty() {
                 outcome = self.send_command(lane, part);
             } else {
                 parts.push_front(part);
