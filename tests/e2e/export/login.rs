@@ -15,6 +15,23 @@ use crate::kit::servers::script::{Script, ScriptServer};
 use crate::kit::servers::tls::Shown;
 
 #[test]
+fn every_session_ends_in_good_order() {
+    for security in [Security::Plain, Security::StartTls, Security::Tls] {
+        let server = FakeServer::options()
+            .security(security)
+            .mailbox(FakeMailbox::new("INBOX").mails(&realistic(40, 3)))
+            .start();
+        let program = program_for(&server);
+        program.export(&[]).code(0);
+        let audit = ["--mode", "audit", "--no-connectivity-test", "-q"];
+        program.run(audit).code(0);
+        crate::kit::wait_until("all sessions to end by close_notify", || {
+            server.ended_in_order() == server.connections()
+        });
+    }
+}
+
+#[test]
 fn odd_passwords_log_in_by_any_protection() {
     let passwords = [
         "  leading and trailing  ",

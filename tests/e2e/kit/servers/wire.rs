@@ -204,20 +204,23 @@ impl Wire {
         }
     }
 
-    /// Reads and forgets until the client is gone.
-    pub fn stall(&mut self) {
-        while matches!(self.fill(), Ok(true)) {
-            self.buffer.clear();
+    /// Reads and forgets until the client is gone. Did it go in good order, under TLS by `close_notify`?
+    pub fn stall(&mut self) -> bool {
+        loop {
+            match self.fill() {
+                Ok(true) => self.buffer.clear(),
+                end => return end.is_ok(),
+            }
         }
     }
 
     /// Ends the connection so that the client reads all that was sent, then its end: closing a socket
-    /// while commands are unread would be a reset, which overtakes what was sent.
-    pub fn close(&mut self) {
+    /// while commands are unread would be a reset, which overtakes what was sent. Did the client go in good order?
+    pub fn close(&mut self) -> bool {
         if let Some(socket) = self.stream.socket() {
             let _ = socket.shutdown(Shutdown::Write);
         }
-        self.stall();
+        self.stall()
     }
 
     /// The handshake. What the client sent ahead of it in plain text is lost.

@@ -76,6 +76,7 @@ struct Shared {
     commands: Mutex<Vec<Received>>,
     complaints: Mutex<Vec<String>>,
     round_trips: AtomicUsize,
+    in_order: AtomicUsize,
 }
 
 impl Shared {
@@ -237,6 +238,11 @@ impl FakeServer {
     /// How often clients waited for answers; see [`FakeOptions::counting_round_trips`].
     pub fn round_trips(&self) -> usize {
         self.shared.round_trips.load(Ordering::SeqCst)
+    }
+
+    /// Connections that clients ended in good order, under TLS by `close_notify`.
+    pub fn ended_in_order(&self) -> usize {
+        self.shared.in_order.load(Ordering::SeqCst)
     }
 }
 

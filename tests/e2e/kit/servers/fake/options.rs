@@ -1,6 +1,6 @@
 //! How the fake server is set up. Serves nothing.
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -250,14 +250,15 @@ impl FakeOptions {
             commands: Mutex::new(Vec::new()),
             complaints: Mutex::new(Vec::new()),
             round_trips: AtomicUsize::new(0),
+            in_order: AtomicUsize::new(0),
         });
         let listener = Listener::start({
             let shared = Arc::clone(&shared);
             // A client that goes away is no failure of the server.
             move |number, stream| {
                 let mut wire = Wire::new(number, stream);
-                if serve(&shared, &mut wire).is_ok() {
-                    wire.close();
+                if serve(&shared, &mut wire).is_ok() && wire.close() {
+                    shared.in_order.fetch_add(1, Ordering::SeqCst);
                 }
             }
         });
