@@ -494,4 +494,82 @@ mod tests {
         assert_eq!((result.unknown, result.missing), (vec![0, 1], vec![]));
         assert!(result.extra.is_empty());
     }
+
+    #[test]
+    fn a_date_makes_what_cannot_be_read_a_candidate_too() {
+        let unread = Held {
+            identity: None,
+            uid: 3,
+            size: None,
+            time: Some(7),
+        };
+        let at = |time| Wanted {
+            time,
+            ..wanted("a", 10, None)
+        };
+        let result = compare(&[at(Some(7)), at(Some(8)), at(None)], &[unread]);
+        assert_eq!((result.unknown, result.missing), (vec![0], vec![1, 2]));
+    }
+
+    #[test]
+    fn a_header_that_lost_its_8_bit_characters_is_a_candidate_of_the_same_size_only() {
+        let raw = |size| Wanted {
+            loose: Some(identity("X")),
+            ..wanted("\u{e9}", size, None)
+        };
+        let mut result = compare(&[raw(10), raw(11)], &[held("X", 10, 1), held("X", 12, 2)]);
+        let group = result.undecided.remove(0);
+        assert_eq!((&group.wanted[..], &group.held[..]), (&[0][..], &[0][..]));
+        assert_eq!(
+            (&result.missing[..], &result.extra[..]),
+            (&[1][..], &[1][..])
+        );
+        // Its body decides, and what it decides is another matter than a match.
+        result.decide(&group, |_, _| Likeness::Rewritten);
+        assert_eq!((result.rewritten, result.matched), (vec![(0, 0)], vec![]));
+        // One that has its characters is no candidate for it.
+        let plain = compare(&[wanted("\u{e9}", 10, None)], &[held("X", 10, 1)]);
+        assert_eq!((plain.missing, plain.extra), (vec![0], vec![0]));
+    }
+
+    #[test]
+    fn the_same_bytes_go_before_rewritten_ones_and_surplus_copies_are_told() {
+        let one = [wanted("a", 10, None), wanted("a", 10, None)];
+        let other = [
+            held("a", 10, 5),
+            held("a", 10, 6),
+            held("a", 10, 7),
+            held("a", 10, 8),
+        ];
+        let mut result = compare(&one, &other);
+        let group = result.undecided.remove(0);
+        result.decide(&group, |one, other| match (one, other) {
+            (0, 1) | (1, 0) => Likeness::Same,
+            (0, 0) | (1, 2) => Likeness::Rewritten,
+            _ => Likeness::Other,
+        });
+        assert_eq!(result.matched, [(0, 1), (1, 0)]);
+        assert_eq!((result.doubled, result.extra), (vec![2], vec![3]));
+        assert!(result.missing.is_empty() && result.unknown.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_found_in_a_part_is_unknown() {
+        let one = [wanted("a", 10, None), wanted("b", 10, None)];
+        let mut result = compare(&one, &[held("b", 10, 5)]);
+        result.doubt();
+        assert_eq!((result.missing, result.unknown), (vec![], vec![0]));
+        assert_eq!(result.matched, [(1, 0)]);
+    }
+
+    #[test]
+    fn counts_settle_what_is_too_large_to_be_read() {
+        let one = [wanted("a", 10, None), wanted("a", 10, None)];
+        let other = [held("a", 10, 5), held("a", 10, 6), held("a", 10, 7)];
+        let mut result = compare(&one, &other);
+        let group = result.undecided.remove(0);
+        result.count(&group);
+        assert_eq!(result.matched, [(0, 0), (1, 1)]);
+        assert_eq!((result.doubled, result.missing.len()), (vec![2], 0));
+    }
 }
