@@ -127,6 +127,19 @@ impl Holding {
             .collect()
     }
 
+    /// Keywords of the archive that the message with this number has in the form in which they are sent.
+    pub fn encoded_flags<'a>(
+        &'a self,
+        archived: &'a str,
+        at: usize,
+    ) -> impl Iterator<Item = (String, String)> + 'a {
+        let encoded = flags::kept(None, archived).encoded.into_iter();
+        encoded.filter(move |(_, form)| {
+            let mut there = self.flags_of(at);
+            there.any(|there| there.eq_ignore_ascii_case(form))
+        })
+    }
+
     /// True when the message with this number has flags that the archive does not know.
     #[must_use]
     pub fn has_more_flags(&self, archived: &str, at: usize) -> bool {

@@ -294,7 +294,7 @@ fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
     note(
         told.flags_encoded,
         &format!(
-            "messages have keywords in a form that can be sent ({})",
+            "messages without flags that no command can carry, but with a form of them that can be undone ({})",
             encoded.join(", ")
         ),
     );

@@ -66,6 +66,7 @@ pub fn look(settings: &Settings, peer: &Peer, stop: &Stop, account: &Account) ->
             looked: Looked::default(),
             changed_since: BTreeMap::new(),
             bytes: HashMap::new(),
+            encoded: BTreeMap::new(),
         };
         looked = comparing.run(&mut session, &listing, &plan.jobs, &mut memory)?;
         session.logout();
@@ -124,6 +125,8 @@ struct Comparing<'a> {
     changed_since: BTreeMap<JobId, u64>,
     /// Bytes of what the archive has.
     bytes: HashMap<JobId, u64>,
+    /// Messages with keywords in another form than in the archive, and what was made of which.
+    encoded: BTreeMap<JobId, (u64, BTreeMap<String, String>)>,
 }
 
 impl Comparing<'_> {

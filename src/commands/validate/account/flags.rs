@@ -62,6 +62,17 @@ impl Comparing<'_> {
             let finding = finding.in_mailbox(jobs[id].name()).graded(Severity::Note);
             self.looked.findings.push(finding);
         }
+        for (id, (count, forms)) in std::mem::take(&mut self.encoded) {
+            let forms = forms.iter().take(10);
+            let forms: Vec<String> = forms.map(|(from, to)| format!("{from} as {to}")).collect();
+            let text = format!(
+                "{count} messages are without flags that no command can carry, but have them in a form that can be undone: {}",
+                forms.join(", ")
+            );
+            let finding = Finding::new(Code::FlagsLost, self.account, text);
+            let finding = finding.in_mailbox(jobs[id].name()).graded(Severity::Note);
+            self.looked.findings.push(finding);
+        }
         for (id, job) in jobs.numbered() {
             let added = compared.get(&id).map_or(0, |counts| counts.flags_added);
             if added > 0 {

@@ -154,6 +154,14 @@ impl Comparing<'_> {
             if !lacking.later.is_empty() {
                 *self.changed_since.entry(expected.job).or_default() += 1;
             }
+            let mut encoded = holding
+                .encoded_flags(&expected.described.flags, other)
+                .peekable();
+            if encoded.peek().is_some() {
+                let (count, forms) = self.encoded.entry(expected.job).or_default();
+                *count += 1;
+                forms.extend(encoded);
+            }
             if read_back {
                 pairs.push(pair);
             }
