@@ -10,9 +10,9 @@ mod planner;
 mod special_use;
 
 pub use folder_map::FolderMap;
-pub use names::{
-    escaped, flattened, is_reserved, learnt_prefix, masked, sanitised, shortened, unescaped,
-};
+#[cfg(test)]
+pub use names::unescaped;
+pub use names::{escaped, flattened, is_reserved, learnt_prefix, masked, sanitised, shortened};
 
 use std::collections::BTreeMap;
 use std::fmt;

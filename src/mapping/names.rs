@@ -182,10 +182,8 @@ fn cut(level: &str, longest: usize) -> String {
         return level.to_owned();
     }
     let digest = Sha256::digest(level.as_bytes());
-    let digest: String = digest[..4]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let first = digest.first_chunk().copied().unwrap_or_default();
+    let digest = format!("{:08x}", u32::from_be_bytes(first));
     let room = longest.saturating_sub(digest.len() + 1);
     let mut kept = String::new();
     for c in level.chars() {

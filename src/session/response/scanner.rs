@@ -239,7 +239,7 @@ fn end_of_words(rest: &[u8]) -> Option<usize> {
                     begin.is_some_and(|begin| begin.eq_ignore_ascii_case(name))
                 };
                 let is_last = behind.strip_prefix(b")").is_some_and(<[u8]>::is_empty);
-                if depth == 0 || is_last || ATTRIBUTES.iter().any(|name| is_attribute(name)) {
+                if depth == 0 || is_last || ATTRIBUTES.iter().any(is_attribute) {
                     return Some(at);
                 }
                 first = first.or(Some(at));

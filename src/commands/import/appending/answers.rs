@@ -46,9 +46,9 @@ impl Appender<'_> {
                 Step::Append(id, items) => self.answered(Batch { id, items }, &status, lane),
                 Step::Check(id, seen) => self.checked(id, seen),
                 Step::Open => Ok(()),
-                Step::Flags(late) => {
+                Step::Flags(stored) => {
                     if status.condition != Condition::Ok {
-                        self.lost_flags(&late, &status);
+                        self.lost_flags(&stored, &status);
                     }
                     Ok(())
                 }
@@ -243,13 +243,13 @@ impl Appender<'_> {
     }
 
     /// Flags that a STORE does not bring to the target either.
-    fn lost_flags(&mut self, late: &Late, status: &Status) {
+    fn lost_flags(&mut self, stored: &Late, status: &Status) {
         let Late {
             id,
             uid,
             to_uid,
             flags,
-        } = late;
+        } = stored;
         warn!(uid, flags, answer = status.said(), "the flags are lost");
         let is_new = self.without_flags.insert((*id, *to_uid));
         let told = &mut self.jobs[*id].told;
@@ -328,15 +328,15 @@ impl Appender<'_> {
         let mut open = None;
         let to_store = std::mem::take(&mut self.to_store);
         let is_any = !to_store.is_empty();
-        for late in to_store {
-            if open != Some(late.id) {
-                let wire = &self.jobs[late.id].place().wire;
+        for one in to_store {
+            if open != Some(one.id) {
+                let wire = &self.jobs[one.id].place().wire;
                 let select = select::select(wire, lane.capabilities())?;
                 lane.send(&select, Step::Open, Order::Strict)?;
-                open = Some(late.id);
+                open = Some(one.id);
             }
-            let store = store::flags_silently(&late.to_uid, Change::Add, &late.flags);
-            lane.send(&store, Step::Flags(late), Order::Loose)?;
+            let store = store::flags_silently(one.to_uid, Change::Add, &one.flags);
+            lane.send(&store, Step::Flags(one), Order::Loose)?;
         }
         Ok(is_any)
     }
