@@ -1,6 +1,7 @@
 //! Parses, starts logging, dispatches, prints, and turns the outcome into an exit code.
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,10 +11,10 @@ use crate::cli::{self, Args, Typed};
 use crate::commands::{self, index, index::Outcome};
 use crate::exit::Exit;
 use crate::limits;
-use crate::logging::{self, LogFile, Verbosity};
+use crate::logging::{self, Format, LogFile, Verbosity};
 use crate::mode::Mode;
 use crate::outputs::{self, Outputs};
-use crate::progress::Progress;
+use crate::progress::{Progress, screen};
 use crate::report::{About, AccountReport, Report};
 use crate::settings::{self, Settings};
 use crate::status::Files;
@@ -171,11 +172,11 @@ fn run(args: &Args, outputs: &Outputs, status: &Files) -> Result<Exit> {
     if !commands::ask::passwords(&settings)? {
         return Ok(left(outputs, &settings));
     }
-    let progress = Progress::new(args.quiet);
+    let progress = Progress::new(args.quiet || args.log_format == Format::Json);
     let stop = Stop::new();
     outputs.keep_for_the_worst(settings.report());
     stop.on_signals(told_to_stop, ended_at_once)?;
-    let log = start_log(args, &progress)?;
+    let log = start_log(args)?;
     log_beginning(&settings);
     status.begin(&progress, settings.shard);
     let outcome = commands::run(&settings, &stop, &progress);
@@ -209,7 +210,7 @@ fn run(args: &Args, outputs: &Outputs, status: &Files) -> Result<Exit> {
     report.describe_messages(&settings.archive_dir, args.with_subjects);
     report.close(&stop);
     status.take(&report);
-    let text = report.to_string();
+    let text = on_paper(&report);
     outputs::finished();
     let exit = outputs.tell(&mut report, &text);
     log_end(log.as_ref(), exit, &report.sums());
@@ -264,7 +265,7 @@ fn index(args: &Args, outputs: &Outputs) -> Result<Exit> {
     settings::refuse_foreign_flags(args)?;
     let plan = settings::index::Plan::new(args)?;
     outputs.probe()?;
-    start_log(args, &Progress::new(true))?;
+    start_log(args)?;
     for warning in &plan.warnings {
         warn!(panel = %"directadmin", "{warning}");
     }
@@ -305,7 +306,7 @@ fn index(args: &Args, outputs: &Outputs) -> Result<Exit> {
 fn authorize(args: &Args, outputs: &Outputs) -> Result<Exit> {
     let settings = Settings::new(args)?;
     outputs.probe()?;
-    start_log(args, &Progress::new(true))?;
+    start_log(args)?;
     for warning in &settings.config.warnings {
         warn!("{warning}");
     }
@@ -328,7 +329,6 @@ fn report(args: &Args, outputs: &Outputs) -> Result<Exit> {
         args.log_format,
         None,
         args.mode.as_str(),
-        None,
     )?;
     let mut told = commands::report::run(&plan)?;
     if !args.with_subjects {
@@ -339,19 +339,18 @@ fn report(args: &Args, outputs: &Outputs) -> Result<Exit> {
             .iter()
             .flat_map(|name| [name.as_str(), "\n"])
             .collect(),
-        None => told.report.to_string(),
+        None => on_paper(&told.report),
     };
     Ok(outputs.tell(&mut told.report, &text))
 }
 
-fn start_log(args: &Args, progress: &Progress) -> Result<Option<LogFile>> {
+fn start_log(args: &Args) -> Result<Option<LogFile>> {
     let dir = (!args.dry_run).then_some(args.log_dir.as_path());
     logging::start(
         verbosity(args),
         args.log_format,
         dir,
         args.mode.as_str(),
-        progress.bars(),
     )
 }
 
@@ -364,13 +363,24 @@ fn verbosity(args: &Args) -> Verbosity {
     }
 }
 
+/// The report, as wide as the terminal.
+fn on_paper(report: &Report) -> String {
+    let stdout = std::io::stdout();
+    if stdout.is_terminal() {
+        let (columns, _) = screen::size(stdout);
+        return format!("{report:columns$}");
+    }
+    report.to_string()
+}
+
 /// What a first signal says; a second one ends the process.
 fn told_to_stop() {
-    warn!("stopping after the message at work; a second signal ends the run at once");
+    warn!("stopping after the message at work; again: at once");
 }
 
 /// What a second signal does.
 fn ended_at_once() {
+    screen::erase();
     child::end_all();
     outputs::ended_at_once();
 }

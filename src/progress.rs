@@ -1,38 +1,64 @@
-//! How far the run is: bars on a terminal, a log line every 30 seconds elsewhere.
+//! How far the run is: lines that change in place on a terminal, a log line every 30 seconds elsewhere.
 
+mod account;
+pub mod estimate;
+pub mod screen;
 mod states;
+pub mod words;
 
 use std::collections::HashMap;
-use std::io::IsTerminal;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanBytes, HumanCount, HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::HumanCount;
 use tracing::{info, warn};
+use unicode_width::UnicodeWidthStr;
 
+pub use account::{AccountProgress, Arriving, Rest};
 pub use states::{Moved, States};
 
-use crate::printable::printable;
+use account::Counters;
 use crate::report::Status;
+use estimate::Known;
 
 /// Time between log lines.
 const LINE_EVERY: Duration = Duration::from_secs(30);
-/// Time between redraws of the bars.
+/// Time between redraws.
 const DRAW_EVERY: Duration = Duration::from_millis(200);
-
-/// Accounts that tell something of the others.
-const ENOUGH: u64 = 5;
 
 /// Progress of the whole run; clones are the same progress.
 #[derive(Clone)]
 pub struct Progress {
     shared: Arc<Shared>,
-    bars: Option<MultiProgress>,
+    on_screen: bool,
     ticker: Arc<Mutex<Option<Ticker>>>,
     /// What becomes of the accounts.
     pub states: States,
+}
+
+struct Shared {
+    phase: Mutex<Phase>,
+}
+
+/// What is being done; its counters are its own.
+struct Phase {
+    name: &'static str,
+    began: Instant,
+    accounts: u64,
+    /// How many work on an account that was begun; none: it is over.
+    begun: HashMap<String, usize>,
+    at_work: Vec<Arc<Counters>>,
+    /// Of accounts that are over.
+    messages: u64,
+    bytes: u64,
+}
+
+/// The thread that tells; ended when the run is over.
+struct Ticker {
+    over: Arc<(Mutex<bool>, Condvar)>,
+    thread: JoinHandle<()>,
 }
 
 /// How far a phase is.
@@ -46,62 +72,32 @@ pub struct Now {
     pub accounts: u64,
     /// Messages that were moved.
     pub messages: u64,
-    /// Bytes of these.
+    /// Bytes that were moved, those of messages on their way included.
     pub bytes: u64,
     /// The time that it still takes.
     pub left: Option<Duration>,
 }
 
-struct Shared {
-    phase: Mutex<Phase>,
-    messages: AtomicU64,
-    bytes: AtomicU64,
-}
-
-/// What is being done; its counters are its own.
-struct Phase {
-    name: &'static str,
-    began: Instant,
-    accounts: u64,
-    begun: HashMap<String, Begun>,
-}
-
-/// An account that was begun.
-#[derive(Default)]
-struct Begun {
-    /// How many work on it; none: it is done.
-    active: usize,
-    /// Messages that are to be moved, once that is known.
-    expected: Option<u64>,
-}
-
-/// The thread that tells; ended when the run is over.
-struct Ticker {
-    over: Arc<(Mutex<bool>, Condvar)>,
-    thread: JoinHandle<()>,
+/// What is told of a phase.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    phase: &'static str,
+    elapsed: Duration,
+    known: Known,
 }
 
 impl Progress {
-    /// A progress that shows nothing when `quiet`.
+    /// A progress that draws lines where there is a terminal, unless only the log is to be written there.
     #[must_use]
-    pub fn new(quiet: bool) -> Self {
-        let on_terminal = std::io::stderr().is_terminal();
+    pub fn new(only_log: bool) -> Self {
         Self {
             shared: Arc::new(Shared {
                 phase: Mutex::new(Phase::new("", 0)),
-                messages: AtomicU64::new(0),
-                bytes: AtomicU64::new(0),
             }),
-            bars: (on_terminal && !quiet).then(MultiProgress::new),
-            ticker: Arc::new(Mutex::new(None)),
+            on_screen: !only_log && screen::is_there(),
+            ticker: Arc::default(),
             states: States::default(),
         }
-    }
-
-    /// The bars, for whoever else writes to the terminal.
-    #[must_use]
-    pub fn bars(&self) -> Option<&MultiProgress> {
-        self.bars.as_ref()
     }
 
     /// Begins to tell of a phase with so many accounts; another one before it is over.
@@ -114,39 +110,20 @@ impl Progress {
             bytes: now.bytes,
         });
         *self.shared.phase() = Phase::new(phase, accounts);
-        self.shared.messages.store(0, Ordering::Relaxed);
-        self.shared.bytes.store(0, Ordering::Relaxed);
         if quiet {
             return;
         }
         let over = Arc::new((Mutex::new(false), Condvar::new()));
-        let shared = Arc::clone(&self.shared);
-        let bar = self.bars.as_ref().map(|bars| bars.add(line_bar()));
+        let (shared, on_screen) = (Arc::clone(&self.shared), self.on_screen);
         let thread_over = Arc::clone(&over);
         let builder = std::thread::Builder::new().name("progress".to_owned());
-        match builder.spawn(move || tell(&shared, bar.as_ref(), &thread_over)) {
+        match builder.spawn(move || tell(&shared, on_screen, &thread_over)) {
             Ok(thread) => *self.lock() = Some(Ticker { over, thread }),
             Err(error) => warn!("no progress is shown, as no thread can be started: {error}"),
         }
     }
 
-    /// How far it is.
-    #[must_use]
-    pub fn now(&self) -> Now {
-        let phase = self.shared.phase();
-        let elapsed = phase.began.elapsed();
-        let messages = self.shared.messages.load(Ordering::Relaxed);
-        Now {
-            phase: phase.name,
-            elapsed,
-            accounts: phase.accounts,
-            messages,
-            bytes: self.shared.bytes.load(Ordering::Relaxed),
-            left: time_left(phase.all_messages(), messages, elapsed),
-        }
-    }
-
-    /// Ends telling and clears the bars.
+    /// Ends telling and erases the lines.
     pub fn finish(&self) {
         let Some(ticker) = self.lock().take() else {
             return;
@@ -158,8 +135,18 @@ impl Progress {
         let _ = ticker.thread.join();
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Ticker>> {
-        self.ticker.lock().unwrap_or_else(PoisonError::into_inner)
+    /// How far it is.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        let look = self.shared.look();
+        Now {
+            phase: look.phase,
+            elapsed: look.elapsed,
+            accounts: look.known.accounts,
+            messages: look.known.messages,
+            bytes: look.known.bytes,
+            left: look.known.time_left(look.elapsed),
+        }
     }
 
     /// Nobody works on the account any more.
@@ -167,40 +154,21 @@ impl Progress {
         self.states.ended(account, status);
     }
 
+    fn lock(&self) -> MutexGuard<'_, Option<Ticker>> {
+        self.ticker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Progress of one account, which begins now.
     #[must_use]
     pub fn account(&self, email: &str) -> AccountProgress {
-        let bar = self.bars.as_ref().map(|bars| bars.add(line_bar()));
         self.states.begun(email);
-        let mut phase = self.shared.phase();
-        phase.begun.entry(email.to_owned()).or_default().active += 1;
-        AccountProgress {
-            shared: Arc::clone(&self.shared),
-            bar,
-            account: email.to_owned(),
-            drawn: Instant::now(),
-            mailbox: String::new(),
-            expected: 0,
-            messages: 0,
-        }
+        AccountProgress::new(&self.shared, email)
     }
 }
 
-fn line_bar() -> ProgressBar {
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
-        bar.set_style(style);
-    }
-    bar
-}
-
-fn tell(shared: &Shared, bar: Option<&ProgressBar>, over: &(Mutex<bool>, Condvar)) {
+fn tell(shared: &Shared, on_screen: bool, over: &(Mutex<bool>, Condvar)) {
     let (flag, condition) = over;
-    let every = if bar.is_some() {
-        DRAW_EVERY
-    } else {
-        LINE_EVERY
-    };
+    let every = if on_screen { DRAW_EVERY } else { LINE_EVERY };
     let mut ended = flag.lock().unwrap_or_else(PoisonError::into_inner);
     // The run may have ended before this thread began.
     while !*ended {
@@ -209,15 +177,16 @@ fn tell(shared: &Shared, bar: Option<&ProgressBar>, over: &(Mutex<bool>, Condvar
             .unwrap_or_else(PoisonError::into_inner);
         ended = guard;
         if timeout.timed_out() && !*ended {
-            if let Some(bar) = bar {
-                bar.set_message(shared.line());
+            if on_screen {
+                let (columns, rows) = screen::size(std::io::stderr());
+                screen::draw(shared.lines(columns, rows));
             } else {
-                info!("progress: {}", shared.line());
+                info!("progress: {}", shared.look().line(usize::MAX));
             }
         }
     }
-    if let Some(bar) = bar {
-        bar.finish_and_clear();
+    if on_screen {
+        screen::erase();
     }
 }
 
@@ -228,21 +197,33 @@ impl Phase {
             began: Instant::now(),
             accounts,
             begun: HashMap::new(),
+            at_work: Vec::new(),
+            messages: 0,
+            bytes: 0,
         }
     }
 
-    /// How many messages all accounts have together, as far as that can be told: of those that are not begun as many as
-    /// the begun ones on average, once there are enough of them.
-    fn all_messages(&self) -> Option<u64> {
-        let known: Vec<u64> = self.begun.values().filter_map(|b| b.expected).collect();
-        let sum: u64 = known.iter().sum();
-        let count = known.len() as u64;
-        let others = self.accounts.saturating_sub(count);
-        if others == 0 {
-            return Some(sum);
+    fn known(&self) -> Known {
+        let over = self.begun.values().filter(|active| **active == 0).count() as u64;
+        let mut known = Known {
+            accounts: self.accounts,
+            over,
+            measured: over,
+            due: self.bytes,
+            unsized_messages: 0,
+            messages: self.messages,
+            bytes: self.bytes,
+        };
+        for counters in &self.at_work {
+            known.messages += counters.messages.load(Ordering::Relaxed);
+            known.bytes = known.bytes.saturating_add(counters.moved());
+            if let Some(due) = counters.due() {
+                known.measured += 1;
+                known.due = known.due.saturating_add(due.bytes);
+                known.unsized_messages += due.unsized_messages;
+            }
         }
-        let is_enough = count >= ENOUGH;
-        is_enough.then(|| sum + sum / count.max(1) * others)
+        known
     }
 }
 
@@ -251,100 +232,91 @@ impl Shared {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// For example `export 57/300 accounts · 1,172 messages · 4.30 MiB · 138 KiB/s · 12 minutes left`.
-    fn line(&self) -> String {
+    fn begins(&self, counters: &Arc<Counters>) {
+        let mut phase = self.phase();
+        *phase.begun.entry(counters.account.clone()).or_default() += 1;
+        phase.at_work.push(Arc::clone(counters));
+    }
+
+    /// What has not come of it until now does not come any more in this run.
+    fn ends(&self, counters: &Arc<Counters>) {
+        let mut phase = self.phase();
+        phase.at_work.retain(|one| !Arc::ptr_eq(one, counters));
+        // One that began in an earlier phase is none of this one.
+        if let Some(active) = phase.begun.get_mut(&counters.account) {
+            *active = active.saturating_sub(1);
+            phase.messages += counters.messages.load(Ordering::Relaxed);
+            phase.bytes += counters.bytes.load(Ordering::Relaxed);
+        }
+    }
+
+    fn look(&self) -> Look {
         let phase = self.phase();
-        self.line_after(&phase, phase.began.elapsed())
+        Look {
+            phase: phase.name,
+            elapsed: phase.began.elapsed(),
+            known: phase.known(),
+        }
     }
 
-    fn line_after(&self, phase: &Phase, elapsed: Duration) -> String {
-        let messages = self.messages.load(Ordering::Relaxed);
-        let bytes = self.bytes.load(Ordering::Relaxed);
-        let done = phase.begun.values().filter(|b| b.active == 0).count();
-        let mut parts = vec![format!("{} {done}/{} accounts", phase.name, phase.accounts)];
-        if messages > 0 {
-            let rate = u128::from(bytes) * 1000 / elapsed.as_millis().max(1);
+    /// The phase, and a line for each account at work, as far as there is room.
+    fn lines(&self, columns: usize, rows: usize) -> Vec<String> {
+        // What reaches the last column may make a terminal begin a new line.
+        let columns = columns.saturating_sub(1);
+        let mut lines = vec![screen::cut(&self.look().line(columns), columns)];
+        let phase = self.phase();
+        let room = rows.saturating_sub(2).max(1);
+        let shown = match phase.at_work.len() {
+            count if count > room => room - 1,
+            count => count,
+        };
+        let of_account = |counters: &Arc<Counters>| screen::cut(&counters.line(), columns);
+        lines.extend(phase.at_work.iter().take(shown).map(of_account));
+        let rest = phase.at_work.len() - shown;
+        if rest > 0 {
+            lines.push(screen::cut(&format!("… and {rest} more"), columns));
+        }
+        lines
+    }
+}
+
+impl Look {
+    /// For example `export 57/300 accounts · 1,172 messages · 4.3 MiB · 138 KiB/s · 12 min left`; where that is too
+    /// long, what matters least is left out.
+    fn line(&self, columns: usize) -> String {
+        /// Rate, messages, bytes.
+        const LEAST_FIRST: [usize; 3] = [3, 1, 2];
+        let Known {
+            accounts,
+            over,
+            messages,
+            bytes,
+            ..
+        } = self.known;
+        let mut parts: [Option<String>; 5] = Default::default();
+        parts[0] = Some(format!("{} {over}/{accounts} accounts", self.phase));
+        if messages > 0 || bytes > 0 {
+            let rate = u128::from(bytes) * 1000 / self.elapsed.as_millis().max(1);
             let rate = u64::try_from(rate).unwrap_or(u64::MAX);
-            parts.push(format!("{} messages", HumanCount(messages)));
-            parts.push(HumanBytes(bytes).to_string());
-            parts.push(format!("{}/s", HumanBytes(rate)));
+            let plural = if messages == 1 { "" } else { "s" };
+            parts[1] = Some(format!("{} message{plural}", HumanCount(messages)));
+            parts[2] = Some(words::bytes(bytes));
+            parts[3] = Some(format!("{}/s", words::bytes(rate)));
         }
-        if let Some(left) = time_left(phase.all_messages(), messages, elapsed) {
-            parts.push(format!("{} left", HumanDuration(left)));
+        let left = self.known.time_left(self.elapsed);
+        parts[4] = left.map(|left| format!("{} left", words::time(left)));
+        let joined = |parts: &[Option<String>; 5]| {
+            let parts: Vec<&str> = parts.iter().flatten().map(String::as_str).collect();
+            parts.join(" · ")
+        };
+        let mut line = joined(&parts);
+        for least in LEAST_FIRST {
+            if line.width() > columns {
+                parts[least] = None;
+                line = joined(&parts);
+            }
         }
-        parts.join(" · ")
-    }
-}
-
-/// None where it would be guessed: in the first seconds, and before a fiftieth is done.
-fn time_left(all: Option<u64>, done: u64, elapsed: Duration) -> Option<Duration> {
-    let left = all?.checked_sub(done).filter(|left| *left > 0)?;
-    if elapsed < Duration::from_secs(5) || done.saturating_mul(50) < all? {
-        return None;
-    }
-    let each = elapsed / u32::try_from(done).ok()?.max(1);
-    Some(each.saturating_mul(u32::try_from(left).unwrap_or(u32::MAX)))
-}
-
-/// Progress of one account; over when dropped.
-pub struct AccountProgress {
-    shared: Arc<Shared>,
-    bar: Option<ProgressBar>,
-    account: String,
-    drawn: Instant,
-    mailbox: String,
-    expected: u64,
-    messages: u64,
-}
-
-impl AccountProgress {
-    /// So many more messages are to be fetched.
-    pub fn expect(&mut self, messages: u64) {
-        self.expected += messages;
-        let mut phase = self.shared.phase();
-        if let Some(begun) = phase.begun.get_mut(&self.account) {
-            *begun.expected.get_or_insert(0) += messages;
-        }
-    }
-
-    /// This mailbox is being read now.
-    pub fn mailbox(&mut self, name: &str) {
-        name.clone_into(&mut self.mailbox);
-        self.draw();
-    }
-
-    /// One more message of so many bytes is in the archive.
-    pub fn message(&mut self, bytes: u64) {
-        self.messages += 1;
-        self.shared.messages.fetch_add(1, Ordering::Relaxed);
-        self.shared.bytes.fetch_add(bytes, Ordering::Relaxed);
-        if self.bar.is_some() && self.drawn.elapsed() >= DRAW_EVERY {
-            self.draw();
-        }
-    }
-
-    fn draw(&mut self) {
-        if let Some(bar) = &self.bar {
-            let expected = self.expected.max(self.messages);
-            let (account, mailbox) = (printable(&self.account), printable(&self.mailbox));
-            bar.set_message(format!(
-                "{account}  {}/{expected}  {mailbox}",
-                self.messages
-            ));
-            self.drawn = Instant::now();
-        }
-    }
-}
-
-impl Drop for AccountProgress {
-    fn drop(&mut self) {
-        let mut phase = self.shared.phase();
-        if let Some(begun) = phase.begun.get_mut(&self.account) {
-            begun.active = begun.active.saturating_sub(1);
-        }
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
+        line
     }
 }
 
@@ -357,8 +329,14 @@ mod tests {
         let progress = Progress::new(true);
         // The wait would be LINE_EVERY.
         let began = Instant::now();
-        tell(&progress.shared, None, &(Mutex::new(true), Condvar::new()));
+        tell(&progress.shared, false, &(Mutex::new(true), Condvar::new()));
         assert!(began.elapsed() < LINE_EVERY);
+    }
+
+    fn told(progress: &Progress, seconds: u64, columns: usize) -> String {
+        let mut now = progress.shared.look();
+        now.elapsed = Duration::from_secs(seconds);
+        now.line(columns)
     }
 
     #[test]
@@ -368,33 +346,73 @@ mod tests {
         progress.account("a").message(1_000);
         drop(progress.account("a"));
         let b = progress.account("b");
-        let line = progress
-            .shared
-            .line_after(&progress.shared.phase(), Duration::from_secs(1));
-        assert_eq!(line, "export 1/3 accounts · 1 messages · 1000 B · 1000 B/s");
-        drop(b);
+        assert_eq!(
+            told(&progress, 1, 80),
+            "export 1/3 accounts · 1 message · 1000 B · 1000 B/s"
+        );
         progress.start("audit", 3, true);
-        assert_eq!(progress.shared.line(), "audit 0/3 accounts");
+        assert_eq!(told(&progress, 0, 80), "audit 0/3 accounts");
+        drop(b);
+        assert_eq!(told(&progress, 0, 80), "audit 0/3 accounts");
     }
 
     #[test]
-    fn time_is_told_once_it_can_be() {
+    fn bytes_count_while_a_message_arrives() {
         let progress = Progress::new(true);
-        progress.start("export", 10, true);
-        let told = |seconds| {
-            let phase = progress.shared.phase();
-            progress
-                .shared
-                .line_after(&phase, Duration::from_secs(seconds))
+        progress.start("export", 1, true);
+        let mut account = progress.account("anna@example.com");
+        account.expect(Rest {
+            messages: 1,
+            bytes: 200 << 20,
+            unsized_messages: 0,
+        });
+        account.mailbox("INBOX");
+        account.arriving().add(50 << 20);
+        assert_eq!(
+            told(&progress, 30, 80),
+            "export 0/1 accounts · 0 messages · 50.0 MiB · 1.7 MiB/s · 2 min left"
+        );
+        let lines = progress.shared.lines(80, 24);
+        assert_eq!(lines[1], "anna@example.com  0/1  50.0 MiB  INBOX");
+        account.message(200 << 20);
+        assert_eq!(progress.shared.look().known.bytes, 200 << 20, "not counted twice");
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_what_matters() {
+        let progress = Progress::new(true);
+        progress.start("export", 2, true);
+        let accounts: Vec<AccountProgress> = (0..9)
+            .map(|number| {
+                let mut account =
+                    progress.account(&format!("somebody{number}@a-long-domain.example.com"));
+                account.expect(Rest::default());
+                account.mailbox("日本語日本語");
+                account.message(3 << 20);
+                account
+            })
+            .collect();
+        let lines = progress.shared.lines(40, 6);
+        assert_eq!(lines.len(), 5, "{lines:?}");
+        assert!(lines.iter().all(|line| line.width() < 40), "{lines:?}");
+        assert_eq!(lines[0], "export 0/2 accounts · 27.0 MiB");
+        assert_eq!(lines[4], "… and 6 more");
+        drop(accounts);
+    }
+
+    #[test]
+    fn a_connection_anew_does_not_double_what_is_expected() {
+        let progress = Progress::new(true);
+        progress.start("import", 1, true);
+        let mut account = progress.account("a");
+        let rest = |messages, bytes| Rest {
+            messages,
+            bytes,
+            unsized_messages: 0,
         };
-        for number in 0..4 {
-            let mut account = progress.account(&format!("a{number}"));
-            account.expect(100);
-            (0..100).for_each(|_| account.message(10));
-        }
-        assert!(!told(40).contains("left"), "too few accounts: {}", told(40));
-        progress.account("a4").expect(100);
-        assert!(told(40).ends_with(" · 60 seconds left"), "{}", told(40));
-        assert!(!told(2).contains("left"), "too early: {}", told(2));
+        account.expect(rest(10, 1_000));
+        account.message(100);
+        account.expect(rest(9, 900));
+        assert_eq!(progress.shared.look().known.due, 1_000);
     }
 }

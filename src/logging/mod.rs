@@ -1,4 +1,4 @@
-//! Where log lines go: to stderr beside the progress bars, and to a file for each run.
+//! Where log lines go: to stderr past the lines of progress, and to a file for each run.
 
 mod file;
 mod record;
@@ -7,7 +7,6 @@ mod terminal;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use indicatif::MultiProgress;
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Metadata, Subscriber, span};
 use tracing_subscriber::Layer;
@@ -67,9 +66,8 @@ pub fn start(
     format: Format,
     dir: Option<&Path>,
     mode: &str,
-    bars: Option<&MultiProgress>,
 ) -> Result<Option<LogFile>> {
-    let terminal = Terminal::new(bars);
+    let terminal = Terminal::new();
     let file = dir.map(|dir| file::create(dir, mode)).transpose()?;
     let file = file.map(|(path, file)| LogFile::new(path, file, terminal.clone()));
     let lines = Lines {

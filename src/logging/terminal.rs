@@ -1,51 +1,43 @@
-//! Standard error: beside the bars, without tearing them; one that is closed or full is borne in silence. And standard
-//! output, of which that is told.
+//! Standard error: past the lines of progress, without tearing them; one that is closed or full is borne in silence. And
+//! standard output, of which that is told.
 
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::{Context, Result};
-use indicatif::MultiProgress;
 
 use crate::printable::printable_lines;
+use crate::progress::screen;
 use crate::redact::redacted;
 
-/// Standard error, with the bars that are drawn there.
-#[derive(Clone)]
+/// Standard error.
+#[derive(Clone, Copy)]
 pub struct Terminal {
-    bars: Option<MultiProgress>,
     /// Lines may have colours.
     pub colours: bool,
 }
 
 impl Terminal {
-    /// Standard error with these bars.
+    /// Standard error as the environment has it.
     #[must_use]
-    pub fn new(bars: Option<&MultiProgress>) -> Self {
+    pub fn new() -> Self {
         let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         Self {
-            bars: bars.cloned(),
             colours: io::stderr().is_terminal() && !is_set("NO_COLOR") && !is_dumb,
         }
     }
 
     /// Writes a line.
-    pub fn write(&self, line: &str) {
-        let write = || {
-            // Where nobody hears it, the log file and the report still say it.
-            let _ = io::stderr().write_all(line.as_bytes());
-        };
-        match &self.bars {
-            Some(bars) => bars.suspend(write),
-            None => write(),
-        }
+    #[allow(clippy::unused_self)]
+    pub fn write(self, line: &str) {
+        screen::past(line);
     }
 }
 
 /// Says something on standard error, without secrets and without anything that a terminal obeys.
 pub fn tell(text: &str) {
     let text = printable_lines(&redacted(text));
-    let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
+    screen::past(&format!("{text}\n"));
 }
 
 /// Says what a run has to say, on standard output, without secrets.

@@ -20,7 +20,7 @@ use crate::archive::state::{MailboxState, State};
 use crate::archive::uidset::UidSet;
 use crate::filter::Filter;
 use crate::finding::{Code, Finding, Severity};
-use crate::progress::AccountProgress;
+use crate::progress::{AccountProgress, Rest};
 use crate::stop::Stop;
 
 /// A mailbox of the archive.
@@ -103,6 +103,15 @@ pub fn audit(task: &Task<'_>, progress: &mut AccountProgress) -> Result<Local> {
     Ok(audit.local)
 }
 
+/// What is to be read.
+fn held(state: &State) -> Rest {
+    Rest {
+        messages: state.mailboxes.iter().map(|mailbox| mailbox.messages).sum(),
+        bytes: state.mailboxes.iter().map(|mailbox| mailbox.bytes).sum(),
+        unsized_messages: 0,
+    }
+}
+
 struct Audit<'a> {
     task: &'a Task<'a>,
     dir: PathBuf,
@@ -121,6 +130,9 @@ impl Audit<'_> {
                 (self.local.state, self.local.original) = (state, original);
             }
             Err(error) => self.add(Code::UnreadableState, format!("{error:#}")),
+        }
+        if let Some(state) = &self.local.state {
+            progress.expect(held(state));
         }
         let entries = listing::account(&self.dir)?;
         self.check_others(&self.dir.clone(), None, &entries)?;
@@ -327,7 +339,7 @@ impl Audit<'_> {
             digest: matches!(mailbox.origin, Origin::Ours | Origin::State)
                 && self.local.state.is_some(),
         };
-        let (stop, pool) = (self.task.stop, self.task.pool);
+        let (stop, pool, read) = (self.task.stop, self.task.pool, progress.arriving());
         // A batch at a time, so that progress is told and a stop is heard.
         for batch in whole.chunks(2000) {
             if stop.requested() {
@@ -341,6 +353,7 @@ impl Audit<'_> {
                         let message = dir.join(&of_uid.messages[0]);
                         let sidecar = dir.join(&of_uid.sidecars[0]);
                         pair::check(&message, &sidecar, *uid, &expected)
+                            .inspect(|checked| read.add(checked.bytes))
                     })
                     .collect()
             });

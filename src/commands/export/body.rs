@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use crate::archive::incoming::Incoming;
 use crate::archive::mailbox::MailboxDir;
+use crate::progress::Arriving;
 use crate::session::reader::BodySink;
 
 /// The body that is arriving, if it is to go anywhere.
@@ -11,9 +12,18 @@ use crate::session::reader::BodySink;
 pub struct Body {
     dir: Option<MailboxDir>,
     incoming: Option<Incoming>,
+    arriving: Arriving,
 }
 
 impl Body {
+    /// One whose bytes are counted there.
+    pub fn counted(arriving: Arriving) -> Self {
+        Self {
+            arriving,
+            ..Self::default()
+        }
+    }
+
     /// Bodies go to this directory; without one they are passed over.
     pub fn goes_to(&mut self, dir: Option<&MailboxDir>) {
         if dir.is_none() {
@@ -37,12 +47,16 @@ impl BodySink for Body {
         };
         let incoming = self.incoming.get_or_insert_with(|| dir.incoming());
         incoming.begin(announced);
+        self.arriving.clear();
         Ok(())
     }
 
     fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
         match &mut self.incoming {
-            Some(incoming) => incoming.write_all(chunk),
+            Some(incoming) => {
+                self.arriving.add(chunk.len() as u64);
+                incoming.write_all(chunk)
+            }
             None => Ok(()),
         }
     }

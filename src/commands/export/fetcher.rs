@@ -287,7 +287,7 @@ impl<'a> Fetcher<'a> {
             asked,
             bytes,
             weight,
-            body: Body::default(),
+            body: Body::counted(self.progress.arriving()),
         };
         Ok(lane.send(command, step, order)?)
     }

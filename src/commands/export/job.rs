@@ -371,6 +371,12 @@ impl Job {
         })
     }
 
+    /// True where nobody has told how large what is fetched is.
+    #[must_use]
+    pub fn comes_unsized(&self) -> bool {
+        self.phase == Phase::Direct && self.bytes_by_status().is_none()
+    }
+
     /// Bytes that the inventory has named and that have not come yet.
     #[must_use]
     pub fn bytes_due(&self) -> u64 {

@@ -14,7 +14,7 @@ use crate::archive::failed::{self, During, FailedMessage};
 use crate::archive::journal::Journal;
 use crate::commands::provision::{Provision, logged_in};
 use crate::config::Account;
-use crate::progress::AccountProgress;
+use crate::progress::{AccountProgress, Rest};
 use crate::report::{AccountReport, Counts, FailedMessageReport, MailboxReport, Status};
 use crate::session::dial;
 use crate::session::error::SessionError;
@@ -149,7 +149,10 @@ impl Import<'_> {
             .iter()
             .map(|job| job.todo().len() as u64)
             .sum();
-        self.progress.expect(expected);
+        // A dry run moves nothing.
+        if !dry_run {
+            self.progress.expect(self.rest(expected));
+        }
         info!(
             mailboxes = self.plan.jobs.len(),
             messages = expected,
@@ -192,6 +195,22 @@ impl Import<'_> {
         }
         session.logout();
         Ok(())
+    }
+
+    /// What there is to append.
+    fn rest(&self, messages: u64) -> Rest {
+        let mut rest = Rest {
+            messages,
+            ..Rest::default()
+        };
+        for job in &self.plan.jobs {
+            // What is wrong with a file is told when it is sent.
+            match job.here().dir.bytes(job.todo().iter().copied()) {
+                Ok(bytes) => rest.bytes += bytes,
+                Err(_) => rest.unsized_messages += job.todo().len() as u64,
+            }
+        }
+        rest
     }
 
     /// Says how it went, and records what could not be imported.

@@ -12,7 +12,7 @@ use tracing::info_span;
 use crate::archive::journal::Journal;
 use crate::archive::uidset::UidSet;
 use crate::budget::Way;
-use crate::progress::AccountProgress;
+use crate::progress::{AccountProgress, Arriving};
 use crate::session::append::{Append, Outgoing, Ways};
 use crate::session::blame::{Blame, Owner, Verdict};
 use crate::session::channel::Channel;
@@ -26,7 +26,7 @@ use crate::stop::Stop;
 use crate::target::mailbox::{JobId, Jobs, Refused};
 use crate::target::message::Ready;
 use crate::target::trouble::Trouble;
-use item::{Batch, Item, Late};
+use item::{Batch, Counted, Item, Late};
 
 /// Messages in one journal entry, and in one MULTIAPPEND.
 const BATCH_MESSAGES: usize = 100;
@@ -156,6 +156,7 @@ impl<'a> Appender<'a> {
     pub fn run(&mut self, channel: &mut Channel) -> Result<()> {
         let outcome = loop {
             let mut lane: Lane<'_, Step> = Lane::new(channel);
+            self.progress.arriving().clear();
             let sent = leave(&mut lane).and_then(|()| self.send_all(&mut lane));
             match sent {
                 Ok(true) => break Ok(()),
@@ -412,7 +413,8 @@ impl<'a> Appender<'a> {
             item.sent = flags.clone().unwrap_or_default();
         }
         let wire = &self.jobs[id].place().wire;
-        let sent = write(lane, self.ways, wire, id, &mut items, &flags);
+        let arriving = self.progress.arriving();
+        let sent = write(lane, self.ways, wire, id, &mut items, &flags, &arriving);
         // The step travels with the command, but the bodies are needed to send it.
         if matches!(sent, Ok(None) | Err(_))
             && let Some(Step::Append(_, held)) = lane.last_step()
@@ -480,17 +482,19 @@ fn write(
     id: JobId,
     items: &mut [Item],
     flags: &[Option<String>],
+    sent: &Arriving,
 ) -> Result<Option<crate::session::response::Status>> {
     let mut append = Append::begin(lane, ways, wire, Step::Append(id, Vec::new()))?;
     for (item, flags) in items.iter_mut().zip(flags) {
         let (uid, size) = (item.uid(), item.size());
         let (date, body) = item.date_and_body();
-        let mut body = body.with_context(|| format!("read uid {uid}"))?;
+        let body = body.with_context(|| format!("read uid {uid}"))?;
+        let mut body = Counted { body, sent };
         let refused = append.message(&mut Outgoing {
             flags: flags.as_deref(),
             internaldate: date.as_deref(),
             size,
-            body: &mut *body,
+            body: &mut body,
         })?;
         if let Some((_, status)) = refused {
             return Ok(Some(status));

@@ -4,6 +4,7 @@ mod contract;
 mod controls;
 mod ends;
 mod log;
+mod progress;
 mod secrets;
 
 use crate::kit::PASSWORD;

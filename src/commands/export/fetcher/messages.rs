@@ -77,6 +77,9 @@ impl Fetcher<'_> {
             .with_context(|| format!("store uid {uid}"))?;
         match stored {
             Stored::New(size) => {
+                if job.comes_unsized() {
+                    self.progress.sized(1, size);
+                }
                 job.came(uid, size);
                 self.progress.message(size);
             }

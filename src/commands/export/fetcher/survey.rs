@@ -148,6 +148,10 @@ impl Fetcher<'_> {
             let note = job.note().unwrap_or_default().to_owned();
             job.refuse_unnamed(note);
         }
+        let job = &self.jobs[id];
+        if job.bytes_by_status().is_none() {
+            self.progress.sized(job.expected(), job.bytes_due());
+        }
         if self.jobs[id].bytes_due() > 0
             && let Some(store) = self.store.as_deref()
         {

@@ -4,8 +4,25 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 
 use crate::archive::uidset::UidSet;
+use crate::progress::Arriving;
 use crate::target::mailbox::JobId;
 use crate::target::message::Ready;
+
+/// A message that is counted while it is sent.
+pub struct Counted<'a> {
+    /// The message.
+    pub body: Box<dyn Read + 'a>,
+    /// Where it is counted.
+    pub sent: &'a Arriving,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.body.read(into)?;
+        self.sent.add(count as u64);
+        Ok(count)
+    }
+}
 
 /// How a message is tried after the server refused it for its flags, or for words that do not say why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
