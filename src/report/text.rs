@@ -6,21 +6,28 @@ use super::Report;
 use super::document::{self, Block};
 use crate::printable::printable;
 
+/// Tables are as wide as `{report:120}` says, 80 columns otherwise.
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        document::of(self)
-            .iter()
-            .try_for_each(|block| write(f, block))
+        let blocks = document::of(self);
+        for (number, block) in blocks.iter().enumerate() {
+            // Nothing stands before the first line.
+            if number > 0 && block.begins_a_part() {
+                writeln!(f)?;
+            }
+            write(f, block)?;
+        }
+        Ok(())
     }
 }
 
-fn write(f: &mut impl Write, block: &Block) -> fmt::Result {
+fn write(f: &mut fmt::Formatter<'_>, block: &Block) -> fmt::Result {
     match block {
-        Block::Heading(text) | Block::Verdict(text) => writeln!(f, "\n{}", printable(text)),
+        Block::Heading(text) | Block::Verdict(text) => writeln!(f, "{}", printable(text)),
         Block::Text(lines) => lines
             .iter()
             .try_for_each(|line| writeln!(f, "{}", printable(line))),
-        Block::Table(table) => write!(f, "{table}"),
+        Block::Table(table) => table.fmt(f),
         Block::Lines { shown, rest } => write_lines(f, shown, *rest),
         Block::Findings {
             severity,
@@ -29,10 +36,10 @@ fn write(f: &mut impl Write, block: &Block) -> fmt::Result {
             shown,
             rest,
         } => {
-            writeln!(f, "\n{} {code}: {count}", severity.as_str())?;
+            writeln!(f, "{} {code}: {count}", severity.as_str())?;
             write_lines(f, shown, *rest)
         }
-        Block::Failed(text) => writeln!(f, "\nFAILED  {}", printable(text)),
+        Block::Failed(text) => writeln!(f, "FAILED  {}", printable(text)),
     }
 }
 
@@ -52,6 +59,9 @@ mod tests {
     use crate::mode::Mode;
     use crate::report::{AccountReport, Cause, Counts, FailedMessageReport, MailboxReport};
     use crate::report::{Report, Status};
+
+    /// A folded row.
+    const COUNTS: &str = "          2   17          0      0         0       0  2.00 KiB";
 
     fn account(name: &str, status: Status) -> AccountReport {
         AccountReport {
@@ -105,16 +115,16 @@ mod tests {
         let line = |uid| format!("  b@example.com  IN\u{fffd}[2JBOX  uid {uid}: [SERVERBUG] no\n");
         let messages = (2..=20).map(line).collect::<Vec<_>>().concat();
         let expected = format!(
-            "account        mailboxes  new  unchanged  flags  vanished  failed     bytes  seconds  status\n\
-             a@example.com          2   17          0      0         0       0  2.00 KiB      1.2  complete\n\
-             b@example.com          2   17          0      0         0       0  2.00 KiB      1.2  INCOMPLETE\n\
-             c@example.com          2   17          0      0         0       0  2.00 KiB      1.2  FAILED\n\
-             total                  2   17          0      0         0       0  2.00 KiB      0.0\n\
+            "Logins refused: 1 account\n  FAILED  c@example.com: login: refused\n\
              \nMessages that could not be brought over (also in failed.jsonl of each account):\n  \
              b@example.com  IN\u{fffd}[2JBOX  uid 1, 9 bytes: [SERVERBUG] no\n\
              {messages}  … and 2 more\n\
+             \naccount        status\n  mailboxes  new  unchanged  flags  vanished  failed     bytes  seconds\n\
+             a@example.com  complete\n{COUNTS}      1.2\n\
+             b@example.com  INCOMPLETE\n{COUNTS}      1.2\n\
+             c@example.com  FAILED\n{COUNTS}      1.2\n\
+             total\n{COUNTS}      0.0\n\
              \nWarnings:\n  few files\n  b@example.com: Old: is gone\n\
-             \nLogins refused: 1 account\n  FAILED  c@example.com: login: refused\n\
              \n17 messages, 2.00 KiB in 0 seconds\n\
              \nLists that are cut stand whole in last.json\n\
              \nexport NOT complete: 1 of 3 accounts complete; correct the passwords of 1 account; \
@@ -134,8 +144,8 @@ mod tests {
         let text = Report::for_tests(Mode::Audit, vec![one]).to_string();
         assert_eq!(
             text,
-            "account        mailboxes  messages  bytes  errors  warnings  notes  seconds  status\n\
-             a@example.com  -          -         -      -       -         -          1.2  FINDINGS\n\
+            "account        status\n  mailboxes  messages  bytes  errors  warnings  notes  seconds\n\
+             a@example.com  FINDINGS\n  -          -         -      -       -         -          1.2\n\
              \nERROR message-gone: 1\n  a/INBOX/u1.eml  is gone\n\
              \nwarning leftover: 1\n  a@example.com  INBOX  is odd\n\
              \nfound: 1 error, 1 warning, 0 notes\n\
@@ -162,7 +172,7 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("… and 298 more accounts; 298 are complete (-v lists all)"),
+            text.contains("… and 300 more accounts; 298 are complete"),
             "{text}"
         );
         report.all_accounts = true;

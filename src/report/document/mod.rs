@@ -52,6 +52,15 @@ pub enum Block {
 }
 
 impl Block {
+    /// True for what stands apart from what is before it.
+    #[must_use]
+    pub fn begins_a_part(&self) -> bool {
+        match self {
+            Self::Heading(_) | Self::Verdict(_) | Self::Findings { .. } | Self::Failed(_) => true,
+            Self::Text(_) | Self::Table(_) | Self::Lines { .. } => false,
+        }
+    }
+
     /// The first lines of a list, the others counted.
     fn lines(mut lines: Vec<String>) -> Self {
         let rest = cut(&mut lines);
@@ -72,6 +81,11 @@ pub fn of(report: &Report) -> Vec<Block> {
     let shard = report.shard.as_ref();
     let part = shard.map(|part| Block::Text(vec![part.to_string(), String::new()]));
     let mut blocks: Vec<Block> = part.into_iter().collect();
+    blocks.extend(failures::errors(report));
+    blocks.extend(failures::messages(report));
+    if !blocks.is_empty() {
+        blocks.push(Block::Text(vec![String::new()]));
+    }
     blocks.extend(main_part(report));
     if !report.dry_run && !report.ended_with_panel {
         blocks.extend(tables::unlisted(report));
@@ -84,12 +98,10 @@ pub fn of(report: &Report) -> Vec<Block> {
         blocks.extend(provisioned::created(provisioned));
     }
     blocks.extend(audit(report));
-    blocks.extend(failures::messages(report));
     if !report.limits.is_empty() {
         blocks.push(Block::Text(report.limits.clone()));
     }
     blocks.extend(failures::warnings(report));
-    blocks.extend(failures::errors(report));
     blocks.extend(verdict::sums(report));
     blocks.extend(whole_lists(report, &blocks));
     blocks.extend(verdict::of(report));
@@ -105,7 +117,8 @@ fn whole_lists(report: &Report, blocks: &[Block]) -> Option<Block> {
     if !blocks.iter().any(is_cut) {
         return None;
     }
-    let file = report.file.as_ref().or(report.log.as_ref())?;
+    let file = report.file.as_deref().or(report.log.as_deref());
+    let file = file.unwrap_or("the file that --report names");
     let text = format!("Lists that are cut stand whole in {file}");
     Some(Block::Text(vec![String::new(), text]))
 }

@@ -6,14 +6,15 @@ use super::{Block, SHOWN};
 use crate::mode::Phase;
 use crate::report::{AccountReport, Counts, Report, ServerReport, Status, table::Table};
 
-/// More mailboxes than that are told by account.
-const MAILBOXES: usize = 40;
-
 /// The accounts that a table lists: all of a few, of many those that somebody has to look at.
 pub fn listed(report: &Report) -> Vec<&AccountReport> {
     let all = report.all_accounts || report.accounts.len() <= SHOWN;
     let accounts = report.accounts.iter();
-    let wanted = accounts.filter(|account| all || account.status != Status::Complete);
+    let is_told = |account: &&AccountReport| {
+        let begun = account.status != Status::NotStarted;
+        account.status != Status::Complete && begun && account.error.is_none()
+    };
+    let wanted = accounts.filter(|account| all || is_told(account));
     wanted.take(if all { usize::MAX } else { SHOWN }).collect()
 }
 
@@ -42,7 +43,11 @@ pub fn unlisted(report: &Report) -> Vec<Block> {
     }
     let of_them = report.by_status.get(&Status::Complete).copied();
     let complete = of_them.unwrap_or_default();
-    let text = format!("  … and {rest} more accounts; {complete} are complete (-v lists all)");
+    let place = match &report.file {
+        Some(file) => format!("{file} has all, -v lists them"),
+        None => "-v lists all, --report FILE.json keeps them".to_owned(),
+    };
+    let text = format!("  … and {rest} more accounts; {complete} are complete ({place})");
     vec![Block::Text(vec![text])]
 }
 
@@ -211,10 +216,9 @@ pub fn mapping(report: &Report) -> Table {
     table
 }
 
-/// Dry run of an export: what would be fetched, by mailbox, or by account where they are many.
+/// Dry run of an export: what would be fetched, by account; by mailbox where all is wanted.
 pub fn mailboxes(report: &Report) -> Table {
-    let count: usize = report.accounts.iter().map(|a| a.mailboxes.len()).sum();
-    if count > MAILBOXES && !report.all_accounts {
+    if !report.all_accounts {
         return by_account(report);
     }
     let mut table = Table::new(&[

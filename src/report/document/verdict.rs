@@ -84,7 +84,12 @@ fn sentence(report: &Report, mode: &str) -> String {
         }
         (Some(advice), _) => format!("{advice}, then run it again"),
     };
-    format!("{mode} NOT complete: {complete} of {accounts} complete; {again}")
+    let not_begun = statuses().filter(|status| *status == Status::NotStarted);
+    let not_begun = match not_begun.count() {
+        0 => String::new(),
+        count => format!(", {count} NOT begun"),
+    };
+    format!("{mode} NOT complete: {complete} of {accounts} complete{not_begun}; {again}")
 }
 
 /// What to do, the most frequent causes first; nothing where the run only ended before its time.

@@ -82,7 +82,7 @@ fn every_step_is_timed_and_tls_is_described() {
                 output.says(tls);
             }
         }
-        output.says("1.00 MiB").says("       6 ");
+        output.says("1.00 MiB").says("       6");
         // Nothing but the log and what was asked for.
         let files = ["export.pass.config.json", "logs", "report.json"];
         assert_eq!(names(&program.dir()), files);

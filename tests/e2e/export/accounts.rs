@@ -163,7 +163,7 @@ fn a_dry_run_tells_and_writes_nothing() {
     let program = Program::new();
     program.config(&dovecot.imaps(), &dovecot.accounts());
     program
-        .export(&["--dry-run"])
+        .export(&["--dry-run", "-v"])
         .code(0)
         .says("INBOX")
         .says("12")
