@@ -1,5 +1,7 @@
 //! Runs one closure per account on the rayon pool, stops at the first failure or goes on, collects the outcomes.
 
+mod doing;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +10,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use indicatif::HumanBytes;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tracing::{debug, error, info, info_span, warn};
 
@@ -23,6 +24,8 @@ use crate::report::{AccountReport, Status};
 use crate::session::error::{is_stopped, parked};
 use crate::settings::Settings;
 use crate::stop::Stop;
+
+pub use doing::Doing;
 
 /// What is done about accounts that do not come to their end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +52,7 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// Works on the accounts in their order, `workers` at a time.
 ///
-/// `done` is what the log says of an account that has ended. Accounts that were not begun are reported as such. A panic is
+/// `doing` is what the log says of an account that has ended. Accounts that were not begun are reported as such. A panic is
 /// the failure of its account.
 ///
 /// # Errors
@@ -60,7 +63,7 @@ pub fn run(
     how: How,
     stop: &Stop,
     progress: &Progress,
-    done: &str,
+    doing: Doing,
     work: impl Fn(&Account, &mut AccountReport) -> Result<()> + Sync,
 ) -> Result<Vec<AccountReport>> {
     let pool = threads(workers.min(accounts.len()).max(1))?;
@@ -84,7 +87,7 @@ pub fn run(
             if let Some(wait) = report.parked_for.filter(|_| how.wait) {
                 queue.again(index, wait);
             }
-            log(done, &report);
+            log(doing, &report);
             progress.ended(&account.name, report.status);
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = report;
         }
@@ -117,7 +120,7 @@ pub fn each(
         How::of(settings),
         stop,
         progress,
-        settings.mode.done(),
+        Doing::of(settings),
         |account, report| work(account, progress.account(&account.name), report),
     )?;
     // A shard may well have no account at all.
@@ -126,7 +129,10 @@ pub fn each(
             .iter()
             .all(|account| account.status == Status::Complete && account.counts.mailboxes == 0);
     if nothing_matched {
-        bail!("no mailbox of any account matches --folder and --exclude-folder: nothing was done");
+        bail!(
+            "no mailbox of any account matches --folder and --exclude-folder: nothing was done; a pattern stands for a \
+             whole name as the server has it, in which * stands for any letters, as in \"Archive*\""
+        );
     }
     Ok(reports)
 }
@@ -259,9 +265,13 @@ pub fn both(work: Result<()>, recorded: Result<()>) -> Result<()> {
 }
 
 /// One line an account; the rest is for the log file.
-fn log(done: &str, report: &AccountReport) {
+fn log(doing: Doing, report: &AccountReport) {
+    let ended = doing.ended(report);
     if let Some(reason) = &report.error {
         error!("{reason}");
+        debug!("{ended}");
+    } else {
+        info!("{ended}");
     }
     for failed in &report.failures {
         error!(
@@ -282,20 +292,12 @@ fn log(done: &str, report: &AccountReport) {
             finding.text
         );
     }
-    let counts = &report.counts;
-    info!(
-        "{done}: {}, {} mailboxes, {} new messages, {} in {:.1} s",
-        report.status.as_str(),
-        counts.mailboxes,
-        counts.new,
-        HumanBytes(counts.bytes),
-        report.seconds
-    );
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mode::Mode;
 
     fn accounts(count: usize) -> Vec<Account> {
         (0..count)
@@ -303,6 +305,7 @@ mod tests {
             .collect()
     }
 
+    const DOING: Doing = Doing::now(Mode::Export);
     const STOPS: How = How {
         ignore_errors: false,
         wait: false,
@@ -321,7 +324,7 @@ mod tests {
             STOPS,
             &stop,
             &Progress::new(true),
-            "done",
+            DOING,
             |account, _| {
                 anyhow::ensure!(account.name != "a1", "it fails");
                 Ok(())
@@ -348,7 +351,7 @@ mod tests {
             STOPS,
             &stop,
             &Progress::new(true),
-            "done",
+            DOING,
             |_, _| {
                 most.fetch_max(1 + at_work.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
                 pool.install(|| std::thread::sleep(std::time::Duration::from_millis(1)));
@@ -369,7 +372,7 @@ mod tests {
             GOES_ON,
             &stop,
             &Progress::new(true),
-            "done",
+            DOING,
             |account, _| {
                 assert_ne!(account.name, "a1", "a bug");
                 Ok(())

@@ -79,11 +79,8 @@ pub fn keep_trying(
         let Some(wait) = session_error.and_then(|error| backoff.next_wait(error)) else {
             return Err(error);
         };
-        warn!(
-            error = format!("{error:#}"),
-            wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-            "trying again on a new connection"
-        );
+        let seconds = wait.as_secs_f32();
+        warn!("{error:#}; trying again on a new connection in {seconds:.1} s");
         meter::reconnects_after(wait);
         if stop.sleep(wait) {
             return Err(SessionError::stopped().into());

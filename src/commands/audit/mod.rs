@@ -8,9 +8,9 @@ mod source;
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
-use tracing::{info, warn};
+use tracing::warn;
 
-use crate::accounts;
+use crate::accounts::{self, Doing};
 use crate::archive::account::{AccountArchive, require_root};
 use crate::archive::lock::Lock;
 use crate::archive::mailbox::check_directory;
@@ -95,7 +95,7 @@ pub fn after_export(
         accounts::How::of(settings),
         stop,
         progress,
-        Mode::Audit.done(),
+        Doing::now(Mode::Audit),
         |account, report| run.after_export(account, progress.account(&account.name), report),
     )?;
     progress.finish();
@@ -178,19 +178,13 @@ impl<'a> Run<'a> {
         if self.stop.by_signal() {
             report.status = Status::Stopped;
         }
-        for finding in &report.findings {
-            let place = finding.file.as_deref().or(finding.mailbox.as_deref());
-            info!(
-                severity = finding.severity.as_str(),
-                code = finding.code.as_str(),
-                place = place.unwrap_or_default(),
-                "{}",
-                finding.text
-            );
-        }
         let tally = Tally::of(&report.findings);
         if tally.errors > 0 {
-            warn!(errors = tally.errors, "the audit found loss or damage");
+            let plural = if tally.errors == 1 { "" } else { "s" };
+            warn!(
+                "the audit found loss or damage: {} error{plural}",
+                tally.errors
+            );
         }
         outcome
     }

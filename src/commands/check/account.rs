@@ -56,7 +56,7 @@ pub fn test(run: &Run<'_>, account: &Account, report: &mut AccountReport) -> Res
         }
         let step = steps.current();
         let text = format!("{error:#}");
-        let doing = step.map_or_else(String::new, |step| format!("{}: ", step.as_str()));
+        let doing = step.map_or_else(String::new, |step| before(step, &text));
         let no_mailbox = account.way.cause_of_no_mailbox();
         if step > Some(Step::Login) && !no_mailbox.is_empty() {
             let text = format!("{doing}{text} (likely cause: {no_mailbox})");
@@ -67,6 +67,16 @@ pub fn test(run: &Run<'_>, account: &Account, report: &mut AccountReport) -> Res
         let because = cause::Cause::in_step(&error, step);
         Because::new(because, format!("{doing}{text}{cause}")).into()
     })
+}
+
+/// Names the step, unless the error begins with it.
+fn before(step: Step, error: &str) -> String {
+    let word = step.as_str();
+    let said = error.get(..word.len());
+    if said.is_some_and(|said| said.eq_ignore_ascii_case(word)) {
+        return String::new();
+    }
+    format!("{word}: ")
 }
 
 fn work(
@@ -156,7 +166,7 @@ fn connect(run: &Run<'_>, account: &Account, steps: &mut Steps) -> Result<Sessio
         let Some(wait) = backoff.next_wait(&error).filter(|_| may_go_on) else {
             return Err(error);
         };
-        warn!(error = %error, "trying again in {:.1} s", wait.as_secs_f32());
+        warn!("{error}; trying again in {:.1} s", wait.as_secs_f32());
         meter::reconnects_after(wait);
         if run.stop.sleep(wait) {
             return Err(SessionError::stopped());

@@ -15,15 +15,6 @@ pub fn likely_cause(step: Option<Step>, error: &str, login_refused: bool) -> &'s
         Some(Step::Connect) if has(&["timed out", "no answer", "unreachable"]) => {
             " (likely cause: a firewall, or a wrong address)"
         }
-        Some(Step::Tls) if has(&["hostname", "host name", "mismatch"]) => {
-            " (likely cause: the certificate is for another name than server.host)"
-        }
-        Some(Step::Tls) if has(&["certificate"]) => {
-            " (likely cause: the certificate is self-signed, expired, or of an authority that is not known here)"
-        }
-        Some(Step::Tls) if has(&["wrong version", "packet length", "unexpected eof", "closed"]) => {
-            " (likely cause: the port does not speak TLS at once; see server.ssl and server.starttls)"
-        }
         Some(Step::Greeting) if has(&["no answer"]) => {
             " (likely cause: the port speaks TLS, or is not IMAP's)"
         }
@@ -62,8 +53,6 @@ mod tests {
     fn causes_fit_step_and_words() {
         let cases = [
             (Step::Connect, "Connection refused (os error 111)", "closed"),
-            (Step::Tls, "Hostname mismatch", "another name"),
-            (Step::Tls, "self-signed certificate", "authority"),
             (
                 Step::Login,
                 "NO [AUTHENTICATIONFAILED] Authentication failed.",

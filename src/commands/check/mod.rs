@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use logins::Logins;
 
 use super::provision::Provision;
-use crate::accounts;
+use crate::accounts::{self, Doing};
 use crate::config::UseImapsync;
 use crate::config::{Account, Config, Server};
 use crate::disk::space::check_space;
@@ -234,7 +234,7 @@ impl<'a> Run<'a> {
             },
             self.stop,
             progress,
-            Mode::Test.done(),
+            Doing::now(Mode::Test),
             |account, report| {
                 let _progress = progress.account(&account.name);
                 account::test(self, account, report)

@@ -46,7 +46,10 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
     }
     match document::write_template(&settings.config) {
         Ok(Some(path)) => {
-            info!(path = %path.display(), "import template written; fill in its host before the import");
+            info!(
+                "import template written to {}; fill in its host before the import",
+                path.display()
+            );
         }
         Ok(None) => {}
         // The archive does not need it, and where the configuration lies may well be no place to write to.

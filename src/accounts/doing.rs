@@ -1,0 +1,68 @@
+//! What the log says of an account that has ended, in words of what was done.
+
+use indicatif::HumanBytes;
+
+use crate::mode::Mode;
+use crate::report::AccountReport;
+use crate::settings::Settings;
+
+/// What is being done to accounts.
+#[derive(Debug, Clone, Copy)]
+pub struct Doing {
+    mode: Mode,
+    dry_run: bool,
+}
+
+impl Doing {
+    /// As the run does it.
+    #[must_use]
+    pub fn of(settings: &Settings) -> Self {
+        Self {
+            mode: settings.mode,
+            dry_run: settings.dry_run,
+        }
+    }
+
+    /// It is really done.
+    #[must_use]
+    pub const fn now(mode: Mode) -> Self {
+        Self {
+            mode,
+            dry_run: false,
+        }
+    }
+
+    /// What the log says of an account that has ended.
+    pub(super) fn ended(self, report: &AccountReport) -> String {
+        let counts = &report.counts;
+        let moved = |messages: u64, bytes: u64| {
+            let (messages, mailboxes) = (
+                counted(messages, "message"),
+                counted(counts.mailboxes, "mailbox"),
+            );
+            format!("{mailboxes}, {messages}, {}", HumanBytes(bytes))
+        };
+        let what = match (self.mode, &report.audit, &report.compared) {
+            (Mode::Test, _, _) => counted(counts.mailboxes, "mailbox"),
+            (Mode::Audit, Some(audit), _) => moved(audit.messages, audit.bytes),
+            (Mode::Validate, _, Some(compared)) => format!(
+                "{} of {} found",
+                compared.matched,
+                counted(compared.archive, "message")
+            ),
+            _ => format!("new: {}", moved(counts.new, counts.bytes)),
+        };
+        let done = self.mode.done();
+        let would = if self.dry_run { " (dry run)" } else { "" };
+        let (status, seconds) = (report.status.as_str(), report.seconds);
+        format!("{done}{would}: {status}, {what}, in {seconds:.1} s")
+    }
+}
+
+fn counted(number: u64, word: &str) -> String {
+    match (number, word) {
+        (1, _) => format!("1 {word}"),
+        (_, "mailbox") => format!("{number} mailboxes"),
+        _ => format!("{number} {word}s"),
+    }
+}
