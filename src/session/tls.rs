@@ -213,26 +213,41 @@ pub(super) fn handshake_error(server: &Server, text: &str) -> SessionError {
     } else {
         Kind::Permanent
     };
-    let advice = if lower.contains("certificate") || lower.contains("hostname") {
-        "; check server.host, or name the issuing authority's PEM file in server.ca_file"
-    } else if is_too_old(&lower) && server.min_tls.is_none_or(|least| !least.is_old()) {
-        "; the server speaks only what is old (TLS 1.0 or 1.1, or weak keys): \"min_tls\": \"1.0\" at the server \
-         reaches it, if need be"
-    } else if lower.contains("wrong version") || lower.contains("packet length") {
-        "; the port does not speak TLS at once, check server.port, ssl and starttls"
-    } else if lost && server.min_tls.is_none_or(|least| !least.is_old()) {
-        "; a server that does so each time may speak only TLS 1.0 or 1.1: \"min_tls\": \"1.0\" at the server reaches it, \
-         if need be"
-    } else {
-        ""
-    };
     let (host, port) = (&server.host, server.port);
-    SessionError::new(kind, format!("TLS with {host} port {port}: {text}{advice}")).at(Origin::Tls)
+    let may_be_old = server.min_tls.is_none_or(|least| !least.is_old());
+    let likely = likely_cause(&lower, lost, may_be_old)
+        .map_or_else(String::new, |cause| format!(" (likely cause: {cause})"));
+    let text = format!("TLS with {host} port {port} fails{likely}: {text}");
+    SessionError::new(kind, text).at(Origin::Tls)
+}
+
+/// What lies behind a failed handshake, and what to do, by the words of OpenSSL in small letters. `may_be_old`: the
+/// server may speak an old version that is not allowed here.
+fn likely_cause(words: &str, lost: bool, may_be_old: bool) -> Option<&'static str> {
+    let has = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
+    Some(if has(&["hostname", "host name", "mismatch"]) {
+        "the certificate is for another name than server.host; correct that"
+    } else if has(&["expired", "not yet valid"]) {
+        "the certificate is out of date, or the clock here is wrong; have it renewed"
+    } else if has(&["certificate"]) {
+        "the certificate is self-signed, or of an authority that is not known here; check server.host, or name the \
+         issuing authority's PEM file in server.ca_file"
+    } else if is_too_old(words) && may_be_old {
+        "the server speaks only what is old (TLS 1.0 or 1.1, or weak keys): \"min_tls\": \"1.0\" at the server \
+         reaches it, if need be"
+    } else if has(&["wrong version", "packet length"]) {
+        "the port does not speak TLS at once; check server.port, ssl and starttls"
+    } else if lost && may_be_old {
+        "the port does not speak TLS at once, see server.port, ssl and starttls; or a server that does so each time \
+         speaks only TLS 1.0 or 1.1: \"min_tls\": \"1.0\" at the server reaches it, if need be"
+    } else {
+        return None;
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{is_too_old, version};
+    use super::{is_too_old, likely_cause, version};
 
     #[test]
     fn what_is_too_old_is_known_by_its_words() {
@@ -273,5 +288,23 @@ mod tests {
             let _ = version(&newest[..end]);
         }
         assert_eq!(version(&[22; 1024]), None);
+    }
+
+    #[test]
+    fn causes_fit_the_words() {
+        let cases = [
+            ("verify failed: (hostname mismatch)", "another name"),
+            ("(self-signed certificate)", "self-signed"),
+            ("(certificate has expired)", "out of date"),
+            ("(unable to get local issuer certificate)", "ca_file"),
+            ("wrong version number", "starttls"),
+            ("unsupported protocol", "min_tls"),
+        ];
+        for (words, cause) in cases {
+            let found = likely_cause(words, false, true);
+            let fits = found.is_some_and(|found| found.contains(cause));
+            assert!(fits, "{words}: {found:?}");
+        }
+        assert_eq!(likely_cause("internal error", false, true), None);
     }
 }

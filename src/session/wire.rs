@@ -302,6 +302,10 @@ fn connect_tcp(
         let text = format!("host {host} has no address; check server.host");
         return Err(SessionError::new(Kind::Permanent, text).at(Origin::Name));
     };
-    let doing = format!("connect to {host} port {port} ({address})");
+    let doing = if host.parse() == Ok(address.ip()) {
+        format!("connect to {host} port {port}")
+    } else {
+        format!("connect to {host} port {port} ({})", address.ip())
+    };
     Err(SessionError::transport(&doing, &error))
 }

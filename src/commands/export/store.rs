@@ -226,12 +226,14 @@ impl Store {
         };
         let dir = self.dir(id)?;
         let known = job.is_doubtful(uid);
-        if known && dir.holds(uid, &incoming)? {
-            dir.renew_sidecar(sidecar)?;
+        let storing = || format!("store uid {uid}");
+        if known && dir.holds(uid, &incoming).with_context(storing)? {
+            dir.renew_sidecar(sidecar).with_context(storing)?;
             return Ok(Stored::Known(message.length));
         }
         if known {
-            dir.set_aside(uid, job.freeze().uidvalidity)?;
+            dir.set_aside(uid, job.freeze().uidvalidity)
+                .with_context(storing)?;
         }
         let size = incoming.len();
         self.writer

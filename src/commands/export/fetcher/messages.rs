@@ -72,9 +72,7 @@ impl Fetcher<'_> {
             self.doubted = Some(uid);
             return Ok(());
         }
-        let stored = store
-            .commit(id, job, message, incoming)
-            .with_context(|| format!("store uid {uid}"))?;
+        let stored = store.commit(id, job, message, incoming)?;
         match stored {
             Stored::New(size) => {
                 if job.comes_unsized() {
