@@ -1,6 +1,6 @@
 //! Which accounts and mailboxes are meant: glob patterns to include and to exclude.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 /// Patterns; without any to include, everything is included. `*` crosses hierarchy delimiters.
@@ -61,7 +61,7 @@ fn compile(patterns: &[String]) -> Result<GlobSet> {
             .literal_separator(false)
             .backslash_escape(true)
             .build()
-            .with_context(|| format!("\"{pattern}\" is no glob pattern"))?;
+            .map_err(|error| anyhow!("\"{pattern}\" is no glob pattern: {}", error.kind()))?;
         set.add(glob);
     }
     set.build().context("compile the glob patterns")

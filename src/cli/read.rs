@@ -111,6 +111,8 @@ fn explained(mut error: Error) -> Error {
     let word = word.trim_start_matches('-');
     if let Ok(mode) = Mode::from_str(word, true) {
         let tip = format!("to {}, write --mode {}", text::doing(mode), mode.as_str()).into();
+        // What clap thinks is similar is not.
+        error.remove(ContextKind::SuggestedArg);
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
     }
     error

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
 mod flags;
+mod hint;
 pub mod index;
 mod panel;
 pub mod report;
@@ -174,10 +175,7 @@ impl Settings {
                 .iter()
                 .any(|account| one.matches(&account.email) || one.matches(&account.name))
             {
-                bail!(
-                    "--account {pattern} matches no account of {}",
-                    config.path.display()
-                );
+                bail!(hint::no_account(pattern, &config));
             }
         }
         config
