@@ -172,7 +172,7 @@ fn a_server_that_says_nothing_is_told() {
     let output = test(&program, &["--imap-timeout", "1"]);
     output
         .code(1)
-        .says("greeting: ")
+        .says("greeting")
         .says("likely cause: the port speaks TLS, or is not IMAP's");
     assert_eq!(
         report(&program)["accounts"][0]["tested"]["failed_step"],
