@@ -13,6 +13,7 @@ mod export;
 mod fire;
 mod fleet;
 mod import;
+mod install;
 mod kit;
 mod kit_works;
 mod panel;
