@@ -69,7 +69,7 @@ pub fn start(
 ) -> Result<Option<LogFile>> {
     let terminal = Terminal::new();
     let file = dir.map(|dir| file::create(dir, mode)).transpose()?;
-    let file = file.map(|(path, file)| LogFile::new(path, file, terminal.clone()));
+    let file = file.map(|(path, file)| LogFile::new(path, file, terminal));
     let lines = Lines {
         level: verbosity.level(),
         format,

@@ -98,9 +98,9 @@ impl Layout {
         let lines = lines(&rows, &widths, limit);
         if lines.len() > 1 {
             let most = limit.saturating_sub(INDENT).max(1);
-            widths
-                .iter_mut()
-                .for_each(|width| *width = most.min(*width));
+            for width in &mut widths {
+                *width = most.min(*width);
+            }
         }
         Self {
             rows,
@@ -155,9 +155,10 @@ fn lines(rows: &[Vec<String>], widths: &[usize], limit: usize) -> Vec<Vec<usize>
     }
     let last = widths.len() - 1;
     let has_status = rows.first().and_then(|header| header.last()) == Some(&"status".to_owned());
-    let lead = match has_status && width(&[0, last]) <= limit {
-        true => vec![0, last],
-        false => vec![0],
+    let lead = if has_status && width(&[0, last]) <= limit {
+        vec![0, last]
+    } else {
+        vec![0]
     };
     let others = all.into_iter().filter(|column| !lead.contains(column));
     let mut below: Vec<Vec<usize>> = Vec::new();

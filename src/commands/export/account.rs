@@ -22,7 +22,7 @@ use crate::config::Account;
 use crate::disk::space::has_room;
 use crate::filter::Filter;
 use crate::finding::Tally;
-use crate::progress::{AccountProgress, Rest};
+use crate::progress::AccountProgress;
 use crate::report::{AccountReport, FailedMessageReport, MailboxReport, Status};
 use crate::session::blame::{Blame, Owner};
 use crate::session::channel::Channel;
@@ -221,7 +221,7 @@ impl Export<'_> {
         let expected: u64 = self.jobs.iter().map(Job::expected).sum();
         // A dry run moves nothing.
         if self.store.is_some() {
-            self.progress.expect(self.rest());
+            self.progress.expect(self.jobs.rest());
         }
         let mailboxes = self.jobs.iter().len();
         info!(mailboxes, messages = expected, "listed");
@@ -230,19 +230,6 @@ impl Export<'_> {
             store.check_room(bytes)?;
         }
         Ok(())
-    }
-
-    /// What there is to fetch, as far as STATUS tells.
-    fn rest(&self) -> Rest {
-        let mut rest = Rest::default();
-        for job in self.jobs.iter() {
-            rest.messages += job.expected();
-            match job.bytes_by_status() {
-                Some(bytes) => rest.bytes += bytes,
-                None => rest.unsized_messages += job.expected(),
-            }
-        }
-        rest
     }
 
     /// What the archive has of each mailbox, and so what is to be done.

@@ -1,6 +1,7 @@
 //! The jobs of one account, and what each is called by.
 
 use super::Job;
+use crate::progress::Rest;
 
 /// Which of an account's jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,6 +45,20 @@ impl Jobs {
     pub fn with_ids(&mut self) -> impl Iterator<Item = (JobId, &mut Job)> {
         let ids = (0..).map(JobId);
         ids.zip(&mut self.0)
+    }
+
+    /// What there is to fetch, as far as STATUS tells.
+    #[must_use]
+    pub fn rest(&self) -> Rest {
+        let mut rest = Rest::default();
+        for job in &self.0 {
+            rest.messages += job.expected();
+            match job.bytes_by_status() {
+                Some(bytes) => rest.bytes += bytes,
+                None => rest.unsized_messages += job.expected(),
+            }
+        }
+        rest
     }
 
     /// The job that the writer knows by this number.
