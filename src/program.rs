@@ -324,12 +324,7 @@ fn authorize(args: &Args, outputs: &Outputs) -> Result<Exit> {
 fn report(args: &Args, outputs: &Outputs) -> Result<Exit> {
     let plan = settings::report::plan(args)?;
     outputs.probe()?;
-    logging::start(
-        verbosity(args),
-        args.log_format,
-        None,
-        args.mode.as_str(),
-    )?;
+    logging::start(verbosity(args), args.log_format, None, args.mode.as_str())?;
     let mut told = commands::report::run(&plan)?;
     if !args.with_subjects {
         told.report.forget_subjects();
@@ -346,12 +341,7 @@ fn report(args: &Args, outputs: &Outputs) -> Result<Exit> {
 
 fn start_log(args: &Args) -> Result<Option<LogFile>> {
     let dir = (!args.dry_run).then_some(args.log_dir.as_path());
-    logging::start(
-        verbosity(args),
-        args.log_format,
-        dir,
-        args.mode.as_str(),
-    )
+    logging::start(verbosity(args), args.log_format, dir, args.mode.as_str())
 }
 
 fn verbosity(args: &Args) -> Verbosity {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::kit::mail::realistic;
 use crate::kit::run::program::{BINARY, Program};
 use crate::kit::run::reader::Reader;
-use crate::kit::servers::dovecot::Dovecot;
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
 
 const README: &str = include_str!("../../README.md");
 
@@ -116,7 +116,7 @@ fn blocks(section: &str) -> Vec<String> {
         match line.strip_prefix("    ") {
             Some(code) => *blocks.last_mut().expect("one") += &format!("{code}\n"),
             None if blocks.last().is_some_and(|block| !block.is_empty()) => {
-                blocks.push(String::new())
+                blocks.push(String::new());
             }
             None => {}
         }
@@ -147,7 +147,10 @@ fn the_quick_start_works_as_it_is_typed() {
         .iter()
         .map(|(a, b)| (a.as_str(), b.as_str()))
         .collect();
-    let (old, new) = (Dovecot::of(&accounts), Dovecot::of(&accounts));
+    let (old, new) = (
+        Dovecot::start(DovecotOptions::of(&accounts)),
+        Dovecot::start(DovecotOptions::of(&accounts)),
+    );
     let mails = realistic(18, 7);
     old.seed(accounts[0].0, "INBOX", &mails);
     old.seed(accounts[1].0, "Archive/2024", &mails[..3]);
