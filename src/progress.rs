@@ -19,8 +19,8 @@ use unicode_width::UnicodeWidthStr;
 pub use account::{AccountProgress, Arriving, Rest};
 pub use states::{Moved, States};
 
-use account::Counters;
 use crate::report::Status;
+use account::Counters;
 use estimate::Known;
 
 /// Time between log lines.
@@ -375,7 +375,11 @@ mod tests {
         let lines = progress.shared.lines(80, 24);
         assert_eq!(lines[1], "anna@example.com  0/1  50.0 MiB  INBOX");
         account.message(200 << 20);
-        assert_eq!(progress.shared.look().known.bytes, 200 << 20, "not counted twice");
+        assert_eq!(
+            progress.shared.look().known.bytes,
+            200 << 20,
+            "not counted twice"
+        );
     }
 
     #[test]
