@@ -33,8 +33,8 @@ class Failed(Exception):
     """A client did not do what it was asked; its figures would be worthless."""
 
 
-def run(command, log, env=None):
-    """Runs `command` to its end with its output in the file `log`; raises Failed unless it exits 0."""
+def run(command, log, env=None, ends=0):
+    """Runs `command` to its end with its output in the file `log`; raises Failed unless it exits with `ends`."""
     os.sync()  # what earlier runs left unwritten is not this one's cost
     with open(log, "wb") as output:
         begin = time.monotonic()
@@ -55,7 +55,7 @@ def run(command, log, env=None):
     begin = time.monotonic()
     os.sync()
     sync = time.monotonic() - begin
-    if process.returncode:
+    if process.returncode != ends:
         text = pathlib.Path(log).read_text(errors="replace")
         raise Failed(f"{command[0]} ended with {process.returncode}:\n{text[-3000:]}")
     return Cost(wall, usage.ru_utime + usage.ru_stime, peak, sync, 0, threads, files)
