@@ -1,5 +1,5 @@
 //! What a mailbox holds, as the server names it: by FETCH, by SEARCH where that falls short, and below the window of
-//! messages that a server shows.
+//! messages that a server shows, or beyond the most that it takes in one command (RFC 9738).
 //!
 //! It says how whole it is, as absence is concluded from a whole one only. It sends nothing: whoever drives the lane
 //! hands it the answers, and is told what to ask for next.
@@ -13,6 +13,10 @@ use crate::mailbox::UidSet;
 
 /// Times that a mailbox is asked for what it did not name.
 const MAX_ASKED: u32 = 1000;
+/// The same in steps that the server wants, which are less than a thousand messages often.
+const MAX_STEPS: u32 = 100_000;
+/// Stands for the last UID, whatever it is.
+const LAST: u32 = u32::MAX;
 
 /// What a mailbox holds, as far as it was named.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,6 +31,16 @@ pub struct Inventory {
     asked: u32,
     searched: bool,
     is_odd: bool,
+    /// UIDNEXT; 0 where the server says none.
+    uidnext: u32,
+    /// First and last UID that the last command asked for; `None`: all.
+    range: Option<(u32, u32)>,
+    /// Lowest and highest UID that it named.
+    seen: Option<(u32, u32)>,
+    /// What is still to be asked for, as the server took only a part.
+    rest: Option<(u32, u32)>,
+    /// How many UIDs a command may name, where the server refuses more.
+    most: Option<u32>,
 }
 
 /// How whole an inventory is.
@@ -84,6 +98,7 @@ impl Inventory {
     /// The mailbox is open, and counts so many.
     pub fn opened(&mut self, selected: &Selected) {
         self.counted = selected.exists;
+        self.uidnext = selected.uidnext;
     }
 
     /// Messages come and go while they are listed.
@@ -131,6 +146,8 @@ impl Inventory {
     fn name(&mut self, uid: u32) -> bool {
         let is_first = !self.named.contains(uid);
         self.named.insert(uid);
+        let (lowest, highest) = self.seen.unwrap_or((uid, uid));
+        self.seen = Some((lowest.min(uid), highest.max(uid)));
         is_first
     }
 
@@ -142,6 +159,14 @@ impl Inventory {
         if self.counted == 0 || is_answered && self.extent() == Extent::Whole {
             return Next::Done(Extent::Whole);
         }
+        let seen = self.seen.take();
+        if let Some(limit) = status.message_limit() {
+            self.rest = self.left_by(limit, is_answered, seen).or(self.rest);
+        }
+        if let Some(range) = self.next_of_rest() {
+            self.range = Some(range);
+            return Next::Fetch(shown(range));
+        }
         if !self.searched {
             self.searched = true;
             return Next::Search;
@@ -149,14 +174,63 @@ impl Inventory {
         self.below_the_window()
     }
 
-    /// What lies below the window that a server shows (RFC 9738).
+    /// What a command leaves to be asked for that the server took a part of, or nothing.
+    fn left_by(
+        &mut self,
+        (most, stopped): (u32, Option<u32>),
+        is_answered: bool,
+        seen: Option<(u32, u32)>,
+    ) -> Option<(u32, u32)> {
+        let (first, last) = self.range.unwrap_or((self.first.max(1), LAST));
+        // Together with what was left before: that lies below.
+        let floor = self.rest.map_or(first, |(floor, _)| floor);
+        if is_answered && let Some((lowest, highest)) = seen {
+            let stopped = stopped.unwrap_or(lowest);
+            let rest = if lowest < stopped {
+                (highest.max(stopped).saturating_add(1), last)
+            } else {
+                (floor, stopped.saturating_sub(1))
+            };
+            let shrinks = rest.0 <= rest.1 && (rest.0 > first || rest.1 < last);
+            return shrinks.then_some(rest);
+        }
+        // Nothing of it was carried out: no more UIDs than it takes messages.
+        let last = match last {
+            LAST => self.uidnext.checked_sub(1).filter(|uid| *uid > 0)?,
+            last => last,
+        };
+        let asked = last.checked_sub(first)?.saturating_add(1);
+        let most = most.min(asked.div_ceil(2));
+        if self.most.is_some_and(|before| most >= before) && asked <= most {
+            return None;
+        }
+        self.most = Some(most);
+        Some((floor, last))
+    }
+
+    /// The upper part of the rest.
+    fn next_of_rest(&mut self) -> Option<(u32, u32)> {
+        let (floor, last) = self.rest.take().filter(|_| self.asked < MAX_STEPS)?;
+        let Some(most) = self.most.filter(|_| last != LAST) else {
+            return Some((floor, last));
+        };
+        let first = last.saturating_sub(most - 1).max(floor);
+        self.rest = first
+            .checked_sub(1)
+            .filter(|below| *below >= floor)
+            .map(|below| (floor, below));
+        Some((first, last))
+    }
+
+    /// What lies below the window that a server shows.
     fn below_the_window(&mut self) -> Next {
         let grows = self.named.len() > self.before;
         self.before = self.named.len();
         let is_short = self.first <= 1 && self.extent() != Extent::Whole;
         match self.named.iter().next() {
             Some(lowest) if lowest > 1 && is_short && grows && self.asked < MAX_ASKED => {
-                Next::Fetch(format!("1:{}", lowest - 1))
+                self.range = Some((1, lowest - 1));
+                Next::Fetch(shown((1, lowest - 1)))
             }
             _ => Next::Done(self.extent()),
         }
@@ -189,6 +263,14 @@ impl Inventory {
         } else {
             Extent::Whole
         }
+    }
+}
+
+/// A range as it is sent.
+fn shown(range: (u32, u32)) -> String {
+    match range {
+        (first, LAST) => format!("{first}:*"),
+        (first, last) => format!("{first}:{last}"),
     }
 }
 
@@ -288,5 +370,96 @@ mod tests {
         let mut inventory = of(1, &[]);
         assert_eq!(inventory.take(&line("* 1 FETCH (UID 0)")), None);
         assert!(inventory.is_odd());
+    }
+
+    fn limited(condition: Condition, code: &str) -> Status {
+        Status {
+            code: Some(code.to_owned()),
+            ..status(condition)
+        }
+    }
+
+    /// What is asked for until nothing more is, of a server that answers as `answer` says: UIDs and the end.
+    fn walk(
+        inventory: &mut Inventory,
+        mut answer: impl FnMut(&str) -> (Vec<u32>, Status),
+    ) -> Vec<String> {
+        let mut asked = Vec::new();
+        let mut next = Next::Fetch(inventory.range());
+        while let Next::Fetch(range) = next {
+            let (uids, status) = answer(&range);
+            asked.push(range);
+            for uid in uids {
+                inventory.take(&line(&format!("* 1 FETCH (UID {uid})")));
+            }
+            next = inventory.ended(&status);
+        }
+        assert_eq!(next, Next::Done(Extent::Whole), "{asked:?}");
+        asked
+    }
+
+    #[test]
+    fn a_server_that_takes_a_part_is_asked_for_the_rest() {
+        let ok = status(Condition::Ok);
+        let ends = |code: &str| limited(Condition::Ok, code);
+        // From above, with and without the UID at which it stopped.
+        for code in ["MESSAGELIMIT 2 50", "messagelimit 2"] {
+            let mut parts = vec![
+                (vec![40, 30], ends(&code.replace("50", "30"))),
+                (vec![60, 50], ends(code)),
+            ];
+            let asked = walk(&mut of(5, &[]), |_| {
+                parts.pop().unwrap_or((vec![7], ok.clone()))
+            });
+            assert_eq!(asked, ["1:*", "1:49", "1:29"], "{code}");
+        }
+        // From below.
+        let mut parts = vec![
+            (vec![50, 60], ok.clone()),
+            (vec![30, 40], ends("MESSAGELIMIT 2 40")),
+            (vec![7, 9], ends("MESSAGELIMIT 2 9")),
+        ];
+        let asked = walk(&mut of(6, &[]), |_| parts.pop().expect("no more"));
+        assert_eq!(asked, ["1:*", "10:*", "41:*"]);
+    }
+
+    #[test]
+    fn a_server_that_refuses_too_many_is_asked_for_fewer() {
+        for condition in [Condition::No, Condition::Bad] {
+            let held = [2, 3, 17, 18, 19, 40];
+            let mut inventory = Inventory::from(1);
+            inventory.opened(&Selected {
+                exists: 6,
+                uidnext: 42,
+                ..Selected::default()
+            });
+            let asked = walk(&mut inventory, |range| {
+                let (first, last) = range.split_once(':').expect("a range");
+                let last = last.parse().unwrap_or(LAST);
+                let first: u32 = first.parse().expect("a UID");
+                let mut uids = held.to_vec();
+                uids.retain(|uid| (first..=last).contains(uid));
+                if last.saturating_sub(first) >= 10 {
+                    (Vec::new(), limited(condition, "MESSAGELIMIT 10"))
+                } else {
+                    (uids, status(Condition::Ok))
+                }
+            });
+            assert_eq!(asked, ["1:*", "32:41", "22:31", "12:21", "2:11"]);
+        }
+    }
+
+    #[test]
+    fn a_limit_that_leads_nowhere_ends_the_asking() {
+        let same = limited(Condition::Ok, "MESSAGELIMIT 1 9");
+        let no = limited(Condition::No, "MESSAGELIMIT 1");
+        let mut short = of(3, &[9]);
+        assert_eq!(short.ended(&same), Next::Fetch("1:8".to_owned()));
+        assert_eq!(short.ended(&no), Next::Fetch("8:8".to_owned()));
+        let mut asked = 0;
+        while let Next::Fetch(_) = short.ended(&no) {
+            asked += 1;
+            assert!(asked < 20);
+        }
     }
 }

@@ -63,6 +63,16 @@ impl Status {
         let (head, rest) = code.split_once(' ').unwrap_or((code, ""));
         head.eq_ignore_ascii_case(name).then(|| rest.trim())
     }
+
+    /// Most messages that the server takes in one command, where this one named more, and the UID at which it stopped
+    /// (RFC 9738).
+    #[must_use]
+    pub fn message_limit(&self) -> Option<(u32, Option<u32>)> {
+        let mut words = self.code_argument("MESSAGELIMIT")?.split_ascii_whitespace();
+        let most = words.next()?.parse().ok().filter(|most| *most > 0)?;
+        let last = words.next().and_then(|word| word.parse().ok());
+        Some((most, last.filter(|uid| *uid > 0)))
+    }
 }
 
 /// What kind of line a response is.

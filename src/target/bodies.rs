@@ -1,6 +1,6 @@
 //! Messages of the target read whole, for what their headers and sizes do not tell.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 
 use super::trouble::Trouble;
@@ -149,13 +149,13 @@ impl Reading {
         lane.send(&open, Vec::new(), Order::Strict)?;
         let mut assembler = Assembler::default();
         let mut sink = Sink::default();
-        let mut batches = batches.into_iter().peekable();
+        let mut batches = VecDeque::from(batches);
         loop {
             // The next command is on its way before this one is answered, but for those that go alone.
             while lane.outstanding() < 2
-                && let Some(batch) = batches.peek()
+                && let Some(batch) = batches.front()
                 && (batch.len() > 1 || lane.outstanding() == 0)
-                && let Some(batch) = batches.next()
+                && let Some(batch) = batches.pop_front()
             {
                 let set: UidSet = batch.iter().copied().collect();
                 lane.send(&fetch::messages(&set), batch, Order::Strict)?;
@@ -167,8 +167,12 @@ impl Reading {
             *under_way = first.copied().find(|uid| self.left.contains(uid));
             let brought = match lane.next(&mut sink)? {
                 Answer::Untagged(_, response) => assembler.take(response, &mut sink)?,
-                Answer::Done(_, status) => {
+                Answer::Done(batch, status) => {
                     assembler.clear();
+                    if let Some((most, _)) = status.message_limit() {
+                        self.again(&batch, most, &mut batches);
+                        continue;
+                    }
                     if status.condition != Condition::Ok {
                         refusal::check_state(&status)?;
                         self.refusal = Some(status.said());
@@ -192,6 +196,17 @@ impl Reading {
                     return Err(SessionError::new(Kind::Desync, reason).into());
                 }
             }
+        }
+    }
+
+    /// The server took a part of a batch (RFC 9738): the rest, in no more than it takes.
+    fn again(&self, batch: &[u32], most: u32, batches: &mut VecDeque<Vec<u32>>) {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let left = batch.iter().copied().filter(|uid| self.left.contains(uid));
+        let left: Vec<u32> = left.collect();
+        if left.len() < batch.len() || most < batch.len() {
+            let pieces = left.chunks(most);
+            batches.extend(pieces.map(<[u32]>::to_vec));
         }
     }
 }

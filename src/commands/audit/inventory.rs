@@ -15,7 +15,7 @@ use crate::session::blame::{Blame, Owner, Verdict};
 use crate::session::channel::Channel;
 use crate::session::error::{Kind, SessionError};
 use crate::session::fetch;
-use crate::session::inventory::Inventory;
+use crate::session::inventory::{Extent, Inventory, Next};
 use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::{NoBody, Response};
 use crate::session::response::{Condition, Status};
@@ -79,6 +79,14 @@ pub struct There {
 enum Step {
     Open(usize),
     Uids(usize),
+    Search(usize),
+}
+
+impl Step {
+    fn at(self) -> usize {
+        let (Self::Open(at) | Self::Uids(at) | Self::Search(at)) = self;
+        at
+    }
 }
 
 /// Asks about all of them; what is settled is in `known`, also when the connection dies.
@@ -95,6 +103,7 @@ pub fn read(
         blame,
         known,
         under_way: HashMap::new(),
+        unfinished: HashMap::new(),
     };
     // What made trouble before waits until the others are through.
     let mut queue = VecDeque::from(asks);
@@ -128,6 +137,7 @@ pub fn read(
                     reading.named(ask, response);
                 }
             }
+            Ok(Answer::Untagged(Step::Search(at), response)) => reading.searched(*at, response),
             Ok(Answer::Done(step, status)) => {
                 if let Some(at) = reading.done(step, &status)
                     && let Some(ask) = asked.remove(&at)
@@ -147,18 +157,40 @@ struct Reading<'a> {
     blame: &'a mut Blame<Owner<usize>>,
     known: &'a mut HashMap<usize, There>,
     under_way: HashMap<usize, (There, usize)>,
+    /// What was named so far, and what is to be asked next.
+    unfinished: HashMap<usize, (There, Next)>,
 }
 
 impl Reading<'_> {
     fn send(&mut self, lane: &mut Lane<'_, Step>, ask: &Ask<'_>) -> Result<()> {
-        let open = select::examine(ask.name.wire(), lane.capabilities())?;
+        let open = match select::examine(ask.name.wire(), lane.capabilities()) {
+            Ok(open) => open,
+            Err(error) => {
+                self.give_up(ask.at, error.to_string());
+                return Ok(());
+            }
+        };
+        let (there, next) = self.unfinished.remove(&ask.at).unwrap_or_else(|| {
+            let there = There::default();
+            let all = Next::Fetch(there.inventory.range());
+            let first = if ask.is_empty {
+                Next::Done(Extent::Whole)
+            } else {
+                all
+            };
+            (there, first)
+        });
         lane.send(&open, Step::Open(ask.at), Order::Opens)?;
-        let mut commands = 1;
-        if !ask.is_empty {
-            lane.send(&fetch::beside("1:*"), Step::Uids(ask.at), Order::Loose)?;
-            commands += 1;
+        let then = match next {
+            Next::Fetch(range) => Some((fetch::beside(&range), Step::Uids(ask.at))),
+            Next::Search => Some((fetch::search_all(), Step::Search(ask.at))),
+            Next::Done(_) => None,
+        };
+        let commands = 1 + usize::from(then.is_some());
+        if let Some((command, step)) = then {
+            lane.send(&command, step, Order::Loose)?;
         }
-        self.under_way.insert(ask.at, (There::default(), commands));
+        self.under_way.insert(ask.at, (there, commands));
         Ok(())
     }
 
@@ -173,6 +205,7 @@ impl Reading<'_> {
         let Some((there, _)) = self.under_way.get_mut(&ask.at) else {
             return;
         };
+        there.inventory.recount(response);
         let Some(entry) = there.inventory.take(response) else {
             return;
         };
@@ -191,13 +224,23 @@ impl Reading<'_> {
         }
     }
 
+    fn searched(&mut self, at: usize, response: &Response) {
+        if let Some((there, _)) = self.under_way.get_mut(&at) {
+            there.inventory.recount(response);
+            there.inventory.take_search(response);
+        }
+    }
+
     /// A mailbox that is to be asked about once more.
     fn done(&mut self, step: Step, status: &Status) -> Option<usize> {
-        let (Step::Open(at) | Step::Uids(at)) = step;
+        let at = step.at();
         let (there, left) = self.under_way.get_mut(&at)?;
         *left -= 1;
-        // A FETCH of nothing may be refused.
-        if status.condition != Condition::Ok
+        // A FETCH of nothing may be refused; so may be more than the server takes in one command.
+        let is_refused = status.condition != Condition::Ok
+            && status.message_limit().is_none()
+            && !matches!(step, Step::Search(_));
+        if is_refused
             && there.refusal.is_none()
             && !(there.selected.exists == 0 && there.selected.uidvalidity != 0)
         {
@@ -206,32 +249,45 @@ impl Reading<'_> {
         if *left > 0 {
             return None;
         }
-        let (there, _) = self.under_way.remove(&at)?;
-        let refusal = there.refusal.clone();
-        let again = refusal
-            .is_some_and(|words| self.blame.count(Owner::Mailbox(at), words) != Verdict::Over);
-        if again {
-            return Some(at);
+        let (mut there, _) = self.under_way.remove(&at)?;
+        if let Some(words) = there.refusal.clone() {
+            if self.blame.count(Owner::Mailbox(at), words) != Verdict::Over {
+                return Some(at);
+            }
+            self.known.insert(at, there);
+            return None;
         }
+        let next = match step {
+            // STATUS has called it empty, and it is not.
+            Step::Open(_) if there.inventory.counted() > 0 => Next::Fetch(there.inventory.range()),
+            _ => there.inventory.ended(status),
+        };
+        if let Next::Done(_) = next {
+            self.known.insert(at, there);
+            return None;
+        }
+        self.unfinished.insert(at, (there, next));
+        Some(at)
+    }
+
+    /// It does not say what it holds.
+    fn give_up(&mut self, at: usize, words: String) {
+        let refusal = Some(words);
+        let there = There {
+            refusal,
+            ..There::default()
+        };
         self.known.insert(at, there);
-        None
     }
 
     fn died(&mut self, oldest: Option<Step>, error: &SessionError) {
         let is_theirs = matches!(error.kind, Kind::Transient | Kind::Desync);
-        let Some(Step::Open(at) | Step::Uids(at)) = oldest.filter(|_| is_theirs) else {
+        let Some(step) = oldest.filter(|_| is_theirs) else {
             return;
         };
         let words = error.to_string();
-        if self.blame.count(Owner::Mailbox(at), words.clone()) == Verdict::Over {
-            let refusal = Some(words);
-            self.known.insert(
-                at,
-                There {
-                    refusal,
-                    ..There::default()
-                },
-            );
+        if self.blame.count(Owner::Mailbox(step.at()), words.clone()) == Verdict::Over {
+            self.give_up(step.at(), words);
         }
     }
 }

@@ -50,7 +50,8 @@ struct Step {
 
 enum Asked {
     Examine,
-    Inventory,
+    /// What the mailbox holds, or a part of it; with these words a part was refused before.
+    Inventory(Option<Status>),
     /// SEARCH ALL, after an inventory that names fewer messages than EXAMINE counted, or was refused with these words.
     Search(Option<Status>),
     Fetch(Chunk),
@@ -223,22 +224,12 @@ impl<'a> Fetcher<'a> {
                 }
                 Phase::Survey => {
                     let weighs = self.weigh(lane, id);
-                    let job = &self.jobs[id];
-                    let nothing_here = job.has_nothing_here() && self.store.is_some();
                     self.queue.pop_front();
                     self.sent_examine = None;
                     if !self.examine(lane, id)? {
                         continue;
                     }
-                    // What a size makes the server fail at is not asked again.
-                    let needs_no_sizes = self.blame.ends(&Owner::Mailbox(id)) > 0
-                        || !weighs && self.jobs[id].bytes_by_status().is_some();
-                    let inventory = match (nothing_here, needs_no_sizes) {
-                        (true, true) => fetch::flags("1:*"),
-                        (true, false) => fetch::sizes("1:*"),
-                        (false, _) => fetch::inventory("1:*"),
-                    };
-                    self.send(lane, &inventory, id, Asked::Inventory, Order::Loose)?;
+                    self.ask_inventory(lane, id, "1:*", weighs, None)?;
                 }
                 Phase::Direct if self.is_too_much_at_once(lane, id) => {
                     self.jobs[id].survey_first();
@@ -326,7 +317,7 @@ impl<'a> Fetcher<'a> {
                 Ok(())
             }
             _ if self.jobs[id].is_distrusted() => Ok(()),
-            Asked::Inventory => self.take_inventory(id, response),
+            Asked::Inventory(_) => self.take_inventory(id, response),
             Asked::Search(_) => {
                 self.take_search(id, response);
                 Ok(())
@@ -363,11 +354,23 @@ impl<'a> Fetcher<'a> {
         match step.asked {
             Asked::Examine => self.examined(id, status)?,
             _ if self.jobs[id].is_distrusted() => {}
-            Asked::Inventory => self.surveyed(lane, id, status)?,
-            Asked::Search(refusal) => self.searched(id, refusal.as_ref(), status)?,
+            Asked::Inventory(refusal) => self.surveyed(lane, id, refusal, status)?,
+            Asked::Search(refusal) => self.searched(lane, id, refusal.as_ref(), status)?,
             Asked::Fetch(chunk) => self.fetched(lane, id, &chunk, step.body, status)?,
             Asked::Probe(uid, reason) => self.probed(id, uid, reason, status),
-            Asked::Recheck => self.jobs[id].rechecked(status.condition == Condition::Ok),
+            Asked::Recheck => {
+                if let Some(range) = self.jobs[id].rechecked(status)
+                    && self.examine(lane, id)?
+                {
+                    self.send(
+                        lane,
+                        &fetch::flags(&range),
+                        id,
+                        Asked::Recheck,
+                        Order::Loose,
+                    )?;
+                }
+            }
         }
         self.settle(id)
     }

@@ -1,6 +1,6 @@
 //! A mailbox of the target that could not be read in one flight is read in parts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use anyhow::Result;
 use tracing::warn;
@@ -152,17 +152,27 @@ impl<'a> InParts<'a> {
         let asked = named.iter().filter(|uid| suspects.over(*uid).is_none());
         let (alone, together): (Vec<u32>, Vec<u32>) =
             asked.partition(|uid| suspects.alone().contains(*uid));
-        let mut parts: Vec<Vec<u32>> = together.chunks(PART).map(<[u32]>::to_vec).collect();
+        let mut parts: VecDeque<Vec<u32>> = together.chunks(PART).map(<[u32]>::to_vec).collect();
         parts.extend(alone.into_iter().map(|uid| vec![uid]));
         let mut silent = Vec::new();
-        for part in parts {
+        while let Some(part) = parts.pop_front() {
             let mut left: UidSet = part.iter().copied().collect();
-            let asked = self.part(channel, &mut left);
-            if let Err(error) = asked {
-                if let Some(lost) = error.downcast_ref::<SessionError>() {
-                    trouble.count(self.wire, left.iter().next(), lost);
+            let limit = match self.part(channel, &mut left) {
+                Ok(limit) => limit,
+                Err(error) => {
+                    if let Some(lost) = error.downcast_ref::<SessionError>() {
+                        trouble.count(self.wire, left.iter().next(), lost);
+                    }
+                    return Err(error);
                 }
-                return Err(error);
+            };
+            // The server took a part (RFC 9738): the rest, in no more than it takes.
+            let most = limit.unwrap_or(part.len());
+            let rest: Vec<u32> = left.iter().collect();
+            if limit.is_some() && (rest.len() < part.len() || most < part.len()) {
+                let pieces = rest.chunks(most).rev();
+                pieces.for_each(|piece| parts.push_front(piece.to_vec()));
+                continue;
             }
             if part.len() > 1 {
                 silent.extend(left.iter());
@@ -202,8 +212,8 @@ impl<'a> InParts<'a> {
         Ok(())
     }
 
-    /// One command; those that are answered are taken out of `left`.
-    fn part(&mut self, channel: &mut Channel, left: &mut UidSet) -> Result<()> {
+    /// One command; those that are answered are taken out of `left`. The most that the server takes, where this was more.
+    fn part(&mut self, channel: &mut Channel, left: &mut UidSet) -> Result<Option<usize>> {
         let ask = fetch::identified(&*left, self.extent == Extent::Flags);
         let mut failed = None;
         let (inventory, holding, extent) = (&mut self.inventory, &mut self.holding, self.extent);
@@ -227,6 +237,7 @@ impl<'a> InParts<'a> {
         if status.condition != Condition::Ok {
             refusal::check_state(&status)?;
         }
-        Ok(())
+        let limit = status.message_limit();
+        Ok(limit.and_then(|(most, _)| usize::try_from(most).ok()))
     }
 }

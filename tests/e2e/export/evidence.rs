@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::{ANNA, program_for, report, total};
 use crate::kit::mail::realistic;
 use crate::kit::run::program::Program;
-use crate::kit::servers::fake::{Behaviour, FakeMailbox, FakeMessage, FakeServer, Reply};
+use crate::kit::servers::fake::{Behaviour, FakeMailbox, FakeMessage, FakeServer, Reply, TooMany};
 
 /// UIDs that the archive's mailbox of this name holds.
 fn uids(program: &Program, mailbox: &str) -> Vec<u32> {
@@ -314,4 +314,58 @@ fn what_the_archive_lost_is_fetched_again_and_told() {
     server.edit(|mailboxes| mailboxes[0].messages.retain(|message| message.uid != 3));
     program.export(&[]).code(1).says("message-gone");
     program.export(&[]).code(0);
+}
+
+#[test]
+fn what_a_server_takes_only_in_part_is_asked_for_to_the_end() {
+    let ways = [
+        TooMany::FromAbove,
+        TooMany::FromBelow,
+        TooMany::Refused("NO"),
+        TooMany::Refused("BAD"),
+    ];
+    for way in ways {
+        let mut inbox = FakeMailbox::new("INBOX").mails(&realistic(140, 23));
+        for message in &mut inbox.messages {
+            // With gaps, as mailboxes have them.
+            message.uid = message.uid * 3 - message.uid % 2;
+        }
+        let server = FakeServer::options()
+            .capabilities("IMAP4rev1 LITERAL+ UIDPLUS MESSAGELIMIT=4")
+            .mailbox(inbox)
+            .mailbox(FakeMailbox::new("Few").mails(&realistic(141, 3)))
+            .message_limit(4, way)
+            .start();
+        let program = program_for(&server);
+        let held = |server: &FakeServer| -> Vec<u32> {
+            let messages = server.mailbox("INBOX").messages;
+            messages.iter().map(|message| message.uid).collect()
+        };
+        program.export(&[]).code(0);
+        assert_eq!(uids(&program, "INBOX"), held(&server), "{way:?}");
+        assert!(claims_to_be_complete(&program), "{way:?}");
+        // One went, one came, one was read: seen by an inventory in parts as by a whole one.
+        server.edit(|mailboxes| {
+            let uid = mailboxes[0].next_uid();
+            let mail = crate::kit::mail::Mail::simple("new");
+            let messages = &mut mailboxes[0].messages;
+            messages.push(FakeMessage::of(uid, &mail));
+            messages.remove(7);
+            messages[2].flags = "\\Answered".to_owned();
+        });
+        program.export(&["--report", "report.json"]).code(0);
+        assert_eq!(uids(&program, "INBOX"), held(&server), "{way:?}");
+        let of = |name| total(&program, name);
+        let told = (of("new"), of("vanished"), of("flags_changed"));
+        assert_eq!(told, (1, 1, 1), "{way:?}");
+        program.run(["--mode", "audit"]).code(0);
+        let config = std::fs::read_to_string(program.path("export.pass.config.json"));
+        program.file("import.pass.config.json", &config.expect("a configuration"));
+        let validate = ["--mode", "validate", "--no-connectivity-test"];
+        program.run(validate).code(0);
+        program.run(validate.iter().chain(&["--deep"])).code(0);
+        let import = program.run(["--mode", "import", "--no-connectivity-test"]);
+        import.code(0);
+        assert_eq!(server.commands_named("APPEND").len(), 0, "{way:?}");
+    }
 }

@@ -157,7 +157,9 @@ fn what_connections_die_of_beside_list_is_done_without() {
             let archive = program.archive(ANNA);
             assert_eq!(archive.mailbox("INBOX").messages.len(), 2, "{case}");
             assert_eq!(archive.mailbox("Sent").messages.len(), 1, "{case}");
-            program.audit(&["--imap-timeout", "1"]).code(0);
+            program
+                .run(["--mode", "audit", "--imap-timeout", "1"])
+                .code(0);
             let test = [
                 "--mode",
                 "test",

@@ -111,6 +111,13 @@ impl Fetcher<'_> {
         if status.condition != Condition::Ok {
             debug!(set = chunk.set, answer = status.said(), "FETCH is refused");
         }
+        if let Some((most, _)) = status.message_limit() {
+            job.ask_for_at_most(most);
+            if job.ask_for_rest(chunk) > 0 {
+                self.queue.push_front(id);
+                return Ok(());
+            }
+        }
         if job.phase() == Phase::Direct {
             if job.is_short() || status.condition != Condition::Ok {
                 job.absorb_received();

@@ -1,7 +1,7 @@
 //! The inventory of a mailbox: what it holds, what of that is missing here, what has vanished there.
 
 use anyhow::Result;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::super::job::{Job, JobId, Suspects};
 use super::super::store::Refreshed;
@@ -52,45 +52,109 @@ impl Fetcher<'_> {
         }
     }
 
+    /// Asks for the inventory, or a part of it. What a size makes the server fail at is not asked again.
+    pub(super) fn ask_inventory(
+        &mut self,
+        lane: &mut Lane<'_, Step>,
+        id: JobId,
+        range: &str,
+        weighs: bool,
+        refusal: Option<Status>,
+    ) -> Result<()> {
+        let job = &self.jobs[id];
+        let nothing_here = job.has_nothing_here() && self.store.is_some();
+        let needs_no_sizes =
+            self.blame.ends(&Owner::Mailbox(id)) > 0 || !weighs && job.bytes_by_status().is_some();
+        let inventory = match (nothing_here, needs_no_sizes) {
+            (true, true) => fetch::flags(range),
+            (true, false) => fetch::sizes(range),
+            (false, _) => fetch::inventory(range),
+        };
+        let asked = Asked::Inventory(refusal);
+        self.send(lane, &inventory, id, asked, Order::Loose)
+    }
+
+    /// The inventory, or a part of it, has ended; `refusal` is what the server said to a part before.
     pub(super) fn surveyed(
         &mut self,
         lane: &mut Lane<'_, Step>,
         id: JobId,
+        refusal: Option<Status>,
         status: &Status,
     ) -> Result<()> {
         let ended_well = status.condition == Condition::Ok;
-        if self.jobs[id].is_on_trial() && (ended_well || self.jobs[id].count() == 0) {
-            return self.surveyed_for_trial(id);
+        let job = &mut self.jobs[id];
+        let is_on_trial = job.is_on_trial() && (ended_well || job.count() == 0);
+        match job.inventory().ended(status) {
+            Next::Fetch(range) => self.survey_rest(lane, id, &range, refusal),
+            _ if is_on_trial => self.surveyed_for_trial(id),
+            Next::Done(extent) => self.concluded(id, extent, refusal.as_ref(), status),
+            Next::Search => {
+                let inventory = self.jobs[id].inventory();
+                let (named, exists) = (inventory.named().len(), inventory.counted());
+                warn!(
+                    named,
+                    exists,
+                    answer = status.said(),
+                    "the inventory is short, asking SEARCH as well"
+                );
+                if !self.examine(lane, id)? {
+                    return Ok(());
+                }
+                let search = fetch::search_all();
+                let refusal = refusal.or_else(|| (!ended_well).then(|| status.clone()));
+                self.send(lane, &search, id, Asked::Search(refusal), Order::Loose)
+            }
         }
-        let inventory = self.jobs[id].inventory();
-        if inventory.ended(status) == Next::Done(Extent::Whole) {
-            return self.plan_fetch(id, true);
-        }
-        let (named, exists) = (inventory.named().len(), inventory.counted());
-        warn!(
-            named,
-            exists,
-            answer = status.said(),
-            "the inventory is short, asking SEARCH as well"
-        );
-        self.examine(lane, id)?;
-        let search = fetch::search_all();
-        let refusal = (!ended_well).then(|| status.clone());
-        self.send(lane, &search, id, Asked::Search(refusal), Order::Loose)
     }
 
     /// SEARCH has named what it names; `refusal` is what the server said to the inventory, unless that was OK.
     pub(super) fn searched(
         &mut self,
+        lane: &mut Lane<'_, Step>,
         id: JobId,
         refusal: Option<&Status>,
         status: &Status,
     ) -> Result<()> {
-        let job = &mut self.jobs[id];
-        let extent = job.inventory().extent();
-        if status.condition == Condition::Ok && extent == Extent::Whole {
+        match self.jobs[id].inventory().ended(status) {
+            // Refused was all of it, and may be again: that is for another try to find out.
+            Next::Fetch(range) if refusal.is_none() => self.survey_rest(lane, id, &range, None),
+            _ => {
+                let extent = self.jobs[id].inventory().extent();
+                self.concluded(id, extent, refusal, status)
+            }
+        }
+    }
+
+    /// The server took a part, or shows no more at once: goes on with these UIDs.
+    fn survey_rest(
+        &mut self,
+        lane: &mut Lane<'_, Step>,
+        id: JobId,
+        range: &str,
+        refusal: Option<Status>,
+    ) -> Result<()> {
+        debug!(range, "the server has taken a part, asking for the rest");
+        if !self.examine(lane, id)? {
+            return Ok(());
+        }
+        let weighs = self.weigh(lane, id);
+        self.ask_inventory(lane, id, range, weighs, refusal)
+    }
+
+    /// Nothing more will be named.
+    fn concluded(
+        &mut self,
+        id: JobId,
+        extent: Extent,
+        refusal: Option<&Status>,
+        status: &Status,
+    ) -> Result<()> {
+        let is_answered = status.condition == Condition::Ok || self.jobs[id].count() == 0;
+        if is_answered && extent == Extent::Whole {
             return self.plan_fetch(id, true);
         }
+        let job = &mut self.jobs[id];
         let (named, exists) = (job.inventory().named().len(), job.inventory().counted());
         if let Some(refusal) = refusal {
             let text = format!("the inventory is refused: {}", refusal.said());

@@ -4,8 +4,9 @@ use tracing::{debug, warn};
 
 use super::{Chunk, Job, Phase, Unfetched, chunk};
 use crate::archive::uidset::UidSet;
-use crate::session::inventory::Extent;
+use crate::session::inventory::{Extent, Next};
 use crate::session::reader::Response;
+use crate::session::response::{Condition, Status};
 
 /// Messages shorter than announced after which no further one is asked for again: the server's sizes are estimates.
 const MANY_SHORT: usize = 20;
@@ -73,6 +74,26 @@ impl Job {
     /// Asks for one message again, alone.
     pub fn ask_alone(&mut self, uid: u32) {
         self.work.unsent.push_back(Chunk::alone(uid));
+    }
+
+    /// The server takes no more messages in one command.
+    pub fn ask_for_at_most(&mut self, most: u32) {
+        let most = u64::from(most);
+        self.trouble.most = Some(self.trouble.most.map_or(most, |before| before.min(most)));
+    }
+
+    /// Asks for the messages of a chunk that the server took a part of. Returns their number; 0 where that leads nowhere.
+    pub fn ask_for_rest(&mut self, chunk: &Chunk) -> usize {
+        let asked = chunk.uids().count() as u64;
+        let most = self.trouble.most.unwrap_or(chunk::MOST);
+        let rest: Vec<u32> = chunk.uids().filter(|uid| self.asked_for(*uid)).collect();
+        let count = rest.len();
+        if count as u64 == asked && most >= asked {
+            return 0;
+        }
+        let weights = self.survey.weights.as_ref();
+        self.work.unsent.extend(chunk::deal(rest, most, weights));
+        count
     }
 
     /// Asks alone for the messages of a chunk that did not come with the others. Returns their number.
@@ -176,10 +197,14 @@ impl Job {
         self.trouble.again.take(response);
     }
 
-    /// The second inventory is over: what it no longer names is deleted, if it is a whole one.
-    pub fn rechecked(&mut self, ended_well: bool) {
+    /// The second inventory, or a part of it, has ended: what it no longer names is deleted, if it is a whole one. What is
+    /// still to be asked for.
+    pub fn rechecked(&mut self, status: &Status) -> Option<String> {
+        if let Next::Fetch(range) = self.trouble.again.ended(status) {
+            return Some(range);
+        }
         let again = std::mem::take(&mut self.trouble.again);
-        let whole = ended_well && again.extent() == Extent::Whole;
+        let whole = status.condition == Condition::Ok && again.extent() == Extent::Whole;
         for (uid, reason) in std::mem::take(&mut self.trouble.unclear) {
             if whole && !again.named().contains(uid) {
                 debug!(uid, "the message was deleted while the mailbox was read");
@@ -190,5 +215,6 @@ impl Job {
             }
         }
         self.phase = Phase::Done;
+        None
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::fetch::{Request, contains};
+use super::fetch::{Request, contains, taken};
 use super::mailbox::FakeMailbox;
 use super::{Reply, Shared};
 use crate::kit::Security;
@@ -270,6 +270,7 @@ impl<'a> Session<'a> {
             .find(|word| *word == "CHANGEDSINCE")
             .and_then(|_| words.next()?.parse().ok());
         let request = Request {
+            limit: self.shared.options.message_limit,
             by_uid: command.name.starts_with("UID"),
             set: text(0),
             items: text(1),
@@ -309,16 +310,17 @@ impl<'a> Session<'a> {
             .map(|message| message.uid)
             .max()
             .unwrap_or(0);
+        let numbered = || (1_u32..).zip(&mailbox.messages);
+        let found = numbered().filter(|(_, message)| contains(&set, message.uid, highest));
+        let found = found.map(|(_, message)| message.uid).collect();
+        let (found, end) = taken(found, self.shared.options.message_limit);
         let mut line = "* SEARCH".to_owned();
-        for (message, number) in mailbox.messages.iter().zip(1_u32..) {
-            if contains(&set, message.uid, highest) {
-                let shown = if command.name == "SEARCH" {
-                    number
-                } else {
-                    message.uid
-                };
-                line += &format!(" {shown}");
-            }
+        for (number, message) in numbered().filter(|(_, message)| found.contains(&message.uid)) {
+            let is_plain = command.name == "SEARCH";
+            line += &format!(" {}", if is_plain { number } else { message.uid });
+        }
+        if let Some(end) = end {
+            return [line.as_bytes(), b"\r\n", &tagged(command, &end)].concat();
         }
         untagged(command, &line)
     }

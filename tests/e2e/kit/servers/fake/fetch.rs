@@ -1,5 +1,7 @@
 //! FETCH of the fake server, and how it goes wrong. Knows no connection.
 
+use std::collections::BTreeSet;
+
 use super::answer::Answer;
 use super::mailbox::{FakeMailbox, FakeMessage};
 use super::section::Section;
@@ -59,8 +61,42 @@ impl Rule {
     }
 }
 
+/// What a server does with a command that names more messages than it takes at once (RFC 9738).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TooMany {
+    /// It takes the highest UIDs.
+    FromAbove,
+    /// It takes the lowest ones.
+    FromBelow,
+    /// It takes none, and says NO or BAD.
+    Refused(&'static str),
+}
+
+/// Of ascending UIDs those that are taken, and the end of the command, where they are more than `most`.
+pub fn taken(uids: Vec<u32>, limit: Option<(usize, TooMany)>) -> (BTreeSet<u32>, Option<String>) {
+    let Some((most, way)) = limit.filter(|(most, _)| uids.len() > *most) else {
+        return (uids.into_iter().collect(), None);
+    };
+    let (taken, stopped) = match way {
+        TooMany::FromAbove => {
+            let taken = uids[uids.len() - most..].to_vec();
+            let stopped = taken[0];
+            (taken, stopped)
+        }
+        TooMany::FromBelow => (uids[..most].to_vec(), uids[most - 1]),
+        TooMany::Refused(word) => {
+            let end = format!("{word} [MESSAGELIMIT {most}] too many messages");
+            return (BTreeSet::new(), Some(end));
+        }
+    };
+    let end = format!("OK [MESSAGELIMIT {most} {stopped}] {most} of them");
+    (taken.into_iter().collect(), Some(end))
+}
+
 /// The whole answer to a FETCH.
 pub struct Request {
+    /// Messages that one command may name.
+    pub limit: Option<(usize, TooMany)>,
     /// By UID or by sequence number?
     pub by_uid: bool,
     /// The set.
@@ -76,11 +112,10 @@ impl Request {
     pub fn answer(&self, tag: &str, mailbox: &FakeMailbox, rules: &mut [Rule]) -> Answer {
         let mut out = Vec::new();
         let mut refused = None;
-        for (index, message) in mailbox.messages.iter().enumerate() {
-            let number = u32::try_from(index + 1).expect("few messages");
-            if !self.wants(mailbox, number, message) {
-                continue;
-            }
+        let numbered = || (1_u32..).zip(&mailbox.messages);
+        let wanted = numbered().filter(|(number, message)| self.wants(mailbox, *number, message));
+        let (taken, end) = taken(wanted.map(|(_, message)| message.uid).collect(), self.limit);
+        for (number, message) in numbered().filter(|(_, message)| taken.contains(&message.uid)) {
             let rule = self
                 .wants_body()
                 .then(|| Rule::take(rules, message.uid))
@@ -111,7 +146,8 @@ impl Request {
                 Some(Behaviour::Silence) => return Answer::Stall(out),
             }
         }
-        let end = refused.map_or("OK FETCH completed".to_owned(), |text| format!("NO {text}"));
+        let end = end.unwrap_or_else(|| "OK FETCH completed".to_owned());
+        let end = refused.map_or(end, |text| format!("NO {text}"));
         out.extend(format!("{tag} {end}\r\n").into_bytes());
         Answer::Go(out)
     }

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use cut::Cut;
-pub use fetch::Behaviour;
+pub use fetch::{Behaviour, TooMany};
 pub use mailbox::{FakeMailbox, FakeMessage};
 pub use options::{FakeOptions, SentAhead};
 
@@ -130,6 +130,7 @@ impl FakeServer {
             cuts: Vec::new(),
             sent_ahead: SentAhead::Obeyed,
             most_bads: None,
+            message_limit: None,
             stores_in_part: false,
             appenduid: None,
             hooks: Vec::new(),

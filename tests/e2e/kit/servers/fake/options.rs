@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::append::Appended;
 use super::cut::{Cut, CutRule};
-use super::fetch::{Behaviour, Rule};
+use super::fetch::{Behaviour, Rule, TooMany};
 use super::mailbox::FakeMailbox;
 use super::write::TOO_BIG;
 use super::{FakeServer, Hook, Reply, Shared, State, serve};
@@ -55,6 +55,7 @@ pub struct FakeOptions {
     pub(super) cuts: Vec<CutRule>,
     pub(super) sent_ahead: SentAhead,
     pub(super) most_bads: Option<usize>,
+    pub(super) message_limit: Option<(usize, TooMany)>,
     pub(super) stores_in_part: bool,
     pub(super) appenduid: Option<String>,
 }
@@ -101,6 +102,12 @@ impl FakeOptions {
     /// Hangs up at this many commands in one connection that draw a BAD.
     pub fn hang_up_at_bads(mut self, count: usize) -> Self {
         self.most_bads = Some(count);
+        self
+    }
+
+    /// Takes so many messages in one FETCH or SEARCH by UID (RFC 9738).
+    pub fn message_limit(mut self, most: usize, way: TooMany) -> Self {
+        self.message_limit = Some((most, way));
         self
     }
 
