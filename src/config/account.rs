@@ -47,7 +47,12 @@ impl Reader<'_> {
         let mut accounts = Accounts::default();
         self.written(json, servers, file.is_none(), &mut accounts);
         if let Some(file) = file {
+            let before = self.problems();
             let rows = self.list(&file);
+            if rows.is_empty() && accounts.list.is_empty() && self.problems() == before {
+                let text = format!("{file} has no line with an account: there is nothing to do");
+                self.problem("accounts_file", text);
+            }
             for (at, row) in &rows {
                 if let Some(object) = row.expose().as_object() {
                     self.note_target(object);

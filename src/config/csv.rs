@@ -114,6 +114,11 @@ impl Reader<'_> {
                 return Vec::new();
             }
         };
+        if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+            let text = format!("{shown} is UTF-16; save it as UTF-8");
+            self.problem("accounts_file", text);
+            return Vec::new();
+        }
         let mut csv = ReaderBuilder::new()
             .delimiter(delimiter(&bytes))
             .has_headers(false)
@@ -222,6 +227,11 @@ impl Reader<'_> {
                 self.problem(at.key(key), "is not UTF-8");
                 return None;
             };
+            if cell.trim().contains(['\n', '\r']) {
+                let text = "holds a line break; is a double quote not closed?";
+                self.problem(at.key(key), text);
+                return None;
+            }
             let cell = if key.ends_with("password") {
                 cell
             } else {

@@ -52,6 +52,11 @@ impl<'a> Reader<'a> {
         self.problems.push(format!("{at}: {}", text.as_ref()));
     }
 
+    /// How many there are so far.
+    pub(super) fn problems(&self) -> usize {
+        self.problems.len()
+    }
+
     /// Passwords are for their owner only.
     pub fn check_mode(&mut self, path: &Path, what: &str) {
         self.warnings.extend(super::readable_by_others(path, what));

@@ -78,6 +78,38 @@ fn every_problem_is_told_with_line_and_column_together_with_those_of_the_json() 
 }
 
 #[test]
+fn no_account_of_a_broken_list_is_lost_in_silence() {
+    for (list, said) in [
+        (
+            format!("email,password\n{ANNA},\"{PASSWORD}\nben@example.com,{PASSWORD}\n"),
+            "accounts.csv line 2, column 2 (password): holds a line break; is a double quote not closed?",
+        ),
+        (
+            "email,password\n\n".to_owned(),
+            "has no line with an account",
+        ),
+        ("\n".to_owned(), "accounts.csv is empty"),
+    ] {
+        let program = Program::new();
+        program.file("accounts.csv", &list);
+        program.config_json(&json!({"server": {"host": "h"}, "accounts_file": "accounts.csv"}));
+        let output = program.run(EXPORT);
+        assert_hidden(&program, &output, PASSWORD);
+        output.code(2).warns(said);
+    }
+    let program = Program::new();
+    let utf16 = "\u{feff}email,password\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes);
+    fs::write(program.path("accounts.csv"), utf16.collect::<Vec<u8>>()).expect("written");
+    program.config_json(&json!({"server": {"host": "h"}, "accounts_file": "accounts.csv"}));
+    program
+        .run(EXPORT)
+        .code(2)
+        .warns("UTF-16; save it as UTF-8");
+}
+
+#[test]
 fn one_list_serves_the_whole_move() {
     let a = Dovecot::simple();
     a.seed(ANNA, "INBOX", &realistic(7, 5));
