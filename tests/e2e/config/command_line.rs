@@ -93,6 +93,21 @@ fn a_mode_without_its_flag_is_understood() {
         .warns("--mode is missing");
 }
 
+/// What was built: a commit, where git knows it.
+fn commit() -> String {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    if !here.join(".git").exists() {
+        return "not recorded".to_owned();
+    }
+    let git = Command::new("git")
+        .args(["rev-parse", "--short=12", "HEAD"])
+        .current_dir(here)
+        .output();
+    let known = git.ok().filter(|git| git.status.success());
+    let said = known.map(|git| String::from_utf8_lossy(&git.stdout).trim().to_owned());
+    said.unwrap_or_else(|| "not recorded".to_owned())
+}
+
 #[test]
 fn it_says_which_version_it_is() {
     let program = Program::new();
@@ -106,6 +121,7 @@ fn it_says_which_version_it_is() {
         .run(["--version", "--verbose"])
         .code(0)
         .says("OpenSSL")
+        .says(&format!("commit:   {}", commit()))
         .says(std::env::consts::ARCH);
 }
 
