@@ -170,7 +170,7 @@ fn a_first_look_at_many_mailboxes_is_a_few_round_trips() {
     program.export(&["--report", "report.json"]).code(0);
     assert_eq!(total(&program, "new"), 60);
     assert_eq!(server.commands_named("EXAMINE").len(), 60);
-    assert!(server.round_trips() <= 6, "{}", server.transcript());
+    assert!(server.round_trips() <= 5, "{}", server.transcript());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Disks that are full, read-only, failing or taken away, before a run or in its middle, in every mode.
 
 mod failing;
+mod folding;
 mod full;
 mod removed;
 

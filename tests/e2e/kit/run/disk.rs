@@ -183,6 +183,51 @@ impl Drop for FailingFile {
     }
 }
 
+/// A file system, by FUSE, to which names are one that differ only in case or in their Unicode form, as on the disk of a
+/// Mac. It notes what is fsynced.
+pub struct FoldingDisk {
+    path: PathBuf,
+    log: PathBuf,
+    server: Child,
+}
+
+impl FoldingDisk {
+    /// Creates the directory `path` and mounts on it what is kept in `below`.
+    pub fn new(path: &Path, below: &Path) -> Self {
+        for dir in [path, below] {
+            fs::create_dir(dir).expect("create a directory");
+        }
+        let log = below.with_extension("log");
+        let mut server = Command::new("python3")
+            .args(["-c", include_str!("fold.py")])
+            .args([path, below, &log])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("start python3");
+        assert_eq!(line(&mut server), "ready", "no FUSE: modprobe fuse");
+        Self {
+            path: path.to_path_buf(),
+            log,
+            server,
+        }
+    }
+
+    /// What was fsynced, in order.
+    pub fn synced(&self) -> Vec<String> {
+        let log = fs::read_to_string(&self.log).expect("the log");
+        let lines = log.lines().filter_map(|line| line.strip_prefix("fsync "));
+        lines.map(str::to_owned).collect()
+    }
+}
+
+impl Drop for FoldingDisk {
+    fn drop(&mut self) {
+        unmount(&self.path);
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
 fn line(plug: &mut Child) -> String {
     let stdout = plug.stdout.as_mut().expect("a pipe");
     let mut line = String::new();
