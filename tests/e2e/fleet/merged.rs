@@ -123,7 +123,7 @@ fn a_missing_shard_is_named_with_its_accounts() {
 }
 
 #[test]
-fn reports_that_do_not_fit_together_are_refused_and_nothing_is_written() {
+fn reports_that_do_not_fit_together_are_refused_and_prove_nothing() {
     let (_dovecot, program) = exported();
     let refused = |why: &str, change: fn(&mut Value)| {
         damaged(&program, SHARDS[0], change);
@@ -131,7 +131,18 @@ fn reports_that_do_not_fit_together_are_refused_and_nothing_is_written() {
         merge(&program, &files, &["--report", "all.json"])
             .code(2)
             .warns(why);
-        assert!(!program.path("all.json").exists(), "{why}");
+        let said = json(&program, "all.json");
+        assert_eq!(
+            (&said["exit_code"], &said["accounts"]),
+            (&2.into(), &Value::Array(Vec::new())),
+            "{why}"
+        );
+        assert!(
+            said["error"]
+                .as_str()
+                .is_some_and(|error| error.contains(why)),
+            "{said}"
+        );
     };
     refused("differs from the first in its configuration", |report| {
         report["config_sha256"] = "00".into();
@@ -146,6 +157,17 @@ fn reports_that_do_not_fit_together_are_refused_and_nothing_is_written() {
     refused("accounts and has", |report| {
         report["accounts"].as_array_mut().expect("accounts").clear();
         report["totals"] = serde_json::json!({"mailboxes": 0, "new": 0, "unchanged": 0, "flags_changed": 0, "vanished": 0, "failed": 0, "bytes": 0});
+    });
+    // One account fewer, and all that is added up in the report agrees.
+    refused("they have 11 accounts and not the 12", |report| {
+        let accounts = report["accounts"].as_array_mut().expect("accounts");
+        let gone = accounts.pop().expect("an account");
+        let left = accounts.len();
+        report["shard"]["accounts"] = left.into();
+        for (name, sum) in report["totals"].as_object_mut().expect("totals") {
+            let part = gone["counts"][name].as_u64().expect("a count");
+            *sum = (sum.as_u64().expect("a sum") - part).into();
+        }
     });
     refused("not a report of this program", |report| {
         *report = serde_json::json!({"tool": "another"});
