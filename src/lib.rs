@@ -38,6 +38,7 @@ mod spelling;
 mod status;
 mod stop;
 mod target;
+mod waiting;
 
 pub use program::main;
 

@@ -20,6 +20,7 @@ pub use account::{AccountProgress, Arriving, Rest};
 pub use states::{Moved, States};
 
 use crate::report::Status;
+use crate::waiting;
 use account::Counters;
 use estimate::Known;
 
@@ -294,7 +295,11 @@ impl Look {
             ..
         } = self.known;
         let mut parts: [Option<String>; 5] = Default::default();
-        parts[0] = Some(format!("{} {over}/{accounts} accounts", self.phase));
+        let silent = match waiting::count() {
+            0 => String::new(),
+            count => format!(", {count} wait for silent servers"),
+        };
+        parts[0] = Some(format!("{} {over}/{accounts} accounts{silent}", self.phase));
         if messages > 0 || bytes > 0 {
             let rate = u128::from(bytes) * 1000 / self.elapsed.as_millis().max(1);
             let rate = u64::try_from(rate).unwrap_or(u64::MAX);

@@ -18,6 +18,7 @@ use super::reader::{BodySink, Reader, Response};
 use super::refusal;
 use super::response::{self, Condition, Line, Status};
 use crate::budget::Budget;
+use crate::waiting::Waiting;
 
 /// Most responses before a command ends: more messages than a mailbox has.
 const MAX_UNTAGGED: u64 = 10_000_000;
@@ -47,6 +48,8 @@ pub struct Channel {
     /// When something came that was asked for, or was asked for.
     progress: Instant,
     asked: Asked,
+    /// Told of, as it has taken long.
+    waiting: Option<Waiting>,
     garbage: u32,
     /// Responses since a command ended.
     untagged: u64,
@@ -68,6 +71,7 @@ impl Channel {
             unheard: Vec::new(),
             progress: Instant::now(),
             asked: Asked::default(),
+            waiting: None,
             garbage: 0,
             untagged: 0,
         }
@@ -136,12 +140,17 @@ impl Channel {
     /// Something that matters was sent or has come.
     pub(super) fn note_progress(&mut self) {
         self.progress = Instant::now();
+        self.waiting = None;
     }
 
     /// However much a server says: what brings the command no further is not waited for without end.
     fn check_progress(&mut self, response: &Response) -> Result<()> {
-        let longest = self.reader.wire().timeout() * PATIENCE;
-        if self.progress.elapsed() < longest {
+        let timeout = self.reader.wire().timeout();
+        let (waited, longest) = (self.progress.elapsed(), timeout * PATIENCE);
+        if waited < longest {
+            if self.waiting.is_none() && Waiting::is_long(waited, timeout) {
+                self.waiting = Some(Waiting::tell(waited, longest));
+            }
             return Ok(());
         }
         let text = format!(

@@ -7,6 +7,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::net::RecvFlags;
 use tracing::debug;
 
 use super::error::{Cause, Kind, Origin, Result, SessionError};
@@ -19,6 +20,7 @@ use super::tls::{self, Tap};
 use crate::budget::{Budget, Way};
 use crate::config::{Server, TlsMode};
 use crate::stop::Stop;
+use crate::waiting::Waiting;
 
 /// How often a waiting read looks whether the run was asked to stop.
 const TICK: Duration = Duration::from_millis(250);
@@ -159,6 +161,18 @@ impl Wire {
         }
     }
 
+    /// True when the server has sent something that nobody has read; what TLS holds of it does not count.
+    #[must_use]
+    pub fn has_arrived(&self) -> bool {
+        let tcp = match &self.stream {
+            Stream::Plain(tcp) => tcp,
+            Stream::Tls(tls) => tls.tap().tcp(),
+            Stream::Closed => return false,
+        };
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        rustix::net::recv(tcp, &mut [0_u8], flags).is_ok_and(|(_, count)| count > 0)
+    }
+
     /// Reads what is there, waiting up to the time-out for the first byte; never returns 0.
     ///
     /// # Errors
@@ -168,6 +182,7 @@ impl Wire {
         if self.last_read < SMALL {
             self.acknowledge();
         }
+        let mut waiting: Option<Waiting> = None;
         loop {
             let result = match &mut self.stream {
                 Stream::Plain(tcp) => tcp.read(buffer),
@@ -187,7 +202,11 @@ impl Wire {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if is_timeout(&error) => {
-                    self.check_wait(began.elapsed(), "read from the server")?;
+                    let waited = began.elapsed();
+                    self.check_wait(waited, "read from the server")?;
+                    if waiting.is_none() && Waiting::is_long(waited, self.timeout) {
+                        waiting = Some(Waiting::tell(waited, self.timeout));
+                    }
                 }
                 Err(error) => return Err(SessionError::transport("read from the server", &error)),
             }

@@ -287,6 +287,24 @@ fn a_signal_stops_in_good_order_and_the_next_run_completes() {
 }
 
 #[test]
+fn a_server_that_falls_silent_is_told_of_before_it_is_given_up() {
+    let mails = realistic(85, 3);
+    let server = FakeServer::options()
+        .capabilities("IMAP4rev1 LITERAL+ UIDPLUS")
+        .mailbox(FakeMailbox::new("INBOX"))
+        .on_command(|command| {
+            let silent = command.name == "APPEND" && command.connection == 0;
+            silent.then(|| Reply::Stall(b"* OK still here\r\n".to_vec()))
+        })
+        .start();
+    let program = program_for(&server, "INBOX", &mails);
+    super::import(&program, &["--imap-timeout", "3"])
+        .code(0)
+        .warns("the server does not end what it was asked for; still waiting");
+    assert_holds(&server, "INBOX", &mails);
+}
+
+#[test]
 fn throttling_and_too_many_connections_are_waited_for() {
     let mails = realistic(84, 10);
     let server = FakeServer::options()

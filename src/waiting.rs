@@ -1,0 +1,62 @@
+//! How many connections wait for a server that says nothing: they count themselves, and the line of progress tells.
+//! Knows no protocol.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tracing::warn;
+
+/// The longest time without a word.
+const QUIET: Duration = Duration::from_secs(10);
+/// Part of a time-out that passes without a word.
+const SHARE: u32 = 6;
+
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+
+/// A wait that is told of; over when it is dropped.
+pub struct Waiting(());
+
+impl Waiting {
+    /// Tells of a wait that has lasted so long and may last up to `limit`.
+    #[must_use]
+    pub fn tell(waited: Duration, limit: Duration) -> Self {
+        WAITING.fetch_add(1, Ordering::Relaxed);
+        warn!(
+            waited_s = waited.as_secs(),
+            limit_s = limit.as_secs(),
+            "the server does not end what it was asked for; still waiting"
+        );
+        Self(())
+    }
+
+    /// Is a wait so long that it is to be told of?
+    #[must_use]
+    pub fn is_long(waited: Duration, timeout: Duration) -> bool {
+        waited >= QUIET.min(timeout / SHARE)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        WAITING.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// How many wait.
+#[must_use]
+pub fn count() -> usize {
+    WAITING.load(Ordering::Relaxed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_told_after_ten_seconds_or_a_part_of_a_short_time_out() {
+        let seconds = Duration::from_secs;
+        assert!(!Waiting::is_long(seconds(9), seconds(600)));
+        assert!(Waiting::is_long(seconds(10), seconds(600)));
+        assert!(Waiting::is_long(seconds(1), seconds(6)));
+    }
+}
