@@ -13,6 +13,7 @@ pub use folder_map::FolderMap;
 #[cfg(test)]
 pub use names::unescaped;
 pub use names::{escaped, flattened, is_reserved, learnt_prefix, masked, sanitised, shortened};
+pub use planner::folded;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -478,6 +478,10 @@ impl Known {
     fn finish(&mut self, uid: u32, to_uid: Option<u32>, flags: Option<Flags>) {
         self.flags.extend(flags.map(|flags| (uid, flags)));
         self.pending.remove(uid);
+        if to_uid.is_none() && self.done.contains(uid) && !self.blind.contains(uid) {
+            // What it was is not so any more.
+            self.pairs.retain(|(known, _)| *known != uid);
+        }
         self.done.insert(uid);
         match to_uid {
             Some(to_uid) => {

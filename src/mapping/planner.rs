@@ -433,7 +433,9 @@ pub(super) fn is_selectable(there: &Present) -> bool {
 }
 
 /// One form for names that differ only in case or in the composition of their characters.
-pub(super) fn folded(name: &str) -> String {
+/// A name as servers compare it that know neither case nor normal forms.
+#[must_use]
+pub fn folded(name: &str) -> String {
     name.nfc()
         .collect::<String>()
         .to_lowercase()

@@ -113,6 +113,11 @@ impl<'a, S> Lane<'a, S> {
         self.channel.reader().wire().one_message(Way::Up)
     }
 
+    /// True when there is an answer, or a part of one, that nobody has taken.
+    pub fn has_arrived(&mut self) -> bool {
+        self.outstanding() > 0 && self.channel.reader().has_arrived()
+    }
+
     /// Sends a command, as soon as the server may have it.
     ///
     /// # Errors

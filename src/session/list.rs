@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tracing::{debug, info, warn};
 
+use super::capability::Capabilities;
 use super::channel::Channel;
 use super::command::Command;
 use super::error::{Cause, Kind, Result, SessionError};
@@ -237,6 +238,14 @@ fn refused(status: &Status) -> SessionError {
     let kind = refusal::kind(status, Kind::Refused);
     let text = format!("LIST is refused: {}", status.said());
     SessionError::new(kind, text)
+}
+
+/// Asks for the mailbox of exactly this name, and perhaps others.
+///
+/// # Errors
+/// A name that cannot be sent.
+pub fn named(name: &[u8], capabilities: &Capabilities) -> Result<Command> {
+    Command::new(r#"LIST """#).mailbox(name, capabilities)
 }
 
 /// What an `IMAP4rev2` server offers without saying so (RFC 9051 appendix E).

@@ -31,6 +31,14 @@ pub(super) fn status(name: &[u8], capabilities: &Capabilities, items: &str) -> R
     Ok(ask.words(&format!(" {items}")))
 }
 
+/// Asks how many messages a mailbox holds.
+///
+/// # Errors
+/// A name that cannot be sent.
+pub fn messages(name: &[u8], capabilities: &Capabilities) -> Result<Command> {
+    status(name, capabilities, "(MESSAGES)")
+}
+
 /// Asks for the UIDVALIDITY of a mailbox.
 ///
 /// # Errors

@@ -154,6 +154,12 @@ impl Reader {
         &mut self.wire
     }
 
+    /// True when something has come that is not yet used.
+    #[must_use]
+    pub fn has_arrived(&self) -> bool {
+        self.start < self.end || self.wire.has_arrived()
+    }
+
     /// Forgets what was read and not yet used: before a TLS handshake it was sent by anybody
     /// (RFC 9051 section 11.3, "STARTTLS" injection). Returns the number of bytes.
     pub fn discard_buffered(&mut self) -> usize {

@@ -23,6 +23,8 @@ pub struct Selected {
     pub highestmodseq: Option<u64>,
     /// PERMANENTFLAGS.
     pub permanent_flags: Option<Vec<String>>,
+    /// MAILBOXID (RFC 8474).
+    pub mailbox_id: Option<String>,
 }
 
 impl Selected {
@@ -42,6 +44,10 @@ impl Selected {
         }
         if let Some(value) = status.code_argument("HIGHESTMODSEQ") {
             self.highestmodseq = value.parse().ok().filter(|modseq| *modseq > 0);
+        }
+        if let Some(id) = status.code_argument("MAILBOXID") {
+            let id = id.trim_matches(['(', ')', ' ']);
+            self.mailbox_id = (!id.is_empty()).then(|| id.to_owned());
         }
         if let Some(flags) = status.code_argument("PERMANENTFLAGS") {
             self.permanent_flags = Some(response::flag_words(flags));

@@ -1,27 +1,54 @@
 //! Mailboxes that a user deleted on the target after their import: they are not made again by themselves.
 
+use anyhow::Result;
+
 use super::mailbox::{Job, Jobs};
+use super::place::Place;
 use crate::archive::journal::{Journal, Known, Route};
 use crate::archive::uidset::UidSet;
 use crate::mapping::FolderMap;
+use crate::session::channel::Channel;
 use crate::session::list::Listing;
+use crate::session::manage;
+use crate::session::response::Condition;
 
 /// Tells which mailboxes the journal has filled and the target has no more.
 ///
 /// That is believed of a target that still holds something that the journal filled: one that was made anew as a whole
 /// lacks everything, and is filled again. Mailboxes that were renamed are known by their new names already.
-pub fn find(jobs: &mut Jobs, listing: &Listing, journal: &Journal, folder_map: &FolderMap) {
+/// What LIST does not show is asked for by name: some servers hide mailboxes.
+///
+/// # Errors
+/// Those of the connection.
+pub fn find(
+    channel: &mut Channel,
+    jobs: &mut Jobs,
+    listing: &Listing,
+    journal: &Journal,
+    folder_map: &FolderMap,
+) -> Result<()> {
     if !journal
         .filled()
         .any(|(route, known)| stands(listing, route, known))
     {
         jobs.iter_mut().for_each(|job| job.deleted(None));
-        return;
+        return Ok(());
     }
     for job in jobs {
-        let gone = gone(job, listing, journal, folder_map);
+        let mut gone = gone(job, listing, journal, folder_map);
+        if gone.is_some() && is_hidden(channel, job.place())? {
+            gone = None;
+        }
         job.deleted(gone);
     }
+    Ok(())
+}
+
+/// The target has a mailbox of this name, whatever LIST says.
+fn is_hidden(channel: &mut Channel, place: &Place) -> Result<bool> {
+    let ask = manage::uidvalidity(&place.wire, &channel.capabilities)?;
+    let status = channel.run(&ask, |_| {})?;
+    Ok(status.condition == Condition::Ok)
 }
 
 /// The messages that went with a mailbox; `None` where it is there, or never was.

@@ -56,6 +56,8 @@ struct There {
     /// Messages before this run.
     messages: Option<u64>,
     permanent_flags: Option<Vec<String>>,
+    /// MAILBOXID (RFC 8474), where the target says so.
+    mailbox_id: Option<String>,
 }
 
 /// How far it is.
@@ -75,6 +77,8 @@ struct Open {
     deleted: Option<UidSet>,
     /// The mailbox as a whole cannot be brought there; why.
     failed: Option<String>,
+    /// UIDVALIDITY and UIDNEXT when the run first opened it.
+    at_first: Option<(u32, u32)>,
 }
 
 /// What the report is to say, beyond how far it is.
@@ -98,6 +102,8 @@ pub struct Told {
     pub dates_from_headers: u64,
     /// Messages that have no date anywhere, so the target gives its own time.
     pub undated: u64,
+    /// Messages that came twice, by their UIDs on the target.
+    pub doubled: UidSet,
     /// What a reader should know.
     pub notes: Vec<String>,
 }
@@ -246,7 +252,25 @@ impl Job {
             },
             messages: Some(there.exists),
             permanent_flags: there.permanent_flags,
+            mailbox_id: there.mailbox_id,
         };
+        let now = (self.there.uidvalidity, self.there.uidnext);
+        if self.open.at_first.is_none_or(|(before, _)| before != now.0) {
+            self.open.at_first = Some(now);
+        }
+    }
+
+    /// UIDNEXT when the run first opened the mailbox; 0 where the target does not say.
+    #[must_use]
+    pub fn uidnext_at_first(&self) -> u32 {
+        self.open.at_first.map_or(0, |(_, uidnext)| uidnext)
+    }
+
+    /// What is the same of all names and logins by which the mailbox is reached, where the target says so.
+    #[must_use]
+    pub fn identity_there(&self) -> Option<String> {
+        let id = self.there.mailbox_id.as_deref()?;
+        Some(format!("mailbox {id} of {}", self.there.uidvalidity))
     }
 
     /// UIDs on record that the target cannot have given yet: it was rolled back, or made anew.
@@ -393,6 +417,17 @@ impl Job {
     /// The target has taken this one.
     pub fn appended(&mut self, uid: u32) {
         self.open.appended.insert(uid);
+    }
+
+    /// These came there in another way while others were appended.
+    pub fn found_meanwhile(&mut self, uids: &UidSet) {
+        self.open.todo.retain(|uid| !uids.contains(*uid));
+        self.open.found.insert_all(uids);
+    }
+
+    /// The target has said so of this one, and does not have it.
+    pub fn not_taken(&mut self, uid: u32) {
+        self.open.appended.remove(uid);
     }
 
     /// Messages appended in this run.

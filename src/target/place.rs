@@ -13,6 +13,8 @@ const LONGEST: usize = 255;
 const CUTS: [usize; 5] = [240, 120, 60, 30, 16];
 /// A name of more bytes on the wire may be refused for its length, whatever the target says.
 const LONG: usize = 60;
+/// Names tried for a mailbox that is another's on the target.
+const MAX_APART: u32 = 3;
 
 /// A name on the target.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +41,10 @@ pub struct Place {
     /// The target finds the name too long.
     is_long: bool,
     tried: Vec<String>,
+    /// Names tried as the mailbox was another's under the ones before.
+    apart: u32,
+    /// The name is not the one that was asked for.
+    learnt_name: bool,
 }
 
 /// What is to be done after a refusal.
@@ -78,6 +84,53 @@ impl Place {
     #[must_use]
     pub fn was_refused(&self) -> bool {
         self.attempts > 0
+    }
+
+    /// True where the target has it by the name that was planned.
+    #[must_use]
+    pub fn is_as_planned(&self) -> bool {
+        self.to == self.planned
+    }
+
+    /// True where the plan has both in one mailbox.
+    #[must_use]
+    pub fn is_meant_with(&self, other: &Self) -> bool {
+        self.planned == other.planned
+    }
+
+    /// True for a name that only an answer of the target has told.
+    #[must_use]
+    pub fn is_learnt(&self) -> bool {
+        self.learnt_name && self.exists
+    }
+
+    /// True for a mailbox that got a name of its own, as it was another's under the one before.
+    #[must_use]
+    pub fn was_told_apart(&self) -> bool {
+        self.apart > 0
+    }
+
+    /// The target lists it by this name.
+    pub fn believe(&mut self, name: &Name) {
+        name.text().clone_into(&mut self.to);
+        self.wire = name.wire().to_vec();
+        self.learnt_name = true;
+    }
+
+    /// Another mailbox has the name already: the next free one, shorter each time, as the target may cut it.
+    pub fn apart(&mut self, taken: &str, is_free: impl Fn(&str) -> bool) -> Option<String> {
+        let length = taken.chars().count();
+        let keep = length.saturating_sub(6 * self.apart as usize).max(1);
+        let base: String = taken.chars().take(keep).collect();
+        let mut names = (2..100).map(|number| format!("{base} ({number})"));
+        let name = names.find(|name| is_free(name));
+        let name = name.filter(|_| self.apart < MAX_APART)?;
+        self.apart += 1;
+        self.attempts += 1;
+        self.believe(&Name::new(&name));
+        self.exists = false;
+        self.first.clear();
+        Some(name)
     }
 
     /// The prefix that a refusal asked for, where the name with it was taken.

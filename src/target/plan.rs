@@ -161,7 +161,15 @@ impl<'a> Plan<'a> {
     }
 
     /// What the listing and the journal say of each mailbox.
-    pub fn recall(&mut self, listing: &Listing, journal: &Journal) {
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub fn recall(
+        &mut self,
+        channel: &mut Channel,
+        listing: &Listing,
+        journal: &Journal,
+    ) -> Result<()> {
         for job in &mut self.jobs {
             let mut mailboxes = listing.mailboxes.iter();
             let there = mailboxes.find(|there| there.listed.name.wire() == job.place().wire);
@@ -176,8 +184,10 @@ impl<'a> Plan<'a> {
         }
         // Who asks for messages by name wants their mailbox, too.
         if self.only.is_none() {
-            deleted::find(&mut self.jobs, listing, journal, self.want.folder_map);
+            let folder_map = self.want.folder_map;
+            deleted::find(channel, &mut self.jobs, listing, journal, folder_map)?;
         }
+        Ok(())
     }
 
     /// The mailbox has been opened: what the journal knows of it as it is now.

@@ -96,6 +96,28 @@ fn what_the_target_named_is_told_from_what_it_did_not() {
 }
 
 #[test]
+fn a_uid_that_turned_out_to_be_nobodys_is_forgotten() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let open = || Journal::open(dir.path(), "b.example", 993, "anna", false).expect("opened");
+    let mut journal = open();
+    journal.done(&route(), &done(1));
+    journal.done(&route(), &done(2));
+    journal.done(
+        &route(),
+        &Done {
+            to_uid: None,
+            ..done(1)
+        },
+    );
+    let told = journal.known(&route());
+    journal.commit().expect("written");
+    for known in [told, open().known(&route())] {
+        assert_eq!((known.done, known.blind), (set("1:2"), set("1")));
+        assert_eq!(known.pairs, [(2, 102)]);
+    }
+}
+
+#[test]
 fn what_is_done_stays_done_whatever_is_noted_of_it_later() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let open = || Journal::open(dir.path(), "b.example", 993, "anna", false).expect("opened");

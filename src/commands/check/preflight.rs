@@ -69,8 +69,9 @@ fn planned(
         ..settings.want(account, false)
     };
     let (mut plan, mut journal) = Plan::read(want, None)?;
-    let (listing, _) = plan.map(session.channel(), &mut journal)?;
-    plan.recall(&listing, &journal);
+    let channel = session.channel();
+    let (listing, _) = plan.map(channel, &mut journal)?;
+    plan.recall(channel, &listing, &journal)?;
     let mut found = Preflight::default();
     let mut placed = Vec::new();
     for job in &plan.jobs {

@@ -1,11 +1,13 @@
 //! The import of one account: reads its archive, connects as often as it takes, reports.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use anyhow::Result;
 use tracing::info;
 
 use super::appending::{Appender, Experience};
+use super::closing::Sent;
 use super::create;
 use super::following;
 use super::reconcile::{self, Look};
@@ -14,6 +16,7 @@ use crate::archive::failed::{self, During, FailedMessage};
 use crate::archive::journal::Journal;
 use crate::commands::provision::{Provision, logged_in};
 use crate::config::Account;
+use crate::finding::{Code, Finding, Severity};
 use crate::progress::{AccountProgress, Rest};
 use crate::report::{AccountReport, Counts, FailedMessageReport, MailboxReport, Status};
 use crate::session::dial;
@@ -22,7 +25,7 @@ use crate::session::peer::Peers;
 use crate::session::retry::{Backoff, keep_trying};
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::target::mailbox::Job;
+use crate::target::mailbox::{Job, JobId};
 use crate::target::plan::{Messages, Plan};
 use crate::target::trouble::Trouble;
 
@@ -46,6 +49,8 @@ struct Import<'a> {
     plan: Plan<'a>,
     experience: Experience,
     trouble: Trouble,
+    /// Mailboxes in which something is sent that was under way before.
+    sent_again: BTreeSet<JobId>,
 }
 
 /// Imports one account, or these messages of it alone. What goes wrong is in the report.
@@ -69,6 +74,7 @@ pub fn import(
         plan,
         experience: Experience::default(),
         trouble: Trouble::default(),
+        sent_again: BTreeSet::new(),
     };
     import.remember()?;
     let outcome = keep_trying(run.stop, |backoff| {
@@ -107,18 +113,43 @@ impl Import<'_> {
         if !dry_run {
             let (timeout, stop) = (self.run.settings.timeout, self.run.stop);
             reconcile::let_settle(&self.plan.jobs, journal, connected, timeout, stop)?;
+            let numbered = self.plan.jobs.numbered();
+            let again = numbered.filter(|(_, job)| reconcile::was_under_way(job, journal));
+            self.sent_again.extend(again.map(|(id, _)| id));
         }
         let channel = session.channel();
         let (listing, delimiter) = self.plan.map(channel, journal)?;
-        self.plan.recall(&listing, journal);
+        self.plan.recall(channel, &listing, journal)?;
         let mut ids = self.plan.jobs.ids();
         ids.retain(|id| self.plan.jobs[*id].is_unsettled());
+        let names = listing.mailboxes.iter();
+        let before = names
+            .map(|there| there.listed.name.wire().to_vec())
+            .collect();
         if !dry_run {
             create::prepare(
                 channel,
                 &mut self.plan.jobs,
                 &ids,
                 delimiter,
+                &before,
+                &mut self.trouble,
+            )?;
+        }
+        let jobs = &self.plan.jobs;
+        let mailboxes = ids.iter().filter_map(|id| jobs[*id].identity_there());
+        let turns = &self.run.peers.of(self.account).turns;
+        let Some((_turns, waited)) = turns.take_all(mailboxes.collect(), self.run.stop) else {
+            return Err(SessionError::stopped().into());
+        };
+        if waited {
+            // Another account has filled them meanwhile.
+            create::prepare(
+                channel,
+                &mut self.plan.jobs,
+                &ids,
+                delimiter,
+                &before,
                 &mut self.trouble,
             )?;
         }
@@ -127,7 +158,8 @@ impl Import<'_> {
             if let Some(prefix) = job.place().learnt_prefix() {
                 journal.learn_prefix(prefix);
             }
-            if job.place().was_refused() && job.place().exists {
+            if (job.place().was_refused() || job.place().is_learnt()) && job.place().exists {
+                // The next run must know it of an empty mailbox, too.
                 journal.learn_name(&job.here().directory, &job.place().to);
             }
             self.plan.recall_opened(*id, journal);
@@ -163,6 +195,8 @@ impl Import<'_> {
                 job.told.bytes = job.here().dir.bytes(job.todo().iter().copied())?;
             }
         } else {
+            let is_shared = |job: &Job| job.identity_there().is_none();
+            self.experience.watchful = self.plan.jobs.iter().any(is_shared) && !turns.is_alone();
             let mut appender = Appender::new(
                 channel,
                 &mut self.plan.jobs,
@@ -170,13 +204,19 @@ impl Import<'_> {
                 self.run.settings,
                 self.run.stop,
                 &mut self.progress,
-                (&mut self.experience, &mut self.trouble),
+                (&mut self.experience, &mut self.trouble, turns),
             );
             let outcome = appender.run(channel);
             if appender.committed > 0 {
                 backoff.progress();
             }
             outcome?;
+            let taken = std::mem::take(&mut appender.taken);
+            drop(appender);
+            let sent = Sent {
+                taken: &taken,
+                again: &self.sent_again,
+            };
             let mut look = Look {
                 jobs: &mut self.plan.jobs,
                 journal,
@@ -184,6 +224,7 @@ impl Import<'_> {
                 repairs: self.run.settings.importing.repairs,
                 dry_run,
             };
+            look.close(channel, &sent, self.run.stop)?;
             for id in look.jobs.ids() {
                 look.learn_uids(channel, id)?;
             }
@@ -231,6 +272,9 @@ impl Import<'_> {
             report.counts += mailbox.counts;
             report.mailboxes.push(mailbox);
         }
+        for job in &self.plan.jobs {
+            report.findings.extend(self.doubled(job));
+        }
         report.failures = failures.iter().map(FailedMessageReport::from).collect();
         if dry_run {
             return outcome;
@@ -240,6 +284,19 @@ impl Import<'_> {
         }
         let recorded = failed::write(self.plan.dir(), During::Import, &failures);
         accounts::both(outcome, recorded)
+    }
+
+    /// What came twice is told, and never removed.
+    fn doubled(&self, job: &Job) -> Option<Finding> {
+        let uids = &job.told.doubled;
+        let text = format!(
+            "{} in \"{}\" on the target came a second time while the import was at work: an APPEND whose connection was lost took effect late, or somebody else imports the same",
+            uids.told(),
+            job.place().to
+        );
+        let finding = Finding::new(Code::Doubled, &self.account.name, text);
+        let finding = finding.in_mailbox(job.name()).graded(Severity::Warning);
+        (!uids.is_empty()).then_some(finding)
     }
 
     fn failures(&self) -> Vec<FailedMessage> {

@@ -3,6 +3,7 @@
 mod answers;
 mod doubt;
 mod item;
+mod strangers;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -21,6 +22,7 @@ use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::NoBody;
 use crate::session::response::Condition;
 use crate::session::select;
+use crate::session::turns::{Turn, Turns};
 use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::target::mailbox::{JobId, Jobs, Refused};
@@ -54,6 +56,10 @@ pub struct Experience {
     always_list: bool,
     /// Keywords that a mailbox does not take.
     refused_keywords: HashMap<JobId, HashSet<String>>,
+    /// Looks into gaps between UIDs that found nothing.
+    idle_gaps: u32,
+    /// Others are at work on the server, and may be in the same mailboxes.
+    pub watchful: bool,
     /// A message of this size has no room there any more; with the words that said so.
     no_room: Option<(u64, String)>,
 }
@@ -77,6 +83,9 @@ pub struct Appender<'a> {
     pub progress: &'a mut AccountProgress,
     pub experience: &'a mut Experience,
     pub trouble: &'a mut Trouble,
+    turns: &'a Turns,
+    /// Of a mailbox that another account fills as well.
+    turn: Option<(JobId, Turn<'a>)>,
     ways: Ways,
     /// What is to be sent once more, in smaller parts or in another way.
     again: VecDeque<Batch>,
@@ -90,8 +99,14 @@ pub struct Appender<'a> {
     without_flags: HashSet<(JobId, u32)>,
     /// UIDs that the target has named on this connection.
     named: HashMap<JobId, UidSet>,
+    /// The UID that the next message gets, by mailbox of the target.
+    next_uids: HashMap<Vec<u8>, u32>,
+    /// Batches sent on this connection.
+    batches: HashMap<JobId, u32>,
+    /// Gaps between UIDs that are to be looked into, by the first one.
+    gaps: HashMap<JobId, u32>,
     /// Messages that it has taken on this connection.
-    taken: HashMap<JobId, u64>,
+    pub taken: HashMap<JobId, u64>,
     unanswered: u64,
     /// Messages that the server has taken on this connection.
     pub committed: u64,
@@ -124,7 +139,7 @@ impl<'a> Appender<'a> {
         settings: &'a Settings,
         stop: &'a Stop,
         progress: &'a mut AccountProgress,
-        (experience, trouble): (&'a mut Experience, &'a mut Trouble),
+        (experience, trouble, turns): (&'a mut Experience, &'a mut Trouble, &'a Turns),
     ) -> Self {
         let mut ways = Ways::of(&channel.capabilities).paced(channel.pace.ahead());
         ways.multi &= !experience.stores_in_part;
@@ -136,6 +151,8 @@ impl<'a> Appender<'a> {
             progress,
             experience,
             trouble,
+            turns,
+            turn: None,
             ways,
             again: VecDeque::new(),
             doubtful: Vec::new(),
@@ -143,6 +160,9 @@ impl<'a> Appender<'a> {
             to_store: Vec::new(),
             without_flags: HashSet::new(),
             named: HashMap::new(),
+            next_uids: HashMap::new(),
+            batches: HashMap::new(),
+            gaps: HashMap::new(),
             taken: HashMap::new(),
             unanswered: 0,
             committed: 0,
@@ -173,7 +193,10 @@ impl<'a> Appender<'a> {
                     break Err(error);
                 }
             }
-            if let Err(error) = self.look(channel) {
+            let looked = self
+                .look(channel)
+                .and_then(|()| self.look_into_gaps(channel));
+            if let Err(error) = looked {
                 break Err(error);
             }
         };
@@ -249,7 +272,26 @@ impl<'a> Appender<'a> {
             let span = info_span!("mailbox", mailbox = self.jobs[id].name());
             let _entered = span.enter();
             self.progress.mailbox(self.jobs[id].name());
-            while let Some(batch) = self.next_batch(id, lane.budget().left(Way::Up))? {
+            if self.turn.as_ref().is_some_and(|(of, _)| *of != id) {
+                self.hear(lane)?;
+                self.turn = None;
+            }
+            loop {
+                while lane.has_arrived() {
+                    self.receive(lane)?;
+                }
+                // The first UIDs tell whether somebody else is in the mailbox.
+                if self.experience.watchful && self.batches.get(&id) == Some(&1) {
+                    self.hear(lane)?;
+                }
+                if self.gaps.contains_key(&id) {
+                    self.hear(lane)?;
+                    return Ok(false);
+                }
+                let Some(batch) = self.next_batch(id, lane.budget().left(Way::Up))? else {
+                    break;
+                };
+                *self.batches.entry(id).or_default() += 1;
                 if let Some(used_up) = used_up(lane, &batch) {
                     self.hear(lane)?;
                     return Err(used_up.into());

@@ -1,18 +1,20 @@
 //! Mailboxes of the target are made, subscribed and opened, all in one flight.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tracing::{debug, info};
 
+use super::listed;
 use crate::session::capability::Capabilities;
 use crate::session::channel::Channel;
 use crate::session::command::Command;
 use crate::session::error::{Kind, Result};
 use crate::session::lane::{Answer, Lane, Order};
+use crate::session::list;
 use crate::session::manage;
 use crate::session::reader::NoBody;
 use crate::session::refusal;
-use crate::session::response::Condition;
+use crate::session::response::{self, Condition};
 use crate::session::select::{self, Selected};
 use crate::target::mailbox::{JobId, Jobs};
 use crate::target::place::Next;
@@ -27,9 +29,21 @@ enum Step {
     Subscribe(JobId),
     Other,
     Open(JobId),
+    /// LIST of what was made, as it may be called otherwise now.
+    List(JobId),
 }
 
-/// Makes, subscribes and opens the mailboxes with these numbers. Names that the target refuses are tried in stricter forms.
+/// What came of one flight.
+#[derive(Default)]
+struct Flight {
+    /// Mailboxes whose names are refused, with the server's words.
+    refused: Vec<(JobId, String)>,
+    /// Mailboxes that were made and that LIST does not show by their names.
+    unlisted: Vec<JobId>,
+}
+
+/// Makes, subscribes and opens the mailboxes with these numbers. Names that the target refuses are tried in stricter
+/// forms, and what LIST shows of them then is believed. `before` are the names that it has listed.
 ///
 /// # Errors
 /// Those of the connection; refusals are in the jobs.
@@ -38,8 +52,27 @@ pub fn prepare(
     jobs: &mut Jobs,
     numbers: &[JobId],
     delimiter: Option<char>,
+    before: &HashSet<Vec<u8>>,
     trouble: &mut Trouble,
 ) -> Result<()> {
+    let mut numbers = numbers.to_vec();
+    while !numbers.is_empty() {
+        let unlisted = make(channel, jobs, &numbers, delimiter, trouble)?;
+        listed::believe(channel, jobs, &unlisted, before)?;
+        numbers = listed::tell_apart(jobs, before);
+    }
+    Ok(())
+}
+
+/// Returns the mailboxes that LIST does not show by their names.
+fn make(
+    channel: &mut Channel,
+    jobs: &mut Jobs,
+    numbers: &[JobId],
+    delimiter: Option<char>,
+    trouble: &mut Trouble,
+) -> Result<Vec<JobId>> {
+    let mut unlisted = Vec::new();
     let mut numbers = numbers.to_vec();
     numbers.retain(|number| {
         let job = &mut jobs[*number];
@@ -48,9 +81,10 @@ pub fn prepare(
         why.map(|why| job.fail(why)).is_none()
     });
     while !numbers.is_empty() {
-        let refused = attempt(channel, jobs, &numbers, trouble)?;
+        let flight = attempt(channel, jobs, &numbers, trouble)?;
+        unlisted.extend(flight.unlisted);
         numbers.clear();
-        for (number, words) in refused {
+        for (number, words) in flight.refused {
             let job = &mut jobs[number];
             let refused = job.place().to.clone();
             match job.place_mut().refused(&words, delimiter) {
@@ -69,7 +103,7 @@ pub fn prepare(
             }
         }
     }
-    Ok(())
+    Ok(unlisted)
 }
 
 /// What is to be sent, in this order.
@@ -78,7 +112,8 @@ fn commands(jobs: &Jobs, numbers: &[JobId], server: &Capabilities) -> Result<Vec
     for &number in numbers {
         let job = &jobs[number];
         let wire = &job.place().wire;
-        if !job.place().exists {
+        let is_new = !job.place().exists;
+        if is_new {
             for parent in job.place().first() {
                 queue.push((manage::create(parent, server)?, Step::Other));
             }
@@ -88,23 +123,28 @@ fn commands(jobs: &Jobs, numbers: &[JobId], server: &Capabilities) -> Result<Vec
             queue.push((manage::subscribe(wire, server)?, Step::Subscribe(number)));
         }
         queue.push((select::select(wire, server)?, Step::Open(number)));
+        if is_new {
+            queue.push((list::named(wire, server)?, Step::List(number)));
+        }
     }
     Ok(queue)
 }
 
-/// One flight; returns the mailboxes whose names are refused, with the server's words.
+/// All commands ahead of their answers.
 fn attempt(
     channel: &mut Channel,
     jobs: &mut Jobs,
     numbers: &[JobId],
     trouble: &mut Trouble,
-) -> Result<Vec<(JobId, String)>> {
+) -> Result<Flight> {
     let mut lane: Lane<'_, Step> = Lane::new(channel);
     let mut words: HashMap<JobId, String> = HashMap::new();
     let mut unsubscribed: HashMap<JobId, String> = HashMap::new();
-    let mut refused = Vec::new();
+    let mut flight = Flight::default();
     let mut selected = Selected::default();
     let queue = commands(jobs, numbers, lane.capabilities())?;
+    let is_new = |id: &JobId| !jobs[*id].place().exists;
+    flight.unlisted = numbers.iter().copied().filter(is_new).collect();
     let mut queue = queue.into_iter();
     let mut later = None;
     loop {
@@ -115,11 +155,20 @@ fn attempt(
             lane.send(&command, step, Order::Strict)?;
         }
         if lane.outstanding() == 0 {
-            return later.map_or(Ok(refused), Err);
+            flight.unlisted.retain(|id| jobs[*id].place().exists);
+            return later.map_or(Ok(flight), Err);
         }
         let (step, status) = match lane.next(&mut NoBody)? {
             Answer::Untagged(Step::Open(_), response) => {
                 selected.take(response);
+                continue;
+            }
+            Answer::Untagged(Step::List(number), response) => {
+                if let Some(Ok(listed)) = response::parse_list(response, "LIST")
+                    && listed.name.wire() == jobs[*number].place().wire
+                {
+                    flight.unlisted.retain(|id| id != number);
+                }
                 continue;
             }
             Answer::Untagged(..) => continue,
@@ -158,10 +207,10 @@ fn attempt(
                     jobs[number].told.notes.extend(unsubscribed.remove(&number));
                 } else {
                     let why = words.remove(&number).unwrap_or_else(|| status.said());
-                    refused.push((number, why));
+                    flight.refused.push((number, why));
                 }
             }
-            Step::Create(_) | Step::Subscribe(_) | Step::Other => {}
+            Step::Create(_) | Step::Subscribe(_) | Step::List(_) | Step::Other => {}
         }
     }
 }

@@ -2,8 +2,10 @@
 
 pub(super) mod account;
 mod appending;
+mod closing;
 mod create;
 mod following;
+mod listed;
 mod reconcile;
 
 use anyhow::Result;

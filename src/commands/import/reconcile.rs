@@ -37,10 +37,8 @@ pub fn let_settle(
     timeout: Duration,
     stop: &Stop,
 ) -> Result<()> {
-    let is_open =
-        |job: &Job| journal.was_sent(&job.here().directory, job.here().uidvalidity, job.missing());
     let wait = SETTLE.min(timeout).saturating_sub(connected.elapsed());
-    if wait.is_zero() || !jobs.iter().any(is_open) {
+    if wait.is_zero() || !jobs.iter().any(|job| was_under_way(job, journal)) {
         return Ok(());
     }
     info!(
@@ -51,6 +49,12 @@ pub fn let_settle(
         return Err(SessionError::stopped().into());
     }
     Ok(())
+}
+
+/// Was something sent that the target may or may not have?
+#[must_use]
+pub fn was_under_way(job: &Job, journal: &Journal) -> bool {
+    journal.was_sent(&job.here().directory, job.here().uidvalidity, job.missing())
 }
 
 /// What a look at the target needs beside the connection.
@@ -120,7 +124,7 @@ impl Look<'_> {
     }
 
     /// Messages of a mailbox as the target must have them; those that cannot be read are left out.
-    fn wanted(
+    pub(super) fn wanted(
         &self,
         id: JobId,
         uids: &[u32],

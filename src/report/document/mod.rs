@@ -132,7 +132,11 @@ fn main_part(report: &Report) -> Vec<Block> {
         _ if report.precheck_failed || report.mode == Mode::Test => tested::of(report),
         (Mode::Import | Mode::Migrate, true) => vec![Block::Table(tables::mapping(report))],
         (_, true) => vec![Block::Table(tables::mailboxes(report))],
-        (Mode::Import, false) => vec![Block::Table(tables::import(report))],
+        (Mode::Import, false) => {
+            let mut blocks = vec![Block::Table(tables::import(report))];
+            blocks.extend(findings::of(&report.accounts));
+            blocks
+        }
         (Mode::Migrate, false) => {
             let mut blocks = vec![Block::Table(tables::migration(report))];
             blocks.extend(proof::in_words(report));

@@ -12,6 +12,7 @@ mod mapping;
 mod names;
 mod refusals;
 mod round_trip;
+mod shared;
 mod strict_target;
 
 use std::collections::{BTreeMap, BTreeSet};

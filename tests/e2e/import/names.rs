@@ -48,6 +48,59 @@ fn the_prefix_is_learnt_from_a_refusal() {
     assert_eq!(totals(&program, ["new"]), [0]);
 }
 
+/// Blanks at the end are left out, and what is longer than twelve characters is cut.
+fn trimmed_and_cut(name: &str) -> String {
+    let cut: String = name.chars().take(12).collect();
+    cut.trim_end().to_owned()
+}
+
+#[test]
+fn what_the_target_makes_of_a_name_is_believed_and_two_that_become_one_are_told_apart() {
+    for capabilities in [MODERN, "IMAP4rev1 LITERAL+ UIDPLUS OBJECTID", "IMAP4rev1"] {
+        let server = with_inbox(capabilities).calling(trimmed_and_cut).start();
+        let program = Program::new();
+        let names = [
+            "Plan",
+            "Plan ",
+            "Correspondence 2023",
+            "Correspondence 2024",
+            "Alone ",
+            "Empty ",
+        ];
+        let mails: Vec<Mail> = names.iter().map(|name| Mail::simple(name)).collect();
+        let mut archive = Handmade::new(&program);
+        for (name, mail) in names.iter().zip(&mails) {
+            let is_empty = *name == "Empty ";
+            let mails = if is_empty {
+                &[][..]
+            } else {
+                std::slice::from_ref(mail)
+            };
+            archive = archive.mailbox(name, mails);
+        }
+        archive.complete();
+        aim(&program, &server.endpoint());
+        import(&program, &[]).code(0);
+        let mapped = targets(&program);
+        assert_eq!(mapped["Plan"], "Plan");
+        assert_eq!(mapped["Plan "], "Plan (2)");
+        assert_eq!(mapped["Alone "], "Alone");
+        assert_eq!(mapped["Correspondence 2023"], "Corresponden");
+        for (name, mail) in names.iter().zip(&mails).take(5) {
+            assert_holds(&server, &mapped[*name], std::slice::from_ref(mail));
+        }
+        let note = entry(&program, "Plan ")["note"].to_string();
+        assert!(note.contains("for this and for \\\"Plan\\\""), "{note}");
+        server.forget();
+        import(&program, &[]).code(0);
+        assert_eq!(totals(&program, ["new", "unchanged"]), [0, 5]);
+        assert_eq!(targets(&program), mapped, "{capabilities}");
+        assert_eq!(server.commands_named("CREATE"), [""; 0], "{capabilities}");
+        let validate = ["--mode", "validate", "--no-connectivity-test", "-q"];
+        program.run(validate).code(0);
+    }
+}
+
 #[test]
 fn refused_names_are_made_acceptable_and_that_is_said() {
     let server = with_inbox(MODERN)

@@ -297,6 +297,7 @@ impl Appender<'_> {
         let fits = known == 0 || uidvalidity == known;
         if fits && uids.len() == batch.items.len() && uids.iter().all(is_new) {
             seen.insert_all(&uids.iter().copied().collect());
+            self.note_gap(id, &uids);
             return Ok(uids);
         }
         let answer = status.said();

@@ -24,7 +24,12 @@ pub struct Handmade {
 impl Handmade {
     /// An archive without mailboxes.
     pub fn new(program: &Program) -> Self {
-        let dir = program.path("exported").join(ANNA);
+        Self::of(program, ANNA)
+    }
+
+    /// The same of another account.
+    pub fn of(program: &Program, email: &str) -> Self {
+        let dir = program.path("exported").join(email);
         fs::create_dir_all(&dir).expect("create the account's directory");
         private(&dir, 0o700);
         Self {

@@ -87,6 +87,9 @@ impl<'a> Session<'a> {
     /// The answer to one command: a hook's, or the server's own.
     pub fn answer(&mut self, command: &Received) -> Answer {
         let numbers = std::mem::take(&mut self.announced);
+        if let Some(meanwhile) = &self.shared.options.meanwhile {
+            meanwhile(command, &mut self.shared.state().mailboxes);
+        }
         let mut hooks = self.shared.options.hooks.iter();
         let reply = hooks.find_map(|hook| hook(command));
         let fill = |bytes: &[u8]| fill_in(bytes, &command.tag);
@@ -239,6 +242,10 @@ impl<'a> Session<'a> {
         let uidvalidity = said.map_or_else(String::new, |said| {
             format!("* OK [UIDVALIDITY {said}] ok\r\n")
         });
+        let id = match self.shared.options.offers("OBJECTID") {
+            true => format!("* OK [MAILBOXID ({})] ok\r\n", mailbox.id()),
+            false => String::new(),
+        };
         self.writable = command.name == "SELECT";
         let (access, flags) = if self.writable {
             ("READ-WRITE", mailbox.permanent_flags.as_str())
@@ -247,7 +254,7 @@ impl<'a> Session<'a> {
         };
         format!(
             "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n* OK [PERMANENTFLAGS ({flags})] these\r\n\
-             * {} EXISTS\r\n* 0 RECENT\r\n{uidvalidity}* OK [UIDNEXT {}] ok\r\n{modseq}\
+             * {} EXISTS\r\n* 0 RECENT\r\n{uidvalidity}* OK [UIDNEXT {}] ok\r\n{modseq}{id}\
              {} OK [{access}] {} completed\r\n",
             mailbox.messages.len(),
             mailbox.next_uid(),

@@ -79,6 +79,12 @@ impl FakeMailbox {
         self
     }
 
+    /// MAILBOXID (RFC 8474).
+    pub fn id(&self) -> String {
+        let name = self.name.iter().map(|byte| format!("{byte:02x}"));
+        format!("F{}", name.collect::<String>())
+    }
+
     /// UIDNEXT.
     pub fn next_uid(&self) -> u32 {
         let highest = self.messages.iter().map(|message| message.uid).max();

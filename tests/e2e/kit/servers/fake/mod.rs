@@ -123,6 +123,7 @@ impl FakeServer {
             rules: Vec::new(),
             delimiter: None,
             any_case: false,
+            calls: str::to_owned,
             strict_parents: false,
             objections: Vec::new(),
             flag_objections: Vec::new(),
@@ -135,6 +136,7 @@ impl FakeServer {
             appenduid: None,
             hooks: Vec::new(),
             opened_as: None,
+            meanwhile: None,
             mailboxes: Vec::new(),
         }
     }

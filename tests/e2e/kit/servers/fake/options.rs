@@ -19,6 +19,8 @@ use crate::kit::servers::wire::{Received, Wire};
 type Objection = Box<dyn Fn(&Appended) -> Option<String> + Send + Sync>;
 /// What EXAMINE and SELECT say of UIDVALIDITY, from the true one and the number of openings before.
 pub(super) type UidValidity = Box<dyn Fn(u32, usize) -> Option<u32> + Send + Sync>;
+/// Changes the mailboxes before a command is answered.
+pub(super) type Meanwhile = Box<dyn Fn(&Received, &mut Vec<FakeMailbox>) + Send + Sync>;
 type CreateObjection = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// What becomes of commands that a client sends before it has the answer to the one before.
@@ -45,9 +47,12 @@ pub struct FakeOptions {
     pub(super) rules: Vec<Rule>,
     pub(super) hooks: Vec<Hook>,
     pub(super) opened_as: Option<UidValidity>,
+    pub(super) meanwhile: Option<Meanwhile>,
     pub(super) mailboxes: Vec<FakeMailbox>,
     pub(super) delimiter: Option<char>,
     pub(super) any_case: bool,
+    /// What becomes of a name in every command.
+    pub(super) calls: fn(&str) -> String,
     pub(super) strict_parents: bool,
     pub(super) objections: Vec<Objection>,
     pub(super) flag_objections: Vec<(String, String)>,
@@ -68,7 +73,7 @@ impl FakeOptions {
     }
 
     /// What CAPABILITY says. LITERAL+, LITERAL-, MULTIAPPEND, UIDPLUS,
-    /// APPENDLIMIT=n, CREATE-SPECIAL-USE, LIST-STATUS, STATUS=SIZE, CONDSTORE, STARTTLS, LOGINDISABLED, AUTH=PLAIN and SASL-IR are lived up to.
+    /// APPENDLIMIT=n, CREATE-SPECIAL-USE, LIST-STATUS, STATUS=SIZE, CONDSTORE, OBJECTID (MAILBOXID), STARTTLS, LOGINDISABLED, AUTH=PLAIN and SASL-IR are lived up to.
     pub fn capabilities(mut self, words: &str) -> Self {
         words.clone_into(&mut self.capabilities);
         self
@@ -150,6 +155,15 @@ impl FakeOptions {
         self
     }
 
+    /// What others do to the mailboxes, before a command is answered.
+    pub fn meanwhile(
+        mut self,
+        change: impl Fn(&Received, &mut Vec<FakeMailbox>) + Send + Sync + 'static,
+    ) -> Self {
+        self.meanwhile = Some(Box::new(change));
+        self
+    }
+
     /// EXAMINE and SELECT say another UIDVALIDITY than STATUS, or none: from the true one and the number of openings before.
     pub fn uidvalidity_when_opened(
         mut self,
@@ -168,6 +182,12 @@ impl FakeOptions {
     /// Names that differ only in ASCII case are the same name.
     pub fn names_in_any_case(mut self) -> Self {
         self.any_case = true;
+        self
+    }
+
+    /// Every name that a client says means this one.
+    pub fn calling(mut self, calls: fn(&str) -> String) -> Self {
+        self.calls = calls;
         self
     }
 
@@ -295,8 +315,17 @@ impl FakeOptions {
 
     /// Where a mailbox of this name is.
     pub(super) fn index(&self, mailboxes: &[FakeMailbox], name: &[u8]) -> Option<usize> {
+        let called = self.called(name);
         let mut names = mailboxes.iter();
-        names.position(|mailbox| mailbox.is_called(name, self.any_case))
+        names.position(|mailbox| mailbox.is_called(&called, self.any_case))
+    }
+
+    /// The name that is meant.
+    pub(super) fn called(&self, name: &[u8]) -> Vec<u8> {
+        match std::str::from_utf8(name) {
+            Ok(text) => (self.calls)(text).into_bytes(),
+            Err(_) => name.to_vec(),
+        }
     }
 
     /// The delimiter of a new mailbox.

@@ -218,7 +218,7 @@ impl Session<'_> {
         if options.strict_parents && orphan {
             return tagged(command, "NO [NONEXISTENT] the parent does not exist");
         }
-        let mut mailbox = FakeMailbox::new(name)
+        let mut mailbox = FakeMailbox::new(options.called(name))
             .delimited_by(delimiter)
             .attributes(&attributes);
         mailbox.subscribed = false;
