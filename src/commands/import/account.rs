@@ -1,6 +1,6 @@
 //! The import of one account: reads its archive, connects as often as it takes, reports.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Instant;
 
 use anyhow::Result;
@@ -19,10 +19,13 @@ use crate::config::Account;
 use crate::finding::{Code, Finding, Severity};
 use crate::progress::{AccountProgress, Rest};
 use crate::report::{AccountReport, Counts, FailedMessageReport, MailboxReport, Status};
+use crate::session::channel::Channel;
 use crate::session::dial;
 use crate::session::error::SessionError;
+use crate::session::list::Listing;
 use crate::session::peer::Peers;
 use crate::session::retry::{Backoff, keep_trying};
+use crate::session::turns::Turn;
 use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::target::mailbox::{Job, JobId};
@@ -87,7 +90,7 @@ pub fn import(
     import.conclude(outcome, report)
 }
 
-impl Import<'_> {
+impl<'a> Import<'a> {
     /// What an earlier run could not bring over.
     fn remember(&mut self) -> Result<()> {
         for message in failed::load(self.plan.dir(), During::Import)? {
@@ -122,37 +125,11 @@ impl Import<'_> {
         self.plan.recall(channel, &listing, journal)?;
         let mut ids = self.plan.jobs.ids();
         ids.retain(|id| self.plan.jobs[*id].is_unsettled());
-        let names = listing.mailboxes.iter();
-        let before = names
-            .map(|there| there.listed.name.wire().to_vec())
-            .collect();
-        if !dry_run {
-            create::prepare(
-                channel,
-                &mut self.plan.jobs,
-                &ids,
-                delimiter,
-                &before,
-                &mut self.trouble,
-            )?;
-        }
-        let jobs = &self.plan.jobs;
-        let mailboxes = ids.iter().filter_map(|id| jobs[*id].identity_there());
-        let turns = &self.run.peers.of(self.account).turns;
-        let Some((_turns, waited)) = turns.take_all(mailboxes.collect(), self.run.stop) else {
-            return Err(SessionError::stopped().into());
+        let _turn = if dry_run {
+            None
+        } else {
+            Some(self.prepare(channel, &listing, delimiter, &ids)?)
         };
-        if waited {
-            // Another account has filled them meanwhile.
-            create::prepare(
-                channel,
-                &mut self.plan.jobs,
-                &ids,
-                delimiter,
-                &before,
-                &mut self.trouble,
-            )?;
-        }
         for id in &ids {
             let job = &self.plan.jobs[*id];
             if let Some(prefix) = job.place().learnt_prefix() {
@@ -195,46 +172,86 @@ impl Import<'_> {
                 job.told.bytes = job.here().dir.bytes(job.todo().iter().copied())?;
             }
         } else {
-            let is_shared = |job: &Job| job.identity_there().is_none();
-            self.experience.watchful = self.plan.jobs.iter().any(is_shared) && !turns.is_alone();
-            let mut appender = Appender::new(
-                channel,
-                &mut self.plan.jobs,
-                journal,
-                self.run.settings,
-                self.run.stop,
-                &mut self.progress,
-                (&mut self.experience, &mut self.trouble, turns),
-            );
-            let outcome = appender.run(channel);
-            if appender.committed > 0 {
-                backoff.progress();
-            }
-            outcome?;
-            let taken = std::mem::take(&mut appender.taken);
-            drop(appender);
-            let sent = Sent {
-                taken: &taken,
-                again: &self.sent_again,
-            };
-            let mut look = Look {
-                jobs: &mut self.plan.jobs,
-                journal,
-                trouble: &mut self.trouble,
-                repairs: self.run.settings.importing.repairs,
-                dry_run,
-            };
-            look.close(channel, &sent, self.run.stop)?;
-            for id in look.jobs.ids() {
-                look.learn_uids(channel, id)?;
-            }
-            journal.commit()?;
+            self.append(channel, journal, backoff)?;
         }
         if self.run.settings.importing.flag_updates {
             following::follow(channel, &mut self.plan.jobs, journal, dry_run)?;
             journal.commit()?;
         }
         session.logout();
+        Ok(())
+    }
+
+    /// Makes and opens the mailboxes. Nobody else of this run fills them as long as the turn lasts.
+    fn prepare(
+        &mut self,
+        channel: &mut Channel,
+        listing: &Listing,
+        delimiter: Option<char>,
+        ids: &[JobId],
+    ) -> Result<Turn<'a>> {
+        let run = self.run;
+        let names = listing.mailboxes.iter();
+        let wire = names.map(|there| there.listed.name.wire().to_vec());
+        let before: HashSet<Vec<u8>> = wire.collect();
+        let mut open = |import: &mut Self| {
+            let (jobs, trouble) = (&mut import.plan.jobs, &mut import.trouble);
+            create::prepare(channel, jobs, ids, delimiter, &before, trouble)
+        };
+        open(self)?;
+        let jobs = &self.plan.jobs;
+        let mailboxes = ids.iter().filter_map(|id| jobs[*id].identity_there());
+        let turns = &run.peers.of(self.account).turns;
+        let Some((turn, waited)) = turns.take_all(mailboxes.collect(), run.stop) else {
+            return Err(SessionError::stopped().into());
+        };
+        if waited {
+            // Another account has filled them meanwhile.
+            open(self)?;
+        }
+        Ok(turn)
+    }
+
+    /// Appends what is missing, and looks what has become of it.
+    fn append(
+        &mut self,
+        channel: &mut Channel,
+        journal: &mut Journal,
+        backoff: &mut Backoff,
+    ) -> Result<()> {
+        let turns = &self.run.peers.of(self.account).turns;
+        let mut appender = Appender::new(
+            channel,
+            &mut self.plan.jobs,
+            journal,
+            self.run.settings,
+            self.run.stop,
+            &mut self.progress,
+            (&mut self.experience, &mut self.trouble, turns),
+        );
+        let outcome = appender.run(channel);
+        if appender.committed > 0 {
+            backoff.progress();
+        }
+        outcome?;
+        let taken = std::mem::take(&mut appender.taken);
+        drop(appender);
+        let sent = Sent {
+            taken: &taken,
+            again: &self.sent_again,
+        };
+        let mut look = Look {
+            jobs: &mut self.plan.jobs,
+            journal,
+            trouble: &mut self.trouble,
+            repairs: self.run.settings.importing.repairs,
+            dry_run: false,
+        };
+        look.close(channel, &sent, self.run.stop)?;
+        for id in look.jobs.ids() {
+            look.learn_uids(channel, id)?;
+        }
+        journal.commit()?;
         Ok(())
     }
 

@@ -58,8 +58,6 @@ pub struct Experience {
     refused_keywords: HashMap<JobId, HashSet<String>>,
     /// Looks into gaps between UIDs that found nothing.
     idle_gaps: u32,
-    /// Others are at work on the server, and may be in the same mailboxes.
-    pub watchful: bool,
     /// A message of this size has no room there any more; with the words that said so.
     no_room: Option<(u64, String)>,
 }
@@ -84,6 +82,8 @@ pub struct Appender<'a> {
     pub experience: &'a mut Experience,
     pub trouble: &'a mut Trouble,
     turns: &'a Turns,
+    /// Others are at work on the server, and may be in the same mailboxes.
+    watchful: bool,
     /// Of a mailbox that another account fills as well.
     turn: Option<(JobId, Turn<'a>)>,
     ways: Ways,
@@ -142,6 +142,7 @@ impl<'a> Appender<'a> {
         (experience, trouble, turns): (&'a mut Experience, &'a mut Trouble, &'a Turns),
     ) -> Self {
         let mut ways = Ways::of(&channel.capabilities).paced(channel.pace.ahead());
+        let watchful = !turns.is_alone() && jobs.iter().any(|job| job.identity_there().is_none());
         ways.multi &= !experience.stores_in_part;
         Self {
             jobs,
@@ -153,6 +154,7 @@ impl<'a> Appender<'a> {
             trouble,
             turns,
             turn: None,
+            watchful,
             ways,
             again: VecDeque::new(),
             doubtful: Vec::new(),
@@ -281,7 +283,7 @@ impl<'a> Appender<'a> {
                     self.receive(lane)?;
                 }
                 // The first UIDs tell whether somebody else is in the mailbox.
-                if self.experience.watchful && self.batches.get(&id) == Some(&1) {
+                if self.watchful && self.batches.get(&id) == Some(&1) {
                     self.hear(lane)?;
                 }
                 if self.gaps.contains_key(&id) {

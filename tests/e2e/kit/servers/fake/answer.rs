@@ -242,9 +242,10 @@ impl<'a> Session<'a> {
         let uidvalidity = said.map_or_else(String::new, |said| {
             format!("* OK [UIDVALIDITY {said}] ok\r\n")
         });
-        let id = match self.shared.options.offers("OBJECTID") {
-            true => format!("* OK [MAILBOXID ({})] ok\r\n", mailbox.id()),
-            false => String::new(),
+        let id = if self.shared.options.offers("OBJECTID") {
+            format!("* OK [MAILBOXID ({})] ok\r\n", mailbox.id())
+        } else {
+            String::new()
         };
         self.writable = command.name == "SELECT";
         let (access, flags) = if self.writable {

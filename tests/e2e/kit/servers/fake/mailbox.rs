@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::kit::mail::Mail;
+use crate::kit::servers::codec::hex;
 
 /// One mailbox.
 #[derive(Debug, Clone)]
@@ -81,8 +82,7 @@ impl FakeMailbox {
 
     /// MAILBOXID (RFC 8474).
     pub fn id(&self) -> String {
-        let name = self.name.iter().map(|byte| format!("{byte:02x}"));
-        format!("F{}", name.collect::<String>())
+        format!("F{}", hex(&self.name))
     }
 
     /// UIDNEXT.
