@@ -248,6 +248,13 @@ pub fn named(name: &[u8], capabilities: &Capabilities) -> Result<Command> {
     Command::new(r#"LIST """#).mailbox(name, capabilities)
 }
 
+/// True for an answer to [`named`] that shows this very name.
+#[must_use]
+pub fn shows(response: &Response, name: &[u8]) -> bool {
+    let listed = response::parse_list(response, "LIST");
+    listed.is_some_and(|listed| listed.is_ok_and(|listed| listed.name.wire() == name))
+}
+
 /// What an `IMAP4rev2` server offers without saying so (RFC 9051 appendix E).
 fn offers(channel: &Channel, extension: &str) -> bool {
     channel.capabilities.has(extension) || channel.capabilities.has("IMAP4REV2")

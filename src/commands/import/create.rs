@@ -14,7 +14,7 @@ use crate::session::list;
 use crate::session::manage;
 use crate::session::reader::NoBody;
 use crate::session::refusal;
-use crate::session::response::{self, Condition};
+use crate::session::response::Condition;
 use crate::session::select::{self, Selected};
 use crate::target::mailbox::{JobId, Jobs};
 use crate::target::place::Next;
@@ -164,9 +164,7 @@ fn attempt(
                 continue;
             }
             Answer::Untagged(Step::List(number), response) => {
-                if let Some(Ok(listed)) = response::parse_list(response, "LIST")
-                    && listed.name.wire() == jobs[*number].place().wire
-                {
+                if list::shows(response, &jobs[*number].place().wire) {
                     flight.unlisted.retain(|id| id != number);
                 }
                 continue;
