@@ -1,5 +1,6 @@
 //! The report for machines: written, and read again.
 
+use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -43,16 +44,56 @@ impl Report {
         })
     }
 
-    /// The whole of it, whatever its texts hold, as JSON.
-    pub(super) fn json(&self) -> Result<String> {
-        let json = if self.mode_is_unknown {
+    /// Writes all of it, whatever its texts hold, as JSON: piece by piece, as that of a large run is large.
+    pub(super) fn to_json(&self, to: impl Write) -> Result<()> {
+        let mut to = Harmless(to);
+        if self.mode_is_unknown {
             let mut value = serde_json::to_value(self).context("write JSON")?;
             value["mode"] = serde_json::Value::Null;
-            serde_json::to_string_pretty(&value)
+            serde_json::to_writer_pretty(&mut to, &value)?;
         } else {
-            serde_json::to_string_pretty(self)
-        };
-        let json = json.context("write JSON")?;
-        Ok(escaped_json(&json) + "\n")
+            serde_json::to_writer_pretty(&mut to, self)?;
+        }
+        Ok(to.write_all(b"\n")?)
+    }
+}
+
+/// Escapes what a terminal would obey on its way.
+struct Harmless<W>(W);
+
+impl<W: Write> Write for Harmless<W> {
+    /// Takes whole pieces of text, as JSON is written.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = str::from_utf8(bytes)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        self.0.write_all(escaped_json(text).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mode::Mode;
+    use crate::report::AccountReport;
+
+    #[test]
+    fn what_is_written_is_read_again_and_nothing_in_it_is_obeyed() {
+        let hostile = "a\u{9b}\u{202e}\u{1f4e7}ä\"\n\u{1b}";
+        let report = Report::for_tests(Mode::Export, vec![AccountReport::new(hostile)]);
+        let mut bytes = Vec::new();
+        report.to_json(&mut bytes).expect("written");
+        let text = String::from_utf8(bytes).expect("UTF-8");
+        assert!(
+            text.contains("\\u009b\\u202e\u{1f4e7}ä\\\"\\n\\u001b"),
+            "{text}"
+        );
+        assert!(text.ends_with("}\n"));
+        let again: Report = serde_json::from_str(&text).expect("read");
+        assert_eq!(again.accounts[0].account, hostile);
     }
 }

@@ -1,7 +1,7 @@
 //! The outcome of a run: a table for people, JSON for machines, an exit code for scripts.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{BufWriter, IntoInnerError, Write};
 use std::path::Path;
 use std::time::Instant;
 
@@ -302,7 +302,7 @@ impl Report {
     /// # Errors
     /// Those of the file system.
     pub fn write_json(&self, path: &Path) -> Result<()> {
-        write(path, self.json()?.as_bytes())
+        write(path, |to| self.to_json(to))
     }
 
     /// Writes it as one page for a browser, in the same way.
@@ -310,7 +310,8 @@ impl Report {
     /// # Errors
     /// Those of the file system.
     pub fn write_html(&self, path: &Path) -> Result<()> {
-        write(path, html::page(self).as_bytes())
+        let page = html::page(self);
+        write(path, |to| Ok(to.write_all(page.as_bytes())?))
     }
 
     /// Writes the accounts as a table, in the same way.
@@ -318,17 +319,16 @@ impl Report {
     /// # Errors
     /// Those of the file system.
     pub fn write_csv(&self, path: &Path) -> Result<()> {
-        let mut bytes = Vec::new();
-        csv::write(self, &mut bytes)?;
-        write(path, &bytes)
+        write(path, |to| csv::write(self, to))
     }
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let write = || {
-        let mut file = Output::create(path)?;
-        file.write_all(bytes)?;
-        file.finish()
+fn write(path: &Path, with: impl FnOnce(&mut BufWriter<Output>) -> Result<()>) -> Result<()> {
+    let write = || -> Result<()> {
+        let mut file = BufWriter::new(Output::create(path)?);
+        with(&mut file)?;
+        let file = file.into_inner().map_err(IntoInnerError::into_error)?;
+        Ok(file.finish()?)
     };
     write().with_context(|| format!("write the report {}", path.display()))
 }

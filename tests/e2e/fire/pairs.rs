@@ -191,6 +191,26 @@ impl Source {
         target.name(&levels)
     }
 
+    /// How many messages lose keywords on the target, all in INBOX, and which; `None` where it keeps them.
+    fn keywords_lost(&self, target: Kind) -> Option<(usize, String)> {
+        if Limits::of(target).keeps_keywords {
+            return None;
+        }
+        let keywords = |held: &HeldMessage| -> Vec<String> {
+            let mut flags = held.flags.clone();
+            flags.retain(|flag| !flag.starts_with('\\'));
+            flags
+        };
+        let lost: Vec<Vec<String>> = self
+            .messages()
+            .map(|(_, held)| keywords(held))
+            .filter(|keywords| !keywords.is_empty())
+            .collect();
+        let names: BTreeSet<&str> = lost.iter().flatten().map(String::as_str).collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        Some((lost.len(), names.join(", ")))
+    }
+
     /// UID and report of each message in INBOX that the target does not keep as it is.
     fn reports(&self, target: Kind) -> BTreeMap<u64, Report> {
         let limits = Limits::of(target);
@@ -243,22 +263,21 @@ fn assert_totals(program: &Program, expected: &[(&str, usize)]) {
     }
 }
 
-/// UID with severity and code of each finding of the last run; all are about INBOX. Keywords that a target keeps none of
-/// are told once a mailbox.
-fn found(program: &Program) -> BTreeSet<(u64, String)> {
+/// UID, severity and code of each finding of the last run; all are about INBOX, one without a UID about all of it.
+fn found(program: &Program) -> BTreeSet<(Option<u64>, String)> {
     let found = findings(program);
-    let found = found.iter().filter(|finding| !is_told_once(finding));
-    let found = found.map(|finding| {
-        assert_eq!(finding["mailbox"], "INBOX", "{finding}");
-        let word = |key: &str| finding[key].as_str().expect("text").to_owned();
-        let uid = finding["uid"].as_u64().expect("a UID");
-        (uid, format!("{} {}", word("severity"), word("code")))
-    });
-    found.collect()
-}
-
-fn is_told_once(finding: &Value) -> bool {
-    finding["uid"].is_null() && finding["severity"] == "note" && finding["code"] == "flags-lost"
+    let count = found.len();
+    let found: BTreeSet<_> = found
+        .iter()
+        .map(|finding| {
+            assert_eq!(finding["mailbox"], "INBOX", "{finding}");
+            let word = |key: &str| finding[key].as_str().expect("text").to_owned();
+            let uid = finding["uid"].as_u64();
+            (uid, format!("{} {}", word("severity"), word("code")))
+        })
+        .collect();
+    assert_eq!(found.len(), count, "something is told twice");
+    found
 }
 
 fn exported_and_audited(source: &Source, program: &Program) {
@@ -275,11 +294,11 @@ fn exported_and_audited(source: &Source, program: &Program) {
 
     run(program, &["--mode", "audit"]).code(1);
     let audited: BTreeMap<&str, &str> = AUDITED.into_iter().collect();
-    let expected: BTreeSet<(u64, String)> = source
+    let expected: BTreeSet<(Option<u64>, String)> = source
         .messages()
         .filter_map(|(mailbox, held)| {
             let code = audited.get(source.name(mailbox, held))?;
-            Some((u64::from(held.uid), (*code).to_owned()))
+            Some((Some(u64::from(held.uid)), (*code).to_owned()))
         })
         .collect();
     assert_eq!(found(program), expected);
@@ -305,19 +324,16 @@ fn imported(source: &Source, target: Kind, program: &Program) {
     assert_totals(program, &[("new", taken), ("failed", refused.len())]);
     assert_failed(program, &refused);
     let limits = Limits::of(target);
-    let with_keywords = source.messages().filter(|(_, held)| {
-        let mut flags = held.flags.iter();
-        flags.any(|flag| !flag.starts_with('\\'))
-    });
-    let lost = with_keywords.count();
+    let lost = source.keywords_lost(target);
     let report = report(program);
     let mailboxes = report["accounts"][0]["mailboxes"].as_array();
     for mailbox in mailboxes.expect("mailboxes") {
         let name = mailbox["mailbox"].as_str().expect("a name");
         let note = mailbox["note"].as_str().unwrap_or_default();
-        if name == "INBOX" && !limits.keeps_keywords {
-            let told = format!("{lost} messages without flags that the target does not keep (");
-            assert!(note.starts_with(&told), "{note}");
+        if let Some((count, names)) = lost.as_ref().filter(|_| name == "INBOX") {
+            let told =
+                format!("{count} messages without flags that the target does not keep ({names})");
+            assert_eq!(note, told);
         } else if limits.names.iter().any(|(refused, _)| *refused == name) {
             assert!(note.contains("the target refuses the name"), "{mailbox}");
         } else {
@@ -386,25 +402,33 @@ fn assert_arrived(source: &Source, target: Kind, before: &[HeldMailbox], held: &
 
 fn validated(source: &Source, target: Kind, program: &Program) {
     let reports = source.reports(target);
-    let expected: BTreeSet<(u64, String)> = reports
+    let mut expected: BTreeSet<(Option<u64>, String)> = reports
         .iter()
         .map(|(uid, report)| {
             let code = match report {
                 Report::Refused(_) => "error missing",
                 Report::Found(code, _) => code,
             };
-            (*uid, code.to_owned())
+            (Some(*uid), code.to_owned())
         })
         .collect();
+    let lost = source.keywords_lost(target);
+    expected.extend(lost.iter().map(|_| (None, "note flags-lost".to_owned())));
     let is_clean = expected.iter().all(|(_, code)| code.starts_with("note "));
     let words = ["--mode", "validate", "--deep", "--no-connectivity-test"];
     run(program, &words).code(i32::from(!is_clean));
     assert_eq!(found(program), expected, "{:#?}", findings(program));
-    let findings = findings(program);
-    for finding in findings.iter().filter(|finding| !is_told_once(finding)) {
-        let uid = finding["uid"].as_u64().expect("a UID");
+    for finding in findings(program) {
+        let text = finding["text"].as_str().expect("text");
+        let Some(uid) = finding["uid"].as_u64() else {
+            let (count, names) = lost.as_ref().expect("expected above");
+            let told = format!(
+                "{count} messages are without flags that the target does not keep: {names}"
+            );
+            assert_eq!(text, told);
+            continue;
+        };
         if let Report::Found(_, words) = reports[&uid] {
-            let text = finding["text"].as_str().expect("text");
             assert!(text.ends_with(words), "{text}");
         }
     }
