@@ -27,6 +27,9 @@ const REPEATS: u32 = 3;
 /// How long a mailbox that was just created may refuse its login.
 const FRESH: Duration = Duration::from_secs(30);
 
+/// Accounts and their addresses by domain.
+type ByDomain<'b> = BTreeMap<String, Vec<(&'b Account, Address)>>;
+
 /// The panel, and what is known of the accounts' mailboxes there.
 pub struct Provision<'a> {
     plan: &'a Provisioning,
@@ -78,40 +81,13 @@ impl<'a> Provision<'a> {
             .thread_name(|index| format!("panel-{index}"))
             .build()
             .context("start threads for the panel")?;
-        let mut by_domain: BTreeMap<String, Vec<(&Account, Address)>> = BTreeMap::new();
-        let mut all_well = true;
-        for account in accounts {
-            match Address::parse(&account.email) {
-                Ok(address) => by_domain
-                    .entry(address.domain.clone())
-                    .or_default()
-                    .push((account, address)),
-                Err(error) => {
-                    self.failed(account, &format!("{error:#}"));
-                    all_well = false;
-                }
-            }
-        }
+        let (by_domain, mut all_well) = self.by_domain(accounts);
         if !all_well && !ignore_errors {
             return Ok(());
         }
-        let on_panel = match self.panel.domains() {
-            Ok(domains) => {
-                let domains = domains.names.iter();
-                Some(
-                    domains
-                        .filter_map(|domain| domain_to_ascii(domain))
-                        .collect(),
-                )
-            }
-            // The lists will tell which domains there are.
-            Err(error) if matches!(error.kind, Kind::Refused | Kind::Unclear) => {
-                warn!(panel = %self.panel.name(), "{error}; each domain is asked for instead");
-                None
-            }
-            Err(error) => {
-                let said = error.to_string();
-                error!(panel = %self.panel.name(), "{said}");
+        let on_panel = match self.domains() {
+            Ok(domains) => domains,
+            Err(said) => {
                 for (account, _) in by_domain.values().flatten() {
                     self.put(account, ProvisionState::Failed, Some(said.clone()));
                 }
@@ -153,6 +129,46 @@ impl<'a> Provision<'a> {
             });
         });
         Ok(())
+    }
+
+    /// Accounts with their addresses, by domain; false where one has none that can be understood.
+    fn by_domain<'b>(&self, accounts: &'b [Account]) -> (ByDomain<'b>, bool) {
+        let mut by_domain = ByDomain::new();
+        let mut all_well = true;
+        for account in accounts {
+            match Address::parse(&account.email) {
+                Ok(address) => by_domain
+                    .entry(address.domain.clone())
+                    .or_default()
+                    .push((account, address)),
+                Err(error) => {
+                    self.failed(account, &format!("{error:#}"));
+                    all_well = false;
+                }
+            }
+        }
+        (by_domain, all_well)
+    }
+
+    /// The panel's domains in ASCII; none where it does not say, and their lists will tell. Else what is wrong with it.
+    fn domains(&self) -> Result<Option<HashSet<String>>, String> {
+        match self.panel.domains() {
+            Ok(domains) => {
+                let names = domains.names.iter();
+                Ok(Some(
+                    names.filter_map(|name| domain_to_ascii(name)).collect(),
+                ))
+            }
+            Err(error) if matches!(error.kind, Kind::Refused | Kind::Unclear) => {
+                warn!(panel = %self.panel.name(), "{error}; each domain is asked for instead");
+                Ok(None)
+            }
+            Err(error) => {
+                let said = error.to_string();
+                error!(panel = %self.panel.name(), "{said}");
+                Err(said)
+            }
+        }
     }
 
     /// What became of all accounts so far.

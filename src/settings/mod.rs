@@ -138,6 +138,8 @@ pub struct Settings {
 
 /// The configuration of those that bring messages to a server.
 const IMPORT_CONFIG: &str = "import.pass.config.json";
+/// The configuration of all others.
+const EXPORT_CONFIG: &str = "export.pass.config.json";
 
 impl Settings {
     /// Reads the configuration and checks what was typed.
@@ -145,39 +147,16 @@ impl Settings {
     /// # Errors
     /// All problems of the configuration; a bad glob; an `--account` that matches nothing.
     pub fn new(args: &Args) -> Result<Self> {
-        let config_name = match args.mode {
-            Mode::Import | Mode::Validate => IMPORT_CONFIG,
-            _ => "export.pass.config.json",
-        };
         refuse_foreign_flags(args)?;
         let importing = importing(args)?;
         let accounts = Filter::new(&args.account, &args.exclude_account)
             .context("--account or --exclude-account")?;
         let folders = Filter::new(&args.folder, &args.exclude_folder)
             .context("--folder or --exclude-folder")?;
-        let config_path = args.config.as_deref();
-        let is_target = match args.mode {
-            Mode::Import | Mode::Validate => true,
-            Mode::Test => args.input_dir.is_some(),
-            _ => false,
-        };
-        let side = if is_target {
-            Side::Target
-        } else {
-            Side::Source
-        };
-        let path = config_path.unwrap_or(Path::new(config_name));
+        let (side, config_name) = side(args);
+        let path = args.config.as_deref().unwrap_or(Path::new(config_name));
         let mut config = config::load(path, side, can_ask(args))?;
-        for pattern in &args.account {
-            let one = Filter::new(std::slice::from_ref(pattern), &[])?;
-            if !config
-                .accounts
-                .iter()
-                .any(|account| one.matches(&account.email) || one.matches(&account.name))
-            {
-                bail!(hint::no_account(pattern, &config));
-            }
-        }
+        refuse_unmatched(&args.account, &config)?;
         config
             .accounts
             .retain(|account| accounts.matches_any(&[&account.email, &account.name]));
@@ -206,7 +185,7 @@ impl Settings {
             shard,
             config_sha256,
             archive_dir: archive_dir(args),
-            is_target,
+            is_target: side == Side::Target,
             log_dir: args.log_dir.clone(),
             precheck: !args.no_connectivity_test,
             imapsync,
@@ -216,14 +195,7 @@ impl Settings {
                 offline: args.audit_offline,
                 manifest: args.manifest.clone(),
             },
-            validating: Validating {
-                deep: if args.deep {
-                    per_ten_thousand(args.sample)
-                } else {
-                    0
-                },
-                resync: args.resync_missing,
-            },
+            validating: validating(args),
             workers: args.max_workers.map_or(cores.max(MIN_WORKERS), usize::from),
             ignore_errors: args.ignore_errors,
             wait: args.wait,
@@ -467,6 +439,39 @@ fn can_ask(args: &Args) -> bool {
         Mode::Index | Mode::Report | Mode::Authorize => false,
     };
     logs_in && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// What the configuration's servers are to the run, and what the file is called where none is named.
+fn side(args: &Args) -> (Side, &'static str) {
+    match args.mode {
+        Mode::Import | Mode::Validate => (Side::Target, IMPORT_CONFIG),
+        Mode::Test if args.input_dir.is_some() => (Side::Target, EXPORT_CONFIG),
+        _ => (Side::Source, EXPORT_CONFIG),
+    }
+}
+
+/// Each pattern of `--account` is to match something: it may be misspelt.
+fn refuse_unmatched(patterns: &[String], config: &Config) -> Result<()> {
+    for pattern in patterns {
+        let one = Filter::new(std::slice::from_ref(pattern), &[])?;
+        let matches = |account: &Account| one.matches_any(&[&account.email, &account.name]);
+        if !config.accounts.iter().any(matches) {
+            bail!(hint::no_account(pattern, config));
+        }
+    }
+    Ok(())
+}
+
+fn validating(args: &Args) -> Validating {
+    let share = if args.deep {
+        per_ten_thousand(args.sample)
+    } else {
+        0
+    };
+    Validating {
+        deep: share,
+        resync: args.resync_missing,
+    }
 }
 
 fn importing(args: &Args) -> Result<Importing> {

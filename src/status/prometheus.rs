@@ -14,67 +14,64 @@ type Labels<'a> = &'a [(&'a str, &'a str)];
 /// The whole file.
 pub fn text(seen: &Seen) -> String {
     let mut out = String::new();
+    run(&mut out, seen);
+    moved(&mut out, seen);
+    gauges(&mut out, seen);
+    out
+}
+
+/// What runs, and where its accounts are.
+fn run(out: &mut String, seen: &Seen) {
     let shard = seen
         .shard
         .map(|shard| format!("{}/{}", shard.index, shard.count));
     let shard = shard.unwrap_or_default();
-    family(&mut out, "info", "gauge", "What runs.");
     let labels = [
         ("mode", seen.mode),
         ("shard", &shard),
         ("version", seen.version),
     ];
-    sample(&mut out, "info", &labels, 1);
+    family(out, "info", "gauge", "What runs.");
+    sample(out, "info", &labels, 1);
     if let Some(phase) = seen.phase {
-        family(
-            &mut out,
-            "phase",
-            "gauge",
-            "What is being done, or was done last.",
-        );
-        sample(&mut out, "phase", &[("phase", phase)], 1);
+        let help = "What is being done, or was done last.";
+        family(out, "phase", "gauge", help);
+        sample(out, "phase", &[("phase", phase)], 1);
     }
-    family(
-        &mut out,
-        "accounts",
-        "gauge",
-        "Accounts of the phase by their state.",
-    );
+    let help = "Accounts of the phase by their state.";
+    family(out, "accounts", "gauge", help);
     for (state, count) in seen.accounts.by_state() {
-        sample(&mut out, "accounts", &[("state", state)], count);
+        sample(out, "accounts", &[("state", state)], count);
     }
-    let mut messages: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+}
+
+/// Messages and bytes of each phase.
+fn moved(out: &mut String, seen: &Seen) {
+    let mut phases: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for moved in &seen.moved {
-        let (all, bytes) = messages.entry(moved.phase).or_default();
-        *all += moved.messages;
+        let (messages, bytes) = phases.entry(moved.phase).or_default();
+        *messages += moved.messages;
         *bytes += moved.bytes;
     }
-    family(
-        &mut out,
-        "messages_total",
-        "counter",
-        "Messages that a phase has dealt with.",
-    );
-    for (phase, (all, _)) in &messages {
-        sample(&mut out, "messages_total", &[("phase", phase)], *all);
+    let help = "Messages that a phase has dealt with.";
+    family(out, "messages_total", "counter", help);
+    for (phase, (messages, _)) in &phases {
+        sample(out, "messages_total", &[("phase", phase)], *messages);
     }
-    family(
-        &mut out,
-        "bytes_total",
-        "counter",
-        "Bytes of these messages.",
-    );
-    for (phase, (_, bytes)) in &messages {
-        sample(&mut out, "bytes_total", &[("phase", phase)], *bytes);
+    family(out, "bytes_total", "counter", "Bytes of these messages.");
+    for (phase, (_, bytes)) in &phases {
+        sample(out, "bytes_total", &[("phase", phase)], *bytes);
     }
-    let rate = Some(seen.bytes_per_second);
-    let exit = seen.exit_code.map(u64::from);
+}
+
+/// Rates and times, as far as they are known, and the end.
+fn gauges(out: &mut String, seen: &Seen) {
     let ended = seen.exit_code.map(|_| seen.updated_at);
-    for (name, help, value) in [
+    let known = [
         (
             "bytes_per_second",
             "Bytes a second since the phase began.",
-            rate,
+            Some(seen.bytes_per_second),
         ),
         (
             "phase_seconds",
@@ -97,14 +94,18 @@ pub fn text(seen: &Seen) -> String {
             Some(seen.updated_at),
         ),
         ("end_time_seconds", "When the run ended, since 1970.", ended),
-        ("exit_code", "How the run ended.", exit),
-    ] {
+        (
+            "exit_code",
+            "How the run ended.",
+            seen.exit_code.map(u64::from),
+        ),
+    ];
+    for (name, help, value) in known {
         if let Some(value) = value {
-            family(&mut out, name, "gauge", help);
-            sample(&mut out, name, &[], value);
+            family(out, name, "gauge", help);
+            sample(out, name, &[], value);
         }
     }
-    out
 }
 
 fn family(out: &mut String, name: &str, kind: &str, help: &str) {

@@ -8,7 +8,7 @@ use super::listed;
 use crate::session::capability::Capabilities;
 use crate::session::channel::Channel;
 use crate::session::command::Command;
-use crate::session::error::{Kind, Result};
+use crate::session::error::{Kind, Result, SessionError};
 use crate::session::lane::{Answer, Lane, Order};
 use crate::session::list;
 use crate::session::manage;
@@ -130,6 +130,22 @@ fn commands(jobs: &Jobs, numbers: &[JobId], server: &Capabilities) -> Result<Vec
     Ok(queue)
 }
 
+/// Words about one mailbox are not about the connection, though they speak of later; others end it.
+fn later_for_one(
+    step: Step,
+    error: SessionError,
+    jobs: &Jobs,
+    trouble: &mut Trouble,
+) -> Result<SessionError> {
+    let (Step::Create(number) | Step::Open(number), Kind::Transient) = (step, error.kind) else {
+        return Err(error);
+    };
+    if matches!(step, Step::Open(_)) {
+        trouble.count(&jobs[number].place().wire, None, &error);
+    }
+    Ok(error)
+}
+
 /// All commands ahead of their answers.
 fn attempt(
     channel: &mut Channel,
@@ -174,16 +190,7 @@ fn attempt(
         };
         let ok = status.condition == Condition::Ok;
         if !ok && let Err(error) = refusal::check_state(&status) {
-            // Words about one mailbox are not about the connection, though they speak of later.
-            let (Step::Create(number) | Step::Open(number), Kind::Transient) = (step, error.kind)
-            else {
-                return Err(error);
-            };
-            let wire = &jobs[number].place().wire;
-            if matches!(step, Step::Open(_)) {
-                trouble.count(wire, None, &error);
-            }
-            later = Some(error);
+            later = Some(later_for_one(step, error, jobs, trouble)?);
             selected = Selected::default();
             continue;
         }

@@ -204,6 +204,17 @@ impl Comparing<'_> {
         }
         self.subscriptions(listing, jobs);
         self.others(listing, jobs);
+        self.tell(jobs, compared);
+        info!(
+            mailboxes = jobs.len(),
+            findings = self.looked.findings.len(),
+            "compared"
+        );
+        Ok(self.looked)
+    }
+
+    /// The report's line of each mailbox.
+    fn tell(&mut self, jobs: &Jobs, mut compared: HashMap<JobId, Compared>) {
         for (id, job) in jobs.numbered() {
             let counts = compared.remove(&id).unwrap_or_default();
             self.looked.mailboxes.push(MailboxReport {
@@ -221,12 +232,6 @@ impl Comparing<'_> {
                 note: (!job.told.notes.is_empty()).then(|| job.told.notes.join("; ")),
             });
         }
-        info!(
-            mailboxes = jobs.len(),
-            findings = self.looked.findings.len(),
-            "compared"
-        );
-        Ok(self.looked)
     }
 
     fn deep(
