@@ -3,13 +3,14 @@
 
 use std::collections::HashMap;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use tracing::warn;
 
 use super::check;
 use super::provision::Provision;
 use crate::archive::account::require_root;
 use crate::config::Account;
+use crate::disk::space::has_room;
 use crate::mode::Mode;
 use crate::progress::Progress;
 use crate::report::{AccountReport, ProvisionReport, ProvisionState, Report, Status};
@@ -58,6 +59,7 @@ pub fn run(
             check::Verdict::GoOn(seen, more) => {
                 environment = seen;
                 leave_out(&mut rest, &mut failed, more);
+                check_room(settings)?;
             }
         }
     }
@@ -78,6 +80,24 @@ pub fn run(
     }
     report.provisioned = provision.map(|provision| provision.report(accounts));
     Ok(report)
+}
+
+/// Hours of copying are not begun where their end is known to find no room. Accounts that the archive has in part are
+/// looked at when their turn comes, and those that fit are copied where errors are ignored.
+fn check_room(settings: &Settings) -> Result<()> {
+    let min_free = settings.min_free_bytes;
+    if settings.dry_run || settings.ignore_errors || min_free == 0 {
+        return Ok(());
+    }
+    let bytes = settings.rehearsal.bytes();
+    let (fits, text) = has_room(&settings.archive_dir, min_free, bytes)?;
+    if !fits {
+        bail!(
+            "the accounts that are new to the archive: {text}; nothing was begun: make room, choose another directory, \
+             copy fewer --account at a time, or take what goes in with --ignore-errors"
+        );
+    }
+    Ok(())
 }
 
 /// The report of a run that ends after the panel.

@@ -1,10 +1,12 @@
 //! What is known of a move before anything was copied: where the source's mailboxes would go, and how much they hold.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::plan;
 use crate::filter::Filter;
+use crate::mailbox::Listed;
 use crate::mapping::{self, FolderMap, Source, Why};
 use crate::report::Preflight;
 use crate::session::list::{Listing, Mailbox};
@@ -13,6 +15,7 @@ use crate::session::list::{Listing, Mailbox};
 #[derive(Debug, Default)]
 pub struct Rehearsal {
     accounts: Mutex<HashMap<String, Known>>,
+    bytes: AtomicU64,
 }
 
 /// What is known of one account.
@@ -54,9 +57,22 @@ impl Placed {
 }
 
 impl Rehearsal {
-    /// The source lists this.
-    pub fn lists(&self, account: &str, listing: Listing) {
+    /// The source lists this, of which some is wanted.
+    pub fn lists(&self, account: &str, listing: Listing, wanted: impl Fn(&Listed) -> bool) {
+        let mailboxes = listing.mailboxes.iter();
+        let wanted = mailboxes.filter(|mailbox| wanted(&mailbox.listed));
+        let sizes = wanted.filter_map(|mailbox| mailbox.status.as_ref()?.size);
+        let bytes = sizes.fold(0, u64::saturating_add);
+        // Some servers name more than fits into the number.
+        let add = |sum: u64| Some(sum.saturating_add(bytes));
+        let _ = self.bytes.fetch_update(Relaxed, Relaxed, add);
         self.lock().entry(account.to_owned()).or_default().listing = Some(listing.into());
+    }
+
+    /// Bytes of all accounts of which the archive has nothing yet, as far as their servers say how many there are.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
     }
 
     /// The test of the target has found this.

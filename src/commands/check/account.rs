@@ -121,7 +121,7 @@ fn work(
     } else if is_unknown(run, account) {
         let wanted = |listed: &Listed| run.settings.folders.matches(listed.name.text());
         let sizes = list::list(session.channel(), list::Numbers::WithSize, wanted)?;
-        run.settings.rehearsal.lists(&account.name, sizes);
+        run.settings.rehearsal.lists(&account.name, sizes, wanted);
     }
     let mut tested = report.tested.take().unwrap_or_default();
     tested.quota_used_kib = quota.map(|(used, _)| used);
@@ -134,11 +134,17 @@ fn work(
     }
 }
 
-/// True for the source of a migration of which the archive has nothing yet: what would not fit is told by what it lists.
+/// True for a source of which the archive has nothing yet: whether it fits is told by what it lists.
 fn is_unknown(run: &Run<'_>, account: &Account) -> bool {
     let settings = run.settings;
+    let is_copied = match settings.mode {
+        Mode::Migrate => true,
+        // A dry run sums up by itself what is to be fetched.
+        Mode::Export => !settings.dry_run,
+        _ => false,
+    };
     let dir = AccountArchive::directory(&settings.archive_dir, &account.name);
-    settings.mode == Mode::Migrate && !dir.join(state::FILE).exists()
+    is_copied && !dir.join(state::FILE).exists()
 }
 
 /// Waits where the server asks for it; a lost connection is tried once more, a refused login never.

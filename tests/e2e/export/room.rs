@@ -1,8 +1,11 @@
 //! What does not fit on the disk is told before its first byte is fetched.
 
 use super::{ANNA, program_for};
+use crate::kit::PASSWORD;
 use crate::kit::mail::{Mail, realistic};
 use crate::kit::run::disk::SmallDisk;
+use crate::kit::run::program::Program;
+use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::servers::fake::{FakeMailbox, FakeServer};
 
 /// A mailbox with so many messages, the first of which is said to have 900 TB.
@@ -41,6 +44,48 @@ fn an_account_whose_status_says_more_than_fits_ends_before_its_first_byte() {
     // Who says so gets what goes in.
     program.export(&["--min-free-gb", "0", "--ignore-errors"]);
     assert_eq!(program.archive(ANNA).mailbox("INBOX").messages.len(), 3);
+}
+
+const BEN: &str = "ben@example.com";
+
+#[test]
+fn accounts_that_do_not_fit_together_are_not_begun() {
+    let users = [(ANNA, PASSWORD), (BEN, PASSWORD)];
+    let dovecot = Dovecot::start(DovecotOptions::of(&users));
+    let mails: Vec<Mail> = (0..12)
+        .map(|number| {
+            let lines = "0123456789\r\n".repeat(80_000);
+            Mail::new("large", format!("Subject: number {number}\r\n\r\n{lines}"))
+        })
+        .collect();
+    for (user, _) in users {
+        dovecot.seed(user, "INBOX", &mails);
+    }
+    let program = Program::new();
+    program.config(&dovecot.plain(), &users);
+    let disk = SmallDisk::new(&program.path("exported"), 20);
+    let words = [
+        "--mode",
+        "export",
+        "--imapsync",
+        "never",
+        "--min-free-gb",
+        "0.001",
+    ];
+    program
+        .run(words)
+        .code(2)
+        .warns(
+            "the accounts that are new to the archive: 0.02 GB are to be fetched, which do not fit",
+        )
+        .warns("nothing was begun");
+    assert!(!program.path("exported").join(ANNA).exists());
+    // Each alone fits.
+    program
+        .run(words.iter().chain(&["--account", ANNA]))
+        .code(0);
+    assert_eq!(program.archive(ANNA).mailbox("INBOX").messages.len(), 12);
+    drop(disk);
 }
 
 #[test]
