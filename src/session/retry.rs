@@ -79,8 +79,12 @@ pub fn keep_trying(
         let Some(wait) = session_error.and_then(|error| backoff.next_wait(error)) else {
             return Err(error);
         };
-        let seconds = wait.as_secs_f32();
-        warn!("{error:#}; trying again on a new connection in {seconds:.1} s");
+        let when = if wait.is_zero() {
+            "at once".to_owned()
+        } else {
+            format!("in {:.1} s", wait.as_secs_f32())
+        };
+        warn!("{error:#}; trying again on a new connection {when}");
         meter::reconnects_after(wait);
         if stop.sleep(wait) {
             return Err(SessionError::stopped().into());

@@ -42,8 +42,8 @@ pub fn let_settle(
         return Ok(());
     }
     info!(
-        wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-        "messages were under way when an earlier connection ended: waiting until the target has settled"
+        "messages were under way when an earlier connection ended: waiting {:.1} s until the target has settled",
+        wait.as_secs_f32()
     );
     if stop.sleep(wait) {
         return Err(SessionError::stopped().into());

@@ -178,7 +178,7 @@ fn a_backoff_that_the_server_names_is_obeyed() {
     program
         .export(&[])
         .code(0)
-        .warns("wait_ms=1234")
+        .warns("trying again on a new connection in 1.2 s")
         .warns("Suggested Backoff Time");
     assert_eq!(server.connections(), 2);
 }

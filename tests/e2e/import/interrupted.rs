@@ -321,6 +321,8 @@ fn throttling_and_too_many_connections_are_waited_for() {
         )
         .start();
     let program = program_for(&server, "INBOX", &mails);
-    import(&program, &[]).code(0).warns("wait_ms=321");
+    import(&program, &[])
+        .code(0)
+        .warns("trying again on a new connection in 0.3 s");
     assert_holds(&server, "INBOX", &mails);
 }
