@@ -41,6 +41,8 @@ pub struct Channel {
     pub objection: Option<Status>,
     /// Set when LOGOUT was sent: then BYE is the proper answer.
     pub leaving: bool,
+    /// Set when only the result of what was done is asked for: no end of a day's budget holds that up.
+    pub concluding: bool,
     /// How far ahead of its answers the server may be sent commands.
     pub pace: Arc<Pace>,
     /// Tags of commands whose ends nobody waits for.
@@ -67,6 +69,7 @@ impl Channel {
             greeting: None,
             objection: None,
             leaving: false,
+            concluding: false,
             pace: Arc::default(),
             unheard: Vec::new(),
             progress: Instant::now(),
@@ -87,7 +90,7 @@ impl Channel {
     /// # Errors
     /// Those of writing; [`Kind::Parked`] where the day's budget is used up.
     pub fn send(&mut self, command: &Command) -> Result<String> {
-        if !self.leaving {
+        if !self.leaving && !self.concluding {
             self.check_budget()?;
         }
         let tag = self.new_tag();

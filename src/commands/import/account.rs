@@ -247,6 +247,7 @@ impl<'a> Import<'a> {
             repairs: self.run.settings.importing.repairs,
             dry_run: false,
         };
+        channel.concluding = true;
         look.close(channel, &sent, self.run.stop)?;
         for id in look.jobs.ids() {
             look.learn_uids(channel, id)?;
