@@ -108,7 +108,7 @@ fn walk(dir: &Path, files: &mut Vec<PathBuf>) {
 
 fn is_test(file: &Path) -> bool {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-    stem == "tests" || stem.ends_with("_tests")
+    stem == "tests"
 }
 
 /// `src/session/lane.rs` is `session::lane`, `src/lib.rs` and `src/main.rs` are the crate.

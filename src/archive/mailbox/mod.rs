@@ -494,5 +494,4 @@ pub fn check_directory(path: &Path) -> Result<bool> {
 }
 
 #[cfg(test)]
-#[path = "mailbox_tests.rs"]
 mod tests;
