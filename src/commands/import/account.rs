@@ -10,6 +10,7 @@ use super::appending::{Appender, Experience};
 use super::closing::Sent;
 use super::create;
 use super::following;
+use super::listed;
 use super::reconcile::{self, Look};
 use crate::accounts;
 use crate::archive::failed::{self, During, FailedMessage};
@@ -22,7 +23,6 @@ use crate::report::{AccountReport, Counts, FailedMessageReport, MailboxReport, S
 use crate::session::channel::Channel;
 use crate::session::dial;
 use crate::session::error::SessionError;
-use crate::session::list::Listing;
 use crate::session::peer::Peers;
 use crate::session::retry::{Backoff, keep_trying};
 use crate::session::turns::Turn;
@@ -123,12 +123,38 @@ impl<'a> Import<'a> {
         let channel = session.channel();
         let (listing, delimiter) = self.plan.map(channel, journal)?;
         self.plan.recall(channel, &listing, journal)?;
+        let names = listing.mailboxes.iter();
+        let wire = names.map(|there| there.listed.name.wire().to_vec());
+        let before: HashSet<Vec<u8>> = wire.collect();
+        while self.fill(channel, journal, (&before, delimiter), backoff)? {}
+        if self.run.settings.importing.flag_updates {
+            following::follow(channel, &mut self.plan.jobs, journal, dry_run)?;
+            journal.commit()?;
+        }
+        session.logout();
+        Ok(())
+    }
+
+    /// Makes the mailboxes and brings what is missing; true where some turned out to be one with others, and have
+    /// other names now. `target` are the names that it has listed, and its delimiter.
+    fn fill(
+        &mut self,
+        channel: &mut Channel,
+        journal: &mut Journal,
+        target: (&HashSet<Vec<u8>>, Option<char>),
+        backoff: &mut Backoff,
+    ) -> Result<bool> {
+        let dry_run = self.run.settings.dry_run;
         let mut ids = self.plan.jobs.ids();
-        ids.retain(|id| self.plan.jobs[*id].is_unsettled());
+        // What was filled is opened anew, too: its numbers tell whether another is the same.
+        ids.retain(|id| {
+            let job = &self.plan.jobs[*id];
+            job.is_unsettled() || !job.has_failed() && !job.taken().is_empty()
+        });
         let _turn = if dry_run {
             None
         } else {
-            Some(self.prepare(channel, &listing, delimiter, &ids)?)
+            Some(self.prepare(channel, target, &ids)?)
         };
         for id in &ids {
             let job = &self.plan.jobs[*id];
@@ -152,51 +178,40 @@ impl<'a> Import<'a> {
             look.find_missing(channel, &group)?;
         }
         journal.commit()?;
-        let expected = self
-            .plan
-            .jobs
-            .iter()
-            .map(|job| job.todo().len() as u64)
-            .sum();
-        // A dry run moves nothing.
-        if !dry_run {
-            self.progress.expect(self.rest(expected));
-        }
+        let todo = self.plan.jobs.iter().map(|job| job.todo().len() as u64);
+        let expected = todo.sum();
         info!(
             mailboxes = self.plan.jobs.len(),
             messages = expected,
             "compared"
         );
         if dry_run {
+            // A dry run moves nothing.
             for job in &mut self.plan.jobs {
                 job.told.bytes = job.here().dir.bytes(job.todo().iter().copied())?;
             }
-        } else {
-            self.append(channel, journal, backoff)?;
+            return Ok(false);
         }
-        if self.run.settings.importing.flag_updates {
-            following::follow(channel, &mut self.plan.jobs, journal, dry_run)?;
-            journal.commit()?;
+        self.progress.expect(self.rest(expected));
+        let merged = self.append(channel, journal, backoff)?;
+        for (later, first) in &merged {
+            self.plan.jobs[*later].set_aside();
+            listed::rename(&mut self.plan.jobs, *later, *first, target.0);
         }
-        session.logout();
-        Ok(())
+        Ok(!merged.is_empty())
     }
 
     /// Makes and opens the mailboxes. Nobody else of this run fills them as long as the turn lasts.
     fn prepare(
         &mut self,
         channel: &mut Channel,
-        listing: &Listing,
-        delimiter: Option<char>,
+        (before, delimiter): (&HashSet<Vec<u8>>, Option<char>),
         ids: &[JobId],
     ) -> Result<Turn<'a>> {
         let run = self.run;
-        let names = listing.mailboxes.iter();
-        let wire = names.map(|there| there.listed.name.wire().to_vec());
-        let before: HashSet<Vec<u8>> = wire.collect();
         let mut open = |import: &mut Self| {
             let (jobs, trouble) = (&mut import.plan.jobs, &mut import.trouble);
-            create::prepare(channel, jobs, ids, delimiter, &before, trouble)
+            create::prepare(channel, jobs, ids, delimiter, before, trouble)
         };
         open(self)?;
         let jobs = &self.plan.jobs;
@@ -212,13 +227,14 @@ impl<'a> Import<'a> {
         Ok(turn)
     }
 
-    /// Appends what is missing, and looks what has become of it.
+    /// Appends what is missing, and looks what has become of it; returns mailboxes that are one with others.
     fn append(
         &mut self,
         channel: &mut Channel,
         journal: &mut Journal,
         backoff: &mut Backoff,
-    ) -> Result<()> {
+    ) -> Result<Vec<(JobId, JobId)>> {
+        channel.concluding = false;
         let turns = &self.run.peers.of(self.account).turns;
         let mut appender = Appender::new(
             channel,
@@ -235,6 +251,7 @@ impl<'a> Import<'a> {
         }
         outcome?;
         let taken = std::mem::take(&mut appender.taken);
+        let merged = std::mem::take(&mut appender.merged);
         drop(appender);
         let sent = Sent {
             taken: &taken,
@@ -253,7 +270,7 @@ impl<'a> Import<'a> {
             look.learn_uids(channel, id)?;
         }
         journal.commit()?;
-        Ok(())
+        Ok(merged)
     }
 
     /// What there is to append.

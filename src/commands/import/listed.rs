@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use tracing::warn;
 
 use crate::mailbox::Name;
-use crate::mapping;
+use crate::mapping::{self, Why};
 use crate::session::channel::Channel;
 use crate::session::error::Result;
 use crate::session::list::{self, Numbers};
@@ -78,11 +78,20 @@ pub fn tell_apart(jobs: &mut Jobs, before: &HashSet<Vec<u8>>) -> Vec<JobId> {
     let mut ids = jobs.ids();
     ids.retain(|id| jobs[*id].place().exists && !jobs[*id].has_failed());
     // Whoever is listed by the very name that was planned for it keeps it.
-    ids.sort_by_key(|id| (!jobs[*id].place().is_as_planned(), *id));
+    ids.sort_by_key(|id| {
+        let job = &jobs[*id];
+        let is_as_planned = job.place().is_as_planned();
+        (is_made_full(job, before), !is_as_planned, *id)
+    });
     let mut first: HashMap<String, JobId> = HashMap::new();
     let mut apart = Vec::new();
     for id in ids {
-        let keys = keys(&jobs[id]);
+        let mut keys = keys(&jobs[id]);
+        let made_full = is_made_full(&jobs[id], before);
+        let state = state(&jobs[id]);
+        if made_full {
+            keys.extend(state.clone());
+        }
         let known = keys.iter().find_map(|key| first.get(key)).copied();
         match known.filter(|known| !jobs[*known].place().is_meant_with(jobs[id].place())) {
             Some(known) => {
@@ -90,7 +99,7 @@ pub fn tell_apart(jobs: &mut Jobs, before: &HashSet<Vec<u8>>) -> Vec<JobId> {
                 apart.push(id);
             }
             None => {
-                for key in keys {
+                for key in keys.into_iter().chain(state.filter(|_| !made_full)) {
                     first.entry(key).or_insert(id);
                 }
             }
@@ -109,7 +118,23 @@ fn keys(job: &Job) -> Vec<String> {
     std::iter::once(name).chain(id).collect()
 }
 
-fn rename(jobs: &mut Jobs, id: JobId, known: JobId, before: &HashSet<Vec<u8>>) {
+/// True for a mailbox that was made just now and holds messages all the same: it may be another one.
+fn is_made_full(job: &Job, before: &HashSet<Vec<u8>>) -> bool {
+    let place = job.place();
+    let is_new = !before.contains(&place.wire) && !place.why.contains(&Why::Before);
+    is_new && job.numbers_there().2.is_some_and(|messages| messages > 0)
+}
+
+/// What two names of one mailbox have in common, where it holds messages.
+fn state(job: &Job) -> Option<String> {
+    let (uidvalidity, uidnext, messages) = job.numbers_there();
+    let messages = messages.filter(|messages| *messages > 0)?;
+    (uidnext > 0).then(|| format!("{messages} messages of {uidvalidity} before {uidnext}"))
+}
+
+/// This mailbox is one on the target with the known one, and gets another name. `before` are the names that the target
+/// has listed.
+pub fn rename(jobs: &mut Jobs, id: JobId, known: JobId, before: &HashSet<Vec<u8>>) {
     let taken: HashSet<String> = jobs
         .iter()
         .map(|job| mapping::folded(&job.place().to))

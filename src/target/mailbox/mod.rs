@@ -333,6 +333,16 @@ impl Job {
         self.there.messages == Some(0)
     }
 
+    /// UIDVALIDITY, UIDNEXT and messages before this connection appended anything: the same for two names of one mailbox.
+    #[must_use]
+    pub fn numbers_there(&self) -> (u32, u32, Option<u64>) {
+        (
+            self.there.uidvalidity,
+            self.there.uidnext,
+            self.there.messages,
+        )
+    }
+
     /// UIDNEXT on the target before this connection appended anything; 0 where it does not say.
     #[must_use]
     pub fn uidnext_there(&self) -> u32 {
@@ -385,6 +395,11 @@ impl Job {
     pub fn queue(&mut self, uids: impl IntoIterator<Item = u32>) {
         self.open.todo.extend(uids);
         self.open.todo.make_contiguous().sort_unstable();
+    }
+
+    /// Nothing is appended before it has been looked at anew.
+    pub fn set_aside(&mut self) {
+        self.open.todo.clear();
     }
 
     /// The next one to be appended.

@@ -1,5 +1,7 @@
 //! Names that the target has in another form, refuses or takes for another one; parents; subscriptions.
 
+use std::sync::Mutex;
+
 use super::{ANNA, assert_same};
 use super::{MODERN, aim, assert_holds, entry, import, of_held, of_mails, reader, targets, totals};
 use crate::kit::PASSWORD;
@@ -9,7 +11,7 @@ use crate::kit::run::handmade::Handmade;
 use crate::kit::run::program::Program;
 use crate::kit::run::reader::Reader;
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions, Layout};
-use crate::kit::servers::fake::{FakeMailbox, FakeOptions, FakeServer};
+use crate::kit::servers::fake::{FakeMailbox, FakeOptions, FakeServer, Reply};
 
 fn with_inbox(capabilities: &str) -> FakeOptions {
     let options = FakeServer::options().capabilities(capabilities);
@@ -98,6 +100,82 @@ fn what_the_target_makes_of_a_name_is_believed_and_two_that_become_one_are_told_
         assert_eq!(server.commands_named("CREATE"), [""; 0], "{capabilities}");
         let validate = ["--mode", "validate", "--no-connectivity-test", "-q"];
         program.run(validate).code(0);
+    }
+}
+
+/// A dash at the end of the name is not seen.
+fn undashed(name: &str) -> String {
+    name.trim_end_matches('-').to_owned()
+}
+
+/// Lists these names, and every name that was made, though some are of one mailbox.
+fn listing_what_was_made(options: FakeOptions, before: &[&str]) -> FakeOptions {
+    let before = before.iter().map(|name| (*name).to_owned());
+    let made = Mutex::new(before.collect::<Vec<String>>());
+    options.calling(undashed).on_command(move |command| {
+        let arguments = command.arguments();
+        let name = arguments.last();
+        let name = name.map(|name| String::from_utf8_lossy(name).into_owned());
+        let mut made = made.lock().expect("no test panics here");
+        match command.name.as_str() {
+            "CREATE" => made.extend(name),
+            "LIST" => {
+                let wanted = name.unwrap_or_default();
+                let is_shown = |one: &&String| wanted.contains('*') || **one == wanted;
+                let mut lines: String = made
+                    .iter()
+                    .filter(is_shown)
+                    .map(|one| format!("* LIST () \"/\" \"{one}\"\r\n"))
+                    .collect();
+                lines.push_str("{tag} OK done\r\n");
+                return Some(Reply::Raw(lines.into_bytes()));
+            }
+            _ => {}
+        }
+        None
+    })
+}
+
+/// The target lists two names and opens one mailbox by either: neither LIST nor MAILBOXID tells.
+#[test]
+fn two_names_of_one_mailbox_are_found_out_as_one_grows_by_what_the_other_gets() {
+    for capabilities in ["IMAP4rev1 LITERAL+ UIDPLUS MULTIAPPEND", "IMAP4rev1"] {
+        for is_listed in [true, false] {
+            let options = with_inbox(capabilities);
+            let server = if is_listed {
+                let options = options.mailbox(FakeMailbox::new("Plan"));
+                let options = options.mailbox(FakeMailbox::new("Other"));
+                listing_what_was_made(options, &["INBOX", "Plan", "Plan-", "Other"])
+            } else {
+                listing_what_was_made(options, &["INBOX"])
+            };
+            let server = server.start();
+            let mails = realistic(126, 8);
+            let program = Program::new();
+            Handmade::new(&program)
+                .mailbox("INBOX", &mails[..1])
+                .mailbox("Plan", &mails[1..4])
+                .mailbox("Plan-", &mails[4..6])
+                .mailbox("Other", &mails[6..])
+                .complete();
+            aim(&program, &server.endpoint());
+            import(&program, &[]).code(0);
+            let mapped = targets(&program);
+            let apart = mapped["Plan-"].clone();
+            assert_eq!(apart, "Plan (2)", "{mapped:#?}");
+            for (name, mails) in [
+                ("Plan", &mails[1..4]),
+                (&apart, &mails[4..6]),
+                ("Other", &mails[6..]),
+            ] {
+                assert_holds(&server, name, mails);
+            }
+            let note = entry(&program, "Plan-")["note"].to_string();
+            assert!(note.contains("for this and for \\\"Plan\\\""), "{note}");
+            import(&program, &[]).code(0);
+            assert_eq!(totals(&program, ["new", "unchanged"]), [0, 8]);
+            assert_eq!(targets(&program)["Plan-"], apart);
+        }
     }
 }
 

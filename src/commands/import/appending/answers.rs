@@ -39,13 +39,21 @@ impl Appender<'_> {
                     }
                     continue;
                 }
+                Answer::Untagged(Step::Count(id), response) => {
+                    if let Some(Ok((_, status))) = response::parse_mailbox_status(response)
+                        && let Some(messages) = status.messages
+                    {
+                        self.counted.insert(*id, messages);
+                    }
+                    continue;
+                }
                 Answer::Untagged(..) => continue,
                 Answer::Done(step, status) => (step, status),
             };
             return match step {
                 Step::Append(id, items) => self.answered(Batch { id, items }, &status, lane),
                 Step::Check(id, seen) => self.checked(id, seen),
-                Step::Open => Ok(()),
+                Step::Open | Step::Count(_) => Ok(()),
                 Step::Flags(stored) => {
                     if status.condition != Condition::Ok {
                         self.lost_flags(&stored, &status);

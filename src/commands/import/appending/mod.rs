@@ -3,6 +3,7 @@
 mod answers;
 mod doubt;
 mod item;
+mod merged;
 mod strangers;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -66,6 +67,8 @@ enum Step {
     Append(JobId, Vec<Item>),
     /// STATUS, to see whether UIDVALIDITY is what it was.
     Check(JobId, Option<u32>),
+    /// STATUS, to see how many messages there are.
+    Count(JobId),
     /// SELECT before a STORE, and what leaves a mailbox.
     Open,
     /// STORE of the flags that an APPEND could not have.
@@ -107,6 +110,12 @@ pub struct Appender<'a> {
     gaps: HashMap<JobId, u32>,
     /// Messages that it has taken on this connection.
     pub taken: HashMap<JobId, u64>,
+    /// Mailboxes that turned out to be one with another, which has its own mail: nothing was sent there.
+    pub merged: Vec<(JobId, JobId)>,
+    /// Mailboxes of which it is known whether they are one with another.
+    looked_at: HashSet<JobId>,
+    /// Messages that STATUS has counted last.
+    counted: HashMap<JobId, u64>,
     unanswered: u64,
     /// Messages that the server has taken on this connection.
     pub committed: u64,
@@ -166,6 +175,9 @@ impl<'a> Appender<'a> {
             batches: HashMap::new(),
             gaps: HashMap::new(),
             taken: HashMap::new(),
+            merged: Vec::new(),
+            looked_at: HashSet::new(),
+            counted: HashMap::new(),
             unanswered: 0,
             committed: 0,
         }
@@ -277,6 +289,12 @@ impl<'a> Appender<'a> {
             if self.turn.as_ref().is_some_and(|(of, _)| *of != id) {
                 self.hear(lane)?;
                 self.turn = None;
+            }
+            if self.is_merged(lane, id)? {
+                continue;
+            }
+            if !self.doubtful.is_empty() {
+                return Ok(false);
             }
             loop {
                 while lane.has_arrived() {

@@ -1,0 +1,68 @@
+//! Two mailboxes that the target lists apart and that are one: the one grows by what was appended to the other. That is
+//! looked at before anything goes to the second.
+
+use anyhow::Result;
+
+use super::{Appender, Step};
+use crate::session::lane::{Lane, Order};
+use crate::session::manage;
+use crate::target::mailbox::JobId;
+
+impl Appender<'_> {
+    /// True for a mailbox that turns out to be one with another that was filled on this connection: nothing goes there.
+    ///
+    /// Only those are looked at that had the same numbers when they were opened and that MAILBOXID does not tell apart.
+    pub(super) fn is_merged(&mut self, lane: &mut Lane<'_, Step>, id: JobId) -> Result<bool> {
+        if self.merged.iter().any(|(later, _)| *later == id) {
+            return Ok(true);
+        }
+        if self.batches.contains_key(&id) || !self.looked_at.insert(id) {
+            return Ok(false);
+        }
+        let others = self.alike(id);
+        let Some(before) = self.jobs[id]
+            .messages_there()
+            .filter(|_| !others.is_empty())
+        else {
+            return Ok(false);
+        };
+        // What is under way counts only when it is answered.
+        self.hear(lane)?;
+        self.count(lane, &[id])?;
+        let now = self.counted.get(&id).copied();
+        if now.is_none_or(|now| now <= before) {
+            return Ok(false);
+        }
+        self.count(lane, &others)?;
+        let mut others = others.into_iter();
+        let same = others.find(|other| self.counted.get(other).copied() == now);
+        self.merged.extend(same.map(|other| (id, other)));
+        Ok(same.is_some())
+    }
+
+    /// Mailboxes that messages were sent to on this connection and that could be the same.
+    fn alike(&self, id: JobId) -> Vec<JobId> {
+        let job = &self.jobs[id];
+        let is_alike = |other: &JobId| {
+            let (there, theirs) = (job.identity_there(), self.jobs[*other].identity_there());
+            let is_told_apart = there.is_some() && theirs.is_some() && there != theirs;
+            let other = &self.jobs[*other];
+            !is_told_apart
+                && other.numbers_there() == job.numbers_there()
+                && other.place().wire != job.place().wire
+                && !other.place().is_meant_with(job.place())
+        };
+        let mut filled: Vec<JobId> = self.batches.keys().copied().filter(is_alike).collect();
+        filled.sort_unstable();
+        filled
+    }
+
+    fn count(&mut self, lane: &mut Lane<'_, Step>, ids: &[JobId]) -> Result<()> {
+        for &id in ids {
+            let wire = &self.jobs[id].place().wire;
+            let ask = manage::messages(wire, lane.capabilities())?;
+            lane.send(&ask, Step::Count(id), Order::Loose)?;
+        }
+        self.hear(lane)
+    }
+}
