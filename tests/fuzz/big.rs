@@ -1,10 +1,11 @@
-//! 64 MB of what is hardest: little memory, and time in proportion. A quadratic algorithm would take days for these.
+//! 16 MB, or 64 MB in the long form, of what is hardest: little memory, and time in proportion. A quadratic algorithm
+//! would take days for these.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use imapsync_bulk_migrator::testing::Journal;
@@ -15,13 +16,13 @@ use imapsync_bulk_migrator::testing::UidSet;
 use imapsync_bulk_migrator::testing::failed::{self, During};
 use imapsync_bulk_migrator::testing::{NoBody, Reader, Response};
 
-use crate::MEMORY;
 use crate::feed::with_wire;
 use crate::mail::look;
 use crate::session::interpret;
+use crate::{MEMORY, is_long};
 
-/// Length of an input, in bytes.
-const BIG: usize = 64 << 20;
+/// Length of an input, in bytes: what is written in the tests is meant for 64 MB, and scaled by this.
+static BIG: LazyLock<usize> = LazyLock::new(|| if is_long() { 64 << 20 } else { 16 << 20 });
 
 /// Who takes longer is not linear: generous, as the build is not optimised and machines are slow.
 const HANG: Duration = Duration::from_secs(120);
@@ -47,9 +48,14 @@ fn alone() -> std::sync::MutexGuard<'static, ()> {
         .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// `unit` again and again, [`big`] bytes in all, between a beginning and an end.
+/// So many numbers fill an input, of so many that fill 64 MB.
+fn scaled(count: u32) -> u32 {
+    if is_long() { count } else { count / 4 }
+}
+
+/// `unit` again and again, [`BIG`] bytes in all, between a beginning and an end.
 fn repeated(start: &str, unit: &str, end: &str) -> Vec<u8> {
-    let count = (BIG - start.len() - end.len()) / unit.len();
+    let count = (*BIG - start.len() - end.len()) / unit.len();
     [
         start.as_bytes(),
         unit.repeat(count).as_bytes(),
@@ -84,11 +90,11 @@ fn responses() {
             "fetch attributes",
             repeated("* 1 FETCH (", "UID 1 ", ")\r\n"),
         ),
-        ("zero bytes", vec![0; BIG]),
+        ("zero bytes", vec![0; *BIG]),
     ];
     for (what, input) in inputs {
         // A listing line may be 64 MB long; while it grows there are two of it.
-        bounded(what, 3 * BIG + (48 << 20), || {
+        bounded(what, 3 * *BIG + (48 << 20), || {
             with_wire(&[&input], |wire| {
                 let mut reader = Reader::new(wire);
                 let (mut response, mut last) = (Response::default(), Vec::new());
@@ -120,7 +126,7 @@ fn messages() {
         ),
         ("many headers", repeated("", "Subject: x\r\n", "\r\n")),
         ("different headers", {
-            let lines = (0..3_000_000).map(|number| format!("X-{number}: {number}\r\n"));
+            let lines = (0..scaled(3_000_000)).map(|number| format!("X-{number}: {number}\r\n"));
             lines.collect::<String>().into_bytes()
         }),
         ("boundaries", repeated(&multipart, "--b\r\n", "")),
@@ -138,7 +144,7 @@ fn messages() {
         ),
     ];
     for (what, input) in inputs {
-        bounded(what, 6 * BIG + (16 << 20), || look(&input));
+        bounded(what, 6 * *BIG + (16 << 20), || look(&input));
     }
 }
 
@@ -162,7 +168,7 @@ fn archives() {
     };
     let pending = line("pending");
     // Every other UID, from the highest down: the worst order for a set of ranges.
-    let downwards: String = (1..300_000_u32)
+    let downwards: String = (1..scaled(300_000))
         .rev()
         .fold(String::new(), |mut lines, uid| {
             let (done, uid) = (line("done"), uid * 2);
@@ -184,7 +190,7 @@ fn archives() {
             repeated("{\"mailbox\":\"", "\\u00e4", ""),
         ),
         ("many keys", {
-            let keys = (0..4_000_000).map(|number| format!(",\"{number}\":0"));
+            let keys = (0..scaled(4_000_000)).map(|number| format!(",\"{number}\":0"));
             format!(
                 "{{\"mailbox\":\"x\",\"uid\":7{}}}",
                 keys.collect::<String>()
@@ -209,7 +215,7 @@ fn archives() {
         ] {
             write(&dir.path().join(name), &input);
         }
-        bounded(what, 24 * BIG + (16 << 20), || {
+        bounded(what, 24 * *BIG + (16 << 20), || {
             let _ = mailbox.read_sidecar(7);
             let _ = mailbox.identify(None);
             let _ = State::load(dir.path());
@@ -218,16 +224,16 @@ fn archives() {
             assert!(journal.is_ok());
         });
     }
-    let uids = || (1..6_000_000_u32).map(|uid| uid * 2);
+    let uids = || (1..=scaled(6_000_000)).map(|uid| uid * 2);
     let set: Vec<String> = uids().map(|uid| uid.to_string()).collect();
     let set = set.join(",");
-    bounded("a set with gaps", 4 * BIG, || {
+    bounded("a set with gaps", 4 * *BIG, || {
         let set: UidSet = set.parse().expect("a set");
-        assert_eq!(set.len(), 5_999_999);
+        assert_eq!(set.len(), u64::from(scaled(6_000_000)));
     });
-    bounded("a set made downwards", 4 * BIG, || {
+    bounded("a set made downwards", 4 * *BIG, || {
         let set: UidSet = uids().rev().collect();
-        assert_eq!(set.len(), 5_999_999);
+        assert_eq!(set.len(), u64::from(scaled(6_000_000)));
     });
 }
 
@@ -256,7 +262,7 @@ fn an_archive_file_without_end_is_refused() {
         assert!(State::load(dir.path()).is_err());
         assert!(failed::load(dir.path(), During::Export).is_err());
     });
-    fs::write(dir.path().join("import.journal.jsonl"), vec![b'x'; BIG]).expect("write");
+    fs::write(dir.path().join("import.journal.jsonl"), vec![b'x'; *BIG]).expect("write");
     bounded("a journal of one line", 40 << 20, || {
         let journal = Journal::open(dir.path(), "b.example", 143, "anna", true);
         assert!(journal.is_ok());
@@ -281,8 +287,8 @@ fn panels() {
     ];
     for (what, input) in inputs {
         // An answer of the panel ends at 32 MB.
-        let body = String::from_utf8(input[..BIG / 2].to_vec()).expect("ASCII");
-        bounded(what, 24 * BIG + (16 << 20), || {
+        let body = String::from_utf8(input[..*BIG / 2].to_vec()).expect("ASCII");
+        bounded(what, 24 * *BIG + (16 << 20), || {
             if let Ok(reply) = Reply::decode(&body) {
                 let _ = reply.verdict();
                 let _ = reply.names(|_| true);

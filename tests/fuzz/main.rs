@@ -1,4 +1,4 @@
-//! Fuzzing that runs with the tests: mutated seeds for a bounded time, and inputs of 64 MB that are hard on purpose.
+//! Fuzzing that runs with the tests: mutated seeds for a bounded time, and large inputs that are hard on purpose.
 //!
 //! Every input must end: no panic, little memory, time in proportion to its length. What once failed becomes a seed in
 //! `corpus/`, whose files are run first, unchanged. `FUZZ_SEED=N` repeats a run; `FUZZ_SECONDS=N` is the time of each target.
