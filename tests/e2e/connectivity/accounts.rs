@@ -9,6 +9,7 @@ use super::{ANNA, log, names, program_for, report, test};
 use crate::kit::PASSWORD;
 use crate::kit::mail::realistic;
 use crate::kit::run::program::{Output, Program};
+use crate::kit::run::python;
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions, storage_quota};
 use crate::kit::servers::fake::{FakeMailbox, FakeServer, Reply};
 use crate::kit::servers::listener::Listener;
@@ -221,7 +222,7 @@ fn a_connection_limit_is_told() {
         ..DovecotOptions::default()
     });
     // The one connection is ours.
-    let held = std::process::Command::new("python3")
+    let held = python::command()
         .args(["-c", HOLD, &dovecot.imap_port.to_string(), ANNA, PASSWORD])
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::python::interpreter;
+use super::python;
 use super::tempdir::TempDir;
 
 /// What a reader finds on a page.
@@ -21,7 +21,7 @@ pub fn open(page: &Path, filter: &str) -> Seen {
     let dir = TempDir::new();
     let pdf = dir.join("page.pdf");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/kit/run/browser.py");
-    let mut command = Command::new(interpreter());
+    let mut command = python::command();
     command.arg(script).arg(page).arg(filter).arg(&pdf);
     let output = command.output().expect("start python3");
     assert!(

@@ -5,6 +5,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use super::python;
+
 /// A small tmpfs; gone when dropped.
 pub struct SmallDisk(PathBuf);
 
@@ -137,7 +139,7 @@ impl PowerDisk {
     fn power_on(&mut self) {
         let image = self.image.display().to_string();
         mount(&["-t", "ext4", "-o", self.options, &image], &self.path);
-        let mut plug = Command::new("python3")
+        let mut plug = python::command()
             .args(["-c", PLUG])
             .arg(&self.path)
             .stdin(Stdio::piped())
@@ -198,7 +200,7 @@ impl FoldingDisk {
             fs::create_dir(dir).expect("create a directory");
         }
         let log = below.with_extension("log");
-        let mut server = Command::new("python3")
+        let mut server = python::command()
             .args(["-c", include_str!("fold.py")])
             .args([path, below, &log])
             .stdout(Stdio::piped())

@@ -17,3 +17,18 @@ static INTERPRETER: LazyLock<PathBuf> = LazyLock::new(|| {
 pub fn interpreter() -> &'static Path {
     &INTERPRETER
 }
+
+/// A command line for a script that needs the standard library only: to look for more takes as long as all else at the
+/// interpreter's start.
+pub fn words<'a>(script: &[&'a str]) -> Vec<&'a str> {
+    let interpreter = interpreter().to_str().expect("a path in UTF-8");
+    [&[interpreter, "-I", "-S"], script].concat()
+}
+
+/// The same, to be given its script.
+pub fn command() -> Command {
+    let words = words(&[]);
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]);
+    command
+}

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -290,7 +290,7 @@ impl Reader {
 
 /// The job goes through the pipe: a password has no business among arguments.
 fn run_script(job: &Value) -> Value {
-    let mut child = Command::new(python::interpreter())
+    let mut child = python::command()
         .arg(SCRIPT)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

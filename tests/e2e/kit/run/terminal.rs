@@ -1,14 +1,13 @@
 //! Runs the binary in a pseudo-terminal, with somebody who types.
 
-use std::process::Command;
-
 use serde_json::Value;
 
 use super::program::{BINARY, Program};
+use super::python;
 
 /// Each step waits for a text and sends keys, see `terminal.py`. Exit code and all that was shown.
 pub fn on_terminal(program: &Program, words: &[&str], steps: &Value) -> (Option<i32>, String) {
-    let output = Command::new("python3")
+    let output = python::command()
         .arg(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/tests/e2e/kit/run/terminal.py"
@@ -43,7 +42,7 @@ pub fn on_screen(
     words: &[&str],
     steps: &Value,
 ) -> Seen {
-    let output = Command::new("python3")
+    let output = python::command()
         .arg(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/tests/e2e/kit/run/screen.py"

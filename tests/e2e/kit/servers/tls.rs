@@ -1,8 +1,13 @@
 //! Certificates of a throw-away CA, made with the openssl command. Knows no server.
 
+use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
+
+use crate::kit::run::tempdir::TempDir;
 
 /// Which certificate a server shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,30 +33,18 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// Makes everything inside `dir`, which must exist.
+    /// Puts everything into `dir`, which must exist. All servers of a run have the same: to make it takes longer than
+    /// most tests.
     pub fn make(dir: &Path, shown: Shown) -> Self {
-        make_ca(dir, "ca");
-        let issuer = if shown == Shown::Untrusted {
-            make_ca(dir, "other-ca");
-            "other-ca"
-        } else {
-            "ca"
+        static GOOD: LazyLock<Files> = LazyLock::new(|| issued(Shown::Good));
+        static WRONG_NAME: LazyLock<Files> = LazyLock::new(|| issued(Shown::WrongName));
+        static UNTRUSTED: LazyLock<Files> = LazyLock::new(|| issued(Shown::Untrusted));
+        let files = match shown {
+            Shown::Good => &GOOD,
+            Shown::WrongName => &WRONG_NAME,
+            Shown::Untrusted => &UNTRUSTED,
         };
-        let names = match shown {
-            Shown::WrongName => "subjectAltName=DNS:elsewhere.example",
-            Shown::Good | Shown::Untrusted => "subjectAltName=DNS:localhost,IP:127.0.0.1",
-        };
-        fs::write(dir.join("names"), names).expect("write the certificate's names");
-        openssl(
-            dir,
-            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -out server.csr -subj /CN=kit",
-        );
-        openssl(
-            dir,
-            &format!(
-                "x509 -req -in server.csr -CA {issuer}.pem -CAkey {issuer}.key -CAcreateserial -days 30 -extfile names -out server.pem"
-            ),
-        );
+        files.put_into(dir);
         Self {
             ca_file: dir.join("ca.pem"),
             certificate: dir.join("server.pem"),
@@ -67,6 +60,63 @@ impl Certificates {
     }
 }
 
+/// What openssl wrote, to be put into as many directories as want it.
+pub struct Files(Vec<(OsString, u32, Vec<u8>)>);
+
+impl Files {
+    /// All that `make` writes into the directory that it is given, with its permissions.
+    pub fn made_by(make: impl FnOnce(&Path)) -> Self {
+        let dir = TempDir::new();
+        make(dir.path());
+        let files = fs::read_dir(dir.path()).expect("list what was made");
+        let read = files.map(|file| {
+            let file = file.expect("a file");
+            let mode = file.metadata().expect("its mode").permissions().mode();
+            let bytes = fs::read(file.path()).expect("read what was made");
+            (file.file_name(), mode, bytes)
+        });
+        Self(read.collect())
+    }
+
+    /// Writes them there.
+    pub fn put_into(&self, dir: &Path) {
+        for (name, mode, bytes) in &self.0 {
+            let path = dir.join(name);
+            fs::write(&path, bytes).expect("write what was made");
+            fs::set_permissions(path, fs::Permissions::from_mode(*mode)).expect("set its mode");
+        }
+    }
+}
+
+fn issued(shown: Shown) -> Files {
+    Files::made_by(|dir| issue(dir, shown))
+}
+
+fn issue(dir: &Path, shown: Shown) {
+    make_ca(dir, "ca");
+    let issuer = if shown == Shown::Untrusted {
+        make_ca(dir, "other-ca");
+        "other-ca"
+    } else {
+        "ca"
+    };
+    let names = match shown {
+        Shown::WrongName => "subjectAltName=DNS:elsewhere.example",
+        Shown::Good | Shown::Untrusted => "subjectAltName=DNS:localhost,IP:127.0.0.1",
+    };
+    fs::write(dir.join("names"), names).expect("write the certificate's names");
+    openssl(
+        dir,
+        "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -out server.csr -subj /CN=kit",
+    );
+    openssl(
+        dir,
+        &format!(
+            "x509 -req -in server.csr -CA {issuer}.pem -CAkey {issuer}.key -CAcreateserial -days 30 -extfile names -out server.pem"
+        ),
+    );
+}
+
 fn make_ca(dir: &Path, name: &str) {
     openssl(
         dir,
@@ -76,7 +126,8 @@ fn make_ca(dir: &Path, name: &str) {
     );
 }
 
-fn openssl(dir: &Path, arguments: &str) {
+/// Runs an openssl command in `dir`.
+pub fn openssl(dir: &Path, arguments: &str) {
     let output = Command::new("openssl")
         .args(arguments.split(' '))
         .current_dir(dir)

@@ -4,13 +4,14 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
+use crate::kit::run::python;
 use crate::kit::run::tempdir::TempDir;
 use crate::kit::servers::supervise::Supervised;
-use crate::kit::servers::tls::{Certificates, Shown};
+use crate::kit::servers::tls::{Certificates, Files, Shown, openssl};
 use crate::kit::wait_until;
 
 const SCRIPT: &str = concat!(
@@ -53,22 +54,7 @@ impl Idp {
     pub fn start(users: &[&str]) -> Self {
         let dir = TempDir::new();
         let certificates = Certificates::make(dir.path(), Shown::Good);
-        for name in ["google", "app", "stranger"] {
-            openssl(
-                dir.path(),
-                &format!("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out {name}.key"),
-            );
-            openssl(
-                dir.path(),
-                &format!("pkey -in {name}.key -pubout -out {name}.pub"),
-            );
-            openssl(
-                dir.path(),
-                &format!("req -x509 -key {name}.key -out {name}.pem -days 30 -subj /CN={name}"),
-            );
-            let owner_only = fs::Permissions::from_mode(0o600);
-            fs::set_permissions(dir.join(format!("{name}.key")), owner_only).expect("set its mode");
-        }
+        KEYS.put_into(dir.path());
         let control = json!({
             "url": "",
             "google": {
@@ -89,7 +75,8 @@ impl Idp {
         });
         fs::write(dir.join("control.json"), control.to_string()).expect("write");
         let place = dir.path().display().to_string();
-        let process = Supervised::start(&["python3", SCRIPT, &place], &dir.join("console"));
+        let words = python::words(&[SCRIPT, &place]);
+        let process = Supervised::start(&words, &dir.join("console"));
         wait_until("the provider listens", || dir.join("port").exists());
         let port = |name: &str| {
             let text = fs::read_to_string(dir.join(name)).expect("read the port");
@@ -273,7 +260,7 @@ impl Idp {
         for (key, value) in others.as_object().into_iter().flatten() {
             claims[key] = value.clone();
         }
-        let output = Command::new("python3")
+        let output = python::command()
             .args([SCRIPT, "--jwt", JWT_SECRET, &claims.to_string()])
             .output()
             .expect("python3 is missing");
@@ -292,12 +279,21 @@ fn lines(path: &Path) -> Vec<Value> {
         .collect()
 }
 
-fn openssl(dir: &Path, arguments: &str) {
-    let output = Command::new("openssl")
-        .args(arguments.split(' '))
-        .current_dir(dir)
-        .output()
-        .expect("openssl is missing: apt-get install openssl");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "openssl {arguments}: {errors}");
-}
+/// Keys and certificates of everybody who signs, for all providers of a run: RSA keys take long to find.
+static KEYS: LazyLock<Files> = LazyLock::new(|| {
+    Files::made_by(|dir| {
+        for name in ["google", "app", "stranger"] {
+            openssl(
+                dir,
+                &format!("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out {name}.key"),
+            );
+            openssl(dir, &format!("pkey -in {name}.key -pubout -out {name}.pub"));
+            openssl(
+                dir,
+                &format!("req -x509 -key {name}.key -out {name}.pem -days 30 -subj /CN={name}"),
+            );
+            let owner_only = fs::Permissions::from_mode(0o600);
+            fs::set_permissions(dir.join(format!("{name}.key")), owner_only).expect("set its mode");
+        }
+    })
+});

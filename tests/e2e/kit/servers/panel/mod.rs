@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use crate::kit::run::python;
 use crate::kit::run::tempdir::TempDir;
 use crate::kit::servers::dovecot::Dovecot;
 use crate::kit::servers::supervise::Supervised;
@@ -81,7 +82,7 @@ impl Panel {
             "/tests/e2e/kit/servers/panel/standin.py"
         );
         let place = dir.path().display().to_string();
-        let mut command = vec!["python3", script, &place];
+        let mut command = python::words(&[script, &place]);
         command.extend(plain.then_some("--plain"));
         let process = Supervised::start(&command, &path("console"));
         wait_until("the panel listens", || path("port").exists());
