@@ -1,6 +1,8 @@
 //! Which mailboxes an account has, and how each stands: LIST, LSUB, STATUS in as few round trips as the server allows;
 //! and what a test looks at beside that.
 
+mod tries;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -18,6 +20,7 @@ use super::refusal;
 use super::response::{self, Condition, MailboxStatus, Status};
 use super::steps::{Step as At, Steps};
 use crate::mailbox::{Listed, Name};
+pub use tries::Tries;
 
 /// Most mailboxes that one account may have.
 const MAX_MAILBOXES: usize = 100_000;

@@ -15,7 +15,7 @@ use crate::archive::uidset::UidSet;
 use crate::filter::Filter;
 use crate::mapping::{self, FolderMap, Present, Source, Target};
 use crate::session::channel::Channel;
-use crate::session::list::{self, Listing};
+use crate::session::list::{Listing, Numbers, Tries};
 
 /// Messages by the directory of their mailbox.
 pub type Messages = BTreeMap<String, UidSet>;
@@ -59,6 +59,7 @@ pub struct Plan<'a> {
     pub lost: Vec<(String, u64)>,
     /// What the report is to say.
     pub warnings: Vec<String>,
+    tries: Tries,
 }
 
 impl<'a> Plan<'a> {
@@ -102,6 +103,7 @@ impl<'a> Plan<'a> {
             jobs,
             lost,
             warnings,
+            tries: Tries::default(),
         };
         Ok((plan, journal))
     }
@@ -127,7 +129,7 @@ impl<'a> Plan<'a> {
         channel: &mut Channel,
         journal: &mut Journal,
     ) -> Result<(Listing, Option<char>)> {
-        let listing = list::list(channel, list::Numbers::Plain, |_| true)?;
+        let listing = self.tries.list(channel, Numbers::Plain, |_| true)?;
         let repairs = self.want.repairs;
         renamed::find(channel, &mut self.jobs, &listing, journal, repairs)?;
         let (target, delimiter) = target(&listing, journal.prefix());

@@ -17,7 +17,7 @@ use crate::session::channel::Channel;
 use crate::session::dial;
 use crate::session::error::SessionError;
 use crate::session::inventory::Extent;
-use crate::session::list;
+use crate::session::list::{Numbers, Tries};
 use crate::session::peer::Peer;
 use crate::session::retry::keep_trying;
 use crate::stop::Stop;
@@ -37,6 +37,7 @@ pub fn compare(
     let failed = failed::load(dir, During::Export)?;
     let mut found = Vec::new();
     let (mut blame, mut known) = (Blame::default(), HashMap::new());
+    let mut tries = Tries::default();
     keep_trying(stop, |backoff| {
         if stop.requested() {
             return Err(SessionError::stopped().into());
@@ -50,7 +51,7 @@ pub fn compare(
             failed: &failed,
             findings: Vec::new(),
         };
-        let outcome = source.read(session.channel(), &mut blame, &mut known);
+        let outcome = source.read(session.channel(), &mut tries, &mut blame, &mut known);
         // A mailbox that was settled is progress.
         if known.len() > settled {
             backoff.progress();
@@ -95,10 +96,11 @@ impl<'a> Source<'a> {
     fn read(
         mut self,
         channel: &mut Channel,
+        tries: &mut Tries,
         blame: &mut Blame<Owner<usize>>,
         known: &mut HashMap<usize, inventory::There>,
     ) -> Result<Vec<Finding>> {
-        let listing = list::list(channel, list::Numbers::Plain, |listed| {
+        let listing = tries.list(channel, Numbers::Plain, |listed| {
             self.folders.matches(listed.name.text())
         })?;
         for line in &listing.unreadable {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{ANNA, program_for};
 use crate::kit::mail::realistic;
-use crate::kit::run::program::Program;
+use crate::kit::run::program::{IMPORT, Program};
 use crate::kit::servers::fake::{Behaviour, FakeMailbox, FakeOptions, FakeServer, Reply};
 
 /// UIDs that the archive's mailbox of this name holds.
@@ -176,6 +176,27 @@ fn a_mailbox_whose_status_kills_connections_is_copied_without() {
         for mailbox in ["INBOX", "Bad", "Good"] {
             assert_eq!(uids(&program, mailbox), [1, 2], "{case}");
         }
+    }
+}
+
+#[test]
+fn all_modes_do_without_a_status_that_kills_connections() {
+    let server = bad_mailbox("STATUS", usize::MAX, Reply::Close(Vec::new()));
+    let program = program_for(&server);
+    let config = std::fs::read_to_string(program.path("export.pass.config.json"));
+    program.file("import.pass.config.json", &config.expect("a configuration"));
+    let modes = [
+        &["--mode", "export", "--imapsync", "never"][..],
+        &["--mode", "audit"],
+        &["--mode", "validate", "--no-connectivity-test"],
+        &IMPORT,
+    ];
+    for mode in modes {
+        program.run(mode).code(0);
+    }
+    for mailbox in ["INBOX", "Bad", "Good"] {
+        assert_eq!(uids(&program, mailbox), [1, 2]);
+        assert_eq!(server.mailbox(mailbox).messages.len(), 2);
     }
 }
 

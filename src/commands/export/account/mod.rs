@@ -22,20 +22,18 @@ use crate::config::Account;
 use crate::disk::space::has_room;
 use crate::filter::Filter;
 use crate::finding::Tally;
+use crate::mailbox::Listed;
 use crate::progress::AccountProgress;
 use crate::report::{AccountReport, FailedMessageReport, MailboxReport, Status};
 use crate::session::blame::{Blame, Owner};
 use crate::session::channel::Channel;
 use crate::session::dial;
-use crate::session::error::{Kind, SessionError};
+use crate::session::error::SessionError;
 use crate::session::list::{self, Listing, Numbers};
 use crate::session::peer::Peers;
 use crate::session::retry::{Backoff, keep_trying};
 use crate::settings::Settings;
 use crate::stop::Stop;
-
-/// Connections that may die while the account is listed, before STATUS is done without.
-const STATUS_DEATHS: u32 = 2;
 
 /// Responses that could not be read, after which little is sent ahead.
 const MANY_MISREAD: u32 = 3;
@@ -69,8 +67,7 @@ struct Export<'a> {
     misreads: u32,
     /// LIST has been answered.
     listed: bool,
-    /// Connections that died while the account was listed.
-    died_listing: u32,
+    tries: list::Tries,
     /// LIST named mailboxes that could not be understood.
     unreadable: bool,
     /// Directories of mailboxes that the server has no longer.
@@ -96,7 +93,7 @@ pub fn export(
         failed_before: Vec::new(),
         misreads: 0,
         listed: false,
-        died_listing: 0,
+        tries: list::Tries::default(),
         unreadable: false,
         vanished: Vec::new(),
         report,
@@ -141,19 +138,9 @@ impl Export<'_> {
         let peer = self.run.peers.of(self.account);
         let mut session = dial::open(peer, self.account, self.run.stop)?;
         if !self.listed {
-            // STATUS is a hint: where connections die of it, it is done without.
-            let asks_status = self.died_listing < STATUS_DEATHS;
-            let numbers = match self.died_listing {
-                0 => Numbers::WithSize,
-                _ => Numbers::Plain,
-            };
-            let listing = list::list(session.channel(), numbers, |listed| {
-                asks_status && settings.folders.matches(listed.name.text())
-            });
-            let listing = listing.inspect_err(|error| {
-                self.died_listing +=
-                    u32::from(matches!(error.kind, Kind::Transient | Kind::Desync));
-            })?;
+            let wanted = |listed: &Listed| settings.folders.matches(listed.name.text());
+            let channel = session.channel();
+            let listing = self.tries.list(channel, Numbers::WithSize, wanted)?;
             self.listed = true;
             self.prepare(listing)?;
         }

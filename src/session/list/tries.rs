@@ -1,0 +1,41 @@
+//! An account that connections die of while it is listed: STATUS is a hint, and is done without.
+//!
+//! It makes no connections; whoever does keeps this from one to the next.
+
+use super::{Listing, Numbers, list};
+use crate::mailbox::Listed;
+use crate::session::channel::Channel;
+use crate::session::error::{Kind, Result};
+
+/// Connections that may die while an account is listed, before STATUS is done without.
+const ENOUGH: u32 = 2;
+
+/// The listing of one account, on all its connections.
+#[derive(Debug, Default)]
+pub struct Tries {
+    died: u32,
+}
+
+impl Tries {
+    /// Lists the account, and asks for less than before where connections have died of that.
+    ///
+    /// # Errors
+    /// As for [`list`].
+    pub fn list(
+        &mut self,
+        channel: &mut Channel,
+        numbers: Numbers,
+        wanted: impl Fn(&Listed) -> bool,
+    ) -> Result<Listing> {
+        let numbers = if self.died == 0 {
+            numbers
+        } else {
+            Numbers::Plain
+        };
+        let asks_status = self.died < ENOUGH;
+        let listing = list(channel, numbers, |listed| asks_status && wanted(listed));
+        listing.inspect_err(|error| {
+            self.died += u32::from(matches!(error.kind, Kind::Transient | Kind::Desync));
+        })
+    }
+}
