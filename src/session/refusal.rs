@@ -87,9 +87,16 @@ pub fn goodbye(status: &Status) -> SessionError {
 /// # Errors
 /// That refusal.
 pub fn check_state(status: &Status) -> Result<()> {
-    match error(status, Kind::Refused) {
-        error if matches!(error.kind, Kind::Refused | Kind::Authentication) => Ok(()),
-        error => Err(error),
+    if let Some(error) = about_host(status) {
+        return Err(error);
+    }
+    // [LIMIT] is a limit of what was asked for, unless the words speak of connections.
+    match kind(status, Kind::Refused) {
+        Kind::Refused | Kind::Authentication => Ok(()),
+        _ => {
+            let text = format!("the server says {}", status.said());
+            Err(SessionError::new(Kind::Transient, text))
+        }
     }
 }
 

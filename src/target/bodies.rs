@@ -3,16 +3,18 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
 
-use super::trouble::Trouble;
+use tracing::warn;
+
+use super::trouble::{Suspects, Trouble};
 use crate::archive::uidset::UidSet;
 use crate::message::{Fingerprint, Identity};
 use crate::session::channel::Channel;
-use crate::session::error::{Kind, SessionError};
+use crate::session::error::{Cause, Kind, SessionError};
 use crate::session::fetch::{self, Assembler, Brought};
 use crate::session::lane::{Answer, Lane, Order};
-use crate::session::reader::BodySink;
+use crate::session::reader::{BodySink, Response};
 use crate::session::refusal;
-use crate::session::response::Condition;
+use crate::session::response::{self, Condition, Status};
 use crate::session::select;
 
 /// Messages asked for in one command.
@@ -88,38 +90,33 @@ pub fn read(
     trouble: &mut Trouble,
     mut take: impl FnMut(u32, std::result::Result<Print, String>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let suspects = trouble.of(wire).cloned().unwrap_or_default();
-    let mut left: BTreeSet<u32> = BTreeSet::new();
-    let mut batches: Vec<Vec<u32>> = Vec::new();
-    for uid in uids.iter() {
-        match suspects.over(uid) {
-            Some(words) => take(uid, Err(words.to_owned()))?,
-            None => {
-                left.insert(uid);
-            }
-        }
-    }
-    let together: Vec<u32> = left
-        .iter()
-        .copied()
-        .filter(|uid| !suspects.alone().contains(*uid))
-        .collect();
-    batches.extend(together.chunks(BATCH).map(<[u32]>::to_vec));
-    let alone = left.iter().filter(|uid| suspects.alone().contains(**uid));
-    batches.extend(alone.map(|uid| vec![*uid]));
-    if batches.is_empty() {
-        return Ok(());
-    }
     let mut reading = Reading {
-        left,
+        left: uids.iter().collect(),
+        is_refused: false,
         refusal: None,
     };
-    let mut under_way = None;
-    if let Err(error) = reading.all(channel, wire, batches, &mut under_way, &mut take) {
-        if let Some(lost) = error.downcast_ref::<SessionError>() {
+    loop {
+        let batches = reading.batches(trouble.of(wire), &mut take)?;
+        if batches.is_empty() {
+            return Ok(());
+        }
+        let mut under_way = None;
+        let Err(error) = reading.all(channel, wire, batches, &mut under_way, &mut take) else {
+            break;
+        };
+        let lost = error.downcast_ref::<SessionError>();
+        if let Some(lost) = lost {
             trouble.count(wire, under_way, lost);
         }
-        return Err(error);
+        // Such a response costs its message, and no connection.
+        let misread = lost.is_some_and(|lost| lost.cause == Some(Cause::Misread));
+        let closed = trouble
+            .of(wire)
+            .is_some_and(|known| known.closed().is_some());
+        if !misread || closed || under_way.is_none() || !channel.find_place().unwrap_or(false) {
+            return Err(error);
+        }
+        warn!("{error:#}: the others are asked for again");
     }
     let reason = reading.refusal.take();
     let reason = reason.unwrap_or_else(|| "the server answers without it".to_owned());
@@ -131,10 +128,34 @@ pub fn read(
 
 struct Reading {
     left: BTreeSet<u32>,
+    /// The mailbox is not open.
+    is_refused: bool,
     refusal: Option<String>,
 }
 
 impl Reading {
+    /// What is asked for together, and behind it what goes alone. What is not asked for any more is handed over.
+    fn batches(
+        &mut self,
+        suspects: Option<&Suspects>,
+        take: &mut impl FnMut(u32, std::result::Result<Print, String>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Vec<Vec<u32>>> {
+        let over = |uid: &u32| suspects.and_then(|suspects| suspects.over(*uid));
+        for uid in self.left.clone() {
+            if let Some(words) = over(&uid) {
+                self.left.remove(&uid);
+                take(uid, Err(words.to_owned()))?;
+            }
+        }
+        let is_alone = |uid: &u32| suspects.is_some_and(|known| known.alone().contains(*uid));
+        let (alone, together): (Vec<u32>, Vec<u32>) =
+            self.left.iter().partition(|uid| is_alone(uid));
+        let together = together.chunks(BATCH).map(<[u32]>::to_vec);
+        Ok(together
+            .chain(alone.into_iter().map(|uid| vec![uid]))
+            .collect())
+    }
+
     /// `under_way` is the first message that is asked for and not here.
     fn all(
         &mut self,
@@ -165,38 +186,91 @@ impl Reading {
             }
             let first = lane.steps().flatten();
             *under_way = first.copied().find(|uid| self.left.contains(uid));
-            let brought = match lane.next(&mut sink)? {
-                Answer::Untagged(_, response) => assembler.take(response, &mut sink)?,
-                Answer::Done(batch, status) => {
+            match lane.next(&mut sink) {
+                Ok(Answer::Untagged(_, response)) => {
+                    let brought = assembler.take(response, &mut sink)?;
+                    if let Brought::Malformed(reason) = brought {
+                        self.misread(response, reason, under_way)?;
+                    } else {
+                        self.brought(brought, &mut sink, take)?;
+                    }
+                }
+                Ok(Answer::Done(batch, status)) => {
                     assembler.clear();
-                    if let Some((most, _)) = status.message_limit() {
-                        self.again(&batch, most, &mut batches);
-                        continue;
-                    }
-                    if status.condition != Condition::Ok {
-                        refusal::check_state(&status)?;
-                        self.refusal = Some(status.said());
-                    }
-                    continue;
+                    self.ended(&batch, &status, &mut batches)?;
                 }
-            };
-            match brought {
-                Brought::Whole(message) => {
-                    if self.left.remove(&message.uid) {
-                        take(message.uid, Ok(std::mem::take(&mut sink.0)))?;
+                Err(error) => {
+                    if error.cause == Some(Cause::Misread) {
+                        *under_way = self.named_in(lane.torn()).or(*under_way);
                     }
-                }
-                Brought::Unfetchable(Some(uid), reason) => {
-                    if self.left.remove(&uid) {
-                        take(uid, Err(reason))?;
-                    }
-                }
-                Brought::Nothing | Brought::Unfetchable(None, _) => {}
-                Brought::Malformed(reason) => {
-                    return Err(SessionError::new(Kind::Desync, reason).into());
+                    return Err(error.into());
                 }
             }
         }
+    }
+
+    fn brought(
+        &mut self,
+        brought: Brought,
+        sink: &mut Sink,
+        take: &mut impl FnMut(u32, std::result::Result<Print, String>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let (uid, print) = match brought {
+            Brought::Whole(message) => (message.uid, Ok(std::mem::take(&mut sink.0))),
+            Brought::Unfetchable(Some(uid), reason) => (uid, Err(reason)),
+            _ => return Ok(()),
+        };
+        if self.left.remove(&uid) {
+            take(uid, print)?;
+        }
+        Ok(())
+    }
+
+    /// A response that cannot be believed: what follows a body of the wrong length may be the body's own text.
+    fn misread(
+        &self,
+        response: &Response,
+        reason: &str,
+        under_way: &mut Option<u32>,
+    ) -> Result<(), SessionError> {
+        warn!(line = response.shown(), reason, "a FETCH response is odd");
+        if response.bodies == 0 {
+            return Ok(());
+        }
+        *under_way = self.named_in(response).or(*under_way);
+        let text = format!("a response with a body cannot be believed, {reason}");
+        Err(SessionError::new(Kind::Desync, text).by(Cause::Misread))
+    }
+
+    fn named_in(&self, response: &Response) -> Option<u32> {
+        response::uid_hint(response).filter(|uid| self.left.contains(uid))
+    }
+
+    /// What a batch has not brought is asked for again: in less where the server takes no more (RFC 9738), else alone.
+    fn ended(
+        &mut self,
+        batch: &[u32],
+        status: &Status,
+        batches: &mut VecDeque<Vec<u32>>,
+    ) -> Result<(), SessionError> {
+        if let Some((most, _)) = status.message_limit() {
+            self.again(batch, most, batches);
+            return Ok(());
+        }
+        if status.condition != Condition::Ok {
+            if let Some(error) = refusal::about_host(status) {
+                return Err(error);
+            }
+            self.refusal = Some(status.said());
+            self.is_refused |= batch.is_empty();
+        }
+        if self.is_refused {
+            batches.clear();
+        } else if batch.len() > 1 {
+            let left = batch.iter().filter(|uid| self.left.contains(uid));
+            batches.extend(left.map(|uid| vec![*uid]));
+        }
+        Ok(())
     }
 
     /// The server took a part of a batch (RFC 9738): the rest, in no more than it takes.

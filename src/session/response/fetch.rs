@@ -161,3 +161,14 @@ fn internal_date(scanner: &mut Scanner<'_>) -> Parsed<Option<String>> {
     };
     Ok(text.map(|text| String::from_utf8_lossy(&text).into_owned()))
 }
+
+/// The UID in a response that cannot be parsed, as far as it can be read before the body.
+#[must_use]
+pub fn uid_hint(response: &Response) -> Option<u32> {
+    let end = response.elsewhere.first().copied();
+    let head = &response.bytes[..end.unwrap_or(response.bytes.len())];
+    let head = String::from_utf8_lossy(head).to_ascii_uppercase();
+    let mut words = head.split([' ', '(', ')', '\r']);
+    words.find(|word| *word == "UID")?;
+    words.find(|word| !word.is_empty())?.parse().ok()
+}

@@ -8,7 +8,7 @@ mod scanner;
 
 use super::reader::Response;
 use crate::mailbox::{Listed, Name};
-pub use fetch::{Body, FetchData, parse_fetch};
+pub use fetch::{Body, FetchData, parse_fetch, uid_hint};
 use scanner::{Parsed, Scanner, Value};
 
 /// OK, NO, BAD, or the untagged-only BYE and PREAUTH (RFC 3501 section 7.1).

@@ -234,8 +234,10 @@ impl<'a> InParts<'a> {
         if let Some(error) = failed {
             return Err(error);
         }
-        if status.condition != Condition::Ok {
-            refusal::check_state(&status)?;
+        if status.condition != Condition::Ok
+            && let Some(error) = refusal::about_host(&status)
+        {
+            return Err(error.into());
         }
         let limit = status.message_limit();
         Ok(limit.and_then(|(most, _)| usize::try_from(most).ok()))

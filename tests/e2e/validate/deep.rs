@@ -7,8 +7,8 @@ use crate::kit::PASSWORD;
 use crate::kit::mail::{Mail, hostile};
 use crate::kit::run::findings::findings;
 use crate::kit::run::handmade::Handmade;
-use crate::kit::run::program::{IMPORT, Program, server_json};
-use crate::kit::servers::fake::{Behaviour, FakeMailbox, FakeServer};
+use crate::kit::run::program::{EXPORT, IMPORT, Program, server_json};
+use crate::kit::servers::fake::{Behaviour, FakeMailbox, FakeServer, Reply};
 
 fn text(number: usize) -> String {
     String::from_utf8(mails()[number].bytes.clone()).expect("text")
@@ -92,6 +92,9 @@ fn hostile_mail_comes_through_or_differs_as_is_said() {
     scene.validate(&["--deep", "--input-dir", "odd"], 0, &[]);
 }
 
+/// A response that ends somewhere else than its body.
+const MISLED: &str = "* 4 FETCH (UID 4 FLAGS () RFC822.SIZE 5 BODY[] {5}\r\none\r\ntwo\r\n)\r\n";
+
 #[test]
 fn a_message_that_the_target_cannot_read_costs_itself() {
     let mails: Vec<Mail> = (0..20)
@@ -101,6 +104,7 @@ fn a_message_that_the_target_cannot_read_costs_itself() {
         Behaviour::Bye("FETCH failed: Internal error occurred.".to_owned()),
         Behaviour::Hangup,
         Behaviour::DropAt(20),
+        Behaviour::Raw(MISLED.as_bytes().to_vec()),
     ] {
         let server = FakeServer::options()
             .mailbox(FakeMailbox::new("INBOX"))
@@ -114,6 +118,7 @@ fn a_message_that_the_target_cannot_read_costs_itself() {
         program.file("import.pass.config.json", &config.to_string());
         program.run(IMPORT).code(0);
         server.misbehave(4, None, behaviour.clone());
+        let before = server.connections();
         let deep = ["--mode", "validate", "--deep", "--no-connectivity-test"];
         let report = ["--report", "report.json"];
         program.run(deep.iter().chain(&report)).code(1);
@@ -129,5 +134,33 @@ fn a_message_that_the_target_cannot_read_costs_itself() {
         let compared = &report["accounts"][0]["compared"];
         let numbers = ["archive", "missing", "identical"].map(|key| compared[key].as_u64());
         assert_eq!(numbers, [Some(20), Some(0), Some(19)], "{behaviour:?}");
+        if let Behaviour::Raw(_) = behaviour {
+            assert_eq!(server.connections() - before, 1, "{}", server.transcript());
+        }
     }
+}
+
+#[test]
+fn what_comes_not_with_others_is_asked_for_alone() {
+    let mails: Vec<Mail> = (0..6).map(|n| Mail::simple(&format!("mail {n}"))).collect();
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&mails))
+        .on_command(|command| {
+            let together = command
+                .text()
+                .contains("UID FETCH 1:6 (UID FLAGS INTERNALDATE");
+            let bodies = command.text().contains("BODY.PEEK[]");
+            (together && bodies).then(|| Reply::tagged("NO [LIMIT] too many at once"))
+        })
+        .start();
+    let program = Program::new();
+    program.config(&server.endpoint(), &[(ANNA, PASSWORD)]);
+    program.run(EXPORT).code(0);
+    let config = std::fs::read_to_string(program.path("export.pass.config.json"));
+    program.file("import.pass.config.json", &config.expect("a configuration"));
+    let deep = ["--mode", "validate", "--deep", "--no-connectivity-test"];
+    program
+        .run(deep)
+        .code(0)
+        .says("6 of them were read back and compared with the archive by SHA-256: 6 are identical");
 }

@@ -2,12 +2,13 @@
 
 use tracing::warn;
 
-use super::{Asked, Fetcher, Step, messages};
+use super::{Asked, Fetcher, Step};
 use crate::commands::export::job::{Chunk, JobId, Phase};
 use crate::session::blame::{Owner, Verdict};
 use crate::session::error::{Cause, Kind, SessionError};
 use crate::session::lane::Lane;
 use crate::session::reader::Response;
+use crate::session::response;
 
 impl Fetcher<'_> {
     /// A job that is to be alone waits for the others, and they for it.
@@ -113,7 +114,7 @@ impl Fetcher<'_> {
         if let Some(uid) = chunk.lone() {
             return (Some(uid).filter(|uid| job.asked_for(*uid)), true);
         }
-        let begun = messages::uid_hint(torn)
+        let begun = response::uid_hint(torn)
             .filter(|uid| (torn.bodies > 0 || misread) && job.asked_for(*uid));
         if begun.is_some() {
             if misread {

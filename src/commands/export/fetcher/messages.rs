@@ -13,7 +13,7 @@ use crate::session::fetch::{self, Brought, Message};
 use crate::session::lane::{Lane, Order};
 use crate::session::reader::Response;
 use crate::session::refusal;
-use crate::session::response::{Condition, Status};
+use crate::session::response::{self, Condition, Status};
 
 impl Fetcher<'_> {
     pub(super) fn take_message(
@@ -35,7 +35,7 @@ impl Fetcher<'_> {
             Brought::Malformed(reason) => {
                 let line = response.shown();
                 warn!(line, reason, "a FETCH response is odd");
-                if let Some(uid) = uid_hint(response) {
+                if let Some(uid) = response::uid_hint(response) {
                     let text = format!("odd response, {reason}: {line}");
                     self.jobs[id].excuse(uid, text);
                 }
@@ -194,14 +194,4 @@ impl Fetcher<'_> {
             }
         }
     }
-}
-
-/// The UID in a response that cannot be parsed, as far as it can be read before the body.
-pub(super) fn uid_hint(response: &Response) -> Option<u32> {
-    let end = response.elsewhere.first().copied();
-    let head = &response.bytes[..end.unwrap_or(response.bytes.len())];
-    let head = String::from_utf8_lossy(head).to_ascii_uppercase();
-    let mut words = head.split([' ', '(', ')', '\r']);
-    words.find(|word| *word == "UID")?;
-    words.find(|word| !word.is_empty())?.parse().ok()
 }
