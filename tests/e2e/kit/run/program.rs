@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::archive::Archive;
 use super::tempdir::{TempDir, tree};
 use crate::kit::servers::codec::base64;
+use crate::kit::servers::tls::AUTHORITY;
 use crate::kit::{Endpoint, Security, is_long};
 
 /// The binary under test.
@@ -66,6 +67,7 @@ impl Program {
         let work = program.dir.join("work");
         fs::create_dir(&work).expect("create the working directory");
         fs::set_permissions(&work, fs::Permissions::from_mode(0o700)).expect("set its mode");
+        AUTHORITY.put_into(program.dir.path());
         program
     }
 
@@ -79,7 +81,8 @@ impl Program {
         self.dir().join(name)
     }
 
-    /// Sets an environment variable for all runs from now on. Runs see no others than PATH, HOME, LANG and TERM.
+    /// Sets an environment variable for all runs from now on. Runs see no others than PATH, HOME, LANG,
+    /// TERM and `SSL_CERT_FILE`.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         if name.contains("PASSWORD") {
             self.keep_secret(value);
@@ -195,6 +198,7 @@ impl Program {
             .env("HOME", self.dir())
             .env("LANG", "C.UTF-8")
             .env("TERM", "dumb")
+            .env("SSL_CERT_FILE", self.dir.join("authority.pem"))
             .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(create(&stdout))

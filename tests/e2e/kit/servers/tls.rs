@@ -88,6 +88,11 @@ impl Files {
     }
 }
 
+/// An authority that has issued nothing, as `authority.pem`: the only one that runs of the program know of the system's,
+/// since to read the real ones takes longer than most runs.
+pub static AUTHORITY: LazyLock<Files> =
+    LazyLock::new(|| Files::made_by(|dir| make_ca(dir, "authority")));
+
 fn issued(shown: Shown) -> Files {
     Files::made_by(|dir| issue(dir, shown))
 }
