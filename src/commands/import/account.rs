@@ -270,6 +270,16 @@ impl<'a> Import<'a> {
             look.learn_uids(channel, id)?;
         }
         journal.commit()?;
+        let mut appender = Appender::new(
+            channel,
+            &mut self.plan.jobs,
+            journal,
+            self.run.settings,
+            self.run.stop,
+            &mut self.progress,
+            (&mut self.experience, &mut self.trouble, turns),
+        );
+        appender.pay(channel)?;
         Ok(merged)
     }
 

@@ -16,8 +16,6 @@ use crate::session::manage;
 use crate::session::reader::NoBody;
 use crate::session::refusal::{Meaning, meaning};
 use crate::session::response::{self, Condition, Status};
-use crate::session::select;
-use crate::session::store::{self, Change};
 use crate::target::mailbox::{JobId, Refused};
 
 /// A message of up to this size that finds no room says that the account is full, in bytes.
@@ -221,7 +219,7 @@ impl Appender<'_> {
         }
         let (later, gone): (Vec<&str>, Vec<&str>) = rest
             .into_iter()
-            .partition(|flag| to_uid.is_some() && !self.experience.refuses_keyword(id, flag));
+            .partition(|flag| !self.experience.refuses_keyword(id, flag));
         // What is stored afterwards counts as sent.
         let given = wanted.flags.split_ascii_whitespace();
         let given: Vec<&str> = given.filter(|flag| !gone.contains(flag)).collect();
@@ -246,45 +244,10 @@ impl Appender<'_> {
                 self.without_flags.insert((id, to_uid));
             }
             self.to_store.extend(Late::of(id, uid, to_uid, &later));
+        } else if !later.is_empty() {
+            self.owe(id, uid, &later);
         }
         self.jobs[id].told.drop_flags(lost);
-    }
-
-    /// Flags that a STORE does not bring to the target either.
-    fn lost_flags(&mut self, stored: &Late, status: &Status) {
-        let Late {
-            id,
-            uid,
-            to_uid,
-            flags,
-        } = stored;
-        warn!(uid, flags, answer = status.said(), "the flags are lost");
-        let is_new = self.without_flags.insert((*id, *to_uid));
-        let told = &mut self.jobs[*id].told;
-        told.name_flags(flags.split_ascii_whitespace());
-        told.flags_dropped += u64::from(is_new);
-        if !flags.starts_with('\\') {
-            self.experience.learn_keyword(*id, flags);
-        }
-        let route = self.jobs[*id].route();
-        let Some(known) = self.journal.flags_of(&route, *uid) else {
-            return;
-        };
-        let sent = known.sent.split_ascii_whitespace();
-        let sent: Vec<&str> = sent
-            .filter(|flag| !flags.split(' ').any(|lost| lost == *flag))
-            .collect();
-        let flags = Flags {
-            archived: known.archived.clone(),
-            sent: sent.join(" ").into(),
-        };
-        let done = Done {
-            uid: *uid,
-            sha256: None,
-            to_uid: Some(*to_uid),
-            flags: Some(flags),
-        };
-        self.journal.done(&route, &done);
     }
 
     /// The UIDs that APPENDUID names, as far as they can be believed: it is a hint, and some servers have it wrong.
@@ -330,24 +293,6 @@ impl Appender<'_> {
         self.experience.distrusted = false;
         let text = "UIDVALIDITY of the target's mailbox changed while messages were appended";
         Err(SessionError::new(Kind::Transient, text).into())
-    }
-
-    /// Some servers refuse in APPEND what they take in STORE; true when there was something to store.
-    pub(super) fn store_flags(&mut self, lane: &mut Lane<'_, Step>) -> Result<bool> {
-        let mut open = None;
-        let to_store = std::mem::take(&mut self.to_store);
-        let is_any = !to_store.is_empty();
-        for one in to_store {
-            if open != Some(one.id) {
-                let wire = &self.jobs[one.id].place().wire;
-                let select = select::select(wire, lane.capabilities())?;
-                lane.send(&select, Step::Open, Order::Strict)?;
-                open = Some(one.id);
-            }
-            let store = store::flags_silently(one.to_uid, Change::Add, &one.flags);
-            lane.send(&store, Step::Flags(one), Order::Loose)?;
-        }
-        Ok(is_any)
     }
 
     /// Records a message that is not on the target; by default that ends the account.

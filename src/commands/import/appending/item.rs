@@ -48,6 +48,7 @@ pub struct Item {
 }
 
 /// A flag, or flags, of a message that its APPEND could not have: they are stored afterwards.
+#[derive(Clone)]
 pub struct Late {
     /// The mailbox.
     pub id: JobId,
@@ -57,6 +58,16 @@ pub struct Late {
     pub to_uid: u32,
     /// Blank-separated.
     pub flags: String,
+}
+
+/// Flags that are still to be stored, of a message whose UID on the target is to be looked up.
+pub struct Owed {
+    /// The mailbox.
+    pub id: JobId,
+    /// UID in the archive.
+    pub uid: u32,
+    /// The flags.
+    pub flags: Vec<String>,
 }
 
 /// Messages of one mailbox that go together.
@@ -120,6 +131,17 @@ impl Late {
             flags,
         })
         .collect()
+    }
+}
+
+impl From<Late> for Owed {
+    fn from(late: Late) -> Self {
+        let words = late.flags.split_ascii_whitespace();
+        Self {
+            id: late.id,
+            uid: late.uid,
+            flags: words.map(str::to_owned).collect(),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod answers;
 mod doubt;
 mod item;
+mod late;
 mod merged;
 mod strangers;
 
@@ -29,7 +30,7 @@ use crate::stop::Stop;
 use crate::target::mailbox::{JobId, Jobs, Refused};
 use crate::target::message::Ready;
 use crate::target::trouble::Trouble;
-use item::{Batch, Counted, Item, Late};
+use item::{Batch, Counted, Item, Late, Owed};
 
 /// Messages in one journal entry, and in one MULTIAPPEND.
 const BATCH_MESSAGES: usize = 100;
@@ -59,6 +60,8 @@ pub struct Experience {
     refused_keywords: HashMap<JobId, HashSet<String>>,
     /// Looks into gaps between UIDs that found nothing.
     idle_gaps: u32,
+    /// Flags that are to be stored when the UIDs of their messages are known.
+    owed: Vec<Owed>,
     /// A message of this size has no room there any more; with the words that said so.
     no_room: Option<(u64, String)>,
 }
@@ -217,6 +220,9 @@ impl<'a> Appender<'a> {
         for batch in std::mem::take(&mut self.again) {
             self.note_settled(&batch);
         }
+        let unstored = std::mem::take(&mut self.to_store);
+        let unstored = unstored.into_iter().map(Owed::from);
+        self.experience.owed.extend(unstored);
         let outcome = outcome.and_then(|()| self.conclude());
         // What was answered is worth knowing, whatever happened.
         self.journal.commit()?;
@@ -233,6 +239,11 @@ impl<'a> Appender<'a> {
 
     /// The connection is gone: what was under way goes alone from now on, and what was first in line is counted.
     fn lost(&mut self, lane: &Lane<'_, Step>, error: &SessionError) {
+        let unstored = lane.steps().filter_map(|step| match step {
+            Step::Flags(flags) => Some(Owed::from(flags.clone())),
+            _ => None,
+        });
+        self.experience.owed.extend(unstored);
         if !matches!(error.kind, Kind::Transient | Kind::Desync) {
             return;
         }
