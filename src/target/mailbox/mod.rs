@@ -487,6 +487,12 @@ impl Job {
         }
     }
 
+    /// Messages that were there until a user deleted the mailbox; `None` where nobody did.
+    #[must_use]
+    pub fn deleted_with(&self) -> Option<&UidSet> {
+        self.open.deleted.as_ref()
+    }
+
     /// The mailbox as a whole cannot be brought there.
     pub fn fail(&mut self, why: String) {
         self.open.todo.clear();

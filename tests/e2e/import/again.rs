@@ -201,6 +201,10 @@ fn mail_that_comes_for_a_deleted_mailbox_is_not_passed_over_in_silence() {
     archive(6);
     let output = import(&program, &[]);
     output.code(1).says("2 messages that came since");
+    let validate = ["--mode", "validate", "--no-connectivity-test"];
+    let output = program.run(validate);
+    output.code(1).says("with 4 messages");
+    output.says("2 messages are missing");
 }
 
 #[test]

@@ -35,7 +35,7 @@ type Change = (fn(&Scene), i32, &'static [&'static str]);
 
 #[test]
 fn every_difference_is_named() {
-    let changes: [Change; 11] = [
+    let changes: [Change; 12] = [
         (
             |s| s.reader().expunge("INBOX", &s.uid_of("two")),
             0,
@@ -98,7 +98,20 @@ fn every_difference_is_named() {
             1,
             &["warning date-differs"],
         ),
-        (|s| s.reader().delete("Work"), 1, &["error mailbox-missing"]),
+        (
+            |s| {
+                s.forget();
+                s.reader().delete("Work");
+            },
+            1,
+            &["error mailbox-missing"],
+        ),
+        // As the import has it, by the journal.
+        (
+            |s| s.reader().delete("Work"),
+            0,
+            &["note deleted-on-target"],
+        ),
         (
             |s| {
                 s.reader().create("Elsewhere");

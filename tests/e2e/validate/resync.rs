@@ -22,13 +22,16 @@ fn a_deleted_message_comes_back_once() {
 
 #[test]
 fn a_deleted_mailbox_comes_back_whole_without_the_journal_too() {
-    for with_journal in [true, false] {
+    for (with_journal, code, finding) in [
+        (true, 0, "note deleted-on-target"),
+        (false, 1, "error mailbox-missing"),
+    ] {
         let scene = imported();
         if !with_journal {
             scene.forget();
         }
         scene.reader().delete("Work");
-        scene.validate(&[], 1, &["error mailbox-missing"]);
+        scene.validate(&[], code, &[finding]);
         scene.validate(&["--resync-missing"], 0, &[]);
         assert_eq!(scene.reader().mailbox("Work").messages.len(), 2);
         assert_eq!(scene.reader().mailbox("INBOX").messages.len(), 5);

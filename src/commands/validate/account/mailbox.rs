@@ -50,19 +50,28 @@ impl Comparing<'_> {
         if job.is_mere_view() {
             return Compared::default();
         }
-        let missing: UidSet = job.expected().collect();
-        let count = missing.len();
-        let text = format!(
-            "the target has no mailbox \"{}\": {count} messages are missing",
-            job.place().to
-        );
-        self.add(Code::MailboxMissing, job, text);
-        self.looked
-            .missing
-            .insert(job.here().directory.clone(), missing);
+        let all: UidSet = job.expected().collect();
+        let count = all.len();
+        let is_deleted = |uid: &u32| job.deleted_with().is_some_and(|with| with.contains(*uid));
+        let deleted = all.iter().filter(is_deleted).count() as u64;
+        let (missing, to) = (count - deleted, &job.place().to);
+        if deleted > 0 {
+            let text = format!(
+                "the mailbox \"{to}\" was deleted on the target after its import, with {deleted} messages"
+            );
+            self.add(Code::DeletedOnTarget, job, text);
+        }
+        if missing > 0 || deleted == 0 {
+            let text =
+                format!("the target has no mailbox \"{to}\": {missing} messages are missing");
+            self.add(Code::MailboxMissing, job, text);
+        }
+        let directory = job.here().directory.clone();
+        self.looked.missing.insert(directory, all);
         Compared {
             archive: count,
-            missing: count,
+            missing,
+            deleted,
             ..Compared::default()
         }
     }

@@ -59,6 +59,7 @@ pub fn look(settings: &Settings, peer: &Peer, stop: &Stop, account: &Account) ->
         }
         let mut session = dial::open(peer, account, stop)?;
         let (listing, _) = plan.map(session.channel(), &mut journal)?;
+        plan.recall(session.channel(), &listing, &journal)?;
         let comparing = Comparing {
             account: &account.name,
             settings,
