@@ -41,6 +41,8 @@ pub enum Aside {
     Namespace,
     /// GETQUOTAROOT.
     Quota,
+    /// STATUS of an INBOX that LIST does not name.
+    Inbox,
 }
 
 impl Aside {
@@ -51,6 +53,7 @@ impl Aside {
             Self::Extended => "LIST RETURN",
             Self::Namespace => "NAMESPACE",
             Self::Quota => "GETQUOTAROOT",
+            Self::Inbox => "STATUS INBOX",
         }
     }
 }
@@ -63,7 +66,7 @@ const ENOUGH: u8 = 2;
 pub struct Pace {
     ahead: AtomicU8,
     /// Connections that died of each [`Aside`].
-    deaths: [AtomicU8; 5],
+    deaths: [AtomicU8; 6],
 }
 
 impl Pace {

@@ -87,6 +87,8 @@ enum Step {
     Status,
     Quota,
     Inbox,
+    /// STATUS of an INBOX that LIST does not name.
+    UnlistedInbox,
 }
 
 impl Step {
@@ -99,6 +101,7 @@ impl Step {
             Self::SubscribedByList => Some(Aside::SubscribedByList),
             Self::Extended => Some(Aside::Extended),
             Self::Namespace => Some(Aside::Namespace),
+            Self::UnlistedInbox => Some(Aside::Inbox),
         }
     }
 }
@@ -266,19 +269,7 @@ fn offers(channel: &Channel, extension: &str) -> bool {
 /// Second ways to what the server has not said: INBOX, which is always there, and subscriptions without LSUB.
 fn ask_again(lane: &mut Lane<'_, Step>, heard: &mut Heard, pace: &Pace) -> Result<()> {
     if !heard.has_inbox() {
-        let delimiter = heard.listed.first().and_then(|listed| listed.delimiter);
-        let status = Command::new("STATUS INBOX (MESSAGES UIDNEXT UIDVALIDITY)");
-        lane.send(&status, Step::Status, Order::Strict)?;
-        drain(lane, heard, 0)?;
-        let inbox = Name::listed(b"INBOX".as_slice());
-        if heard.status.contains_key(&inbox) {
-            warn!("LIST names no INBOX, and there is one");
-            heard.listed.push(Listed {
-                name: inbox,
-                delimiter,
-                attributes: Vec::new(),
-            });
-        }
+        find_inbox(lane, heard, pace)?;
     }
     if heard.subscriptions_refused.is_some() && !pace.does_without(Aside::SubscribedByList) {
         info!("LSUB is refused: which mailboxes are subscribed is asked for by LIST (SUBSCRIBED)");
@@ -286,6 +277,34 @@ fn ask_again(lane: &mut Lane<'_, Step>, heard: &mut Heard, pace: &Pace) -> Resul
         let command = Command::new(r#"LIST (SUBSCRIBED) "" "*""#);
         lane.send(&command, Step::SubscribedByList, Order::Strict)?;
         drain(lane, heard, 0)?;
+    }
+    Ok(())
+}
+
+/// INBOX may be there whatever LIST says of it; what opens, or is refused for now, is.
+fn find_inbox(lane: &mut Lane<'_, Step>, heard: &mut Heard, pace: &Pace) -> Result<()> {
+    let inbox = Name::listed(b"INBOX".as_slice());
+    // What connections die of is there, and is found out about with the others.
+    let mut is_there = pace.does_without(Aside::Inbox);
+    if !is_there {
+        let status = Command::new("STATUS INBOX (MESSAGES UIDNEXT UIDVALIDITY)");
+        lane.send(&status, Step::UnlistedInbox, Order::Strict)?;
+        if heard.inbox.is_none() {
+            let examine = Command::new("EXAMINE INBOX");
+            lane.send(&examine, Step::Inbox, Order::Opens)?;
+        }
+        drain(lane, heard, 0)?;
+        let opens =
+            |said: &Status| said.condition == Condition::Ok || refusal::check_state(said).is_err();
+        is_there = heard.status.contains_key(&inbox) || heard.inbox.as_ref().is_some_and(opens);
+    }
+    if is_there {
+        warn!("LIST names no INBOX that can be opened, and there is one");
+        heard.listed.push(Listed {
+            name: inbox,
+            delimiter: heard.listed.first().and_then(|listed| listed.delimiter),
+            attributes: Vec::new(),
+        });
     }
     Ok(())
 }
@@ -366,7 +385,8 @@ fn died(lane: &Lane<'_, Step>, error: SessionError) -> SessionError {
 
 impl Heard {
     fn has_inbox(&self) -> bool {
-        self.listed.iter().any(|listed| listed.name.is_inbox())
+        let mut listed = self.listed.iter();
+        listed.any(|listed| listed.name.is_inbox() && is_selectable(listed))
     }
 
     /// What was said too much of.
@@ -413,7 +433,7 @@ impl Heard {
             }
             Step::Quota => self.quota = self.quota.or_else(|| response::parse_quota(response)),
             Step::Inbox => {}
-            Step::Extended | Step::Status => {
+            Step::Extended | Step::Status | Step::UnlistedInbox => {
                 if let Some(Ok((name, status))) = response::parse_mailbox_status(response) {
                     self.status.insert(name, status);
                 } else if let Some(Ok(listed)) = response::parse_list(response, "LIST") {
@@ -422,6 +442,10 @@ impl Heard {
             }
         }
     }
+}
+
+fn is_selectable(listed: &Listed) -> bool {
+    !listed.has("\\Noselect") && !listed.has("\\NonExistent")
 }
 
 /// Selectable mailboxes, each once, INBOX first.
@@ -440,8 +464,7 @@ fn assemble(heard: &mut Heard) -> Vec<Mailbox> {
                 listed.attributes.push(attribute.clone());
             }
         }
-        let selectable = !listed.has("\\Noselect") && !listed.has("\\NonExistent");
-        if selectable && seen.insert(listed.name.clone()) {
+        if is_selectable(&listed) && seen.insert(listed.name.clone()) {
             mailboxes.push(Mailbox {
                 subscribed: subscribed.contains(&listed.name),
                 listed,

@@ -104,13 +104,21 @@ fn a_changed_uidvalidity_keeps_the_old_mail_and_fetches_all_anew() {
     assert_eq!(files_below(&superseded).len(), 12);
 }
 
+/// What the mailbox of this number is called; the first is INBOX.
+fn called(number: u64) -> String {
+    match number {
+        0 => "INBOX".to_owned(),
+        _ => format!("Box {number}"),
+    }
+}
+
 #[test]
 fn nothing_new_costs_no_command_per_mailbox() {
     let mut options = FakeServer::options()
         .capabilities(MODERN)
         .counting_round_trips(Duration::from_millis(200));
     for number in 0..12 {
-        let name = format!("Box {number}");
+        let name = called(number);
         options = options.mailbox(FakeMailbox::new(name).mails(&realistic(number, 3)));
     }
     let server = options.start();
@@ -145,7 +153,7 @@ fn a_first_run_waits_once_for_all_mailboxes() {
         .capabilities(MODERN)
         .counting_round_trips(Duration::from_millis(200));
     for number in 0..10 {
-        let name = format!("Box {number}");
+        let name = called(number);
         options = options.mailbox(FakeMailbox::new(name).mails(&realistic(number, 20)));
     }
     let server = options.start();
@@ -162,7 +170,7 @@ fn a_first_look_at_many_mailboxes_is_a_few_round_trips() {
         .counting_round_trips(Duration::from_millis(200));
     for number in 0..60 {
         let messages = if number % 2 == 0 { 0 } else { 2 };
-        let name = format!("Box {number}");
+        let name = called(number);
         options = options.mailbox(FakeMailbox::new(name).mails(&realistic(number, messages)));
     }
     let server = options.start();

@@ -58,17 +58,48 @@ fn names_that_are_not_quoted_as_they_should_be_are_never_cut() {
     }
 }
 
+/// LIST shows Sent and, in one way or another, no INBOX that can be opened; STATUS of it has this end.
+fn unlisted(lines: &[&[u8]], status: Option<Reply>) -> FakeServer {
+    FakeServer::options()
+        .list_lines(&[lines, &[br#"* LIST () "/" Sent"#]].concat())
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(30, 3)))
+        .mailbox(FakeMailbox::new("Sent").mails(&realistic(31, 2)))
+        .on_command(move |command| {
+            let asks = command.name == "STATUS" && command.text().contains("INBOX");
+            status.clone().filter(|_| asks)
+        })
+        .start()
+}
+
 #[test]
 fn an_inbox_that_is_not_listed_is_copied() {
+    let shown: [&[&[u8]]; 2] = [&[], &[br#"* LIST (\Noselect) "/" INBOX"#]];
+    let ends = [
+        None,
+        Some(Reply::tagged("NO not allowed")),
+        Some(Reply::bye("internal error")),
+    ];
+    for (lines, status) in shown
+        .iter()
+        .flat_map(|lines| ends.clone().map(|end| (lines, end)))
+    {
+        let case = format!("{status:?}");
+        let server = unlisted(lines, status);
+        let program = program_for(&server);
+        program.export(&[]).code(0).warns("LIST names no INBOX");
+        let expected = [("INBOX".to_owned(), 3), ("Sent".to_owned(), 2)];
+        assert_eq!(counts(&program), expected, "{case}");
+    }
+}
+
+#[test]
+fn an_account_without_an_inbox_lacks_nothing() {
     let server = FakeServer::options()
-        .list_lines(&[br#"* LIST () "/" Sent"#])
-        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(30, 3)))
         .mailbox(FakeMailbox::new("Sent").mails(&realistic(31, 2)))
         .start();
     let program = program_for(&server);
-    program.export(&[]).code(0).warns("LIST names no INBOX");
-    let expected = [("INBOX".to_owned(), 3), ("Sent".to_owned(), 2)];
-    assert_eq!(counts(&program), expected);
+    program.export(&[]).code(0);
+    assert_eq!(counts(&program), [("Sent".to_owned(), 2)]);
 }
 
 #[test]
