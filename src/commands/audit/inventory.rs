@@ -73,6 +73,8 @@ pub struct There {
     pub other_dates: UidSet,
     /// Why it does not say.
     pub refusal: Option<String>,
+    /// What it said to the FETCH of its UIDs, where that was no OK.
+    unnamed: Option<String>,
 }
 
 #[derive(Clone, Copy)]
@@ -239,35 +241,38 @@ impl Reading<'_> {
         // A FETCH of nothing may be refused; so may be more than the server takes in one command.
         let is_refused = status.condition != Condition::Ok
             && status.message_limit().is_none()
-            && !matches!(step, Step::Search(_));
-        if is_refused
-            && there.refusal.is_none()
-            && !(there.selected.exists == 0 && there.selected.uidvalidity != 0)
-        {
-            there.refusal = Some(status.said());
+            && !(there.selected.exists == 0 && there.selected.uidvalidity != 0);
+        let words = is_refused.then(|| status.said());
+        match step {
+            Step::Open(_) => there.refusal = there.refusal.take().or(words),
+            // What SEARCH makes whole, needs no FETCH.
+            Step::Uids(_) => there.unnamed = there.unnamed.take().or(words),
+            Step::Search(_) => {}
         }
         if *left > 0 {
             return None;
         }
         let (mut there, _) = self.under_way.remove(&at)?;
-        if let Some(words) = there.refusal.clone() {
-            if self.blame.count(Owner::Mailbox(at), words) != Verdict::Over {
-                return Some(at);
-            }
-            self.known.insert(at, there);
-            return None;
-        }
         let next = match step {
+            _ if there.refusal.is_some() => Next::Done(Extent::Whole),
             // STATUS has called it empty, and it is not.
             Step::Open(_) if there.inventory.counted() > 0 => Next::Fetch(there.inventory.range()),
             _ => there.inventory.ended(status),
         };
-        if let Next::Done(_) = next {
-            self.known.insert(at, there);
-            return None;
+        if !matches!(next, Next::Done(_)) {
+            self.unfinished.insert(at, (there, next));
+            return Some(at);
         }
-        self.unfinished.insert(at, (there, next));
-        Some(at)
+        if there.inventory.extent() != Extent::Whole {
+            there.refusal = there.refusal.take().or(there.unnamed.take());
+        }
+        if let Some(words) = there.refusal.clone()
+            && self.blame.count(Owner::Mailbox(at), words) != Verdict::Over
+        {
+            return Some(at);
+        }
+        self.known.insert(at, there);
+        None
     }
 
     /// It does not say what it holds.

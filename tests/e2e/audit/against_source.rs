@@ -210,3 +210,25 @@ fn the_export_is_audited_and_damage_makes_it_fail() {
     let offline = words.iter().chain(&["--audit-offline"]);
     scene.program.run(offline).code(1);
 }
+
+#[test]
+fn what_search_names_needs_no_fetch() {
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&["one", "two"].map(Mail::simple)))
+        .on_command(|command| {
+            let together = command.text().contains("UID FETCH 1:* ");
+            together.then(|| Reply::tagged("NO not all at once"))
+        })
+        .start();
+    let program = Program::new();
+    program.config(&server.endpoint(), &[(super::ANNA, PASSWORD)]);
+    program.export(&[]).code(0);
+    let audit = ["--mode", "audit", "-q", "--report", "report.json"];
+    program.run(audit).code(0);
+    let dir = program.archive(super::ANNA).mailbox("INBOX").dir;
+    for extension in ["eml", "json"] {
+        std::fs::remove_file(dir.join(format!("u0000000002.{extension}"))).expect("removed");
+    }
+    program.run(audit).code(1);
+    assert_codes(&program, &["error message-gone"]);
+}
