@@ -26,7 +26,7 @@ pub fn subscribe(name: &[u8], capabilities: &Capabilities) -> Result<Command> {
 ///
 /// # Errors
 /// A name that cannot be sent.
-pub(super) fn status(name: &[u8], capabilities: &Capabilities, items: &str) -> Result<Command> {
+pub fn status(name: &[u8], capabilities: &Capabilities, items: &str) -> Result<Command> {
     let ask = Command::new("STATUS").mailbox(name, capabilities)?;
     Ok(ask.words(&format!(" {items}")))
 }

@@ -369,3 +369,48 @@ fn what_a_server_takes_only_in_part_is_asked_for_to_the_end() {
         assert_eq!(server.commands_named("APPEND").len(), 0, "{way:?}");
     }
 }
+
+#[test]
+fn what_status_counts_and_no_opening_shows_is_missing_unless_it_was_deleted_meanwhile() {
+    let empty = std::sync::Arc::new(AtomicBool::new(false));
+    let hook = std::sync::Arc::clone(&empty);
+    let opened = b"* 0 EXISTS\r\n* OK [UIDVALIDITY 1] ok\r\n* OK [UIDNEXT 6] ok\r\n{tag} OK [READ-ONLY] done\r\n";
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(71, 5)))
+        .on_command(move |command| {
+            let is_empty = hook.load(Ordering::SeqCst);
+            match command.name.as_str() {
+                "EXAMINE" if is_empty => Some(Reply::Raw(opened.to_vec())),
+                "UID FETCH" if is_empty => Some(Reply::tagged("OK done")),
+                _ => None,
+            }
+        })
+        .start();
+    let program = program_for(&server);
+    program.export(&[]).code(0);
+    empty.store(true, Ordering::SeqCst);
+    program
+        .export(&[])
+        .code(1)
+        .says("STATUS counts 5 messages, EXAMINE 0");
+    assert_eq!(uids(&program, "INBOX"), [1, 2, 3, 4, 5]);
+    assert!(!claims_to_be_complete(&program));
+    empty.store(false, Ordering::SeqCst);
+    program.export(&[]).code(0);
+    assert!(claims_to_be_complete(&program));
+}
+
+#[test]
+fn what_is_deleted_between_status_and_examine_is_gone() {
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(72, 5)))
+        .meanwhile(|command, mailboxes| {
+            if command.name == "EXAMINE" {
+                mailboxes[0].messages.retain(|message| message.uid != 2);
+            }
+        })
+        .start();
+    let program = program_for(&server);
+    program.export(&[]).code(0);
+    assert_eq!(uids(&program, "INBOX"), [1, 3, 4, 5]);
+}

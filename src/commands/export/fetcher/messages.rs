@@ -119,7 +119,8 @@ impl Fetcher<'_> {
             }
         }
         if job.phase() == Phase::Direct {
-            if job.is_short() || status.condition != Condition::Ok {
+            if job.is_short() || job.more_by_status().is_some() || status.condition != Condition::Ok
+            {
                 job.absorb_received();
                 job.survey_again();
                 self.queue.push_front(id);

@@ -59,6 +59,8 @@ enum Asked {
     Recheck,
     /// Is a message that did not come still there?
     Probe(u32, String),
+    /// STATUS once more, as it counted more than EXAMINE.
+    Recount,
 }
 
 /// One pass over the jobs on one connection.
@@ -327,6 +329,15 @@ impl<'a> Fetcher<'a> {
                 self.jobs[id].saw_again(response);
                 Ok(())
             }
+            Asked::Recount => {
+                if let Some(Ok((name, status))) = response::parse_mailbox_status(response)
+                    && name == *self.jobs[id].listed_name()
+                    && let Some(messages) = status.messages
+                {
+                    self.jobs[id].counts_by_status(messages);
+                }
+                Ok(())
+            }
             Asked::Probe(uid, _) => {
                 if let Some(Ok(data)) = response::parse_fetch(response)
                     && data.uid == Some(*uid)
@@ -357,6 +368,7 @@ impl<'a> Fetcher<'a> {
             Asked::Inventory(refusal) => self.surveyed(lane, id, refusal, status)?,
             Asked::Search(refusal) => self.searched(lane, id, refusal.as_ref(), status)?,
             Asked::Fetch(chunk) => self.fetched(lane, id, &chunk, step.body, status)?,
+            Asked::Recount => self.recounted(id)?,
             Asked::Probe(uid, reason) => self.probed(id, uid, reason, status),
             Asked::Recheck => {
                 if let Some(range) = self.jobs[id].rechecked(status)

@@ -10,6 +10,7 @@ use crate::session::blame::Owner;
 use crate::session::fetch;
 use crate::session::inventory::{Extent, Next};
 use crate::session::lane::{Lane, Order};
+use crate::session::manage;
 use crate::session::reader::Response;
 use crate::session::refusal;
 use crate::session::response::{Condition, Status};
@@ -88,7 +89,7 @@ impl Fetcher<'_> {
         match job.inventory().ended(status) {
             Next::Fetch(range) => self.survey_rest(lane, id, &range, refusal),
             _ if is_on_trial => self.surveyed_for_trial(id),
-            Next::Done(extent) => self.concluded(id, extent, refusal.as_ref(), status),
+            Next::Done(extent) => self.concluded(lane, id, extent, refusal.as_ref(), status),
             Next::Search => {
                 let inventory = self.jobs[id].inventory();
                 let (named, exists) = (inventory.named().len(), inventory.counted());
@@ -121,7 +122,7 @@ impl Fetcher<'_> {
             Next::Fetch(range) if refusal.is_none() => self.survey_rest(lane, id, &range, None),
             _ => {
                 let extent = self.jobs[id].inventory().extent();
-                self.concluded(id, extent, refusal, status)
+                self.concluded(lane, id, extent, refusal, status)
             }
         }
     }
@@ -145,6 +146,7 @@ impl Fetcher<'_> {
     /// Nothing more will be named.
     fn concluded(
         &mut self,
+        lane: &mut Lane<'_, Step>,
         id: JobId,
         extent: Extent,
         refusal: Option<&Status>,
@@ -152,7 +154,10 @@ impl Fetcher<'_> {
     ) -> Result<()> {
         let is_answered = status.condition == Condition::Ok || self.jobs[id].count() == 0;
         if is_answered && extent == Extent::Whole {
-            return self.plan_fetch(id, true);
+            return match self.jobs[id].more_by_status() {
+                Some(_) => self.recount(lane, id),
+                None => self.plan_fetch(id, true),
+            };
         }
         let job = &mut self.jobs[id];
         let (named, exists) = (job.inventory().named().len(), job.inventory().counted());
@@ -171,6 +176,32 @@ impl Fetcher<'_> {
         let note = format!(
             "the server counts {exists} messages but names only {named} ({}); the others cannot be read",
             refusal.unwrap_or(status).said()
+        );
+        warn!("{note}");
+        job.tell(note);
+        self.plan_fetch(id, false)
+    }
+
+    /// STATUS counted more than EXAMINE and the inventory: it is asked once more, as mail may have been deleted in between.
+    fn recount(&mut self, lane: &mut Lane<'_, Step>, id: JobId) -> Result<()> {
+        let name = self.jobs[id].listed_name().wire();
+        let command = manage::status(name, lane.capabilities(), "(MESSAGES)");
+        match command.ok().filter(|_| !self.jobs[id].is_recounted()) {
+            Some(status) => self.send(lane, &status, id, Asked::Recount, Order::Loose),
+            None => self.recounted(id),
+        }
+    }
+
+    /// Where STATUS still counts more, more there is: nothing is taken for deleted, and what is not named is missing.
+    pub(super) fn recounted(&mut self, id: JobId) -> Result<()> {
+        let job = &mut self.jobs[id];
+        job.recounted();
+        let Some(by_status) = job.more_by_status() else {
+            return self.plan_fetch(id, true);
+        };
+        let note = format!(
+            "STATUS counts {by_status} messages, EXAMINE {}; the others cannot be read",
+            job.inventory().counted()
         );
         warn!("{note}");
         job.tell(note);

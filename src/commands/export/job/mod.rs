@@ -173,6 +173,7 @@ pub struct Job {
     identity: Identity,
     /// EXAMINE has been answered in this run, or STATUS was enough.
     looked_at: bool,
+    recount: survey::Recount,
     surveys: u32,
     survey: Survey,
     work: Work,
@@ -194,6 +195,7 @@ impl Job {
             freeze: Freeze::from_status(&status),
             identity: Identity::default(),
             looked_at: false,
+            recount: survey::Recount::default(),
             surveys: 0,
             survey: Survey::default(),
             work: Work::default(),

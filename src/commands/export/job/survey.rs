@@ -6,6 +6,15 @@ use crate::session::inventory::Inventory;
 /// Times that a mailbox is surveyed before what is still unclear is reported.
 const MAX_SURVEYS: u32 = 3;
 
+/// What STATUS counts is set against this.
+#[derive(Default)]
+pub(super) struct Recount {
+    /// Messages that EXAMINE counted last.
+    pub(super) opened_with: u64,
+    /// STATUS was asked once more.
+    done: bool,
+}
+
 impl Job {
     /// Takes the inventory anew, or gives up when that did not help before.
     pub fn survey_again(&mut self) {
@@ -23,6 +32,33 @@ impl Job {
     /// A day's budget is to be kept to: the inventory notes what messages weigh, and a command brings at most so many bytes.
     pub fn weigh(&mut self, most: u64) {
         self.survey.weights = Some(Weights::new(most));
+    }
+
+    /// Messages by STATUS, where those are more than EXAMINE counts and the inventory names: deleted in between, or one
+    /// of the two is wrong.
+    #[must_use]
+    pub fn more_by_status(&self) -> Option<u64> {
+        let by_status = self.mailbox.status.as_ref()?.messages?;
+        let named = self.survey.inventory.named().len();
+        (by_status > self.recount.opened_with.max(named)).then_some(by_status)
+    }
+
+    /// True once STATUS was asked again.
+    #[must_use]
+    pub fn is_recounted(&self) -> bool {
+        self.recount.done
+    }
+
+    /// STATUS has been asked again.
+    pub fn recounted(&mut self) {
+        self.recount.done = true;
+    }
+
+    /// STATUS counts anew.
+    pub fn counts_by_status(&mut self, messages: u64) {
+        if let Some(status) = &mut self.mailbox.status {
+            status.messages = Some(messages);
+        }
     }
 
     /// Sizes matter: all of it at once may be too much.

@@ -56,6 +56,7 @@ impl Job {
     pub fn selected(&mut self, selected: &Selected) -> bool {
         let freeze = Freeze::from_selected(selected);
         self.work.count = selected.exists;
+        self.recount.opened_with = selected.exists;
         self.survey.inventory.opened(selected);
         self.trouble.again.opened(selected);
         self.looked_at = true;
