@@ -238,6 +238,7 @@ pub fn one(
     report.reconnects += reconnects;
     report.waiting_seconds += waited.as_secs_f64();
     report.seconds = began.elapsed().as_secs_f64();
+    report.redact();
     report
 }
 
@@ -298,6 +299,7 @@ fn log(doing: Doing, report: &AccountReport) {
 mod tests {
     use super::*;
     use crate::mode::Mode;
+    use crate::secret::Secret;
 
     fn accounts(count: usize) -> Vec<Account> {
         (0..count)
@@ -361,6 +363,20 @@ mod tests {
         )
         .expect("threads");
         assert!(most.into_inner() <= 2, "accounts at a time");
+    }
+
+    #[test]
+    fn a_secret_that_an_error_repeats_is_hidden_however_many_come_after_it() {
+        let secret = Secret::new("hunter2-hunter2".to_owned());
+        let report = one(&Account::for_tests("a"), |_| {
+            bail!("the server says \"{}\"", secret.expose())
+        });
+        drop(secret);
+        for number in 0..5000 {
+            drop(Secret::new(format!("another-{number}")));
+        }
+        let said = report.error.expect("refused");
+        assert_eq!(said, "the server says \"[secret]\"");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Report;
+use super::{AccountReport, Report};
 use crate::archive::excerpt::Excerpt;
 use crate::redact::redacted;
 
@@ -19,30 +19,32 @@ impl Report {
         for panel in self.provisioned.iter_mut().flat_map(|p| &mut p.mailboxes) {
             panel.note.iter_mut().for_each(hide);
         }
-        for account in &mut self.accounts {
-            account.error.iter_mut().for_each(hide);
-            account.warnings.iter_mut().for_each(hide);
-            for mailbox in &mut account.mailboxes {
-                hide(&mut mailbox.mailbox);
-                let others = [&mut mailbox.target, &mut mailbox.note];
-                others.into_iter().flatten().for_each(hide);
-            }
-            for failed in &mut account.failures {
-                hide(&mut failed.mailbox);
-                hide(&mut failed.server);
-                failed.message.iter_mut().for_each(hide_in);
-            }
-            for finding in &mut account.findings {
-                hide(&mut finding.text);
-                finding.mailbox.iter_mut().for_each(hide);
-                finding.message.iter_mut().for_each(hide_in);
-            }
-            let tls = account
-                .tested
-                .as_mut()
-                .and_then(|tested| tested.tls.as_mut());
-            tls.into_iter().for_each(hide);
+        self.accounts.iter_mut().for_each(AccountReport::redact);
+    }
+}
+
+impl AccountReport {
+    /// The same of an account: when it ends, as its secrets are not known for ever.
+    pub fn redact(&mut self) {
+        self.error.iter_mut().for_each(hide);
+        self.warnings.iter_mut().for_each(hide);
+        for mailbox in &mut self.mailboxes {
+            hide(&mut mailbox.mailbox);
+            let others = [&mut mailbox.target, &mut mailbox.note];
+            others.into_iter().flatten().for_each(hide);
         }
+        for failed in &mut self.failures {
+            hide(&mut failed.mailbox);
+            hide(&mut failed.server);
+            failed.message.iter_mut().for_each(hide_in);
+        }
+        for finding in &mut self.findings {
+            hide(&mut finding.text);
+            finding.mailbox.iter_mut().for_each(hide);
+            finding.message.iter_mut().for_each(hide_in);
+        }
+        let tls = self.tested.as_mut().and_then(|tested| tested.tls.as_mut());
+        tls.into_iter().for_each(hide);
     }
 }
 
