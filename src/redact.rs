@@ -1,5 +1,6 @@
 //! Texts without the secrets in use, whatever spelling a server, a panel or a program repeats them in. Applied where text
-//! leaves the program; knows nobody who has a secret.
+//! leaves the program, and where it is kept for longer than a secret may be: an account's report, an error that is
+//! remembered. Knows nobody who has a secret.
 
 use std::borrow::{Borrow, Cow};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -238,7 +239,10 @@ fn quoted(secret: &str) -> Vec<String> {
         secret.as_bytes().escape_ascii().to_string(),
         percent(secret, "%20"),
         percent(secret, "+"),
-        html(secret),
+        // Programs differ in which quotation marks they escape.
+        html(secret, ""),
+        html(secret, "\""),
+        html(secret, "\"'"),
     ];
     // Quoted once by the server, and once more by whoever tells it on.
     for once in all.clone() {
@@ -265,15 +269,15 @@ fn percent(text: &str, space: &str) -> String {
     out
 }
 
-fn html(text: &str) -> String {
+fn html(text: &str, quotes: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
+            '"' if quotes.contains(c) => out.push_str("&quot;"),
+            '\'' if quotes.contains(c) => out.push_str("&#39;"),
             c => out.push(c),
         }
     }
@@ -296,6 +300,7 @@ mod tests {
             r#"pa\"ss w\\\xc3\xb6r&d"#,
             "pa%22ss+w%5C%C3%B6r%26d",
             "pa&quot;ss w\\ör&amp;d",
+            "pa\"ss w\\ör&amp;d",
             "cGEic3Mgd1zDtnImZA==",
         ] {
             let text = known.redacted(spelling);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::secret::Secret;
+use crate::redact::redacted;
 
 /// What can be done about a [`CredentialError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,11 +28,12 @@ pub struct CredentialError {
 pub type Result<T> = std::result::Result<T, CredentialError>;
 
 impl CredentialError {
-    /// An error; `message` is lower case, without a full stop.
+    /// An error; `message` is lower case, without a full stop. It may be remembered for longer than the secrets that the
+    /// other side repeats in it.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             kind,
-            message: message.into(),
+            message: redacted(&message.into()).into_owned(),
         }
     }
 
@@ -51,13 +52,6 @@ impl CredentialError {
     #[must_use]
     pub fn context(mut self, doing: impl fmt::Display) -> Self {
         self.message = format!("{doing}: {}", self.message);
-        self
-    }
-
-    /// Takes a secret out of the text, should the other side have repeated it.
-    #[must_use]
-    pub fn hiding(mut self, secret: &Secret) -> Self {
-        self.message = secret.hide_in(&self.message);
         self
     }
 }

@@ -190,6 +190,6 @@ impl Http {
             Trouble::TooLong => format!("the answer is longer than {MAX_BODY} bytes"),
             Trouble::TooSlow => "the answer arrives too slowly".to_owned(),
         };
-        PanelError::new(kind, message).hiding(&self.access.password)
+        PanelError::new(kind, message)
     }
 }

@@ -11,6 +11,7 @@ mod text;
 
 use std::fmt;
 
+use crate::redact::redacted;
 use crate::secret::Secret;
 use address::Address;
 
@@ -97,11 +98,12 @@ pub struct PanelError {
 pub type Result<T> = std::result::Result<T, PanelError>;
 
 impl PanelError {
-    /// An error of this kind; `message` is lower case, without a full stop.
+    /// An error of this kind; `message` is lower case, without a full stop. It may be remembered for longer than the
+    /// passwords that the panel repeats in it.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             kind,
-            message: message.into(),
+            message: redacted(&message.into()).into_owned(),
         }
     }
 
@@ -109,13 +111,6 @@ impl PanelError {
     #[must_use]
     pub fn context(mut self, doing: impl fmt::Display) -> Self {
         self.message = format!("{doing}: {}", self.message);
-        self
-    }
-
-    /// Takes a secret out of the text, should the panel have repeated it.
-    #[must_use]
-    pub fn hiding(mut self, secret: &Secret) -> Self {
-        self.message = text::hide(&self.message, secret);
         self
     }
 }

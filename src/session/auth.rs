@@ -208,13 +208,6 @@ impl Exchange {
 
     /// The first reply goes with the command where that is allowed (RFC 4959), else behind the first challenge.
     fn run(&self, channel: &mut Channel, with_command: bool) -> Result<()> {
-        self.converse(channel, with_command).map_err(|error| {
-            let hide = |error: SessionError, reply| error.hiding(reply);
-            self.replies.iter().fold(error, hide)
-        })
-    }
-
-    fn converse(&self, channel: &mut Channel, with_command: bool) -> Result<()> {
         debug!("AUTHENTICATE {}", self.mechanism);
         let mut replies = self.replies.iter();
         let mut lane = Lane::new(channel);

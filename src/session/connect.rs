@@ -61,7 +61,6 @@ pub fn attempt(peer: &Peer, login: &Login<'_>, stop: &Stop, steps: &mut Steps) -
     let before = std::mem::take(&mut channel.borrow_mut().capabilities);
     let mechanism = auth::authenticate(&channel, client, login, &before)
         .map_err(|error| perhaps_refused(&channel, error))
-        .map_err(|error| error.hiding(login.credential.secret()))
         .map_err(|error| error.context(format!("login as {}", login.user)))?;
     let Some(channel) = Rc::into_inner(channel) else {
         let text = "the login still holds the connection";

@@ -7,7 +7,6 @@ use std::io;
 use std::time::Duration;
 
 use crate::budget::{Budget, Way};
-use crate::secret::Secret;
 
 /// What can be done about a [`SessionError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,13 +133,6 @@ impl SessionError {
     #[must_use]
     pub fn followed_by(mut self, cause: impl fmt::Display) -> Self {
         self.message = format!("{}; {cause}", self.message);
-        self
-    }
-
-    /// Takes a secret out of the text, should the server have repeated it.
-    #[must_use]
-    pub fn hiding(mut self, secret: &Secret) -> Self {
-        self.message = secret.hide_in(&self.message);
         self
     }
 

@@ -122,11 +122,11 @@ impl ServiceAccount {
             ("assertion", assertion.expose()),
         ];
         let reply = self.endpoint.ask::<Granted>(&self.token_url, &form, stop);
-        match reply.map_err(|error| error.hiding(&assertion))? {
+        match reply? {
             Reply::Granted(granted) => granted.token(),
             Reply::Refused(refused) => {
                 let cause = self.cause(&refused);
-                Err(refused.error(&self.token_url, &cause).hiding(&assertion))
+                Err(refused.error(&self.token_url, &cause))
             }
         }
     }

@@ -103,9 +103,9 @@ impl Waiting {
         // Once: a code is good for one try.
         match client.endpoint.once(&client.token_url, &form)? {
             Reply::Granted(granted) => Ok(granted),
-            Reply::Refused(refused) => Err(refused
-                .error(&client.token_url, microsoft::cause(&refused))
-                .hiding(&code)),
+            Reply::Refused(refused) => {
+                Err(refused.error(&client.token_url, microsoft::cause(&refused)))
+            }
         }
     }
 

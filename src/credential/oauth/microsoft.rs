@@ -78,11 +78,9 @@ impl App {
             ]),
         }
         let reply = self.endpoint.ask::<Granted>(&self.token_url, &form, stop);
-        match reply.map_err(|error| error.hiding(&secret))? {
+        match reply? {
             Reply::Granted(granted) => granted.token(),
-            Reply::Refused(refused) => Err(refused
-                .error(&self.token_url, cause(&refused))
-                .hiding(&secret)),
+            Reply::Refused(refused) => Err(refused.error(&self.token_url, cause(&refused))),
         }
     }
 

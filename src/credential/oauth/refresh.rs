@@ -94,12 +94,8 @@ impl Refresh {
         ];
         form.extend(self.scope.as_ref().map(|scope| ("scope", scope.as_str())));
         form.extend(secret.as_ref().map(|it| ("client_secret", it.expose())));
-        let hide = |error: CredentialError| {
-            let error = error.hiding(&old);
-            secret.iter().fold(error, CredentialError::hiding)
-        };
         let reply = self.endpoint.ask::<Granted>(&self.token_url, &form, stop);
-        match reply.map_err(hide)? {
+        match reply? {
             Reply::Granted(granted) => {
                 let token = granted.token();
                 // The old one may be worth nothing from now on: the new one is safe before anything else is done.
@@ -111,7 +107,7 @@ impl Refresh {
                 }
                 token
             }
-            Reply::Refused(refused) => Err(hide(refused.error(&self.token_url, cause(&refused)))),
+            Reply::Refused(refused) => Err(refused.error(&self.token_url, cause(&refused))),
         }
     }
 

@@ -75,7 +75,6 @@ impl DirectAdmin {
     /// Sorts out refusals of the login and pages; the rest is data.
     fn understand(&self, answer: &Answer) -> Result<Reply> {
         understand(answer, self.http.access())
-            .map_err(|error| error.hiding(&self.http.access().password))
     }
 
     fn list(&self, domain: &str) -> Result<Names> {
@@ -162,7 +161,7 @@ impl Panel for DirectAdmin {
         let outcome = self
             .gate
             .pass(&self.creates, || self.post(address, password, quota_mb));
-        outcome.map_err(|error| error.context(format!("create {address}")).hiding(password))
+        outcome.map_err(|error| error.context(format!("create {address}")))
     }
 }
 
