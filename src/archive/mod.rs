@@ -40,5 +40,3 @@ pub mod spent;
 pub mod state;
 pub mod sync;
 pub mod writer;
-
-pub use crate::mailbox::uidset;

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::meta::MailboxMeta;
 use super::name_json;
 use super::path::same_name;
-use super::uidset::UidSet;
 use crate::disk::file;
 use crate::mailbox::Name;
+use crate::mailbox::uidset::UidSet;
 
 /// Name of the file in the account's directory.
 pub const FILE: &str = "export-state.json";

@@ -6,7 +6,7 @@ use std::io;
 use tracing::warn;
 
 use super::trouble::{Suspects, Trouble};
-use crate::archive::uidset::UidSet;
+use crate::mailbox::uidset::UidSet;
 use crate::message::{Fingerprint, Identity};
 use crate::session::channel::Channel;
 use crate::session::error::{Cause, Kind, SessionError};

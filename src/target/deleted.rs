@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::mailbox::{Job, Jobs};
 use super::place::Place;
 use crate::archive::journal::{Journal, Known, Route};
-use crate::archive::uidset::UidSet;
+use crate::mailbox::uidset::UidSet;
 use crate::mapping::FolderMap;
 use crate::session::channel::Channel;
 use crate::session::list::Listing;

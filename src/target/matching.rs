@@ -11,8 +11,8 @@ use super::mailbox::{JobId, Jobs};
 use super::mend::Repairs;
 use super::message;
 use super::trouble::Trouble;
-use crate::archive::uidset::UidSet;
 use crate::compare::{self, Comparison, Held, Likeness, Undecided, Wanted};
+use crate::mailbox::uidset::UidSet;
 use crate::message::{Difference, Fingerprint};
 use crate::session::channel::Channel;
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::archive::uidset::UidSet;
+use crate::mailbox::uidset::UidSet;
 use crate::session::error::{Kind, SessionError};
 
 /// Connections that may end while one mailbox is opened or listed before it is passed over.

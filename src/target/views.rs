@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::mailbox::{Job, Jobs, is_view};
 use super::message;
-use crate::archive::uidset::UidSet;
+use crate::mailbox::uidset::UidSet;
 
 /// Marks what need not be brought over, as the same content is in another mailbox, as often as there.
 ///

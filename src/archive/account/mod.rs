@@ -15,9 +15,9 @@ use super::meta::{MailboxMeta, Origin};
 use super::original::Original;
 use super::path::{self, digest, encode_name};
 use super::state::{self, State};
-use super::uidset::UidSet;
 use crate::disk::{advised, file};
 use crate::mailbox::Name;
+use crate::mailbox::uidset::UidSet;
 
 /// Names in an account's directory that no mailbox may have.
 const RESERVED: [&str; 4] = [

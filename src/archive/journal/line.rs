@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::archive::uidset::UidSet;
+use crate::mailbox::uidset::UidSet;
 
 /// Messages of one mailbox and where they go.
 #[derive(Serialize, Deserialize)]

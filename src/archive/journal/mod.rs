@@ -16,9 +16,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use line::{Batch, Line};
 
-use super::uidset::UidSet;
 use crate::disk::advised;
 use crate::disk::file::no_follow;
+use crate::mailbox::uidset::UidSet;
 
 /// Name of the file in the account's directory.
 pub const FILE: &str = "import.journal.jsonl";

@@ -8,8 +8,8 @@ use std::hash::{Hash, Hasher};
 
 use anyhow::Result;
 
-use crate::archive::uidset::UidSet;
 use crate::mailbox::Name;
+use crate::mailbox::uidset::UidSet;
 use crate::message;
 use crate::session::blame::{Blame, Owner, Verdict};
 use crate::session::channel::Channel;

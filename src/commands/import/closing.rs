@@ -12,8 +12,8 @@ use tracing::{info, info_span, warn};
 
 use super::reconcile::Look;
 use crate::archive::journal::Done;
-use crate::archive::uidset::UidSet;
 use crate::compare::Comparison;
+use crate::mailbox::uidset::UidSet;
 use crate::session::channel::Channel;
 use crate::session::error::SessionError;
 use crate::session::lane::{Answer, Lane, Order};

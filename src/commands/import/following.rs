@@ -7,7 +7,7 @@ use anyhow::Result;
 use tracing::{debug, info, warn};
 
 use crate::archive::journal::{Done, Flags, Journal};
-use crate::archive::uidset::UidSet;
+use crate::mailbox::uidset::UidSet;
 use crate::session::channel::Channel;
 use crate::session::fetch;
 use crate::session::lane::{Answer, Lane, Order};

@@ -7,8 +7,8 @@ use anyhow::Result;
 use tracing::{info, info_span, warn};
 
 use crate::archive::journal::{Done, Journal, Known};
-use crate::archive::uidset::UidSet;
 use crate::compare::{self, Comparison, Wanted};
+use crate::mailbox::uidset::UidSet;
 use crate::session::channel::Channel;
 use crate::session::error::{Kind, SessionError};
 use crate::stop::Stop;

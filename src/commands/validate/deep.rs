@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 
-use crate::archive::uidset::UidSet;
 use crate::finding::Code;
+use crate::mailbox::uidset::UidSet;
 use crate::message::{Difference, Fingerprint, Identity};
 use crate::report::Compared;
 use crate::session::channel::Channel;

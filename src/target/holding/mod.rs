@@ -12,8 +12,8 @@ use anyhow::Result;
 pub use reading::{read, read_one};
 
 use super::flags;
-use crate::archive::uidset::UidSet;
 use crate::compare::Held;
+use crate::mailbox::uidset::UidSet;
 use crate::message::{self, Identity};
 use crate::session::error::{Kind, SessionError};
 use crate::session::response;

@@ -6,7 +6,7 @@ use anyhow::Result;
 use tracing::warn;
 
 use super::{Extent, Holding, Which};
-use crate::archive::uidset::UidSet;
+use crate::mailbox::uidset::UidSet;
 use crate::message::Identity;
 use crate::session::channel::Channel;
 use crate::session::error::{Kind, SessionError};

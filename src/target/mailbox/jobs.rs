@@ -6,8 +6,8 @@ use anyhow::Result;
 
 use super::{Here, Job};
 use crate::archive::account::{AccountArchive, Lost};
-use crate::archive::uidset::UidSet;
 use crate::filter::Filter;
+use crate::mailbox::uidset::UidSet;
 use crate::mapping::Source;
 
 /// Which of an account's mailboxes is meant.

@@ -12,7 +12,7 @@ use super::place::Place;
 use crate::archive::account::{AccountArchive, Lost};
 use crate::archive::journal::{Known, Route};
 use crate::archive::mailbox::MailboxDir;
-use crate::archive::uidset::UidSet;
+use crate::mailbox::uidset::UidSet;
 use crate::session::response::MailboxStatus;
 use crate::session::select::Selected;
 

@@ -17,9 +17,9 @@ use crate::archive::meta::{MailboxMeta, Origin};
 use crate::archive::original::Original;
 use crate::archive::path;
 use crate::archive::state::{MailboxState, State};
-use crate::archive::uidset::UidSet;
 use crate::filter::Filter;
 use crate::finding::{Code, Finding, Severity};
+use crate::mailbox::uidset::UidSet;
 use crate::progress::{AccountProgress, Rest};
 use crate::stop::Stop;
 

@@ -7,8 +7,8 @@ use crate::archive::failed::{self, During};
 use crate::archive::meta::{MailboxMeta, Origin};
 use crate::archive::original::OriginalMailbox;
 use crate::archive::state::MailboxState;
-use crate::archive::uidset::UidSet;
 use crate::finding::{Code, Finding, Severity};
+use crate::mailbox::uidset::UidSet;
 
 impl Audit<'_> {
     /// `.mailbox.json` and the pairs against the state.

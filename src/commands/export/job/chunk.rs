@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::archive::uidset::UidSet;
+use crate::mailbox::uidset::UidSet;
 
 /// Most messages asked for in one command.
 pub const MOST: u64 = 500;

@@ -3,7 +3,7 @@
 use tracing::{debug, warn};
 
 use super::{Chunk, Job, Phase, Unfetched, chunk};
-use crate::archive::uidset::UidSet;
+use crate::mailbox::uidset::UidSet;
 use crate::session::inventory::{Extent, Next};
 use crate::session::reader::Response;
 use crate::session::response::{Condition, Status};

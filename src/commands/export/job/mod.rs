@@ -22,8 +22,8 @@ pub use messages::Suspects;
 
 use crate::archive::meta::MailboxMeta;
 use crate::archive::state::MailboxState;
-use crate::archive::uidset::UidSet;
 use crate::mailbox::Name;
+use crate::mailbox::uidset::UidSet;
 use crate::report::Counts;
 use crate::session::inventory::Inventory;
 use crate::session::list::Mailbox;

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use crate::archive::account::AccountArchive;
 use crate::archive::state::{MailboxState, State};
-use crate::archive::uidset::UidSet;
 use crate::commands::export::job::{Job, Jobs};
 use crate::mailbox::Name;
+use crate::mailbox::uidset::UidSet;
 
 /// True when somebody removed the directory of a mailbox that was read.
 pub(super) fn is_lost(archive: &AccountArchive, job: &Job) -> bool {

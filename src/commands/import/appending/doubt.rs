@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::Appender;
 use super::item::{Batch, Item};
-use crate::archive::uidset::UidSet;
+use crate::mailbox::uidset::UidSet;
 use crate::session::channel::Channel;
 use crate::session::manage;
 use crate::target::holding::{self, Which};

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
-use crate::archive::uidset::UidSet;
+use crate::mailbox::uidset::UidSet;
 use crate::progress::Arriving;
 use crate::target::mailbox::JobId;
 use crate::target::message::Ready;

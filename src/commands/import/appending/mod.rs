@@ -13,8 +13,8 @@ use anyhow::{Context, Result};
 use tracing::info_span;
 
 use crate::archive::journal::Journal;
-use crate::archive::uidset::UidSet;
 use crate::budget::Way;
+use crate::mailbox::uidset::UidSet;
 use crate::progress::{AccountProgress, Arriving};
 use crate::session::append::{Append, Outgoing, Ways};
 use crate::session::blame::{Blame, Owner, Verdict};

@@ -8,7 +8,7 @@ use tracing::info;
 
 use super::Appender;
 use crate::archive::journal::Done;
-use crate::archive::uidset::UidSet;
+use crate::mailbox::uidset::UidSet;
 use crate::message::Identity;
 use crate::session::channel::Channel;
 use crate::session::error::SessionError;
