@@ -9,7 +9,7 @@ use super::bodies;
 use super::holding::Holding;
 use super::mailbox::{JobId, Jobs};
 use super::mend::Repairs;
-use super::message;
+use super::message::{self, Described};
 use super::trouble::Trouble;
 use crate::compare::{self, Comparison, Held, Likeness, Undecided, Wanted};
 use crate::mailbox::uidset::UidSet;
@@ -30,6 +30,46 @@ pub struct Origin {
     pub uid: u32,
 }
 
+/// The archive's side of a comparison: messages that the target must have.
+#[derive(Default)]
+pub struct Sought {
+    /// Which they are.
+    pub origins: Vec<Origin>,
+    /// What they are, in the same order.
+    pub wanted: Vec<Wanted>,
+}
+
+impl Sought {
+    /// Takes in messages of a mailbox; those that cannot be read are left out. `on_record` has the UIDs that they have on
+    /// the target, where these are known.
+    ///
+    /// # Errors
+    /// Those of the archive's file system.
+    pub fn read(
+        &mut self,
+        jobs: &Jobs,
+        job: JobId,
+        uids: impl IntoIterator<Item = u32>,
+        on_record: &HashMap<u32, u32>,
+        repairs: Repairs,
+    ) -> Result<()> {
+        let dir = &jobs[job].here().dir;
+        for uid in uids {
+            if let Some(described) = message::describe(dir, uid, repairs)? {
+                let to_uid = on_record.get(&uid).copied();
+                self.add(Origin { job, uid }, &described, to_uid);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in one message.
+    pub fn add(&mut self, origin: Origin, described: &Described, to_uid: Option<u32>) {
+        self.origins.push(origin);
+        self.wanted.push(described.wanted(to_uid));
+    }
+}
+
 /// Compares, and reads what must be read for it; a note where that was too much.
 ///
 /// # Errors
@@ -38,19 +78,19 @@ pub fn compare(
     channel: &mut Channel,
     jobs: &Jobs,
     wire: &[u8],
-    (origins, wanted): (&[Origin], &[Wanted]),
+    sought: &Sought,
     holding: &Holding,
     repairs: Repairs,
     trouble: &mut Trouble,
 ) -> Result<(Comparison, Option<String>)> {
     let held = &holding.messages;
-    let mut result = compare::compare(wanted, held);
+    let mut result = compare::compare(&sought.wanted, held);
     let undecided = std::mem::take(&mut result.undecided);
     let (to_read, too_many) = within_bounds(undecided, held);
     if !to_read.is_empty() {
         let contents = Contents {
             there: read_there(channel, wire, held, &to_read, trouble)?,
-            here: read_here(jobs, origins, &to_read, repairs)?,
+            here: read_here(jobs, &sought.origins, &to_read, repairs)?,
         };
         info!(
             messages = contents.there.len(),

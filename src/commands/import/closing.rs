@@ -23,7 +23,7 @@ use crate::session::response;
 use crate::stop::Stop;
 use crate::target::holding::{self, Holding, Which};
 use crate::target::mailbox::{JobId, Refused};
-use crate::target::matching::{self, Origin};
+use crate::target::matching::{self, Origin, Sought};
 
 /// Commands sent ahead of their answers.
 const WINDOW: usize = 32;
@@ -145,35 +145,31 @@ impl Look<'_> {
                 return Ok(None);
             }
         };
-        let (mut origins, mut wanted) = (Vec::new(), Vec::new());
+        let mut sought = Sought::default();
         for &id in group {
             let job = &self.jobs[id];
             let known = self.journal.known(&job.route());
             let on_record: HashMap<u32, u32> = known.pairs.into_iter().collect();
             // Only what came since then.
-            let uids: Vec<u32> = job
+            let uids = job
                 .taken()
                 .iter()
                 .chain(job.found_there().iter())
-                .filter(|uid| on_record.get(uid).is_none_or(|to_uid| *to_uid >= from))
-                .collect();
-            let (mut more, mut theirs) = self.wanted(id, &uids, &on_record)?;
-            origins.append(&mut more);
-            wanted.append(&mut theirs);
+                .filter(|uid| on_record.get(uid).is_none_or(|to_uid| *to_uid >= from));
+            sought.read(self.jobs, id, uids, &on_record, self.repairs)?;
         }
         info!(messages = there.messages.len(), "looked at once more");
-        let sides = (&origins[..], &wanted[..]);
         let (result, _) = matching::compare(
             channel,
             self.jobs,
             &wire,
-            sides,
+            &sought,
             &there,
             self.repairs,
             self.trouble,
         )?;
         Ok(Some(Since {
-            origins,
+            origins: sought.origins,
             there,
             result,
         }))

@@ -7,14 +7,14 @@ use anyhow::Result;
 use tracing::{info, info_span, warn};
 
 use crate::archive::journal::{Done, Journal, Known};
-use crate::compare::{self, Comparison, Wanted};
+use crate::compare::{self, Comparison};
 use crate::mailbox::uidset::UidSet;
 use crate::session::channel::Channel;
 use crate::session::error::{Kind, SessionError};
 use crate::stop::Stop;
 use crate::target::holding::{self, Holding, Which};
 use crate::target::mailbox::{Job, JobId, Jobs, Refused};
-use crate::target::matching::{self, Origin};
+use crate::target::matching::{self, Origin, Sought};
 use crate::target::mend::Repairs;
 use crate::target::message;
 use crate::target::trouble::Trouble;
@@ -84,7 +84,8 @@ impl Look<'_> {
         if new.is_empty() || from == 0 {
             return Ok(());
         }
-        let (origins, wanted) = self.wanted(id, &new, &HashMap::new())?;
+        let mut sought = Sought::default();
+        sought.read(self.jobs, id, new, &HashMap::new(), self.repairs)?;
         let claimed = self.claimed(id);
         let wire = job.place().wire.clone();
         let mut there = match holding::read_one(channel, &wire, Which::From(from), self.trouble) {
@@ -100,12 +101,12 @@ impl Look<'_> {
             Err(error) => return Err(error),
         };
         there.leave_out(&claimed);
-        let mut result = compare::compare(&wanted, &there.messages);
+        let mut result = compare::compare(&sought.wanted, &there.messages);
         for group in std::mem::take(&mut result.undecided) {
             result.count(&group);
         }
         for (one, at) in result.matched {
-            self.note_found(origins[one], there.messages[at].uid);
+            self.note_found(sought.origins[one], there.messages[at].uid);
         }
         Ok(())
     }
@@ -121,24 +122,6 @@ impl Look<'_> {
             };
             self.journal.done(&self.jobs[origin.job].route(), &done);
         }
-    }
-
-    /// Messages of a mailbox as the target must have them; those that cannot be read are left out.
-    pub(super) fn wanted(
-        &self,
-        id: JobId,
-        uids: &[u32],
-        on_record: &HashMap<u32, u32>,
-    ) -> Result<(Vec<Origin>, Vec<Wanted>)> {
-        let (mut origins, mut wanted) = (Vec::new(), Vec::new());
-        for &uid in uids {
-            let dir = &self.jobs[id].here().dir;
-            if let Some(described) = message::describe(dir, uid, self.repairs)? {
-                origins.push(Origin { job: id, uid });
-                wanted.push(described.wanted(on_record.get(&uid).copied()));
-            }
-        }
-        Ok((origins, wanted))
     }
 
     /// UIDs of the target's mailbox that are on record, whatever came there.
@@ -199,7 +182,7 @@ impl Look<'_> {
             }
         };
         let nothing = HashMap::new();
-        let (mut origins, mut wanted) = (Vec::new(), Vec::new());
+        let mut sought = Sought::default();
         for &id in group {
             if let Some(pairs) = self.doubt_record(id, &there)? {
                 on_record.insert(id, pairs);
@@ -208,31 +191,29 @@ impl Look<'_> {
             let job = &self.jobs[id];
             // Without UIDPLUS nobody knows which messages there are ours: as many as we appended.
             let uids: UidSet = job.missing().chain(job.known().blind.iter()).collect();
-            let uids: Vec<u32> = uids.iter().collect();
-            let (mut more, mut theirs) = self.wanted(id, &uids, on_record)?;
-            let described: UidSet = more.iter().map(|origin| origin.uid).collect();
+            let before = sought.origins.len();
+            sought.read(self.jobs, id, uids.iter(), on_record, self.repairs)?;
+            let described = sought.origins[before..].iter().map(|origin| origin.uid);
+            let described: UidSet = described.collect();
             // Appending says what is wrong with those that cannot be read.
             let unreadable: Vec<u32> = job
                 .missing()
                 .filter(|uid| !described.contains(*uid))
                 .collect();
             self.jobs[id].queue(unreadable);
-            origins.append(&mut more);
-            wanted.append(&mut theirs);
         }
         there.leave_out(&self.claimed(first));
-        let sides = (&origins[..], &wanted[..]);
         let (result, note) = matching::compare(
             channel,
             self.jobs,
             &wire,
-            sides,
+            &sought,
             &there,
             self.repairs,
             self.trouble,
         )?;
         self.jobs[first].told.notes.extend(note);
-        self.take_over(group, &origins, &there, &result);
+        self.take_over(group, &sought.origins, &there, &result);
         Ok(())
     }
 

@@ -13,8 +13,7 @@ use crate::session::channel::Channel;
 use crate::session::manage;
 use crate::target::holding::{self, Which};
 use crate::target::mailbox::JobId;
-use crate::target::matching::{self, Origin};
-use crate::target::message;
+use crate::target::matching::{self, Sought};
 
 impl Appender<'_> {
     /// Looks what the target has of the refused batches; the rest is sent again in smaller parts.
@@ -75,28 +74,23 @@ impl Appender<'_> {
         let blind = job.taken().iter().filter(|uid| known.blind.contains(*uid));
         let sent = batches.iter().flat_map(|batch| &batch.items).map(Item::uid);
         let uids: UidSet = blind.chain(sent).collect();
-        let (mut origins, mut wanted) = (Vec::new(), Vec::new());
-        for uid in uids.iter() {
-            if let Some(described) = message::describe(&job.here().dir, uid, repairs)? {
-                origins.push(Origin { job: id, uid });
-                wanted.push(described.wanted(None));
-            }
-        }
-        let sides = (&origins[..], &wanted[..]);
+        let mut sought = Sought::default();
+        sought.read(self.jobs, id, uids.iter(), &HashMap::new(), repairs)?;
         let (result, _) = matching::compare(
             channel,
             self.jobs,
             &wire,
-            sides,
+            &sought,
             &there,
             repairs,
             self.trouble,
         )?;
         let pairs = result.matched.iter().chain(&result.rewritten);
         let stored: HashMap<u32, u32> = pairs
-            .map(|(one, at)| (origins[*one].uid, there.messages[*at].uid))
+            .map(|(one, at)| (sought.origins[*one].uid, there.messages[*at].uid))
             .collect();
-        let unknown: UidSet = result.unknown.iter().map(|one| origins[*one].uid).collect();
+        let unknown = result.unknown.iter().map(|one| sought.origins[*one].uid);
+        let unknown: UidSet = unknown.collect();
         for batch in batches {
             for item in std::mem::take(&mut batch.items) {
                 let uid = item.uid();

@@ -1,7 +1,7 @@
 //! Somebody else appends to the same mailbox at the same time, as another account of the same run may: a gap in the
 //! UIDs says so. What came in between counts as there where it is what was still to be sent.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 use tracing::info;
@@ -14,7 +14,7 @@ use crate::session::channel::Channel;
 use crate::session::error::SessionError;
 use crate::target::holding::{self, Which};
 use crate::target::mailbox::JobId;
-use crate::target::matching::{self, Origin};
+use crate::target::matching::{self, Sought};
 use crate::target::message;
 
 /// Looks that find nothing before gaps are taken for a habit of the server.
@@ -87,13 +87,9 @@ impl Appender<'_> {
         };
         there.leave_out(&self.journal.claimed(&route.to, route.to_uidvalidity));
         let dir = &self.jobs[id].here().dir;
-        let (mut origins, mut wanted) = (Vec::new(), Vec::new());
-        for &uid in self.jobs[id].todo() {
-            if let Some(described) = message::describe(dir, uid, repairs)? {
-                origins.push(Origin { job: id, uid });
-                wanted.push(described.wanted(None));
-            }
-        }
+        let (mut sought, todo) = (Sought::default(), self.jobs[id].todo());
+        let todo = todo.iter().copied();
+        sought.read(self.jobs, id, todo, &HashMap::new(), repairs)?;
         let strange: HashSet<Identity> =
             there.messages.iter().filter_map(|it| it.identity).collect();
         let mut between = 0;
@@ -101,12 +97,11 @@ impl Appender<'_> {
             let described = message::describe(dir, uid, repairs)?;
             between += usize::from(described.is_some_and(|it| strange.contains(&it.identity)));
         }
-        let sides = (&origins[..], &wanted[..]);
         let (result, _) = matching::compare(
             channel,
             self.jobs,
             &wire,
-            sides,
+            &sought,
             &there,
             repairs,
             self.trouble,
@@ -114,7 +109,7 @@ impl Appender<'_> {
         let mut found = UidSet::new();
         for &(one, at) in result.matched.iter().chain(&result.rewritten) {
             let done = Done {
-                uid: origins[one].uid,
+                uid: sought.origins[one].uid,
                 sha256: None,
                 to_uid: Some(there.messages[at].uid),
                 flags: None,

@@ -14,7 +14,7 @@ use crate::report::Compared;
 use crate::session::channel::Channel;
 use crate::target::holding::Holding;
 use crate::target::mailbox::{Job, JobId, Jobs};
-use crate::target::matching::{self, Origin};
+use crate::target::matching::{self, Origin, Sought};
 use crate::target::message::{self, Described};
 use crate::target::trouble::Trouble;
 
@@ -33,15 +33,6 @@ struct Expected {
     job: JobId,
     uid: u32,
     described: Described,
-}
-
-impl Expected {
-    fn origin(&self) -> Origin {
-        Origin {
-            job: self.job,
-            uid: self.uid,
-        }
-    }
 }
 
 impl Comparing<'_> {
@@ -112,17 +103,15 @@ impl Comparing<'_> {
             .iter()
             .map(|id| (*id, Record::of(&jobs[*id], self.journal, holding)))
             .collect();
-        let (expected, wanted) = self.expected(jobs, group, &records)?;
+        let (expected, sought) = self.expected(jobs, group, &records)?;
         let held = &holding.messages;
-        let origins: Vec<Origin> = expected.iter().map(Expected::origin).collect();
         let wire = &jobs[group[0]].place().wire;
-        let sides = (&origins[..], &wanted[..]);
         let repairs = self.settings.importing.repairs;
         let (result, note) = matching::compare(
             side.channel,
             jobs,
             wire,
-            sides,
+            &sought,
             holding,
             repairs,
             side.trouble,
@@ -141,7 +130,7 @@ impl Comparing<'_> {
         let first = &jobs[group[0]];
         let counts = compared.entry(group[0]).or_default();
         self.not_from_here(first, &result, held, counts);
-        self.rewritten(jobs, &expected, &wanted, &result, held);
+        self.rewritten(jobs, &expected, &sought.wanted, &result, held);
         let mut pairs = Vec::new();
         for &(one, other) in result.matched.iter().chain(&result.rewritten) {
             let expected = &expected[one];
@@ -153,7 +142,8 @@ impl Comparing<'_> {
                 uid: expected.uid,
                 to_uid: there.uid,
             };
-            let read_back = deep::is_sampled(self.settings.validating.deep, &wanted[one].identity);
+            let read_back =
+                deep::is_sampled(self.settings.validating.deep, &sought.wanted[one].identity);
             self.attributes(jobs, expected, (there, other), holding, read_back, counts);
             let lacking = holding.lost_flags(&expected.described.flags, other);
             let lacking = records[&expected.job].lacking(expected.uid, there.uid, lacking);
@@ -253,8 +243,8 @@ impl Comparing<'_> {
         jobs: &Jobs,
         group: &[JobId],
         records: &HashMap<JobId, Record>,
-    ) -> Result<(Vec<Expected>, Vec<Wanted>)> {
-        let (mut all, mut wanted) = (Vec::new(), Vec::new());
+    ) -> Result<(Vec<Expected>, Sought)> {
+        let (mut all, mut sought) = (Vec::new(), Sought::default());
         for &id in group {
             let job = &jobs[id];
             for uid in job.expected() {
@@ -267,7 +257,8 @@ impl Comparing<'_> {
                     continue;
                 };
                 *self.bytes.entry(id).or_default() += described.size;
-                wanted.push(described.wanted(records[&id].to_uid(uid)));
+                let to_uid = records[&id].to_uid(uid);
+                sought.add(Origin { job: id, uid }, &described, to_uid);
                 all.push(Expected {
                     job: id,
                     uid,
@@ -275,7 +266,7 @@ impl Comparing<'_> {
                 });
             }
         }
-        Ok((all, wanted))
+        Ok((all, sought))
     }
 
     /// Date, size, and flags that somebody set on the target.
