@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use crate::child;
 use crate::cli::{self, Args, Typed};
 use crate::commands::{self, index, index::Outcome};
+use crate::config;
 use crate::exit::Exit;
 use crate::limits;
 use crate::logging::{self, Format, LogFile, Verbosity};
@@ -21,9 +22,6 @@ use crate::status::Files;
 use crate::stop::Stop;
 use anyhow::{Result, anyhow};
 use tracing::{debug, error, info, warn};
-
-/// The configuration, unless another one is named.
-const DEFAULT_CONFIG: &str = "export.pass.config.json";
 
 /// What the command line and the configuration take, whatever the limit of the first thread's stack is.
 const STACK: usize = 4 << 20;
@@ -83,7 +81,7 @@ fn outputs(args: &Args) -> Outputs {
     others.extend(args.metrics.iter().map(|path| ("--metrics", path.clone())));
     let inputs = if args.mode == Mode::Index {
         let out = args.index.out.clone();
-        others.push(("--out", out.unwrap_or_else(|| DEFAULT_CONFIG.into())));
+        others.push(("--out", out.unwrap_or_else(|| config::EXPORT.into())));
         Vec::new()
     } else {
         let typed = args.config.iter().chain(&args.import_config);
@@ -106,7 +104,7 @@ fn outputs(args: &Args) -> Outputs {
 
 /// What holds passwords is no place for a report, whether or not it is typed.
 fn with_defaults(mut inputs: Vec<PathBuf>) -> Vec<PathBuf> {
-    inputs.extend([DEFAULT_CONFIG, "import.pass.config.json"].map(PathBuf::from));
+    inputs.extend([config::EXPORT, config::IMPORT].map(PathBuf::from));
     inputs
 }
 

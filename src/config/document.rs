@@ -14,8 +14,6 @@ use super::{Config, TlsMode};
 use crate::disk::output::Output;
 use crate::secret::SecretJson;
 
-/// Name of the import template, beside the configuration it is made from.
-pub const TEMPLATE: &str = "import.pass.config.json";
 /// The host to be replaced there.
 pub const HOST: &str = "CHANGE_ME.example.com";
 
@@ -66,7 +64,7 @@ pub fn account(email: &str, login: Option<&str>, password: &str) -> Value {
 /// # Errors
 /// Those of the file system.
 pub fn write_template(config: &Config) -> Result<Option<PathBuf>> {
-    let path = config.path.with_file_name(TEMPLATE);
+    let path = config.path.with_file_name(super::IMPORT);
     if config.has_both_sides || fs::symlink_metadata(&path).is_ok() {
         return Ok(None);
     }

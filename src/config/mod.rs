@@ -30,6 +30,11 @@ use crate::mapping::FolderMap;
 use crate::secret::SecretJson;
 use crate::stop::Stop;
 
+/// The file that those take who bring messages to a server, unless another one is named.
+pub const IMPORT: &str = "import.pass.config.json";
+/// The file that all others take.
+pub const EXPORT: &str = "export.pass.config.json";
+
 /// What a configuration's servers are to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::panel;
 use crate::cli::Args;
-use crate::config::TlsMode;
+use crate::config::{self, TlsMode};
 use crate::panel::access::Access;
 use crate::secret::Secret;
 
@@ -69,10 +69,7 @@ impl Plan {
             (false, false) => TlsMode::Implicit,
         };
         let usual_port = if tls == TlsMode::Implicit { 993 } else { 143 };
-        let out = index
-            .out
-            .clone()
-            .unwrap_or("export.pass.config.json".into());
+        let out = index.out.clone().unwrap_or(config::EXPORT.into());
         check_out(&out, index.overwrite)?;
         let choice = if index.all_domains {
             Choice::All

@@ -136,11 +136,6 @@ pub struct Settings {
     pub target: Option<Box<Settings>>,
 }
 
-/// The configuration of those that bring messages to a server.
-const IMPORT_CONFIG: &str = "import.pass.config.json";
-/// The configuration of all others.
-const EXPORT_CONFIG: &str = "export.pass.config.json";
-
 impl Settings {
     /// Reads the configuration and checks what was typed.
     ///
@@ -279,10 +274,10 @@ impl Settings {
     fn add_target(&mut self, path: Option<&Path>, can_ask: bool) -> Result<()> {
         let path = match path {
             Some(path) => path,
-            None if self.config.has_both_sides && !Path::new(IMPORT_CONFIG).exists() => {
+            None if self.config.has_both_sides && !Path::new(config::IMPORT).exists() => {
                 &self.config.path
             }
-            None => Path::new(IMPORT_CONFIG),
+            None => Path::new(config::IMPORT),
         };
         let mut config = config::load(path, Side::Target, can_ask)?;
         let names = |config: &Config| -> HashSet<String> {
@@ -444,9 +439,9 @@ fn can_ask(args: &Args) -> bool {
 /// What the configuration's servers are to the run, and what the file is called where none is named.
 fn side(args: &Args) -> (Side, &'static str) {
     match args.mode {
-        Mode::Import | Mode::Validate => (Side::Target, IMPORT_CONFIG),
-        Mode::Test if args.input_dir.is_some() => (Side::Target, EXPORT_CONFIG),
-        _ => (Side::Source, EXPORT_CONFIG),
+        Mode::Import | Mode::Validate => (Side::Target, config::IMPORT),
+        Mode::Test if args.input_dir.is_some() => (Side::Target, config::EXPORT),
+        _ => (Side::Source, config::EXPORT),
     }
 }
 
