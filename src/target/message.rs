@@ -210,6 +210,12 @@ pub struct Described {
 }
 
 impl Described {
+    /// True where this is the identity of the message, as it was sent or as servers have it that keep no 8-bit headers.
+    #[must_use]
+    pub fn has_identity(&self, identity: Identity) -> bool {
+        self.identity == identity || self.loose == Some(identity)
+    }
+
     /// A message that the target must have; `to_uid` is its UID there, where that is on record.
     #[must_use]
     pub fn wanted(&self, to_uid: Option<u32>) -> Wanted {

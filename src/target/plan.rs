@@ -6,16 +6,20 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use tracing::warn;
 
+use super::holding;
 use super::mailbox::{self, Job, JobId, Jobs};
 use super::mend::Repairs;
+use super::message;
 use super::{deleted, renamed, views};
 use crate::archive::account::{AccountArchive, Standing};
 use crate::archive::journal::{Journal, Known};
 use crate::filter::Filter;
+use crate::mailbox::Name;
 use crate::mailbox::uidset::UidSet;
 use crate::mapping::{self, FolderMap, Present, Source, Target};
 use crate::session::channel::Channel;
-use crate::session::list::{Listing, Numbers, Tries};
+use crate::session::list::{Glance, Glanced, Listing, Numbers, Tries};
+use crate::session::pace::Ahead;
 
 /// Messages by the directory of their mailbox.
 pub type Messages = BTreeMap<String, UidSet>;
@@ -53,6 +57,8 @@ pub struct Plan<'a> {
     sources: Vec<(String, Source)>,
     /// These messages alone, whatever the journal says of them.
     only: Option<Messages>,
+    /// The newest message on record of each mailbox has been asked for.
+    has_glanced: bool,
     /// The mailboxes that are meant.
     pub jobs: Jobs,
     /// Mailboxes that are meant and that the archive has lost, with their numbers of messages.
@@ -99,6 +105,8 @@ impl<'a> Plan<'a> {
             want,
             archive,
             sources,
+            // Messages that are asked for by name are looked for anyway.
+            has_glanced: only.is_some(),
             only,
             jobs,
             lost,
@@ -129,12 +137,64 @@ impl<'a> Plan<'a> {
         channel: &mut Channel,
         journal: &mut Journal,
     ) -> Result<(Listing, Option<char>)> {
-        let listing = self.tries.list(channel, Numbers::Plain, |_| true)?;
+        let glances = self.glances(channel, journal);
+        let seen = self
+            .tries
+            .glance(channel, Numbers::Plain, |_| true, &glances);
+        let (listing, shown) = seen?;
         let repairs = self.want.repairs;
         renamed::find(channel, &mut self.jobs, &listing, journal, repairs)?;
         let (target, delimiter) = target(&listing, journal.prefix());
         self.place(&target, journal);
+        for (glance, shown) in glances.iter().zip(&shown) {
+            self.doubt(glance, shown.as_ref(), journal)?;
+        }
         Ok((listing, delimiter))
+    }
+
+    /// The newest messages on record, by mailboxes. A server that ends the connection over them is not asked again.
+    fn glances(&mut self, channel: &Channel, journal: &Journal) -> Vec<Glance> {
+        if std::mem::replace(&mut self.has_glanced, true) || channel.pace.ahead() != Ahead::All {
+            return Vec::new();
+        }
+        let newest_of = |job: &Job| {
+            let name = journal.name_of(&job.here().directory)?;
+            let routes = journal.routes(&job.here().directory, name);
+            let newest = routes.iter().filter_map(|(_, known)| known.newest());
+            let (_, uid) = newest.max_by_key(|(_, to_uid)| *to_uid)?;
+            let wire = Name::new(name).wire().to_vec();
+            Some(Glance { wire, uid })
+        };
+        self.jobs.iter().filter_map(newest_of).collect()
+    }
+
+    /// Has another message the newest UID on record? By its header, and by its date: targets that rewrite headers keep
+    /// that.
+    fn doubt(
+        &mut self,
+        glance: &Glance,
+        glanced: Option<&Glanced>,
+        journal: &Journal,
+    ) -> Result<()> {
+        let Some(glanced) = glanced else {
+            return Ok(());
+        };
+        let held = holding::held(&glanced.message);
+        for job in &mut self.jobs {
+            let known = journal.known(&job.route_to(glanced.uidvalidity));
+            let newest = known.newest().filter(|(_, to_uid)| *to_uid == glance.uid);
+            let Some((uid, _)) = newest.filter(|_| job.place().wire == glance.wire) else {
+                continue;
+            };
+            let here = message::describe(&job.here().dir, uid, self.want.repairs)?;
+            let is_another = here.zip(held).is_some_and(|(here, held)| {
+                let is_the_same = held.identity.is_none_or(|it| here.has_identity(it));
+                let dates = held.time.zip(here.time);
+                !is_the_same && dates.is_some_and(|(there, here)| there != here)
+            });
+            job.doubt(is_another);
+        }
+        Ok(())
     }
 
     fn place(&mut self, target: &Target, journal: &Journal) {

@@ -77,6 +77,15 @@ pub struct Known {
     pub flags: HashMap<u32, Flags>,
 }
 
+impl Known {
+    /// The message with the newest UID on the target: its UID in the archive, and there.
+    #[must_use]
+    pub fn newest(&self) -> Option<(u32, u32)> {
+        let pairs = self.pairs.iter();
+        pairs.max_by_key(|(_, to_uid)| *to_uid).copied()
+    }
+}
+
 /// The journal of one account, for one target.
 pub struct Journal {
     path: PathBuf,

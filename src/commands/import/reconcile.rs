@@ -23,6 +23,9 @@ use crate::target::trouble::Trouble;
 /// yet worked off, at most a window of the lane, are appended although nobody waits for the answer any more.
 const SETTLE: Duration = Duration::from_secs(10);
 
+/// Why the journal is not believed.
+const ANOTHER: &str = "another message has the newest UID on record";
+
 /// Waits until nothing of an earlier connection can still arrive, where the journal says that something was under way.
 ///
 /// Else a look at the target could miss messages that appear a moment later, and they would be there twice. `connected`
@@ -154,10 +157,13 @@ impl Look<'_> {
         let _entered = span.enter();
         let mut on_record: HashMap<JobId, HashMap<u32, u32>> = HashMap::new();
         for &id in group {
-            if self.jobs[id].is_rolled_back() {
-                let pairs = self.forget(id, "UIDNEXT is not above UIDs on record");
-                on_record.insert(id, pairs);
-            }
+            let why = match (self.jobs[id].is_rolled_back(), self.jobs[id].is_doubted()) {
+                (true, _) => "UIDNEXT is not above UIDs on record",
+                (false, true) => ANOTHER,
+                (false, false) => continue,
+            };
+            let pairs = self.forget(id, why);
+            on_record.insert(id, pairs);
         }
         let is_settled = |id: &JobId| self.jobs[*id].missing().next().is_none();
         let job = &self.jobs[first];
@@ -281,14 +287,11 @@ impl Look<'_> {
 
     /// The same where the newest message on record is another one.
     fn doubt_record(&mut self, id: JobId, there: &Holding) -> Result<Option<HashMap<u32, u32>>> {
-        let pairs = self.jobs[id].known().pairs.iter();
-        let newest = pairs.max_by_key(|(_, to_uid)| *to_uid).copied();
-        let Some((uid, to_uid)) = newest else {
+        let Some((uid, to_uid)) = self.jobs[id].known().newest() else {
             return Ok(None);
         };
         let is_another = self.is_another(id, uid, to_uid, there)?;
-        let why = "another message has the newest UID on record";
-        Ok(is_another.then(|| self.forget(id, why)))
+        Ok(is_another.then(|| self.forget(id, ANOTHER)))
     }
 
     /// The journal is not believed, but for where each message may be.
@@ -316,7 +319,7 @@ impl Look<'_> {
         };
         let dir = &self.jobs[id].here().dir;
         let described = message::describe(dir, uid, self.repairs)?;
-        Ok(described.is_some_and(|here| here.identity != identity && here.loose != Some(identity)))
+        Ok(described.is_some_and(|here| !here.has_identity(identity)))
     }
 
     /// The mailbox has been looked at: what an earlier connection had under way elsewhere concerns nobody any more.

@@ -1,6 +1,7 @@
 //! Which mailboxes an account has, and how each stands: LIST, LSUB, STATUS in as few round trips as the server allows;
 //! and what a test looks at beside that.
 
+mod glance;
 mod tries;
 
 use std::collections::HashMap;
@@ -20,6 +21,8 @@ use super::refusal;
 use super::response::{self, Condition, MailboxStatus, Status};
 use super::steps::{Step as At, Steps};
 use crate::mailbox::{Listed, Name};
+pub use glance::{Glance, Glanced};
+use glance::{Glances, Part};
 pub use tries::Tries;
 
 /// Most mailboxes that one account may have.
@@ -28,6 +31,8 @@ const MAX_MAILBOXES: usize = 100_000;
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
 /// STATUS commands sent ahead where the server has no LIST-STATUS.
 const STATUS_WINDOW: usize = 32;
+/// Commands sent ahead that look at messages: their answers are small.
+const GLANCE_WINDOW: usize = 256;
 
 /// One mailbox of the account.
 #[derive(Debug, Clone)]
@@ -89,13 +94,14 @@ enum Step {
     Inbox,
     /// STATUS of an INBOX that LIST does not name.
     UnlistedInbox,
+    Glance(Part),
 }
 
 impl Step {
     /// What it is, where it can be done without.
     fn aside(self) -> Option<Aside> {
         match self {
-            Self::List | Self::Status | Self::Inbox => None,
+            Self::List | Self::Status | Self::Inbox | Self::Glance(_) => None,
             Self::Quota => Some(Aside::Quota),
             Self::Subscribed => Some(Aside::Subscribed),
             Self::SubscribedByList => Some(Aside::SubscribedByList),
@@ -119,6 +125,7 @@ struct Heard {
     subscriptions_refused: Option<String>,
     quota: Option<(u64, u64)>,
     inbox: Option<Status>,
+    glances: Glances,
     bytes: usize,
 }
 
@@ -131,6 +138,19 @@ pub fn list(
     numbers: Numbers,
     wanted: impl Fn(&Listed) -> bool,
 ) -> Result<Listing> {
+    glance(channel, numbers, wanted, &[]).map(|(listing, _)| listing)
+}
+
+/// The same with a look at some messages, in the same flight.
+///
+/// # Errors
+/// As for [`list`].
+pub fn glance(
+    channel: &mut Channel,
+    numbers: Numbers,
+    wanted: impl Fn(&Listed) -> bool,
+    glances: &[Glance],
+) -> Result<(Listing, Vec<Option<Glanced>>)> {
     let mut heard = Heard::default();
     let pace = Arc::clone(&channel.pace);
     let items = &status_items(channel, numbers);
@@ -138,6 +158,14 @@ pub fn list(
     let has_status = offers(channel, "LIST-STATUS") && extended.is_some();
     let mut lane = Lane::new(channel);
     ask(&mut lane, &mut heard, &pace, extended)?;
+    for (command, part) in heard.glances.commands(glances, lane.capabilities())? {
+        drain(&mut lane, &mut heard, GLANCE_WINDOW - 1)?;
+        let order = match part {
+            Part::Open => Order::Opens,
+            Part::Fetch => Order::Loose,
+        };
+        lane.send(&command, Step::Glance(part), order)?;
+    }
     drain(&mut lane, &mut heard, 0)?;
     let mut listing = conclude(&mut lane, &mut heard, &pace)?;
     if !has_status {
@@ -154,7 +182,7 @@ pub fn list(
     for mailbox in &mut listing.mailboxes {
         mailbox.status = heard.status.remove(&mailbox.listed.name);
     }
-    Ok(listing)
+    Ok((listing, heard.glances.found))
 }
 
 /// What a test looks at, all of it in one flight.
@@ -357,6 +385,7 @@ fn drain(lane: &mut Lane<'_, Step>, heard: &mut Heard, leave: usize) -> Result<(
                 heard.refusal = Some(status);
             }
             Answer::Done(Step::Inbox, status) => heard.inbox = Some(status),
+            Answer::Done(Step::Glance(part), status) => heard.glances.ended(part, &status),
             Answer::Done(Step::Subscribed | Step::SubscribedByList, status) => {
                 let is_refused = status.condition != Condition::Ok;
                 heard.subscriptions_refused = is_refused.then(|| status.said());
@@ -433,6 +462,7 @@ impl Heard {
             }
             Step::Quota => self.quota = self.quota.or_else(|| response::parse_quota(response)),
             Step::Inbox => {}
+            Step::Glance(part) => self.glances.take(part, response),
             Step::Extended | Step::Status | Step::UnlistedInbox => {
                 if let Some(Ok((name, status))) = response::parse_mailbox_status(response) {
                     self.status.insert(name, status);
@@ -477,34 +507,4 @@ fn assemble(heard: &mut Heard) -> Vec<Mailbox> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn response(line: &str) -> Response {
-        Response {
-            bytes: format!("{line}\r\n").into_bytes(),
-            ..Response::default()
-        }
-    }
-
-    #[test]
-    fn a_name_above_one_that_is_subscribed_is_not() {
-        let mut heard = Heard::default();
-        for name in ["Parent", "Parent/Child", "Other"] {
-            let line = format!(r#"* LIST () "/" {name}"#);
-            heard.take(Step::List, &response(&line));
-        }
-        let lines = [
-            r#"* LSUB (\Noselect \HasChildren) "/" Parent"#,
-            r#"* LSUB () "/" Parent/Child"#,
-        ];
-        for line in lines {
-            heard.take(Step::Subscribed, &response(line));
-        }
-        let subscribed: Vec<bool> = assemble(&mut heard)
-            .iter()
-            .map(|mailbox| mailbox.subscribed)
-            .collect();
-        assert_eq!(subscribed, [false, true, false]);
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 //!
 //! It makes no connections; whoever does keeps this from one to the next.
 
-use super::{Listing, Numbers, list};
+use super::{Glance, Glanced, Listing, Numbers, glance};
 use crate::mailbox::Listed;
 use crate::session::channel::Channel;
 use crate::session::error::{Kind, Result};
@@ -20,21 +20,37 @@ impl Tries {
     /// Lists the account, and asks for less than before where connections have died of that.
     ///
     /// # Errors
-    /// As for [`list`].
+    /// As for [`list`](super::list).
     pub fn list(
         &mut self,
         channel: &mut Channel,
         numbers: Numbers,
         wanted: impl Fn(&Listed) -> bool,
     ) -> Result<Listing> {
+        let listing = self.glance(channel, numbers, wanted, &[]);
+        listing.map(|(listing, _)| listing)
+    }
+
+    /// The same with a look at some messages, in the same flight.
+    ///
+    /// # Errors
+    /// As for [`list`](super::list).
+    pub fn glance(
+        &mut self,
+        channel: &mut Channel,
+        numbers: Numbers,
+        wanted: impl Fn(&Listed) -> bool,
+        glances: &[Glance],
+    ) -> Result<(Listing, Vec<Option<Glanced>>)> {
         let numbers = if self.died == 0 {
             numbers
         } else {
             Numbers::Plain
         };
         let asks_status = self.died < ENOUGH;
-        let listing = list(channel, numbers, |listed| asks_status && wanted(listed));
-        listing.inspect_err(|error| {
+        let wanted = |listed: &Listed| asks_status && wanted(listed);
+        let seen = glance(channel, numbers, wanted, glances);
+        seen.inspect_err(|error| {
             self.died += u32::from(matches!(error.kind, Kind::Transient | Kind::Desync));
         })
     }

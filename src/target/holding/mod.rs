@@ -184,11 +184,9 @@ impl Holding {
     }
 
     fn note(&mut self, data: response::FetchData, extent: Extent) -> Result<()> {
-        let Some(uid) = data.uid else {
+        let Some(held) = held(&data) else {
             return Ok(());
         };
-        let time = data.internaldate.flatten();
-        let time = time.as_deref().and_then(message::timestamp);
         if extent == Extent::Flags {
             let flags = data.flags.unwrap_or_default();
             let mut flags: Vec<u16> = flags.iter().filter_map(|f| self.number_of(f)).collect();
@@ -205,14 +203,22 @@ impl Holding {
             }
             self.flags.push(flags.into_boxed_slice());
         }
-        let size = data.size.unwrap_or(0);
-        let identity = data.header.map(|header| Identity::of(&header, size, time));
-        self.messages.push(Held {
-            identity,
-            uid,
-            size: data.size,
-            time,
-        });
+        self.messages.push(held);
         Ok(())
     }
+}
+
+/// A message as FETCH shows it; `None` without its UID.
+#[must_use]
+pub fn held(data: &response::FetchData) -> Option<Held> {
+    let time = data.internaldate.as_ref().and_then(Option::as_deref);
+    let time = time.and_then(message::timestamp);
+    let size = data.size.unwrap_or(0);
+    let header = data.header.as_deref();
+    Some(Held {
+        identity: header.map(|header| Identity::of(header, size, time)),
+        uid: data.uid?,
+        size: data.size,
+        time,
+    })
 }

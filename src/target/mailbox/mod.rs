@@ -65,6 +65,8 @@ struct There {
 struct Open {
     /// What the journal knows.
     known: Known,
+    /// Another message has the newest UID on record.
+    doubted: bool,
     /// Messages to append, ascending.
     todo: VecDeque<u32>,
     /// Messages appended in this run.
@@ -276,14 +278,19 @@ impl Job {
     /// UIDs on record that the target cannot have given yet: it was rolled back, or made anew.
     #[must_use]
     pub fn is_rolled_back(&self) -> bool {
-        let newest = self
-            .open
-            .known
-            .pairs
-            .iter()
-            .map(|(_, to_uid)| *to_uid)
-            .max();
-        self.there.uidnext > 0 && newest.is_some_and(|newest| newest >= self.there.uidnext)
+        let newest = self.open.known.newest();
+        self.there.uidnext > 0 && newest.is_some_and(|(_, newest)| newest >= self.there.uidnext)
+    }
+
+    /// Another message has the newest UID on record.
+    pub fn doubt(&mut self, is_another: bool) {
+        self.open.doubted = is_another;
+    }
+
+    /// The newest message that the journal knows of is another on the target.
+    #[must_use]
+    pub fn is_doubted(&self) -> bool {
+        self.open.doubted && !self.open.known.pairs.is_empty()
     }
 
     /// What the journal knows.
@@ -318,6 +325,7 @@ impl Job {
             && (!self.place.exists
                 || self.must_subscribe()
                 || self.is_rolled_back()
+                || self.is_doubted()
                 || self.missing().next().is_some())
     }
 
