@@ -48,6 +48,17 @@ pub fn most_vanished(before: &[MailboxState], moved: &[String], jobs: &Jobs) -> 
         !job.listed_name().is_inbox() && freeze.messages > 0
     });
     let mut told = Vec::new();
+    let inbox = before.iter().filter(is_moved);
+    told.extend(
+        inbox
+            .filter(|mailbox| mailbox.name.is_inbox() && mailbox.messages > 0)
+            .map(|inbox| {
+                format!(
+                    "INBOX is gone from the server, with {} messages",
+                    inbox.messages
+                )
+            }),
+    );
     if gone.len() > 1 && left.is_empty() && !still_there {
         told.push(format!(
             "all {} mailboxes beside INBOX are gone from the server",

@@ -52,6 +52,8 @@ pub struct Listing {
     pub mailboxes: Vec<Mailbox>,
     /// LIST lines that could not be understood: mailboxes that nobody knows of.
     pub unreadable: Vec<String>,
+    /// LIST named nothing at all: INBOX was found by its name alone.
+    pub names_nothing: bool,
     /// The personal namespace (RFC 2342): its prefix and its delimiter, where the server says so.
     pub namespace: Option<(Name, Option<char>)>,
     /// What the server said to the question which mailboxes are subscribed, where it gave no list of them.
@@ -254,8 +256,10 @@ fn conclude(lane: &mut Lane<'_, Step>, heard: &mut Heard, pace: &Pace) -> Result
     if let Some(status) = heard.refusal.take() {
         return Err(refused(&status));
     }
+    let names_nothing = heard.listed.is_empty();
     ask_again(lane, heard, pace)?;
     let listing = Listing {
+        names_nothing,
         mailboxes: assemble(heard),
         unreadable: std::mem::take(&mut heard.unreadable),
         namespace: heard.namespace.take(),
@@ -480,20 +484,23 @@ fn is_selectable(listed: &Listed) -> bool {
 
 /// Selectable mailboxes, each once, INBOX first.
 fn assemble(heard: &mut Heard) -> Vec<Mailbox> {
-    let extended: HashMap<Name, Vec<String>> = heard
+    let extended: HashMap<&Name, &Vec<String>> = heard
         .extended
-        .drain(..)
-        .map(|listed| (listed.name, listed.attributes))
+        .iter()
+        .map(|listed| (&listed.name, &listed.attributes))
         .collect();
-    let subscribed: std::collections::HashSet<Name> = heard.subscribed.drain(..).collect();
-    let mut seen = std::collections::HashSet::new();
-    let mut mailboxes = Vec::new();
-    for mut listed in heard.listed.drain(..) {
-        for attribute in extended.get(&listed.name).into_iter().flatten() {
+    for listed in &mut heard.listed {
+        for attribute in extended.get(&listed.name).copied().into_iter().flatten() {
             if !listed.has(attribute) {
                 listed.attributes.push(attribute.clone());
             }
         }
+    }
+    let subscribed: std::collections::HashSet<Name> = heard.subscribed.drain(..).collect();
+    let mut seen = std::collections::HashSet::new();
+    let mut mailboxes = Vec::new();
+    // What only one of the two names is there all the same.
+    for listed in heard.listed.drain(..).chain(heard.extended.drain(..)) {
         if is_selectable(&listed) && seen.insert(listed.name.clone()) {
             mailboxes.push(Mailbox {
                 subscribed: subscribed.contains(&listed.name),

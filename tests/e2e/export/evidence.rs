@@ -414,3 +414,44 @@ fn what_is_deleted_between_status_and_examine_is_gone() {
     program.export(&[]).code(0);
     assert_eq!(uids(&program, "INBOX"), [1, 3, 4, 5]);
 }
+
+#[test]
+fn a_list_that_names_nothing_moves_nothing_aside() {
+    let silent = std::sync::Arc::new(AtomicBool::new(false));
+    let hook = std::sync::Arc::clone(&silent);
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(73, 2)))
+        .mailbox(FakeMailbox::new("Sent").mails(&realistic(74, 2)))
+        .on_command(move |command| {
+            let says_nothing = command.name == "LIST" && hook.load(Ordering::SeqCst);
+            says_nothing.then(|| Reply::tagged("OK done"))
+        })
+        .start();
+    let program = program_for(&server);
+    program.export(&[]).code(0);
+    silent.store(true, Ordering::SeqCst);
+    program
+        .export(&[])
+        .code(1)
+        .says("LIST names nothing at all");
+    assert_eq!(uids(&program, "INBOX").len(), 2);
+    assert_eq!(uids(&program, "Sent").len(), 2);
+    assert!(!claims_to_be_complete(&program));
+}
+
+#[test]
+fn a_mailbox_that_only_the_extended_list_names_is_copied() {
+    let server = FakeServer::options()
+        .capabilities("IMAP4rev1 LIST-EXTENDED LIST-STATUS")
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(75, 2)))
+        .mailbox(FakeMailbox::new("Sent").mails(&realistic(76, 2)))
+        .on_command(|command| {
+            let is_plain = command.name == "LIST" && !command.text().contains("RETURN");
+            let inbox = b"* LIST () \"/\" INBOX\r\n{tag} OK done\r\n";
+            is_plain.then(|| Reply::Raw(inbox.to_vec()))
+        })
+        .start();
+    let program = program_for(&server);
+    program.export(&[]).code(0);
+    assert_eq!(uids(&program, "Sent").len(), 2);
+}

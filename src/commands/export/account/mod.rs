@@ -281,12 +281,21 @@ impl Export<'_> {
         };
         let folders = &self.run.settings.folders;
         let gone = gone::directories(store.archive(), &listing.mailboxes, folders);
-        if !gone.is_empty() && !listing.unreadable.is_empty() {
-            let warning = "mailboxes seem to be gone, but LIST could not be read whole: nothing is moved aside";
-            self.report.warnings.push(warning.to_owned());
-            return Vec::new();
+        let doubt = if !listing.unreadable.is_empty() {
+            "could not be read whole"
+        } else if listing.names_nothing {
+            "names nothing at all"
+        } else {
+            return gone;
+        };
+        if !gone.is_empty() {
+            let warning =
+                format!("mailboxes seem to be gone, but LIST {doubt}: nothing is moved aside");
+            warn!("{warning}");
+            self.report.warnings.push(warning);
+            self.unreadable = true;
         }
-        gone
+        Vec::new()
     }
 
     fn move_away(&mut self, directories: &[String]) -> Result<()> {
@@ -313,13 +322,12 @@ impl Export<'_> {
 
     /// The archive may hold another server's mail by mistake; UIDVALIDITY keeps them apart, but say so.
     fn compare_source(&mut self, before: Option<&State>) {
-        let server = &self.account.server;
         let Some(before) = before else { return };
         let now = new_state(self.account, &self.run.settings.folders, None).origin();
         if before.origin() != now {
             let warning = format!(
-                "the archive was exported from {} as {}, now from {} as {}: no message is taken for another by its UID; if that is another server, use another --output-dir",
-                before.server.host, before.user, server.host, self.account.login
+                "the archive was exported from {}, this run is from {now}: no message is taken for another by its UID; if that is another server, use another --output-dir",
+                before.origin()
             );
             warn!("{warning}");
             self.report.warnings.push(warning);
