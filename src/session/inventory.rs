@@ -95,6 +95,12 @@ impl Inventory {
         format!("{}:*", self.first.max(1))
     }
 
+    /// What to ask first where asking for sizes ends the connection: SEARCH reads no message.
+    pub fn by_search(&mut self) -> Next {
+        self.searched = true;
+        Next::Search
+    }
+
     /// The mailbox is open, and counts so many.
     pub fn opened(&mut self, selected: &Selected) {
         self.counted = selected.exists;

@@ -73,6 +73,12 @@ impl Trouble {
 }
 
 impl Suspects {
+    /// Connections ended in each way of asking for all sizes: some servers must read a message to know its size.
+    #[must_use]
+    pub fn dies_of_sizes(&self) -> bool {
+        self.deaths > 1
+    }
+
     /// Each is asked for alone.
     #[must_use]
     pub fn alone(&self) -> &UidSet {

@@ -16,7 +16,7 @@ use crate::session::refusal;
 use crate::session::response::{self, Condition, Status};
 use crate::session::select::{self, Selected};
 use crate::target::bodies;
-use crate::target::trouble::Trouble;
+use crate::target::trouble::{Suspects, Trouble};
 
 /// Messages asked for in one command.
 const PART: usize = 500;
@@ -46,7 +46,9 @@ impl<'a> InParts<'a> {
         channel: &mut Channel,
         trouble: &mut Trouble,
     ) -> Result<Result<Holding, String>> {
-        match self.names(channel) {
+        let suspects = trouble.of(self.wire);
+        let without_sizes = suspects.is_some_and(Suspects::dies_of_sizes);
+        match self.names(channel, without_sizes) {
             Ok(Ok(())) => {}
             Ok(Err(refused)) => return Ok(Err(refused)),
             Err(error) => {
@@ -86,10 +88,11 @@ impl<'a> InParts<'a> {
         at.ok().and_then(|at| self.holding.messages[at].time)
     }
 
-    /// What the mailbox names, with sizes and dates; the inner error is its refusal.
+    /// What the mailbox names, with sizes and dates or without; the inner error is its refusal.
     fn names(
         &mut self,
         channel: &mut Channel,
+        without_sizes: bool,
     ) -> std::result::Result<Result<(), String>, SessionError> {
         let open = select::examine(self.wire, &channel.capabilities)?;
         let mut selected = Selected::default();
@@ -101,7 +104,11 @@ impl<'a> InParts<'a> {
         self.holding.uidvalidity = selected.uidvalidity;
         self.holding.uidnext = selected.uidnext;
         self.inventory.opened(&selected);
-        let mut next = Next::Fetch(self.inventory.range());
+        let mut next = if without_sizes {
+            self.inventory.by_search()
+        } else {
+            Next::Fetch(self.inventory.range())
+        };
         loop {
             let status = match next {
                 Next::Done(_) => return Ok(Ok(())),
@@ -188,26 +195,44 @@ impl<'a> InParts<'a> {
                 return Err(error);
             }
         }
-        // Named by a search, and by nothing else.
-        let mut known: UidSet = self
-            .holding
-            .messages
-            .iter()
-            .map(|there| there.uid)
-            .collect();
-        for uid in named
-            .iter()
-            .filter(|uid| !known.contains(*uid))
-            .collect::<Vec<_>>()
-        {
-            known.insert(uid);
-            self.holding.note(
-                response::FetchData {
-                    uid: Some(uid),
-                    ..response::FetchData::default()
-                },
-                self.extent,
-            )?;
+        self.dates(channel, trouble, &named)
+    }
+
+    /// What is named by a search, and by nothing else: its date may tell what it is not.
+    fn dates(
+        &mut self,
+        channel: &mut Channel,
+        trouble: &mut Trouble,
+        named: &UidSet,
+    ) -> Result<()> {
+        let known = self.holding.messages.iter().map(|there| there.uid);
+        let known: UidSet = known.collect();
+        let mut nameless: UidSet = named.iter().filter(|uid| !known.contains(*uid)).collect();
+        let first: UidSet = nameless.iter().take(MAX_WHOLE).collect();
+        let mut dated = Vec::new();
+        if !first.is_empty() {
+            let status = channel.run(&fetch::beside(&first), |response| {
+                if let Some(Ok(data)) = response::parse_fetch(response) {
+                    dated.push(data);
+                }
+            });
+            if let Err(error) = status {
+                trouble.count(self.wire, None, &error);
+                return Err(error.into());
+            }
+        }
+        for data in dated {
+            if let Some(uid) = data.uid.filter(|uid| nameless.contains(*uid)) {
+                nameless.remove(uid);
+                self.holding.note(data, self.extent)?;
+            }
+        }
+        for uid in nameless.iter() {
+            let data = response::FetchData {
+                uid: Some(uid),
+                ..response::FetchData::default()
+            };
+            self.holding.note(data, self.extent)?;
         }
         Ok(())
     }
