@@ -4,7 +4,7 @@
 
 mod whole;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context, Result};
 
@@ -12,6 +12,7 @@ use super::provision::Provision;
 use super::{audit, before, export, import, validate};
 use crate::accounts;
 use crate::config::Account;
+use crate::fleet::shard;
 use crate::mode::Phase;
 use crate::progress::{AccountProgress, Progress};
 use crate::report::{AccountReport, Report, Status};
@@ -42,7 +43,7 @@ pub(super) fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Resu
         .config
         .accounts
         .retain(|account| sources.contains(&account.name));
-    before::run(&target, stop, progress, |target, provision| {
+    let mut report = before::run(&target, stop, progress, |target, provision| {
         let mut source = settings.clone();
         let reachable = names(target);
         source
@@ -50,7 +51,30 @@ pub(super) fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Resu
             .accounts
             .retain(|account| reachable.contains(&account.name));
         carry_out(&source, target, provision, stop, progress)
-    })
+    })?;
+    name_both_sides(&settings.config.accounts, &mut report.accounts);
+    Ok(report)
+}
+
+/// An account that got no further than the test of the target is known by its source all the same: shards are.
+fn name_both_sides(sources: &[Account], reports: &mut [AccountReport]) {
+    let sources: HashMap<&str, &Account> = sources
+        .iter()
+        .map(|source| (source.name.as_str(), source))
+        .collect();
+    for report in reports {
+        let Some(source) = sources.get(report.account.as_str()) else {
+            continue;
+        };
+        let server = &source.server;
+        let identity = shard::identity(source.whose(), &server.host, server.port);
+        if let Some(other) = report.identity.replace(identity.clone())
+            && other != identity
+        {
+            report.target_identity = Some(other);
+            report.login = Some(source.login.clone());
+        }
+    }
 }
 
 fn carry_out(
