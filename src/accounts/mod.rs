@@ -1,5 +1,6 @@
 //! Runs one closure per account on the rayon pool, stops at the first failure or goes on, collects the outcomes.
 
+mod again;
 mod doing;
 
 use std::cmp::Reverse;
@@ -89,7 +90,14 @@ pub fn run(
             }
             log(doing, &report);
             progress.ended(&account.name, report.status);
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = report;
+            let mut told = slot.lock().unwrap_or_else(PoisonError::into_inner);
+            // Only parked accounts come again.
+            let is_again = told.status == Status::Parked;
+            *told = if is_again {
+                again::after(&told, report)
+            } else {
+                report
+            };
         }
     });
     Ok(reports

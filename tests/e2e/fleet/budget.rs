@@ -203,7 +203,7 @@ fn who_waits_does_the_other_accounts_first_and_goes_on_by_itself_after_midnight(
         &[ANNA, BERT],
         &limits,
     );
-    let more = ["--wait", "--max-workers", "1"];
+    let more = ["--wait", "--max-workers", "1", "--report", "report.json"];
     let running = program.spawn(EXPORT.iter().chain(&more));
     wait_until("Anna's account waits", || {
         running
@@ -220,6 +220,17 @@ fn who_waits_does_the_other_accounts_first_and_goes_on_by_itself_after_midnight(
     set_clock(&program, NOON + DAY / 2);
     running.wait().code(0).says("export complete: 2 accounts");
     assert_eq!(program.archive(ANNA).mailbox("INBOX").messages.len(), 9);
+    // What came before midnight is told as well as what came after.
+    let report = report(&program);
+    let anna = &report["accounts"][0];
+    for counts in [&anna["counts"], &anna["mailboxes"][0]] {
+        assert_eq!(
+            (&counts["new"], &counts["unchanged"]),
+            (&9.into(), &0.into()),
+            "{anna}"
+        );
+    }
+    assert_eq!(report["totals"]["new"], 12);
 }
 
 #[test]
