@@ -42,10 +42,15 @@ pub fn run(plan: &Plan) -> Result<Outcome> {
         mut report,
         missing,
     } = read(plan)?;
-    let unknown = match &plan.config {
+    let (unknown, strangers) = match &plan.config {
         Some(path) => unknown(path, &report, &missing)?,
-        None => Vec::new(),
+        None => (Vec::new(), Vec::new()),
     };
+    for name in strangers {
+        let error = format!("account {name} is in a report and not in the configuration");
+        report.errors.push(error);
+        report.exit_code = report.exit_code.merge(Exit::Findings);
+    }
     for (name, whose) in &unknown {
         let whose = whose.map_or_else(String::new, |shard| format!(" ({shard})"));
         report
@@ -71,12 +76,9 @@ fn names(report: &Report, is_meant: impl Fn(Status) -> bool) -> Vec<String> {
     meant.map(|account| account.account.clone()).collect()
 }
 
-/// Accounts of the configuration that the report does not know, each with the missing shard that it belongs to.
-fn unknown(
-    path: &Path,
-    report: &Report,
-    missing: &[Shard],
-) -> Result<Vec<(String, Option<Shard>)>> {
+/// Accounts of the configuration that the report does not know, each with the missing shard that it belongs to; those
+/// of the report that the configuration does not know.
+fn unknown(path: &Path, report: &Report, missing: &[Shard]) -> Result<(Vec<Open>, Vec<String>)> {
     let accounts = report.accounts.iter();
     let known: HashSet<&str> = accounts.map(|account| account.account.as_str()).collect();
     let config = config::load(path, Side::Source, false)?;
@@ -84,15 +86,24 @@ fn unknown(
         .accounts
         .iter()
         .filter(|account| !known.contains(account.name.as_str()));
-    Ok(unknown
+    let unknown = unknown
         .map(|account| {
             let server = &account.server;
             let identity = shard::identity(account.whose(), &server.host, server.port);
             let whose = missing.iter().find(|shard| shard.owns(&identity));
             (account.name.clone(), whose.copied())
         })
-        .collect())
+        .collect();
+    let accounts = config.accounts.iter();
+    let meant: HashSet<&str> = accounts.map(|account| account.name.as_str()).collect();
+    let strangers = known.into_iter().filter(|name| !meant.contains(name));
+    let mut strangers: Vec<String> = strangers.map(str::to_owned).collect();
+    strangers.sort_unstable();
+    Ok((unknown, strangers))
 }
+
+/// An account without a report, and its shard.
+type Open = (String, Option<Shard>);
 
 /// One report as it is; several as one.
 fn read(plan: &Plan) -> Result<Merged> {

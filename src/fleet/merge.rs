@@ -7,7 +7,8 @@ use anyhow::{Result, bail};
 
 use super::shard::Shard;
 use crate::exit::Exit;
-use crate::report::{Counts, Report, ServerReport, ShardReport, Status};
+use crate::mode::Phase;
+use crate::report::{AccountReport, Counts, Report, ServerReport, ShardReport, Status};
 
 /// Mailboxes that a merged report names one by one; beyond that, those of complete accounts stand in the shards' own
 /// reports only: the report of a large run must fit into memory.
@@ -24,6 +25,8 @@ pub struct Merging {
     files: BTreeMap<u32, String>,
     /// The file that each account's report came from.
     accounts: HashMap<String, String>,
+    /// Shards whose runs ended before their accounts were begun.
+    not_begun: Vec<u32>,
     problems: Vec<String>,
     mailboxes: usize,
 }
@@ -41,7 +44,10 @@ impl Merging {
     pub fn add(&mut self, file: &str, mut part: Report) {
         let mut problems = contradictions(&part);
         let Some(shard) = part.shard.map(|shard| shard.shard) else {
-            self.refuse(file, "is not the report of a shard");
+            let why = part.error.map_or_else(String::new, |error| {
+                format!(", but of a run that could not begin: {error}")
+            });
+            self.refuse(file, &format!("is not the report of a shard{why}"));
             return;
         };
         if part.config_sha256.is_empty() {
@@ -53,21 +59,17 @@ impl Merging {
         if let Some(other) = self.files.insert(shard.index, file.to_owned()) {
             problems.push(format!("is of {shard}, and so is {other}"));
         }
-        for account in &part.accounts {
-            let name = &account.account;
-            if let Some(other) = self.accounts.insert(name.clone(), file.to_owned()) {
-                problems.push(format!("has account {name}, and so has {other}"));
-            }
-            if account
-                .identity
-                .as_ref()
-                .is_some_and(|identity| !shard.owns(identity))
-            {
-                problems.push(format!("has account {name}, which is not of {shard}"));
-            }
-        }
+        problems.extend(self.foreign(file, shard, &part.accounts));
         for problem in problems {
             self.refuse(file, &problem);
+        }
+        if let Some(error) = part.error.take() {
+            part.errors.push(format!(
+                "{shard} did not begin, or was ended at once: {error}"
+            ));
+            if part.accounts.is_empty() {
+                self.not_begun.push(shard.index);
+            }
         }
         let about = ShardReport {
             shard,
@@ -100,6 +102,25 @@ impl Merging {
         }
     }
 
+    /// Accounts that a report should not have, as another one has them or they are not of its shard.
+    fn foreign(&mut self, file: &str, shard: Shard, accounts: &[AccountReport]) -> Vec<String> {
+        let mut problems = Vec::new();
+        for account in accounts {
+            let name = &account.account;
+            if let Some(other) = self.accounts.insert(name.clone(), file.to_owned()) {
+                problems.push(format!("has account {name}, and so has {other}"));
+                continue;
+            }
+            let Some(identity) = &account.identity else {
+                continue;
+            };
+            if !shard.owns(identity) {
+                problems.push(format!("has account {name}, which is not of {shard}"));
+            }
+        }
+        problems
+    }
+
     fn refuse(&mut self, file: &str, problem: &str) {
         self.problems.push(format!("{file} {problem}"));
     }
@@ -122,7 +143,8 @@ impl Merging {
         };
         let part = report.shard.take();
         let count = part.map_or(0, |part| part.shard.count);
-        let shards = (1..=count).filter(|index| !self.files.contains_key(index));
+        let is_there = |index: &u32| self.files.contains_key(index);
+        let shards = (1..=count).filter(|index| !is_there(index) || self.not_begun.contains(index));
         let missing: Vec<Shard> = shards.map(|index| Shard { index, count }).collect();
         let configured = part.map_or(0, |part| part.configured);
         let there = report.accounts.len();
@@ -131,7 +153,7 @@ impl Merging {
                 "all {count} shards are there, but they have {there} accounts and not the {configured} of the configuration"
             );
         }
-        for shard in &missing {
+        for shard in missing.iter().filter(|shard| !is_there(&shard.index)) {
             report.errors.push(format!("there is no report of {shard}"));
         }
         if !missing.is_empty() {
@@ -140,6 +162,10 @@ impl Merging {
                 "nothing is known of {open} of {configured} accounts"
             ));
             report.exit_code = report.exit_code.merge(Exit::Findings);
+        }
+        // Of a whole of which some was begun that would not be true.
+        if report.exit_code == Exit::Precheck && !report.precheck_failed {
+            report.exit_code = Exit::Findings;
         }
         if self.mailboxes > MAILBOXES {
             report.warnings.push(format!(
@@ -171,13 +197,49 @@ fn contradictions(part: &Report) -> Vec<String> {
     if part.exit_code == Exit::Clean && !all_complete {
         problems.push("says that all is well, and not all its accounts do".to_owned());
     }
-    if let Some(shard) = part.shard
+    let is_silent = part.errors.is_empty() && part.error.is_none();
+    if part.exit_code != Exit::Clean && all_complete && is_silent {
+        problems.push("says that not all is well, and not why".to_owned());
+    }
+    problems.extend(part.accounts.iter().filter_map(contradiction));
+    let mut by_status = BTreeMap::new();
+    for account in &part.accounts {
+        *by_status.entry(account.status).or_insert(0) += 1;
+    }
+    if by_status != part.by_status {
+        problems.push("counts its accounts by status otherwise than they are".to_owned());
+    }
+    let is_begun = part.error.is_none() || !part.accounts.is_empty();
+    if let Some(shard) = part.shard.filter(|_| is_begun)
         && shard.accounts != part.accounts.len()
     {
         let there = part.accounts.len();
         problems.push(format!("is of {} accounts and has {there}", shard.accounts));
     }
     problems
+}
+
+/// What an account that is called complete says against that.
+fn contradiction(account: &AccountReport) -> Option<String> {
+    if account.status != Status::Complete {
+        return None;
+    }
+    let against = if account.error.is_some() {
+        "has an error".to_owned()
+    } else if account
+        .compared
+        .is_some_and(|compared| compared.missing > 0)
+    {
+        "lacks messages on the target".to_owned()
+    } else {
+        let mut phases = account.phases.iter();
+        let open = phases.find(|phase| phase.status != Status::Complete)?;
+        format!("did not complete its {}", open.phase.as_str())
+    };
+    let name = &account.account;
+    Some(format!(
+        "says that account {name} is complete, and that it {against}"
+    ))
 }
 
 /// In what a report is not of the same run as the others.
@@ -193,6 +255,14 @@ fn differences(whole: &Report, part: &Report) -> Vec<String> {
             ("dry run", report.dry_run.to_string()),
             ("configuration", report.config_sha256.clone()),
             ("shards", shards(report).unwrap_or_default()),
+            (
+                "last phase (--until)",
+                report.until.map_or("validate", Phase::as_str).to_owned(),
+            ),
+            (
+                "messages that are read back (--deep, --sample)",
+                format!("{} of 10,000", report.sample.unwrap_or_default()),
+            ),
         ]
     };
     let pairs = words(whole).into_iter().zip(words(part));
@@ -233,7 +303,7 @@ fn take_in(whole: &mut Report, part: Report) {
     whole.errors.extend(part.errors);
     whole.environment.extend(part.environment);
     whole.exit_code = whole.exit_code.merge(part.exit_code);
-    whole.precheck_failed |= part.precheck_failed;
+    whole.precheck_failed &= part.precheck_failed;
     whole.seconds = whole.seconds.max(part.seconds);
     // Both are UTC in one form, so that their order is that of time.
     whole.started = std::mem::take(&mut whole.started).min(part.started);
@@ -253,7 +323,7 @@ mod tests {
     use super::*;
     use crate::fleet::shard::Part;
     use crate::mode::Mode;
-    use crate::report::AccountReport;
+    use crate::report::Compared;
 
     fn part(index: u32, accounts: &[&str]) -> Report {
         let accounts: Vec<AccountReport> = accounts
@@ -268,9 +338,7 @@ mod tests {
             })
             .collect();
         let mut report = Report::for_tests(Mode::Migrate, accounts);
-        for account in &report.accounts {
-            report.totals += account.counts;
-        }
+        report.count();
         report.config_sha256 = "c0ffee".to_owned();
         report.shard = Some(Part {
             shard: Shard { index, count: 3 },
@@ -325,11 +393,53 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_shard_that_did_not_begin_is_missing_and_says_why() {
+        let mut parts = three();
+        let lost = &mut parts[0];
+        lost.accounts.clear();
+        lost.count();
+        lost.error = Some("no space is left".to_owned());
+        lost.exit_code = Exit::Unusable;
+        let whole = merged(parts).expect("one report");
+        assert_eq!(whole.missing, [Shard { index: 2, count: 3 }]);
+        assert_eq!(whole.report.exit_code, Exit::Findings);
+        assert_eq!(whole.report.error, None, "the others began");
+        let errors = whole.report.errors.join("\n");
+        assert!(errors.contains("shard 2 of 3 did not begin"), "{errors}");
+        assert!(errors.contains("no space is left"), "{errors}");
+        assert!(
+            errors.contains("nothing is known of 2 of 4 accounts"),
+            "{errors}"
+        );
+        assert!(!errors.contains("there is no report"), "{errors}");
+    }
+
+    #[test]
+    fn a_test_that_failed_for_one_shard_did_not_keep_the_others_from_beginning() {
+        let failed = |part: &mut Report| {
+            part.accounts[0].status = Status::Failed;
+            part.count();
+            part.precheck_failed = true;
+            part.exit_code = Exit::Precheck;
+        };
+        let mut parts = three();
+        failed(&mut parts[0]);
+        let report = merged(parts).expect("one report").report;
+        assert!(!report.precheck_failed);
+        assert_eq!(report.exit_code, Exit::Findings);
+        let mut parts = three();
+        parts.iter_mut().for_each(failed);
+        let report = merged(parts).expect("one report").report;
+        assert!(report.precheck_failed);
+        assert_eq!(report.exit_code, Exit::Precheck);
+    }
+
     type Damage = fn(&mut Vec<Report>);
 
     #[test]
     fn what_does_not_fit_together_is_refused() {
-        let cases: [(&str, Damage); 11] = [
+        let cases: [(&str, Damage); 17] = [
             ("0.json is of shard 2 of 3, and so is", |parts| {
                 parts.push(part(2, &[]));
             }),
@@ -343,6 +453,27 @@ mod tests {
                 parts[1].version = "0.0.1".into();
             }),
             ("in its mode: export", |parts| parts[1].mode = Mode::Export),
+            ("in its last phase (--until): export", |parts| {
+                parts[1].until = Some(Phase::Export);
+            }),
+            ("read back (--deep, --sample): 10000 of", |parts| {
+                parts[2].sample = Some(10_000);
+            }),
+            ("by status otherwise than they are", |parts| {
+                parts[0].by_status.insert(Status::Failed, 1);
+            }),
+            ("account a is complete, and that it has an error", |parts| {
+                parts[1].accounts[0].error = Some("quota".into());
+            }),
+            ("that it lacks messages on the target", |parts| {
+                parts[1].accounts[0].compared = Some(Compared {
+                    missing: 1,
+                    ..Compared::default()
+                });
+            }),
+            ("not all is well, and not why", |parts| {
+                parts[2].exit_code = Exit::Parked;
+            }),
             ("not the sums", |parts| parts[1].totals.new = 3),
             ("not all its accounts do", |parts| {
                 parts[0].accounts[1].status = Status::Failed;

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::fleet::shard::Part;
-use crate::mode::Mode;
+use crate::mode::{Mode, Phase};
 use crate::redact::redacted;
 
 /// Which accounts and mailboxes were meant, as typed.
@@ -71,6 +71,8 @@ pub struct About {
     pub filters: Filters,
     /// How many of 10,000 messages are read back.
     pub sample: Option<u32>,
+    /// A migration ends each account after this phase.
+    pub until: Option<Phase>,
     /// Known already.
     pub warnings: Vec<String>,
 }
@@ -89,6 +91,7 @@ impl About {
             servers: Vec::new(),
             filters: Filters::default(),
             sample: None,
+            until: None,
             warnings: Vec::new(),
         }
     }

@@ -25,12 +25,12 @@ pub struct Counts {
 
 impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
-        self.mailboxes += other.mailboxes;
-        self.new += other.new;
-        self.unchanged += other.unchanged;
-        self.flags_changed += other.flags_changed;
-        self.vanished += other.vanished;
-        self.failed += other.failed;
-        self.bytes += other.bytes;
+        self.mailboxes = self.mailboxes.saturating_add(other.mailboxes);
+        self.new = self.new.saturating_add(other.new);
+        self.unchanged = self.unchanged.saturating_add(other.unchanged);
+        self.flags_changed = self.flags_changed.saturating_add(other.flags_changed);
+        self.vanished = self.vanished.saturating_add(other.vanished);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.bytes = self.bytes.saturating_add(other.bytes);
     }
 }

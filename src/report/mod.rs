@@ -21,7 +21,7 @@ pub use tested::{Preflight, StepReport, Tested};
 use crate::disk::output::Output;
 use crate::exit::Exit;
 use crate::fleet::shard::{Part, Shard};
-use crate::mode::Mode;
+use crate::mode::{Mode, Phase};
 use crate::redact::redacted;
 use crate::stop::Stop;
 
@@ -103,6 +103,9 @@ pub struct Report {
     /// How many of 10,000 messages were to be read back.
     #[serde(default)]
     pub sample: Option<u32>,
+    /// Migrate: each account was to end after this phase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Phase>,
     /// The servers of the accounts that were meant.
     #[serde(default)]
     pub servers: Vec<ServerReport>,
@@ -179,6 +182,7 @@ impl Report {
             command: about::command(),
             filters: about.filters,
             sample: about.sample,
+            until: about.until,
             servers: about.servers,
             limits: Vec::new(),
             log: None,

@@ -164,8 +164,7 @@ impl Settings {
         if let Some(path) = &args.only_failed {
             keep_failed(&mut config, path)?;
         }
-        let meant = [&args.folder[..], &args.exclude_folder].concat();
-        let config_sha256 = digest(&config, &meant);
+        let config_sha256 = digest(&config, &args.folder, &args.exclude_folder);
         let shard = args
             .shard
             .as_deref()
@@ -228,6 +227,7 @@ impl Settings {
             servers,
             filters: self.filters.clone(),
             sample: is_deep.then_some(self.validating.deep),
+            until: self.until,
             warnings: self.config.warnings.clone(),
         })
     }
@@ -311,7 +311,7 @@ impl Settings {
             );
         }
         // Of all its accounts: every shard has others of them.
-        self.config_sha256 = format!("{}+{}", self.config_sha256, digest(&config, &[]));
+        self.config_sha256 = format!("{}+{}", self.config_sha256, digest(&config, &[], &[]));
         let accounts = &mut config.accounts;
         accounts.retain(|account| here.contains(&account.name));
         self.config.warnings.append(&mut config.warnings);
@@ -385,7 +385,7 @@ impl Settings {
 }
 
 /// Says the same for the same accounts at the same servers, in whatever order, and nothing of their secrets.
-fn digest(config: &Config, meant: &[String]) -> String {
+fn digest(config: &Config, meant: &[String], left_out: &[String]) -> String {
     let mut lines: Vec<String> = config
         .accounts
         .iter()
@@ -404,6 +404,7 @@ fn digest(config: &Config, meant: &[String]) -> String {
     let folders = config.folder_map.names().iter();
     lines.extend(folders.map(|(from, to)| format!("{from}\0{to}\n")));
     lines.extend(meant.iter().map(|pattern| format!("{pattern}\n")));
+    lines.extend(left_out.iter().map(|pattern| format!("\0{pattern}\n")));
     hex(&Sha256::digest(lines.concat()))
 }
 

@@ -19,11 +19,7 @@ pub fn of(report: &Report) -> Vec<Block> {
     {
         return vec![Block::Verdict(provisioned::last_line(panel))];
     }
-    let mode = if report.dry_run {
-        format!("{} (dry run)", report.mode.as_str())
-    } else {
-        report.mode.as_str().to_owned()
-    };
+    let mode = what(report);
     if let Some(error) = &report.error {
         return vec![Block::Verdict(format!("{mode} NOT begun: {error}"))];
     }
@@ -50,6 +46,18 @@ pub fn of(report: &Report) -> Vec<Block> {
     blocks
 }
 
+/// What was asked for, in words.
+fn what(report: &Report) -> String {
+    let mut what = report.mode.as_str().to_owned();
+    if let Some(phase) = report.until {
+        what = format!("{what} --until {}", phase.as_str());
+    }
+    if report.dry_run {
+        what += " (dry run)";
+    }
+    what
+}
+
 fn sentence(report: &Report, mode: &str) -> String {
     let total = report.accounts.len();
     let is_complete = |status| status == Status::Complete;
@@ -57,7 +65,14 @@ fn sentence(report: &Report, mode: &str) -> String {
     let complete = statuses().filter(|&status| is_complete(status)).count();
     let accounts = counted(total as u64, "account");
     if complete == total {
-        return format!("{mode} complete: {accounts}");
+        return match report.errors.as_slice() {
+            [] => format!("{mode} complete: {accounts}"),
+            [error] => format!("{mode} NOT complete: {accounts} complete, but {error}"),
+            [error, rest @ ..] => format!(
+                "{mode} NOT complete: {accounts} complete, but {error} (and {} more, see above)",
+                rest.len()
+            ),
+        };
     }
     let parked: Vec<&str> = report
         .accounts
@@ -65,6 +80,7 @@ fn sentence(report: &Report, mode: &str) -> String {
         .filter_map(|account| account.parked_until.as_deref())
         .collect();
     if complete + parked.len() == total
+        && report.errors.is_empty()
         && let Some(last) = parked.iter().max()
     {
         let parked = counted(parked.len() as u64, "account");

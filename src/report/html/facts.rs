@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::{grouped, shown};
 use crate::exit::Exit;
-use crate::mode::Mode;
+use crate::mode::{Mode, Phase};
 use crate::report::{AccountReport, Compared, Counts, Report, Status};
 
 /// How it went, for somebody who has never heard of IMAP.
@@ -56,7 +56,14 @@ pub fn sentence(report: &Report) -> String {
                 grouped(compared.archive)
             )
         }
-        Mode::Migrate => format!("The mail of {accounts} has moved as far as was asked."),
+        Mode::Migrate => match report.until {
+            Some(Phase::Export) => format!(
+                "The mail of {accounts} is in the archive; as was asked, nothing of it was brought to the new server yet."
+            ),
+            _ => format!(
+                "The mail of {accounts} has moved as far as was asked; that it is all there was not proved."
+            ),
+        },
         Mode::Validate => format!(
             "The mail of {accounts} is on the new server: all {} messages were looked for, and all were found.",
             grouped(compared.archive)
