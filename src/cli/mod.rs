@@ -155,8 +155,9 @@ pub struct Args {
     #[arg(long, value_name = "GLOB")]
     pub exclude_account: Vec<String>,
 
-    /// Only the accounts that are not complete in this report of an earlier run
-    #[arg(long, value_name = "REPORT.json")]
+    /// Only the accounts that are not complete in this report of an earlier run, or whose names stand in this file, one a
+    /// line, as "--mode report --list" prints them
+    #[arg(long, value_name = "REPORT.json|LIST")]
     pub only_failed: Option<PathBuf>,
 
     /// Only the accounts that are this process's own, where N share the configuration: I from 1 to N, or "auto" in a

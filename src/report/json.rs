@@ -21,27 +21,51 @@ impl Report {
     /// # Errors
     /// Those of the file system; a file that is no report, or one of another format.
     pub fn read(path: &Path) -> Result<Self> {
+        Self::parse(&Self::bytes(path)?)
+    }
+
+    /// Reads a file that may be a report.
+    ///
+    /// # Errors
+    /// Those of the file system; one that is too large for a report.
+    pub fn bytes(path: &Path) -> Result<Vec<u8>> {
+        let size = std::fs::metadata(path)?.len();
+        if size > MOST_BYTES {
+            bail!("it has {size} bytes, which is too large for a report");
+        }
+        Ok(std::fs::read(path)?)
+    }
+
+    /// Understands it.
+    ///
+    /// # Errors
+    /// What is no report, or one of another format.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Head {
             format: Option<u32>,
             tool: Option<String>,
         }
-        let size = std::fs::metadata(path)?.len();
-        if size > MOST_BYTES {
-            bail!("it has {size} bytes, which is too large for a report");
+        let ours = env!("CARGO_PKG_NAME");
+        let read = serde_json::from_slice::<Self>(bytes);
+        let head = match &read {
+            Ok(report) => Some((Some(report.tool.clone()), Some(report.format))),
+            Err(_) => serde_json::from_slice::<Head>(bytes)
+                .ok()
+                .map(|head| (head.tool, head.format)),
+        };
+        if let Some((Some(tool), Some(format))) = head
+            && tool == ours
+            && format != FORMAT
+        {
+            bail!("it has format {format}, and this version reads format {FORMAT} only");
         }
-        let bytes = std::fs::read(path)?;
-        serde_json::from_slice(&bytes).map_err(|error| {
-            let head = serde_json::from_slice::<Head>(&bytes);
-            match head.map(|head| (head.tool, head.format)) {
-                Ok((Some(tool), Some(format)))
-                    if tool == env!("CARGO_PKG_NAME") && format != FORMAT =>
-                {
-                    anyhow!("it has format {format}, and this version reads format {FORMAT} only")
-                }
-                _ => anyhow!("it is not a report of this program: {error}"),
-            }
-        })
+        let report =
+            read.map_err(|error| anyhow!("it is not a report of this program: {error}"))?;
+        if report.tool != ours {
+            bail!("it is not a report of this program");
+        }
+        Ok(report)
     }
 
     /// Writes all of it, whatever its texts hold, as JSON: piece by piece, as that of a large run is large.
@@ -95,5 +119,17 @@ mod tests {
         assert!(text.ends_with("}\n"));
         let again: Report = serde_json::from_str(&text).expect("read");
         assert_eq!(again.accounts[0].account, hostile);
+        let refused = |from: &str, to: &str| {
+            let other = text.replace(from, to);
+            let error = Report::parse(other.as_bytes()).expect_err(to);
+            error.to_string()
+        };
+        let newer = refused("\"format\": 1", "\"format\": 2");
+        assert!(newer.contains("reads format 1 only"), "{newer}");
+        let foreign = refused(env!("CARGO_PKG_NAME"), "another");
+        assert!(
+            foreign.contains("not a report of this program"),
+            "{foreign}"
+        );
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
+mod again;
 mod flags;
 mod hint;
 pub mod index;
@@ -26,7 +27,7 @@ use crate::fleet::shard::{self, Part, Shard};
 use crate::limits;
 use crate::mode::{Mode, Phase};
 use crate::panel::access::Access;
-use crate::report::{About, End, Filters, Report, ServerReport, Status};
+use crate::report::{About, End, Filters, Report, ServerReport};
 use crate::session::peer::Peers;
 use crate::target::mend::Repairs;
 use crate::target::plan::Want;
@@ -162,7 +163,7 @@ impl Settings {
             );
         }
         if let Some(path) = &args.only_failed {
-            keep_failed(&mut config, path)?;
+            again::keep(&mut config, path)?;
         }
         let config_sha256 = digest(&config, &args.folder, &args.exclude_folder);
         let shard = args
@@ -519,32 +520,6 @@ fn filters(args: &Args) -> Filters {
         folder: args.folder.clone(),
         exclude_folder: args.exclude_folder.clone(),
     }
-}
-
-/// The accounts that a report says are not complete.
-fn keep_failed(config: &mut Config, path: &Path) -> Result<()> {
-    let shown = path.display();
-    let before = Report::read(path).with_context(|| format!("--only-failed: read {shown}"))?;
-    let failed: HashSet<&str> = before
-        .accounts
-        .iter()
-        .filter(|account| account.status != Status::Complete)
-        .map(|account| account.account.as_str())
-        .collect();
-    if failed.is_empty() {
-        bail!("--only-failed: all accounts of {shown} are complete, so nothing is left to do");
-    }
-    config
-        .accounts
-        .retain(|account| failed.contains(account.name.as_str()));
-    if config.accounts.is_empty() {
-        bail!(
-            "--only-failed: {} has none of the {} accounts that are not complete in {shown}",
-            config.path.display(),
-            failed.len()
-        );
-    }
-    Ok(())
 }
 
 /// A share of messages; all of them where none is given.
