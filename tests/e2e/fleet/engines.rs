@@ -3,15 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::kit::mail::realistic;
+use crate::kit::mail::{Mail, realistic};
 use crate::kit::run::program::{BINARY, Program, server_json};
 use crate::kit::run::python::interpreter;
 use crate::kit::run::reader::Reader;
@@ -104,7 +104,7 @@ fn at_work(dir: &Path) -> Vec<String> {
 }
 
 /// Longer than anything else: what is requeued waits, and the shards may have many accounts.
-fn wait_for_the_end(slurm: &Slurm, dir: &Path) {
+fn wait_for_the_end(slurm: &Slurm, dir: &Path, mut meanwhile: impl FnMut()) {
     let start = Instant::now();
     loop {
         let queue = slurm.run(dir, "squeue", &["-h", "-o", "%i %T %r"], "");
@@ -116,6 +116,7 @@ fn wait_for_the_end(slurm: &Slurm, dir: &Path) {
             start.elapsed() < 10 * PATIENCE,
             "Slurm has not done it all: {left}"
         );
+        meanwhile();
         sleep(Duration::from_millis(100));
     }
 }
@@ -141,7 +142,7 @@ fn slurm_runs_the_shards_begins_a_killed_one_again_and_the_report_proves_them_al
         .args(["-KILL", &at_work_once[0]])
         .status();
     assert!(killed.expect("kill").success(), "it had ended");
-    wait_for_the_end(&slurm, &dir);
+    wait_for_the_end(&slurm, &dir, || {});
     scene.assert_moved();
     let report = fs::read(scene.program.path("reports/all.json"));
     let report = report.unwrap_or_else(|error| panic!("{said}: {error}"));
@@ -152,6 +153,93 @@ fn slurm_runs_the_shards_begins_a_killed_one_again_and_the_report_proves_them_al
         scene.users.len()
     );
     assert_eq!(report["shards"].as_array().expect("shards").len(), 4);
+}
+
+/// A task that waits for a time, and which time that is.
+fn waits_for(slurm: &Slurm, dir: &Path) -> Option<(String, String)> {
+    let queue = slurm.run(dir, "squeue", &["-h", "-r", "-o", "%i %T %r %S"], "");
+    let queue = String::from_utf8_lossy(&queue.stdout).into_owned();
+    queue.lines().find_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            [task, "PENDING", "BeginTime", start] => {
+                Some(((*task).to_owned(), (*start).to_owned()))
+            }
+            _ => None,
+        }
+    })
+}
+
+/// Until when the account of a shard's report is parked, as Slurm writes times.
+fn parked_until(program: &Program) -> Option<String> {
+    let report = fs::read(program.path("reports/shard-1.json")).ok()?;
+    let report: Value = serde_json::from_slice(&report).ok()?;
+    let until = report["accounts"][0]["parked_until"].as_str()?;
+    let local = Command::new("date")
+        .args(["-d", until, "+%Y-%m-%dT%H:%M:%S"])
+        .output();
+    let local = local.expect("date").stdout;
+    Some(String::from_utf8_lossy(&local).trim().to_owned())
+}
+
+/// The program, whose time is what the file `clock` says.
+fn with_a_clock(program: &Program) -> String {
+    let bin = program.path("bin");
+    fs::create_dir(&bin).expect("create");
+    let wrapper = bin.join("imapsync-bulk-migrator");
+    let clock = program.path("clock");
+    let text = format!(
+        "#!/bin/sh\nexport IMAPSYNC_BULK_MIGRATOR_TEST_CLOCK={}\nexec {BINARY} \"$@\"\n",
+        clock.display()
+    );
+    fs::write(&wrapper, text).expect("write");
+    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).expect("make it a program");
+    bin.to_str().expect("UTF-8").to_owned()
+}
+
+#[test]
+fn slurm_begins_a_parked_shard_again_when_its_server_allows_more_and_not_before() {
+    let scene = scene(1);
+    let (dir, user) = (scene.program.dir(), &scene.users[0]);
+    let mut big = b"Subject: big\r\nMessage-ID: <big@example.com>\r\n\r\n".to_vec();
+    big.extend([&[b'x'; 70][..], b"\r\n"].concat().repeat(1500));
+    scene.source.seed(user, "INBOX", &[Mail::new("big", big)]);
+    let mut server = server_json(&scene.source.imaps());
+    server["limits"] = json!({"bytes_down_per_day": 100_000});
+    let accounts = json!([{"email": user, "password": PASSWORD}]);
+    let config = json!({"server": server, "accounts": accounts});
+    scene.program.config_json(&config);
+    // Two days ahead: whatever the time is, midnight is more than a day away.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.expect("after 1970").as_secs();
+    let set_day = |day: u64| {
+        let seconds = now + day * 86_400;
+        scene.program.file("clock", &seconds.to_string());
+    };
+    set_day(2);
+    let bin = with_a_clock(&scene.program);
+    let slurm = Slurm::start();
+    let submit = example("slurm/submit");
+    let submit = submit.to_str().expect("UTF-8");
+    assert_ends_well(&slurm.run(&dir, submit, &["1"], &bin));
+    wait_until("the shard waits until its account can go on", || {
+        let until = parked_until(&scene.program);
+        until.is_some_and(|until| waits_for(&slurm, &dir).is_some_and(|(_, start)| start == until))
+    });
+
+    let mut day = 2;
+    wait_for_the_end(&slurm, &dir, || {
+        if let Some((task, _)) = waits_for(&slurm, &dir) {
+            day += 1;
+            set_day(day);
+            let task = format!("JobId={task}");
+            slurm.run(&dir, "scontrol", &["update", &task, "StartTime=now"], "");
+        }
+    });
+    scene.assert_moved();
+    let report = fs::read(scene.program.path("reports/all.json")).expect("a report");
+    let report: Value = serde_json::from_slice(&report).expect("JSON");
+    assert_eq!(report["exit_code"], 0);
 }
 
 #[test]
@@ -173,9 +261,74 @@ fn the_manifests_are_what_kubernetes_takes() {
 }
 
 #[test]
+fn the_containerfile_copies_all_that_its_build_needs_and_what_it_built() {
+    let text = fs::read_to_string(example("kubernetes/Containerfile")).expect("the Containerfile");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let program = Program::new();
+    let context = program.path("context");
+    fs::create_dir(&context).expect("create");
+    let words = |line: &str| {
+        line.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let copies: Vec<Vec<String>> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("COPY "))
+        .map(words)
+        .collect();
+    let (from_build, from_context): (Vec<_>, Vec<_>) = copies
+        .iter()
+        .partition(|copy| copy[0].starts_with("--from="));
+    for copy in from_context {
+        let (_, sources) = copy.split_last().expect("a place");
+        for source in sources {
+            let outcome = Command::new("cp")
+                .arg("-r")
+                .arg(root.join(source))
+                .arg(&context)
+                .status();
+            assert!(outcome.is_ok_and(|status| status.success()), "{source}");
+        }
+    }
+    // Each target, feature and file of the manifest is there, and the lock file fits.
+    let metadata = Command::new(env!("CARGO"))
+        .args([
+            "metadata",
+            "--locked",
+            "--offline",
+            "--no-deps",
+            "--format-version=1",
+        ])
+        .current_dir(&context)
+        .output()
+        .expect("start cargo");
+    let metadata: Value = serde_json::from_str(&assert_ends_well(&metadata)).expect("JSON");
+    let package = &metadata["packages"][0];
+    assert!(package["features"]["vendored-tls"].is_array(), "{package}");
+    let targets = package["targets"].as_array().expect("targets").iter();
+    let built: Vec<String> = targets
+        .filter(|target| target["kind"][0] == "bin")
+        .map(|target| {
+            format!(
+                "/src/target/release/{}",
+                target["name"].as_str().expect("a name")
+            )
+        })
+        .collect();
+    assert_eq!(from_build[0][1..2], built, "what is taken from the build");
+}
+
+#[test]
 fn a_pod_of_the_job_does_its_part_with_what_the_controller_tells_it() {
     let scene = scene(6);
     let manifest = fs::read_to_string(example("kubernetes/migrate.yaml")).expect("the manifest");
+    let after = |key: &str| {
+        let (_, rest) = manifest.split_once(key).expect(key);
+        let number = rest.trim_start_matches(|c: char| !c.is_ascii_digit());
+        number.split(|c: char| !c.is_ascii_digit()).next()
+    };
+    assert_eq!(after("  completions: "), after("name: JOB_COMPLETIONS\n"));
     let (_, arguments) = manifest.split_once("          args:\n").expect("args");
     let place = scene.program.dir().display().to_string();
     let arguments: Vec<String> = arguments
@@ -185,7 +338,7 @@ fn a_pod_of_the_job_does_its_part_with_what_the_controller_tells_it() {
             word.replace("$(WORKERS)", "8")
                 .replace("$(JOB_COMPLETION_INDEX)", "1")
                 .replace("/secret/", &format!("{place}/"))
-                .replace("/data/reports/", &format!("{place}/"))
+                .replace("/data/", &format!("{place}/"))
         })
         .collect();
     assert!(arguments.len() > 5, "{arguments:?}");
