@@ -56,10 +56,10 @@ impl Tested {
 pub struct Preflight {
     /// Messages to be imported.
     pub messages: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Bytes of the largest.
-    pub largest: u64,
+    /// Their bytes; `None` where nothing was copied yet and the source does not say it.
+    pub bytes: Option<u64>,
+    /// Bytes of the largest; `None` where nothing was copied yet.
+    pub largest: Option<u64>,
     /// Most bytes of a message that the target takes (RFC 7889), where it says so.
     pub append_limit: Option<u64>,
     /// Bytes left in the account's quota, where the target says so.

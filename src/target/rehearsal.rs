@@ -44,7 +44,7 @@ pub struct Placed {
     /// Messages that it has.
     pub messages: u64,
     /// Their bytes, where the source says it.
-    pub bytes: u64,
+    pub bytes: Option<u64>,
 }
 
 impl Placed {
@@ -136,14 +136,15 @@ impl Known {
                     let status = mailbox.status.clone().unwrap_or_default();
                     // What a view holds is in other mailboxes, too.
                     let is_view = mailbox.listed.has("\\All");
-                    let own = |count: Option<u64>| count.filter(|_| !is_view).unwrap_or(0);
+                    let own = |count: Option<u64>| if is_view { Some(0) } else { count };
+                    let messages = own(status.messages).unwrap_or(0);
                     Placed {
                         name: sources[mapped.source].name.clone(),
                         to: mapped.name,
                         why: mapped.why,
                         exists: mapped.exists,
-                        messages: own(status.messages),
-                        bytes: own(status.size),
+                        messages,
+                        bytes: own(status.size).or((status.messages == Some(0)).then_some(0)),
                     }
                 })
                 .collect(),

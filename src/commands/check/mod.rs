@@ -59,6 +59,8 @@ pub(super) fn run(
     report.environment = environment;
     report.accounts = run.all(&settings.config, progress)?;
     report.environment.extend(run.tls(&report.accounts));
+    let unknown = preflight::unknown(&report.accounts);
+    report.environment.extend(unknown);
     Ok(report)
 }
 

@@ -45,6 +45,32 @@ pub fn check(
     }
 }
 
+/// What cannot be told before the export, where the target has a limit that it may be over.
+pub fn unknown(accounts: &[AccountReport]) -> Vec<String> {
+    let found = accounts.iter().filter_map(|account| account.preflight);
+    let found: Vec<Preflight> = found.collect();
+    let limits = found.iter().filter(|found| found.largest.is_none());
+    let limits: Vec<u64> = limits.filter_map(|found| found.append_limit).collect();
+    let quotas = found.iter().filter(|found| found.bytes.is_none());
+    let quotas = quotas.filter_map(|found| found.quota_free).count();
+    let mut told = Vec::new();
+    if let Some(least) = limits.iter().min() {
+        told.push(format!(
+            "not known before the export (accounts: {}): whether a message is larger than the {} that the target takes \
+             (APPENDLIMIT); the import names those that are",
+            limits.len(),
+            HumanBytes(*least)
+        ));
+    }
+    if quotas > 0 {
+        told.push(format!(
+            "not known before the export (accounts: {quotas}): whether the mail fits into the quota, as the source does \
+             not say how many bytes it has (STATUS=SIZE)"
+        ));
+    }
+    told
+}
+
 /// Where each mailbox would go, and how much that is.
 fn planned(
     run: &Run<'_>,
@@ -58,10 +84,11 @@ fn planned(
         let placed = known.place(&there, &settings.folders, &settings.config.folder_map);
         let placed = placed.unwrap_or_default();
         let mut found = Preflight::default();
-        for mailbox in &placed {
-            found.messages += mailbox.messages;
-            found.bytes += mailbox.bytes;
-        }
+        let messages = placed.iter().map(|mailbox| mailbox.messages);
+        found.messages = messages.fold(0, u64::saturating_add);
+        // Some servers name more than fits into the number.
+        let mut bytes = placed.iter().map(|mailbox| mailbox.bytes);
+        found.bytes = bytes.try_fold(0, |sum: u64, bytes| Some(sum.saturating_add(bytes?)));
         return Ok((found, placed));
     }
     let want = Want {
@@ -74,25 +101,27 @@ fn planned(
     plan.recall(channel, &listing, &journal)?;
     let mut found = Preflight::default();
     let mut placed = Vec::new();
+    let (mut all, mut largest) = (0, 0);
     for job in &plan.jobs {
         let (mut messages, mut bytes) = (0, 0);
         for uid in job.missing() {
             let size = job.here().dir.bytes(std::iter::once(uid))?;
             messages += 1;
             bytes += size;
-            found.largest = found.largest.max(size);
+            largest = largest.max(size);
         }
         found.messages += messages;
-        found.bytes += bytes;
+        all += bytes;
         placed.push(Placed {
             name: job.name().to_owned(),
             to: job.place().to.clone(),
             why: job.place().why.clone(),
             exists: job.place().exists,
             messages,
-            bytes,
+            bytes: Some(bytes),
         });
     }
+    (found.bytes, found.largest) = (Some(all), Some(largest));
     Ok((found, placed))
 }
 
@@ -128,18 +157,22 @@ fn judged(
     }
     let channel = session.channel();
     found.append_limit = Ways::of(&channel.capabilities).limit;
-    if let Some(limit) = found.append_limit.filter(|limit| found.largest > *limit) {
+    if let (Some(largest), Some(limit)) = (found.largest, found.append_limit)
+        && largest > limit
+    {
         warnings.push(format!(
             "the largest message has {}, the target takes up to {} (APPENDLIMIT)",
-            HumanBytes(found.largest),
+            HumanBytes(largest),
             HumanBytes(limit)
         ));
     }
     found.quota_free = quota.map(|(used, limit)| limit.saturating_sub(used).saturating_mul(1024));
-    if let Some(free) = found.quota_free.filter(|free| found.bytes > *free) {
+    if let (Some(bytes), Some(free)) = (found.bytes, found.quota_free)
+        && bytes > free
+    {
         warnings.push(format!(
             "{} are to be imported, the account's quota has {} left",
-            HumanBytes(found.bytes),
+            HumanBytes(bytes),
             HumanBytes(free)
         ));
     }

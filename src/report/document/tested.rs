@@ -95,9 +95,9 @@ fn preflight(accounts: &[AccountReport]) -> Table {
         table.row(&[
             account.account.clone(),
             found.messages.to_string(),
-            HumanBytes(found.bytes).to_string(),
+            bytes(found.bytes),
             bytes(found.quota_free),
-            HumanBytes(found.largest).to_string(),
+            bytes(found.largest),
             bytes(found.append_limit),
             found.new_mailboxes.to_string(),
             found.renamed.to_string(),

@@ -10,6 +10,7 @@ use crate::kit::run::archive::assert_archive_equals_server;
 use crate::kit::run::program::{Output, Program, server_json};
 use crate::kit::run::reader::Reader;
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
+use crate::kit::servers::fake::{FakeMailbox, FakeServer};
 
 const ANNA: &str = "anna@example.com";
 const BERT: &str = "bert@example.com";
@@ -140,4 +141,29 @@ fn a_dry_run_says_what_would_come_and_where_it_would_go_and_changes_nothing() {
     migrate(&program, &["--account", "bert*", "--until", "export"])
         .code(0)
         .warns("the account's quota has 1.00 MiB left");
+}
+
+#[test]
+fn what_cannot_be_known_before_the_export_is_called_unknown() {
+    let source = source();
+    let target = FakeServer::options()
+        .capabilities("IMAP4rev1 APPENDLIMIT=50000")
+        .mailbox(FakeMailbox::new("INBOX").permanent_flags("\\Seen \\*"))
+        .start();
+    let program = Program::new();
+    program.config(&source.imaps(), &[(ANNA, PASSWORD)]);
+    let config = json!({
+        "server": server_json(&target.endpoint()),
+        "accounts": [{"email": ANNA, "password": PASSWORD}],
+    });
+    program.file("import.pass.config.json", &config.to_string());
+    migrate(&program, &["--dry-run"]).code(0).warns(
+        "not known before the export (accounts: 1): whether a message is larger than the 48.83 KiB",
+    );
+    let preflight = &report(&program)["accounts"][0]["preflight"];
+    assert_eq!(preflight["largest"], Value::Null, "{preflight}");
+    assert!(
+        preflight["bytes"].as_u64().is_some_and(|bytes| bytes > 0),
+        "{preflight}"
+    );
 }
