@@ -77,6 +77,12 @@ impl<'a, S> Lane<'a, S> {
         self.outstanding.iter().map(|command| &command.step)
     }
 
+    /// True while a command is on its way whose end nobody waits for.
+    #[must_use]
+    pub fn has_unheard(&self) -> bool {
+        self.channel.has_unheard()
+    }
+
     /// What the command sent last carries.
     pub fn last_step(&mut self) -> Option<&mut S> {
         self.outstanding.back_mut().map(|command| &mut command.step)

@@ -41,8 +41,8 @@ use tracing::debug;
 use capability::Capabilities;
 use channel::Channel;
 use command::Command;
-use error::Result;
-use pace::Ahead;
+use error::{Cause, Result};
+use pace::{Ahead, Aside};
 use slots::Slot;
 
 /// A logged-in connection.
@@ -71,11 +71,16 @@ impl Session {
         if channel.capabilities.is_empty() {
             channel.capabilities = before;
         }
-        if channel.capabilities.has("ID") {
+        let without = channel.pace.does_without(Aside::Identification);
+        if channel.capabilities.has("ID") && !without {
             // Some servers refuse EXAMINE to connections that have not said who they are (RFC 2971).
             let id = Command::identification();
             if channel.pace.ahead() >= Ahead::Appends {
-                channel.run(&id, |_| {})?;
+                channel.run(&id, |_| {}).map_err(|error| {
+                    let is_silent = error.cause == Some(Cause::TimedOut);
+                    channel.pace.died_of(Aside::Identification, is_silent);
+                    error.by(Cause::Aside)
+                })?;
             } else {
                 let tag = channel.send(&id)?;
                 channel.forget(tag);

@@ -28,7 +28,7 @@ const LEVELS: [Ahead; 4] = [
     Ahead::Nothing,
 ];
 
-/// What is asked beside LIST, and can be done without.
+/// What is asked before or beside LIST, and can be done without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Aside {
     /// LSUB.
@@ -43,6 +43,8 @@ pub enum Aside {
     Quota,
     /// STATUS of an INBOX that LIST does not name.
     Inbox,
+    /// ID.
+    Identification,
 }
 
 impl Aside {
@@ -54,6 +56,7 @@ impl Aside {
             Self::Namespace => "NAMESPACE",
             Self::Quota => "GETQUOTAROOT",
             Self::Inbox => "STATUS INBOX",
+            Self::Identification => "ID",
         }
     }
 }
@@ -66,7 +69,7 @@ const ENOUGH: u8 = 2;
 pub struct Pace {
     ahead: AtomicU8,
     /// Connections that died of each [`Aside`].
-    deaths: [AtomicU8; 6],
+    deaths: [AtomicU8; 7],
 }
 
 impl Pace {

@@ -405,7 +405,11 @@ fn drain(lane: &mut Lane<'_, Step>, heard: &mut Heard, leave: usize) -> Result<(
 
 /// The connection ended: a question that can be done without is not asked for ever.
 fn died(lane: &Lane<'_, Step>, error: SessionError) -> SessionError {
-    let aside = lane.steps().next().and_then(|step| step.aside());
+    let aside = if lane.has_unheard() {
+        Some(Aside::Identification)
+    } else {
+        lane.steps().next().and_then(|step| step.aside())
+    };
     let is_its_own = matches!(error.kind, Kind::Transient | Kind::Desync)
         && !matches!(error.cause, Some(Cause::SentAhead | Cause::SessionOver));
     let Some(aside) = aside.filter(|_| is_its_own) else {

@@ -80,6 +80,10 @@ fn fetch_line(mut scanner: Scanner<'_>, sequence: u64, uid: Option<u32>) -> Pars
             return Ok(data);
         }
         if is_closed && data.body != Body::Absent && !is_behind_list(scanner.rest(), &data) {
+            // Where the size says, too, that the body was over, words behind the list mean nothing.
+            if matches!(data.body, Body::Streamed(length) if data.size == Some(length)) {
+                return Ok(data);
+            }
             return Err("there is more behind the closing parenthesis");
         }
         let name = scanner.attribute_name();

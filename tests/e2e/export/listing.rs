@@ -164,6 +164,7 @@ fn what_connections_die_of_beside_list_is_done_without() {
         ("LIST", "RETURN"),
         ("LSUB", "LSUB"),
         ("NAMESPACE", "NAMESPACE"),
+        ("ID", "ID"),
     ];
     let ends = [
         Reply::Close(Vec::new()),
@@ -175,7 +176,7 @@ fn what_connections_die_of_beside_list_is_done_without() {
             let case = format!("{name} {part} {reply:?}");
             let end = reply.clone();
             let server = FakeServer::options()
-                .capabilities("IMAP4rev1 NAMESPACE LIST-EXTENDED LIST-STATUS SPECIAL-USE")
+                .capabilities("IMAP4rev1 ID NAMESPACE LIST-EXTENDED LIST-STATUS SPECIAL-USE")
                 .mailbox(FakeMailbox::new("INBOX").mails(&realistic(130, 2)))
                 .mailbox(FakeMailbox::new("Sent").mails(&realistic(131, 1)))
                 .on_command(move |command| {

@@ -513,11 +513,12 @@ fn an_empty_line_behind_a_body_and_attributes_behind_the_list_cost_nothing() {
     let date = "INTERNALDATE \"17-Jul-1996 02:44:25 -0700\"";
     for (uid, mail) in (1_u32..).zip(&mails) {
         let size = mail.bytes.len();
-        let (head, tail) = if uid % 2 == 0 {
+        let (head, tail) = if uid % 3 > 0 {
             let head = format!(
                 "* {uid} FETCH (UID {uid} FLAGS () {date} RFC822.SIZE {size} BODY[] {{{size}}}\r\n"
             );
-            (head, "\r\n)\r\n".to_owned())
+            let tail = ["\r\n)\r\n", ") and some words\r\n"][uid as usize % 2];
+            (head, tail.to_owned())
         } else {
             let head =
                 format!("* {uid} FETCH (UID {uid} {date} RFC822.SIZE {size} BODY[] {{{size}}}\r\n");
@@ -550,6 +551,17 @@ fn long_lines_of_flags_are_read() {
     let program = program_for(&server);
     program.export(&[]).code(0);
     assert_eq!(archived_uids(&program), [1, 2, 3]);
+}
+
+#[test]
+fn an_untagged_refusal_in_place_of_a_message_is_told_with_it() {
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(62, 4)))
+        .on_fetch(2, Behaviour::Raw(b"* NO the file is damaged\r\n".to_vec()))
+        .start();
+    let program = program_for(&server);
+    program.export(&[]).code(1).says("the file is damaged");
+    assert_eq!(archived_uids(&program), [1, 3, 4]);
 }
 
 #[test]

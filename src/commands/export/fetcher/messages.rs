@@ -13,7 +13,7 @@ use crate::session::fetch::{self, Brought, Message};
 use crate::session::lane::{Lane, Order};
 use crate::session::reader::Response;
 use crate::session::refusal;
-use crate::session::response::{self, Condition, Status};
+use crate::session::response::{self, Condition, Line, Status};
 
 impl Fetcher<'_> {
     pub(super) fn take_message(
@@ -24,7 +24,15 @@ impl Fetcher<'_> {
         response: &Response,
     ) -> Result<()> {
         match self.assembler.take(response, body)? {
-            Brought::Nothing => Ok(()),
+            Brought::Nothing => {
+                if let Some(uid) = chunk.lone()
+                    && let Line::Untagged(said) = response::classify(response)
+                    && matches!(said.condition, Condition::No | Condition::Bad)
+                {
+                    self.jobs[id].excuse(uid, said.said());
+                }
+                Ok(())
+            }
             Brought::Whole(message) => self.commit(id, message, body),
             Brought::Unfetchable(uid, reason) => {
                 if let Some(uid) = uid.or(chunk.lone()) {
