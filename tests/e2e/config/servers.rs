@@ -9,6 +9,7 @@ use crate::kit::run::archive::assert_archive_equals_server;
 use crate::kit::run::imapsync::Imapsync;
 use crate::kit::run::program::{Program, server_json};
 use crate::kit::run::reader::Reader;
+use crate::kit::run::report::report;
 use crate::kit::servers::cyrus::Cyrus;
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::servers::port;
@@ -25,11 +26,6 @@ const EXPORT: [&str; 6] = [
     "--report",
     "report.json",
 ];
-
-fn report(program: &Program) -> Value {
-    let text = std::fs::read_to_string(program.path("report.json")).expect("a report");
-    serde_json::from_str(&text).expect("JSON")
-}
 
 fn statuses(program: &Program) -> Vec<(String, String)> {
     let report = report(program);

@@ -8,10 +8,9 @@ mod preflight;
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
-
 use crate::kit::PASSWORD;
 use crate::kit::run::program::{Output, Program};
+use crate::kit::run::report::report;
 use crate::kit::servers::fake::FakeServer;
 
 const ANNA: &str = "anna@example.com";
@@ -28,11 +27,6 @@ fn test(program: &Program, arguments: &[&str]) -> Output {
     let fixed = ["--mode", "test", "--imapsync", "never"];
     let report = ["--report", "report.json"];
     program.run(fixed.iter().chain(&report).chain(arguments))
-}
-
-fn report(program: &Program) -> Value {
-    let text = fs::read_to_string(program.path("report.json")).expect("a report");
-    serde_json::from_str(&text).expect("JSON")
 }
 
 /// Everything that the program has logged.

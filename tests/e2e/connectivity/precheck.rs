@@ -1,12 +1,10 @@
 //! The same test before an export, an import and a validation.
 
-use serde_json::json;
-
 use super::{ANNA, report};
 use crate::kit::PASSWORD;
 use crate::kit::mail::{Mail, realistic};
 use crate::kit::run::handmade::Handmade;
-use crate::kit::run::program::{Output, Program, server_json};
+use crate::kit::run::program::{Output, Program};
 use crate::kit::run::reader::Reader;
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::servers::fake::{FakeMailbox, FakeServer};
@@ -90,11 +88,7 @@ fn import_and_validate_are_kept_from_beginning_too() {
         .mailbox("INBOX", &["one", "two"].map(Mail::simple))
         .complete();
     std::fs::create_dir(program.path("exported").join(BEN)).expect("create");
-    let config = json!({
-        "server": server_json(&dovecot.imaps()),
-        "accounts": [{"email": ANNA, "password": PASSWORD}, {"email": BEN, "password": PASSWORD}],
-    });
-    program.file("import.pass.config.json", &config.to_string());
+    program.target_config(&dovecot.imaps(), &[(ANNA, PASSWORD), (BEN, PASSWORD)]);
     let reader = Reader::new(&dovecot.imaps(), ANNA, PASSWORD);
     for mode in ["import", "validate"] {
         run(&program, mode, &[])
@@ -151,11 +145,7 @@ fn a_missing_archive_is_told_before_any_connection() {
         .mailbox(FakeMailbox::new("INBOX"))
         .start();
     let program = Program::new();
-    let config = json!({
-        "server": server_json(&server.endpoint()),
-        "accounts": [{"email": ANNA, "password": PASSWORD}],
-    });
-    program.file("import.pass.config.json", &config.to_string());
+    program.target_config(&server.endpoint(), &[(ANNA, PASSWORD)]);
     for mode in ["import", "validate"] {
         run(&program, mode, &[])
             .code(2)

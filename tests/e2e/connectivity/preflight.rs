@@ -6,7 +6,7 @@ use super::{ANNA, names, report, test};
 use crate::kit::PASSWORD;
 use crate::kit::mail::Mail;
 use crate::kit::run::handmade::Handmade;
-use crate::kit::run::program::{Output, Program, server_json};
+use crate::kit::run::program::{Output, Program};
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions, storage_quota};
 use crate::kit::servers::fake::{FakeMailbox, FakeServer};
 use crate::kit::{Endpoint, run::reader::Reader};
@@ -22,11 +22,7 @@ fn program(target: &Endpoint) -> (Program, Handmade) {
         .mailbox("Work", &["two", "three"].map(Mail::simple))
         .mailbox("A.B", &[Mail::simple("four")])
         .complete();
-    let config = json!({
-        "server": server_json(target),
-        "accounts": [{"email": ANNA, "password": PASSWORD}],
-    });
-    program.file("import.pass.config.json", &config.to_string());
+    program.target_config(target, &[(ANNA, PASSWORD)]);
     (program, archive)
 }
 

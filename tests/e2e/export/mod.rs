@@ -17,10 +17,9 @@ mod old_tls;
 mod outputs;
 mod room;
 
-use serde_json::Value;
-
 use crate::kit::PASSWORD;
 use crate::kit::run::program::{EXPORT, Program};
+use crate::kit::run::report::report;
 use crate::kit::servers::fake::FakeServer;
 
 /// The user of a default Dovecot and of the fake server.
@@ -31,12 +30,6 @@ fn program_for(server: &FakeServer) -> Program {
     let program = Program::new();
     program.config(&server.endpoint(), &[(ANNA, PASSWORD)]);
     program
-}
-
-/// The report that a run wrote to `report.json`.
-fn report(program: &Program) -> Value {
-    let text = std::fs::read_to_string(program.path("report.json")).expect("a report");
-    serde_json::from_str(&text).expect("JSON")
 }
 
 /// A number of the totals in the report.

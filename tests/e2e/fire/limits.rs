@@ -396,11 +396,7 @@ fn an_import_with_few_open_files_wants_no_more_of_them_for_a_large_archive() {
         archive = archive.mailbox(&format!("Box {number}"), &realistic(number, 5));
     }
     archive.complete();
-    let config = json!({
-        "server": server_json(&dovecot.plain()),
-        "accounts": [{"email": ANNA, "password": PASSWORD}],
-    });
-    program.file("import.pass.config.json", &config.to_string());
+    program.target_config(&dovecot.plain(), &[(ANNA, PASSWORD)]);
     let limit = ["prlimit", "--nofile=40:40"];
     program.spawn_under(&limit, IMPORT).wait().code(0);
     let validate = ["--mode", "validate", "--no-connectivity-test", "--deep"];

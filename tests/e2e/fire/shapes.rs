@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::ANNA;
 use crate::kit::mail::{Mail, realistic};
 use crate::kit::run::findings::findings;
-use crate::kit::run::program::{EXPORT, IMPORT, Program, server_json};
+use crate::kit::run::program::{EXPORT, IMPORT, Program};
 use crate::kit::run::reader::{Filling, HeldMailbox, Reader};
 use crate::kit::servers::codec::hex;
 use crate::kit::servers::courier::Courier;
@@ -112,11 +112,7 @@ fn round_trip(from: &Shape, to: &Shape) {
     let program = Program::new();
     program.config(&from.endpoint, &[(ANNA, PASSWORD)]);
     program.run(EXPORT).code(0);
-    let config = json!({
-        "server": server_json(&to.endpoint),
-        "accounts": [{"email": ANNA, "password": PASSWORD}],
-    });
-    program.file("import.pass.config.json", &config.to_string());
+    program.target_config(&to.endpoint, &[(ANNA, PASSWORD)]);
     program.run(IMPORT).code(0).says("import complete");
     let mut expected: Vec<(String, String)> = account
         .iter()

@@ -9,6 +9,7 @@ use crate::kit::mail::{Mail, realistic};
 use crate::kit::run::archive::assert_archive_equals_server;
 use crate::kit::run::program::{EXPORT, IMPORT, Output, Program, server_json};
 use crate::kit::run::reader::Reader;
+use crate::kit::run::report::report;
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::servers::fake::{FakeMailbox, FakeServer};
 use crate::kit::servers::proxy::{Proxy, Way};
@@ -66,11 +67,6 @@ fn large(count: usize, bytes: usize) -> Vec<Mail> {
 
 fn run(program: &Program, arguments: &[&str], more: &[&str]) -> Output {
     program.run(arguments.iter().chain(more))
-}
-
-fn report(program: &Program) -> Value {
-    let text = fs::read(program.path("report.json")).expect("a report");
-    serde_json::from_slice(&text).expect("JSON")
 }
 
 #[test]

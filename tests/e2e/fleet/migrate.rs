@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use crate::kit::mail::{Mail, Random, realistic};
 use crate::kit::run::parallel::in_parallel;
-use crate::kit::run::program::{Output, Program, server_json};
+use crate::kit::run::program::{MIGRATE, Program, server_json};
 use crate::kit::run::reader::Reader;
+use crate::kit::run::report::report;
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::servers::fake::{FakeMailbox, FakeServer};
 use crate::kit::{PASSWORD, is_long, wait_until};
@@ -54,14 +55,7 @@ impl Scene {
     }
 
     fn aim(&self, program: &Program, accounts: &[(&str, &str)]) {
-        let accounts = accounts
-            .iter()
-            .map(|(email, password)| json!({"email": email, "password": password}));
-        let config = json!({
-            "server": server_json(&self.target.imaps()),
-            "accounts": accounts.collect::<Vec<_>>(),
-        });
-        program.file("import.pass.config.json", &config.to_string());
+        program.target_config(&self.target.imaps(), accounts);
     }
 
     #[track_caller]
@@ -94,23 +88,6 @@ fn contents(
     counts
 }
 
-fn migrate(program: &Program, arguments: &[&str]) -> Output {
-    let fixed = [
-        "--mode",
-        "migrate",
-        "--imapsync",
-        "never",
-        "--report",
-        "report.json",
-    ];
-    program.run(fixed.iter().chain(arguments))
-}
-
-fn report(program: &Program) -> Value {
-    let text = fs::read(program.path("report.json")).expect("a report");
-    serde_json::from_slice(&text).expect("JSON")
-}
-
 /// The phases of an account, each with how many messages it moved.
 fn phases(program: &Program, account: usize) -> Vec<(String, u64)> {
     let report = report(program);
@@ -141,7 +118,8 @@ fn owned(phases: &[(&str, u64)]) -> Vec<(String, u64)> {
 fn all_of_it_moves_in_one_run_and_the_next_runs_bring_what_came_since() {
     let scene = scene();
     let program = scene.program();
-    migrate(&program, &["--deep"])
+    program
+        .migrate(&["--deep"])
         .code(0)
         .says("migrate complete: 4 accounts")
         .says("36 of them were read back")
@@ -150,7 +128,7 @@ fn all_of_it_moves_in_one_run_and_the_next_runs_bring_what_came_since() {
     let all = [("export", 9), ("audit", 0), ("import", 9), ("validate", 0)];
     assert_eq!(phases(&program, 0), owned(&all));
 
-    migrate(&program, &[]).code(0);
+    program.migrate(&[]).code(0);
     scene.assert_moved();
     let nothing = [("export", 0), ("audit", 0), ("validate", 0)];
     assert_eq!(
@@ -160,7 +138,7 @@ fn all_of_it_moves_in_one_run_and_the_next_runs_bring_what_came_since() {
     );
 
     scene.source.seed(USERS[1], "INBOX", &realistic(850, 2));
-    migrate(&program, &[]).code(0);
+    program.migrate(&[]).code(0);
     scene.assert_moved();
     assert_eq!(phases(&program, 0), owned(&nothing));
     let delta = [("export", 2), ("audit", 0), ("import", 2), ("validate", 0)];
@@ -171,16 +149,16 @@ fn all_of_it_moves_in_one_run_and_the_next_runs_bring_what_came_since() {
 fn it_stops_where_it_is_told_and_goes_on_from_there() {
     let scene = scene();
     let program = scene.program();
-    migrate(&program, &["--until", "export"]).code(0);
+    program.migrate(&["--until", "export"]).code(0);
     assert_eq!(phases(&program, 0), owned(&[("export", 9), ("audit", 0)]));
     assert!(contents(&scene.target, USERS[0], OTHER).is_empty());
-    migrate(&program, &["--until", "import"]).code(0);
+    program.migrate(&["--until", "import"]).code(0);
     scene.assert_moved();
     assert_eq!(
         phases(&program, 0),
         owned(&[("export", 0), ("audit", 0), ("import", 9)])
     );
-    migrate(&program, &[]).code(0);
+    program.migrate(&[]).code(0);
     assert_eq!(
         phases(&program, 0),
         owned(&[("export", 0), ("audit", 0), ("validate", 0)])
@@ -195,8 +173,8 @@ fn it_stops_where_it_is_told_and_goes_on_from_there() {
 fn what_was_exported_and_not_imported_is_imported_by_the_next_run() {
     let scene = scene();
     let program = scene.program();
-    migrate(&program, &["--until", "export"]).code(0);
-    migrate(&program, &[]).code(0);
+    program.migrate(&["--until", "export"]).code(0);
+    program.migrate(&[]).code(0);
     scene.assert_moved();
 }
 
@@ -207,13 +185,15 @@ fn a_wrong_password_on_the_target_is_told_before_anything_is_copied() {
     let mut accounts = USERS.map(|user| (user, OTHER));
     accounts[2].1 = "a-wrong-password";
     scene.aim(&program, &accounts);
-    migrate(&program, &[])
+    program
+        .migrate(&[])
         .code(3)
         .says(USERS[2])
         .says("NOT begun");
     assert!(!program.path("exported").join(USERS[0]).exists());
 
-    migrate(&program, &["--ignore-errors"])
+    program
+        .migrate(&["--ignore-errors"])
         .code(1)
         .says("3 of 4 accounts");
     for user in [USERS[0], USERS[1], USERS[3]] {
@@ -231,7 +211,7 @@ fn a_wrong_password_on_the_target_is_told_before_anything_is_copied() {
     assert_eq!(names, USERS, "each once, in the order of the configuration");
 
     scene.aim(&program, &USERS.map(|user| (user, OTHER)));
-    migrate(&program, &[]).code(0);
+    program.migrate(&[]).code(0);
     scene.assert_moved();
 }
 
@@ -246,12 +226,13 @@ fn accounts_that_the_target_does_not_list_are_named_before_anything_begins() {
             .map(|user| (*user, OTHER))
             .collect::<Vec<_>>(),
     );
-    migrate(&program, &[])
+    program
+        .migrate(&[])
         .code(2)
         .warns("lacks 2 of the accounts")
         .warns(USERS[0])
         .warns(USERS[3]);
-    migrate(&program, &["--account", "[bc]*"]).code(0);
+    program.migrate(&["--account", "[bc]*"]).code(0);
 }
 
 #[test]
@@ -272,7 +253,8 @@ fn an_account_that_is_full_on_the_target_keeps_its_archive_and_stops_no_other() 
     );
     scene.source.seed(USERS[3], "INBOX", &[big]);
     let program = scene.program();
-    migrate(&program, &["--ignore-errors"])
+    program
+        .migrate(&["--ignore-errors"])
         .code(1)
         .says("3 of 4 accounts");
     assert_eq!(
@@ -290,7 +272,7 @@ fn an_account_that_is_full_on_the_target_keeps_its_archive_and_stops_no_other() 
 fn killed_at_random_moments_it_is_completed_and_nothing_is_there_twice() {
     let scene = scene();
     let began = Instant::now();
-    migrate(&scene.program(), &[]).code(0);
+    scene.program().migrate(&[]).code(0);
     let whole = u64::try_from(began.elapsed().as_micros()).expect("no century");
     let mut random = Random::new(1901);
     let moments: Vec<Duration> = (0..if is_long() { 60 } else { 8 })
@@ -304,13 +286,11 @@ fn killed_at_random_moments_it_is_completed_and_nothing_is_there_twice() {
         });
         let program = Program::new();
         program.config(&scene.source.imaps(), &USERS.map(|user| (user, PASSWORD)));
-        let accounts = USERS.map(|email| json!({"email": email, "password": OTHER}));
-        let config = json!({"server": server_json(&target.imaps()), "accounts": accounts});
-        program.file("import.pass.config.json", &config.to_string());
+        program.target_config(&target.imaps(), &USERS.map(|user| (user, OTHER)));
         let running = program.spawn(["--mode", "migrate", "--imapsync", "never"]);
         sleep(*moment);
         running.kill9();
-        migrate(&program, &[]).code(0);
+        program.migrate(&[]).code(0);
         for user in USERS {
             let there = contents(&target, user, OTHER);
             assert_eq!(
@@ -332,15 +312,7 @@ fn a_source_that_goes_down_in_the_middle_ends_the_run_and_the_next_one_completes
     server["limits"] = json!({"bytes_per_second": 10_000});
     let config = json!({"server": server, "accounts": accounts});
     program.file("export.pass.config.json", &config.to_string());
-    let fixed = [
-        "--mode",
-        "migrate",
-        "--imapsync",
-        "never",
-        "--report",
-        "report.json",
-    ];
-    let running = program.spawn(fixed.iter().chain(&["--ignore-errors"]));
+    let running = program.spawn(MIGRATE.iter().chain(&["--ignore-errors"]));
     let inbox = program.path("exported").join(USERS[0]).join("INBOX");
     wait_until("mail is in the archive", || {
         let entries = fs::read_dir(&inbox).into_iter().flatten().flatten();
@@ -358,7 +330,7 @@ fn a_source_that_goes_down_in_the_middle_ends_the_run_and_the_next_one_completes
     );
     scene.source.start_again();
     program.config(&scene.source.imaps(), &USERS.map(|user| (user, PASSWORD)));
-    migrate(&program, &[]).code(0);
+    program.migrate(&[]).code(0);
     scene.assert_moved();
 }
 
@@ -378,11 +350,9 @@ fn a_second_run_appends_nothing_and_takes_no_more_round_trips_than_its_parts() {
     let target = server().mailbox(FakeMailbox::new("INBOX")).start();
     let program = Program::new();
     program.config(&source.endpoint(), &[(USERS[0], PASSWORD)]);
-    let accounts = [json!({"email": USERS[0], "password": PASSWORD})];
-    let config = json!({"server": server_json(&target.endpoint()), "accounts": accounts});
-    program.file("import.pass.config.json", &config.to_string());
+    program.target_config(&target.endpoint(), &[(USERS[0], PASSWORD)]);
     let without_test = ["--no-connectivity-test"];
-    migrate(&program, &without_test).code(0);
+    program.migrate(&without_test).code(0);
     assert!(!target.commands_named("APPEND").is_empty());
 
     let counted = || (source.round_trips(), target.round_trips());
@@ -391,7 +361,7 @@ fn a_second_run_appends_nothing_and_takes_no_more_round_trips_than_its_parts() {
         target.forget();
     };
     forget();
-    migrate(&program, &without_test).code(0);
+    program.migrate(&without_test).code(0);
     assert_eq!(target.commands_named("APPEND"), [""; 0]);
     let together = counted();
     forget();

@@ -1,19 +1,15 @@
 //! A server that wants to be left alone for long: nothing failed, the others go on, and the next run goes on too.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::kit::PASSWORD;
 use crate::kit::mail::realistic;
 use crate::kit::run::program::{Program, server_json};
+use crate::kit::run::report::report;
 use crate::kit::servers::dovecot::Dovecot;
 use crate::kit::servers::fake::{Behaviour, FakeMailbox, FakeServer};
 
 const ANNA: &str = "anna@example.com";
-
-fn report(program: &Program) -> Value {
-    let text = std::fs::read(program.path("report.json")).expect("a report");
-    serde_json::from_slice(&text).expect("JSON")
-}
 
 /// Asks for so much patience once, in the middle of INBOX.
 fn impatient(milliseconds: u64) -> FakeServer {

@@ -1,14 +1,13 @@
 //! A migration before it begins: what it needs to know, what it refuses, and what it says would happen.
 
-use std::fs;
-
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::kit::PASSWORD;
 use crate::kit::mail::{Mail, realistic};
 use crate::kit::run::archive::assert_archive_equals_server;
-use crate::kit::run::program::{Output, Program, server_json};
+use crate::kit::run::program::{Program, server_json};
 use crate::kit::run::reader::Reader;
+use crate::kit::run::report::report;
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::servers::fake::{FakeMailbox, FakeServer};
 
@@ -17,23 +16,6 @@ const BERT: &str = "bert@example.com";
 /// Who Anna is at the target.
 const NEW: &str = "anna@new.example";
 const OTHER: &str = "another-9Kx-for-the-target";
-
-fn migrate(program: &Program, arguments: &[&str]) -> Output {
-    let fixed = [
-        "--mode",
-        "migrate",
-        "--imapsync",
-        "never",
-        "--report",
-        "report.json",
-    ];
-    program.run(fixed.iter().chain(arguments))
-}
-
-fn report(program: &Program) -> Value {
-    let text = fs::read(program.path("report.json")).expect("a report");
-    serde_json::from_slice(&text).expect("JSON")
-}
 
 fn source() -> Dovecot {
     let dovecot = Dovecot::start(DovecotOptions::of(&[(ANNA, PASSWORD), (BERT, PASSWORD)]));
@@ -74,7 +56,7 @@ fn one_list_that_names_both_sides_is_all_that_a_migration_needs() {
         "accounts_file": "accounts.csv",
     }));
     for _ in 0..2 {
-        migrate(&program, &["--deep"]).code(0);
+        program.migrate(&["--deep"]).code(0);
         for (there, password, count) in [(NEW, OTHER, 4), (BERT, PASSWORD, 2)] {
             let inbox = Reader::new(&target.imaps(), there, password).mailbox("INBOX");
             assert_eq!(inbox.messages.len(), count, "{there}");
@@ -99,7 +81,8 @@ fn accounts_that_would_be_copied_onto_themselves_are_named_and_nothing_begins() 
         "servers": {"new": elsewhere, "same": server_json(&source.imaps())},
         "accounts": accounts,
     }));
-    migrate(&program, &[])
+    program
+        .migrate(&[])
         .code(2)
         .warns("names for 1 of the accounts the login and server that they come from")
         .warns(BERT);
@@ -116,10 +99,9 @@ fn a_dry_run_says_what_would_come_and_where_it_would_go_and_changes_nothing() {
     source.seed(BERT, "Archive", &[big]);
     let program = Program::new();
     program.config(&source.imaps(), &[(ANNA, PASSWORD), (BERT, PASSWORD)]);
-    let accounts = [ANNA, BERT].map(|email| json!({"email": email, "password": OTHER}));
-    let config = json!({"server": server_json(&target.imaps()), "accounts": accounts});
-    program.file("import.pass.config.json", &config.to_string());
-    migrate(&program, &["--dry-run"])
+    program.target_config(&target.imaps(), &[(ANNA, OTHER), (BERT, OTHER)]);
+    program
+        .migrate(&["--dry-run"])
         .code(0)
         .says("INBOX.Work.2%2E4")
         .says("the account's quota has 1.00 MiB left");
@@ -138,7 +120,8 @@ fn a_dry_run_says_what_would_come_and_where_it_would_go_and_changes_nothing() {
         assert_eq!(there.len(), 1, "{user} has only INBOX");
     }
     // The same is told before a run that is meant.
-    migrate(&program, &["--account", "bert*", "--until", "export"])
+    program
+        .migrate(&["--account", "bert*", "--until", "export"])
         .code(0)
         .warns("the account's quota has 1.00 MiB left");
 }

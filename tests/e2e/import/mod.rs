@@ -17,15 +17,16 @@ mod strict_target;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::kit::Endpoint;
 use crate::kit::PASSWORD;
 use crate::kit::mail::Mail;
 use crate::kit::run::archive::ArchivedMailbox;
-use crate::kit::run::program::{IMPORT, Output, Program, server_json};
+use crate::kit::run::program::{IMPORT, Output, Program, config_of};
 use crate::kit::run::reader::{HeldMailbox, HeldMessage, Reader};
+use crate::kit::run::report::report;
 use crate::kit::servers::codec::hex;
 use crate::kit::servers::fake::FakeServer;
 
@@ -41,11 +42,7 @@ type Print = (String, Vec<String>, String);
 
 /// Writes `import.pass.config.json`; `more` are further keys, such as `folder_map`.
 fn aim_with(program: &Program, target: &Endpoint, accounts: &[(&str, &str)], more: &Value) {
-    let accounts: Vec<Value> = accounts
-        .iter()
-        .map(|(email, password)| json!({"email": email, "password": password}))
-        .collect();
-    let mut config = json!({"server": server_json(target), "accounts": accounts});
+    let mut config = config_of(target, accounts);
     for (key, value) in more.as_object().into_iter().flatten() {
         config[key] = value.clone();
     }
@@ -61,12 +58,6 @@ fn aim(program: &Program, target: &Endpoint) {
 fn import(program: &Program, arguments: &[&str]) -> Output {
     let fixed = IMPORT.iter().chain(&["--report", "report.json"]);
     program.run(fixed.chain(arguments))
-}
-
-/// The report of the last run.
-fn report(program: &Program) -> Value {
-    let text = std::fs::read_to_string(program.path("report.json")).expect("a report");
-    serde_json::from_str(&text).expect("JSON")
 }
 
 /// Numbers of the totals in the report.

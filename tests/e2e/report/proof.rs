@@ -4,12 +4,12 @@
 use std::fs;
 use std::process::Command;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::kit::PASSWORD;
 use crate::kit::mail::Mail;
 use crate::kit::run::findings::findings;
-use crate::kit::run::program::{Program, server_json};
+use crate::kit::run::program::Program;
 use crate::kit::run::reader::Reader;
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
 
@@ -42,11 +42,7 @@ fn scene() -> Scene {
     source.seed(ANNA, "INBOX", &mails);
     let program = Program::new();
     program.config(&source.imaps(), &users);
-    let config = json!({
-        "server": server_json(&target.imaps()),
-        "accounts": [{"email": ANNA, "password": PASSWORD}],
-    });
-    program.file("import.pass.config.json", &config.to_string());
+    program.target_config(&target.imaps(), &[(ANNA, PASSWORD)]);
     Scene {
         _source: source,
         target,

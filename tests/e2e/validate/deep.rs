@@ -1,13 +1,13 @@
 //! Bodies read back and compared.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{ANNA, imported, mails};
 use crate::kit::PASSWORD;
 use crate::kit::mail::{Mail, hostile};
 use crate::kit::run::findings::findings;
 use crate::kit::run::handmade::Handmade;
-use crate::kit::run::program::{EXPORT, IMPORT, Program, server_json};
+use crate::kit::run::program::{EXPORT, IMPORT, Program};
 use crate::kit::servers::fake::{Behaviour, FakeMailbox, FakeServer, Reply};
 
 fn text(number: usize) -> String {
@@ -111,11 +111,7 @@ fn a_message_that_the_target_cannot_read_costs_itself() {
             .start();
         let program = Program::new();
         Handmade::new(&program).mailbox("INBOX", &mails).complete();
-        let config = json!({
-            "server": server_json(&server.endpoint()),
-            "accounts": [{"email": ANNA, "password": PASSWORD}],
-        });
-        program.file("import.pass.config.json", &config.to_string());
+        program.target_config(&server.endpoint(), &[(ANNA, PASSWORD)]);
         program.run(IMPORT).code(0);
         server.misbehave(4, None, behaviour.clone());
         let before = server.connections();

@@ -7,7 +7,7 @@ use crate::kit::PASSWORD;
 use crate::kit::mail::Mail;
 use crate::kit::run::findings::{assert_codes, findings};
 use crate::kit::run::handmade::Handmade;
-use crate::kit::run::program::{IMPORT, Program, server_json};
+use crate::kit::run::program::{IMPORT, Program};
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::servers::fake::{FakeMailbox, FakeServer};
 
@@ -153,11 +153,7 @@ fn what_a_target_that_was_rolled_back_lacks_was_not_deleted_by_a_user() {
     Handmade::new(&program)
         .mailbox("INBOX", &mails())
         .complete();
-    let config = serde_json::json!({
-        "server": server_json(&server.endpoint()),
-        "accounts": [{"email": super::ANNA, "password": PASSWORD}],
-    });
-    program.file("import.pass.config.json", &config.to_string());
+    program.target_config(&server.endpoint(), &[(super::ANNA, PASSWORD)]);
     program.run(IMPORT).code(0);
     let validate = |code: i32, expected: &[&str]| {
         let fixed = ["--mode", "validate", "--no-connectivity-test", "-q"];
@@ -193,11 +189,7 @@ fn twins_are_counted() {
         Mail::simple("twin"),
     ];
     let archive = Handmade::new(&program).mailbox("INBOX", &twins).complete();
-    let config = serde_json::json!({
-        "server": server_json(&dovecot.imaps()),
-        "accounts": [{"email": super::ANNA, "password": PASSWORD}],
-    });
-    program.file("import.pass.config.json", &config.to_string());
+    program.target_config(&dovecot.imaps(), &[(super::ANNA, PASSWORD)]);
     program.run(IMPORT).code(0);
     let scene = Scene {
         dovecot,

@@ -4,13 +4,13 @@ mod deep;
 mod differences;
 mod resync;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::kit::PASSWORD;
 use crate::kit::mail::Mail;
 use crate::kit::run::findings::assert_codes;
 use crate::kit::run::handmade::Handmade;
-use crate::kit::run::program::{IMPORT, Output, Program, server_json};
+use crate::kit::run::program::{IMPORT, Output, Program};
 use crate::kit::run::reader::Reader;
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
 
@@ -47,11 +47,7 @@ fn imported() -> Scene {
         .mailbox("INBOX", &mails())
         .mailbox("Work", &["six", "seven"].map(Mail::simple))
         .complete();
-    let config = json!({
-        "server": server_json(&dovecot.imaps()),
-        "accounts": [{"email": ANNA, "password": PASSWORD}],
-    });
-    program.file("import.pass.config.json", &config.to_string());
+    program.target_config(&dovecot.imaps(), &[(ANNA, PASSWORD)]);
     program.run(IMPORT).code(0);
     Scene {
         dovecot,

@@ -10,12 +10,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use serde_json::json;
-
 use super::ANNA;
 use super::scene::{USERS, assert_state_is_true};
 use crate::kit::mail::realistic;
-use crate::kit::run::program::{Output, Program, server_json};
+use crate::kit::run::program::{Output, Program};
 use crate::kit::run::reader::HeldMailbox;
 use crate::kit::servers::fake::{FakeMailbox, FakeOptions, FakeServer, Reply};
 use crate::kit::servers::panel::Panel;
@@ -117,11 +115,7 @@ fn meddler(name: &'static str, number: usize, act: impl FnOnce() + Send + 'stati
 
 /// Writes `import.pass.config.json`: Anna on this server.
 fn aim(program: &Program, server: &FakeServer) {
-    let config = json!({
-        "server": server_json(&server.endpoint()),
-        "accounts": [{"email": ANNA, "password": PASSWORD}],
-    });
-    program.file("import.pass.config.json", &config.to_string());
+    program.target_config(&server.endpoint(), &[(ANNA, PASSWORD)]);
 }
 
 /// A source becomes a target.

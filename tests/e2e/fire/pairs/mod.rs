@@ -18,8 +18,9 @@ use super::{ANNA, Print, assert_same, contents, effort};
 use crate::kit::mail::{flagged_hostile, realistic};
 use crate::kit::run::archive::assert_archive_equals_server;
 use crate::kit::run::findings::findings;
-use crate::kit::run::program::{EXPORT, Output, Program, server_json};
+use crate::kit::run::program::{EXPORT, Output, Program};
 use crate::kit::run::reader::{Filling, HeldMailbox, HeldMessage, Reader, assert_unchanged};
+use crate::kit::run::report::report;
 use crate::kit::servers::codec::hex;
 
 /// What an audit says of such mail in any archive that holds it.
@@ -250,11 +251,6 @@ fn run_tested(program: &Program, words: &[&str]) -> Output {
     run(program, &words)
 }
 
-fn report(program: &Program) -> Value {
-    let text = std::fs::read_to_string(program.path("report.json")).expect("a report");
-    serde_json::from_str(&text).expect("JSON")
-}
-
 #[track_caller]
 fn assert_totals(program: &Program, expected: &[(&str, usize)]) {
     let totals = &report(program)["totals"];
@@ -481,11 +477,7 @@ fn round_trip(from: Kind, to: Kind) {
     let source = Source::start(from, &program);
     exported_and_audited(&source, &program);
     let server = Server::start(to);
-    let config = json!({
-        "server": server_json(&server.endpoint),
-        "accounts": [{"email": ANNA, "password": PASSWORD}],
-    });
-    program.file("import.pass.config.json", &config.to_string());
+    program.target_config(&server.endpoint, &[(ANNA, PASSWORD)]);
     let before = server.reader().mailboxes();
     imported(&source, to, &program);
     let held = server.reader().mailboxes();

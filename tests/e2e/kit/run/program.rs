@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
@@ -13,10 +12,13 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::archive::Archive;
-use super::tempdir::{TempDir, tree};
+use super::output::find_texts;
+use super::tempdir::TempDir;
 use crate::kit::servers::codec::base64;
 use crate::kit::servers::tls::AUTHORITY;
 use crate::kit::{Endpoint, Security, is_long};
+
+pub use super::output::Output;
 
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_imapsync-bulk-migrator");
@@ -31,6 +33,16 @@ pub const EXPORT: [&str; 4] = [
 
 /// An import and nothing else: without the test before it.
 pub const IMPORT: [&str; 3] = ["--mode", "import", "--no-connectivity-test"];
+
+/// A migration that asks nothing of imapsync and writes a report.
+pub const MIGRATE: [&str; 6] = [
+    "--mode",
+    "migrate",
+    "--imapsync",
+    "never",
+    "--report",
+    "report.json",
+];
 
 /// A run that takes longer hangs.
 fn limit() -> Duration {
@@ -93,11 +105,13 @@ impl Program {
 
     /// Writes `export.pass.config.json` for this server and these users and passwords.
     pub fn config(&self, server: &Endpoint, accounts: &[(&str, &str)]) -> &Self {
-        let accounts: Vec<Value> = accounts
-            .iter()
-            .map(|(email, password)| json!({"email": email, "password": password}))
-            .collect();
-        self.config_json(&json!({"server": server_json(server), "accounts": accounts}))
+        self.config_json(&config_of(server, accounts))
+    }
+
+    /// The same as `import.pass.config.json`.
+    pub fn target_config(&self, server: &Endpoint, accounts: &[(&str, &str)]) -> &Self {
+        let config = config_of(server, accounts).to_string();
+        self.file("import.pass.config.json", &config)
     }
 
     /// Writes `export.pass.config.json` as given.
@@ -157,6 +171,11 @@ impl Program {
     /// The same, started.
     pub fn spawn_export(&self, arguments: &[&str]) -> Running {
         self.spawn(EXPORT.iter().chain(arguments))
+    }
+
+    /// `--mode migrate`, without imapsync, with a report in `report.json`, to the end.
+    pub fn migrate(&self, arguments: &[&str]) -> Output {
+        self.run(MIGRATE.iter().chain(arguments))
     }
 
     /// `--mode audit` of the archive alone, with these arguments, to the end.
@@ -231,6 +250,15 @@ impl Drop for Program {
         places.retain(|place| !written.contains(place));
         assert!(places.is_empty(), "a password is in {places:?}");
     }
+}
+
+/// A configuration of this server and these users and passwords.
+pub fn config_of(server: &Endpoint, accounts: &[(&str, &str)]) -> Value {
+    let accounts: Vec<Value> = accounts
+        .iter()
+        .map(|(email, password)| json!({"email": email, "password": password}))
+        .collect();
+    json!({"server": server_json(server), "accounts": accounts})
 }
 
 /// The `server` object of a config.
@@ -372,114 +400,4 @@ impl Drop for Running {
 
 fn read(path: &Path) -> String {
     String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
-}
-
-/// A run that is over.
-#[derive(Debug)]
-pub struct Output {
-    /// Exit code or signal.
-    pub status: ExitStatus,
-    /// Standard output.
-    pub stdout: String,
-    /// Standard error.
-    pub stderr: String,
-    words: Vec<String>,
-    dir: PathBuf,
-}
-
-impl Output {
-    /// The exit code must be this one.
-    #[track_caller]
-    pub fn code(&self, expected: i32) -> &Self {
-        let code = self.status.code();
-        assert!(
-            code == Some(expected),
-            "exit code {expected} is expected\n{}",
-            self.describe()
-        );
-        self
-    }
-
-    /// It must have died of this signal.
-    #[track_caller]
-    pub fn killed_by(&self, signal: i32) -> &Self {
-        assert!(
-            self.status.signal() == Some(signal),
-            "death by signal {signal} is expected\n{}",
-            self.describe()
-        );
-        self
-    }
-
-    /// Standard output must hold this text.
-    #[track_caller]
-    pub fn says(&self, text: &str) -> &Self {
-        assert!(
-            self.stdout.contains(text),
-            "{text:?} is missing on stdout\n{}",
-            self.describe()
-        );
-        self
-    }
-
-    /// Standard error must hold this text.
-    #[track_caller]
-    pub fn warns(&self, text: &str) -> &Self {
-        assert!(
-            self.stderr.contains(text),
-            "{text:?} is missing on stderr\n{}",
-            self.describe()
-        );
-        self
-    }
-
-    /// Neither stream nor any file below the working directory, configs apart, may hold this text.
-    #[track_caller]
-    pub fn hides(&self, secret: &str) -> &Self {
-        let streams = [&self.stdout, &self.stderr];
-        let mut places: Vec<PathBuf> = Vec::new();
-        if streams.iter().any(|text| text.contains(secret)) {
-            places.push("the streams".into());
-        }
-        find_texts(&self.dir, &[secret.as_bytes()], &mut places);
-        assert!(
-            places.is_empty(),
-            "the secret is in {places:?}\n{}",
-            self.describe()
-        );
-        self
-    }
-
-    /// Command, directory, its tree, status and both streams.
-    pub fn describe(&self) -> String {
-        format!(
-            "command: {:?}\nin: {}\n{}\nstatus: {}\n--- stdout\n{}--- stderr\n{}---",
-            self.words,
-            self.dir.display(),
-            tree(&self.dir),
-            self.status,
-            self.stdout,
-            self.stderr
-        )
-    }
-}
-
-/// Files below a directory, configurations apart, that hold one of these texts.
-fn find_texts(dir: &Path, texts: &[&[u8]], places: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        let path = entry.path();
-        let name = entry.file_name();
-        let kind = entry.file_type();
-        if kind.as_ref().is_ok_and(std::fs::FileType::is_dir) {
-            find_texts(&path, texts, places);
-        } else if kind.is_ok_and(|kind| kind.is_file())
-            && !name.to_string_lossy().ends_with(".pass.config.json")
-        {
-            let bytes = fs::read(&path).unwrap_or_default();
-            let holds = |text: &&[u8]| memchr::memmem::find(&bytes, text).is_some();
-            if texts.iter().any(holds) {
-                places.push(path);
-            }
-        }
-    }
 }
