@@ -1,0 +1,218 @@
+//! What is the same on both sides, found in steps: what is surest first.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::{Comparison, Held, Undecided, Wanted};
+use crate::message::Identity;
+
+/// Two inventories, and what has been found out of them.
+pub(super) struct Board<'a> {
+    wanted: &'a [Wanted],
+    held: &'a [Held],
+    /// Not yet placed.
+    open: Vec<bool>,
+    /// Not yet taken.
+    free: Vec<bool>,
+    result: Comparison,
+}
+
+impl<'a> Board<'a> {
+    /// What comes of it once every step is taken.
+    pub(super) fn settled(wanted: &'a [Wanted], held: &'a [Held]) -> Comparison {
+        let mut board = Self {
+            wanted,
+            held,
+            open: vec![true; wanted.len()],
+            free: vec![true; held.len()],
+            result: Comparison::default(),
+        };
+        board.by_record();
+        board.by_identity();
+        board.by_record_alone();
+        board.by_loose_identity();
+        board.by_doubt();
+        board.rest();
+        board.result
+    }
+
+    fn pair(&mut self, one: usize, other: usize) {
+        self.open[one] = false;
+        self.free[other] = false;
+        self.result.matched.push((one, other));
+    }
+
+    fn put_aside(&mut self, undecided: Undecided) {
+        undecided
+            .wanted
+            .iter()
+            .for_each(|one| self.open[*one] = false);
+        undecided
+            .held
+            .iter()
+            .for_each(|other| self.free[*other] = false);
+        self.result.undecided.push(undecided);
+    }
+
+    fn recorded(&self) -> Vec<(usize, usize)> {
+        let by_uid: HashMap<u32, usize> = self
+            .held
+            .iter()
+            .zip(0..)
+            .map(|(there, at)| (there.uid, at))
+            .collect();
+        let recorded = self.wanted.iter().enumerate().filter_map(|(one, wanted)| {
+            let other = by_uid.get(&wanted.to_uid?)?;
+            Some((one, *other))
+        });
+        recorded.collect()
+    }
+
+    /// On record, with the identity that it had.
+    fn by_record(&mut self) {
+        for (one, other) in self.recorded() {
+            let same = self.held[other].identity == Some(self.wanted[one].identity);
+            if same && self.free[other] {
+                self.pair(one, other);
+            }
+        }
+    }
+
+    fn by_identity(&mut self) {
+        let mut groups: HashMap<Identity, Undecided> = HashMap::new();
+        for one in (0..self.wanted.len()).filter(|one| self.open[*one]) {
+            let group = groups.entry(self.wanted[one].identity).or_default();
+            group.wanted.push(one);
+        }
+        for other in (0..self.held.len()).filter(|other| self.free[*other]) {
+            let group = self.held[other].identity.and_then(|it| groups.get_mut(&it));
+            if let Some(group) = group {
+                group.held.push(other);
+            }
+        }
+        let mut groups: Vec<Undecided> = groups.into_values().collect();
+        groups.retain(|group| !group.held.is_empty());
+        groups.sort_unstable_by_key(|group| group.wanted[0]);
+        for group in groups {
+            self.by_size(&group);
+        }
+    }
+
+    /// One of a size on either side is the same; more of them, and those of other sizes, are for the content to decide.
+    fn by_size(&mut self, group: &Undecided) {
+        let mut sizes: BTreeMap<Option<u64>, Undecided> = BTreeMap::new();
+        for one in &group.wanted {
+            let size = sizes.entry(Some(self.wanted[*one].size)).or_default();
+            size.wanted.push(*one);
+        }
+        for other in &group.held {
+            let size = sizes.entry(self.held[*other].size).or_default();
+            size.held.push(*other);
+        }
+        let mut rest = Undecided::default();
+        let mut must_read = false;
+        for size in sizes.into_values() {
+            match (&size.wanted[..], &size.held[..]) {
+                ([one], [other]) => self.pair(*one, *other),
+                (wanted, held) => {
+                    must_read |= !wanted.is_empty() && !held.is_empty();
+                    rest.wanted.extend(wanted);
+                    rest.held.extend(held);
+                }
+            }
+        }
+        match (&rest.wanted[..], &rest.held[..]) {
+            ([], _) | (_, []) => {}
+            // The only candidate: the same message, rewritten by a server.
+            ([one], [other]) if !must_read => self.pair(*one, *other),
+            _ => self.put_aside(rest),
+        }
+    }
+
+    /// On record, with another header: only its body can say that it is the same.
+    fn by_record_alone(&mut self) {
+        for (one, other) in self.recorded() {
+            if self.open[one] && self.free[other] {
+                self.put_aside(Undecided {
+                    wanted: vec![one],
+                    held: vec![other],
+                    by_body: true,
+                });
+            }
+        }
+    }
+
+    /// A server that does not keep 8-bit characters in headers.
+    fn by_loose_identity(&mut self) {
+        let mut groups: BTreeMap<(Identity, u64), Undecided> = BTreeMap::new();
+        for one in (0..self.wanted.len()).filter(|one| self.open[*one]) {
+            let wanted = &self.wanted[one];
+            if let Some(loose) = wanted.loose {
+                groups
+                    .entry((loose, wanted.size))
+                    .or_default()
+                    .wanted
+                    .push(one);
+            }
+        }
+        if groups.is_empty() {
+            return;
+        }
+        for other in (0..self.held.len()).filter(|other| self.free[*other]) {
+            let there = &self.held[other];
+            let key = there.identity.zip(there.size);
+            if let Some(group) = key.and_then(|key| groups.get_mut(&key)) {
+                group.held.push(other);
+            }
+        }
+        for mut group in groups.into_values().filter(|group| !group.held.is_empty()) {
+            group.by_body = true;
+            self.put_aside(group);
+        }
+    }
+
+    /// What cannot be read there may be what is wanted, where size or date say nothing else.
+    fn by_doubt(&mut self) {
+        let unread: Vec<&Held> = self
+            .held
+            .iter()
+            .enumerate()
+            .filter(|(other, there)| there.identity.is_none() && self.free[*other])
+            .map(|(_, there)| there)
+            .collect();
+        if unread.is_empty() {
+            return;
+        }
+        let any = unread
+            .iter()
+            .any(|there| there.size.is_none() && there.time.is_none());
+        let sizes: HashSet<u64> = unread.iter().filter_map(|there| there.size).collect();
+        let times: HashSet<i64> = unread.iter().filter_map(|there| there.time).collect();
+        for one in (0..self.wanted.len())
+            .filter(|one| self.open[*one])
+            .collect::<Vec<_>>()
+        {
+            let wanted = &self.wanted[one];
+            let may_be = any
+                || sizes.contains(&wanted.size)
+                || wanted.time.is_some_and(|time| times.contains(&time));
+            if may_be {
+                self.open[one] = false;
+                self.result.unknown.push(one);
+            }
+        }
+    }
+
+    fn rest(&mut self) {
+        let known: HashSet<Identity> = self.wanted.iter().map(|one| one.identity).collect();
+        let open = (0..self.wanted.len()).filter(|one| self.open[*one]);
+        self.result.missing = open.collect();
+        for other in (0..self.held.len()).filter(|other| self.free[*other]) {
+            match self.held[other].identity {
+                Some(identity) if known.contains(&identity) => self.result.doubled.push(other),
+                Some(_) => self.result.extra.push(other),
+                None => {}
+            }
+        }
+        self.result.matched.sort_unstable();
+    }
+}
