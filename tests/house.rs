@@ -84,7 +84,7 @@ fn uses() -> BTreeMap<String, BTreeSet<String>> {
     let modules: BTreeSet<String> = files.iter().map(|file| module_of(&root, file)).collect();
     files
         .iter()
-        .filter(|file| !is_test(file))
+        .filter(|file| !is_test(&root, file))
         .map(|file| {
             let module = module_of(&root, file);
             let text = fs::read_to_string(file).expect("a source file");
@@ -106,9 +106,9 @@ fn walk(dir: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-fn is_test(file: &Path) -> bool {
-    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-    stem == "tests"
+fn is_test(root: &Path, file: &Path) -> bool {
+    let inside = file.strip_prefix(root).expect("below src");
+    inside.with_extension("").iter().any(|word| word == "tests")
 }
 
 /// `src/session/lane.rs` is `session::lane`, `src/lib.rs` and `src/main.rs` are the crate.
@@ -309,7 +309,7 @@ fn every_command_is_spelled_in_the_session() {
     let mut files = Vec::new();
     walk(&root, &mut files);
     let mut broken = Vec::new();
-    for file in files.iter().filter(|file| !is_test(file)) {
+    for file in files.iter().filter(|file| !is_test(&root, file)) {
         let module = module_of(&root, file);
         // A table's head is no command.
         if is_below(&module, "session") || is_below(&module, "report::html") {
