@@ -12,6 +12,7 @@ mod identity;
 mod interrupted;
 mod listing;
 mod login;
+mod odd_answers;
 mod odd_servers;
 mod old_tls;
 mod outputs;
