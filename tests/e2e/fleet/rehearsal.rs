@@ -1,6 +1,6 @@
 //! A migration before it begins: what it needs to know, what it refuses, and what it says would happen.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::kit::PASSWORD;
 use crate::kit::mail::{Mail, realistic};
@@ -135,12 +135,8 @@ fn what_cannot_be_known_before_the_export_is_called_unknown() {
         .start();
     let program = Program::new();
     program.config(&source.imaps(), &[(ANNA, PASSWORD)]);
-    let config = json!({
-        "server": server_json(&target.endpoint()),
-        "accounts": [{"email": ANNA, "password": PASSWORD}],
-    });
-    program.file("import.pass.config.json", &config.to_string());
-    migrate(&program, &["--dry-run"]).code(0).warns(
+    program.target_config(&target.endpoint(), &[(ANNA, PASSWORD)]);
+    program.migrate(&["--dry-run"]).code(0).warns(
         "not known before the export (accounts: 1): whether a message is larger than the 48.83 KiB",
     );
     let preflight = &report(&program)["accounts"][0]["preflight"];
