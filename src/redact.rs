@@ -2,14 +2,14 @@
 //! leaves the program, and where it is kept for longer than a secret may be: an account's report, an error that is
 //! remembered. Knows nobody who has a secret.
 
-use std::borrow::{Borrow, Cow};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::borrow::Cow;
+use std::collections::{HashMap, VecDeque};
 use std::fmt::Write;
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::sync::{LazyLock, PoisonError, RwLock};
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use zeroize::Zeroizing;
 
 /// What stands for a secret.
@@ -43,7 +43,7 @@ pub fn forget(secret: &str) {
 #[must_use]
 pub fn is_kept(secret: &str) -> bool {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
-    known.holders.contains_key(secret)
+    known.held.contains_key(&known.digest(secret))
 }
 
 /// The base64 of what is sent somewhere, as a server may repeat it: hidden for a while from now on.
@@ -60,110 +60,145 @@ pub fn redacted(text: &str) -> Cow<'_, str> {
     known.redacted(text)
 }
 
-/// A secret as a key; wiped when dropped.
-#[derive(PartialEq, Eq)]
-struct Text(Zeroizing<String>);
+/// One way to write a secret: enough to find it in a text, and not enough to tell it.
+#[derive(Clone, Copy)]
+struct Spelling {
+    start: [u8; SHORTEST],
+    length: usize,
+    digest: u64,
+}
 
-impl Text {
-    fn of(secret: &str) -> Self {
-        Self(Zeroizing::new(secret.to_owned()))
+/// A secret that is hidden.
+struct Held {
+    /// How many have it.
+    holders: usize,
+    spellings: Box<[Spelling]>,
+}
+
+/// A digest is spread well enough already.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, digest: u64) {
+        self.0 = digest;
     }
 }
 
-impl Hash for Text {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.as_str().hash(state);
-    }
-}
+type ByDigest<T> = HashMap<u64, T, BuildHasherDefault<AsItIs>>;
 
-impl Borrow<str> for Text {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
+/// Looks secrets up by digests whose key nobody knows: here none of them stands in memory, and a list of a hundred
+/// thousand is taken in quickly.
 #[derive(Default)]
 struct Known {
-    /// How many hold a secret.
-    holders: HashMap<Text, usize>,
+    key: RandomState,
+    /// By their digests.
+    held: ByDigest<Held>,
     /// Those without a holder, the oldest first.
-    forgotten: VecDeque<Text>,
+    forgotten: VecDeque<u64>,
     /// The number of secrets that are spelled so.
-    spellings: HashMap<Text, usize>,
-    /// By how spellings begin: how long they are, each with the number of spellings. What a text may hold is looked up
-    /// by its length, as passwords of a list may all begin alike.
-    lengths: HashMap<[u8; SHORTEST], BTreeMap<usize, usize>>,
+    spellings: ByDigest<usize>,
+    /// By how spellings begin: how long they are, the longest first, each with the number of spellings. What a text may
+    /// hold is looked up by its length, as passwords of a list may all begin alike.
+    lengths: HashMap<[u8; SHORTEST], Vec<(usize, usize)>>,
 }
 
 impl Known {
     fn keep(&mut self, secret: &str) {
-        if let Some(holders) = self.holders.get_mut(secret) {
-            *holders += 1;
+        let digest = self.digest(secret);
+        if let Some(held) = self.held.get_mut(&digest) {
+            held.holders += 1;
             return;
         }
-        for spelling in spellings(secret) {
-            let Some(start) = start(spelling.as_bytes()) else {
-                continue;
-            };
-            let length = spelling.len();
-            let count = self.spellings.entry(Text(spelling)).or_default();
+        let written = spellings(secret);
+        let spellings = written.iter().filter_map(|text| self.spelling(text));
+        let spellings: Box<[Spelling]> = spellings.collect();
+        for spelling in &spellings {
+            let count = self.spellings.entry(spelling.digest).or_default();
             *count += 1;
             if *count == 1 {
-                let lengths = self.lengths.entry(start).or_default();
-                *lengths.entry(length).or_default() += 1;
+                self.add_length(*spelling);
             }
         }
-        self.holders.insert(Text::of(secret), 1);
+        let holders = 1;
+        self.held.insert(digest, Held { holders, spellings });
     }
 
     fn forget(&mut self, secret: &str) {
-        let Some(holders) = self.holders.get_mut(secret) else {
+        let digest = self.digest(secret);
+        let Some(held) = self.held.get_mut(&digest) else {
             return;
         };
-        *holders = holders.saturating_sub(1);
-        if *holders == 0 {
-            self.forgotten.push_back(Text::of(secret));
+        held.holders = held.holders.saturating_sub(1);
+        if held.holders == 0 {
+            self.forgotten.push_back(digest);
         }
         while self.forgotten.len() > FORGOTTEN {
             let Some(oldest) = self.forgotten.pop_front() else {
                 break;
             };
             // It may have found a holder again.
-            if self.holders.get(&oldest) == Some(&0) {
-                self.holders.remove(&oldest);
-                self.drop_spellings(&oldest.0);
+            let is_free = self.held.get(&oldest).is_some_and(|held| held.holders == 0);
+            if let Some(held) = is_free.then(|| self.held.remove(&oldest)).flatten() {
+                held.spellings
+                    .iter()
+                    .for_each(|one| self.drop_spelling(*one));
             }
         }
     }
 
-    fn drop_spellings(&mut self, secret: &str) {
-        for spelling in spellings(secret) {
-            let Some(start) = start(spelling.as_bytes()) else {
-                continue;
-            };
-            let Some(count) = self.spellings.get_mut(spelling.as_str()) else {
-                continue;
-            };
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.spellings.remove(spelling.as_str());
-                self.drop_length(start, spelling.len());
-            }
-        }
+    fn digest(&self, text: &str) -> u64 {
+        self.key.hash_one(text)
     }
 
-    fn drop_length(&mut self, start: [u8; SHORTEST], length: usize) {
-        let Some(lengths) = self.lengths.get_mut(&start) else {
+    fn spelling(&self, text: &str) -> Option<Spelling> {
+        Some(Spelling {
+            start: start(text.as_bytes())?,
+            length: text.len(),
+            digest: self.digest(text),
+        })
+    }
+
+    fn drop_spelling(&mut self, spelling: Spelling) {
+        let Some(count) = self.spellings.get_mut(&spelling.digest) else {
             return;
         };
-        if let Some(count) = lengths.get_mut(&length) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                lengths.remove(&length);
-            }
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            self.spellings.remove(&spelling.digest);
+            self.drop_length(spelling);
         }
+    }
+
+    fn add_length(&mut self, spelling: Spelling) {
+        let lengths = self.lengths.entry(spelling.start).or_default();
+        let at = lengths.partition_point(|(length, _)| *length > spelling.length);
+        match lengths.get_mut(at) {
+            Some((length, count)) if *length == spelling.length => *count += 1,
+            _ => lengths.insert(at, (spelling.length, 1)),
+        }
+    }
+
+    fn drop_length(&mut self, spelling: Spelling) {
+        let Some(lengths) = self.lengths.get_mut(&spelling.start) else {
+            return;
+        };
+        for (length, count) in lengths.iter_mut() {
+            *count -= usize::from(*length == spelling.length);
+        }
+        lengths.retain(|(_, count)| *count > 0);
         if lengths.is_empty() {
-            self.lengths.remove(&start);
+            self.lengths.remove(&spelling.start);
         }
     }
 
@@ -175,7 +210,7 @@ impl Known {
         let goes_on = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
         let after = text.get(at + length..).unwrap_or_default();
         let is_alone = || !goes_on(before.chars().next_back()) && !goes_on(after.chars().next());
-        self.spellings.contains_key(spelling) && (length >= SHORT || is_alone())
+        self.spellings.contains_key(&self.digest(spelling)) && (length >= SHORT || is_alone())
     }
 
     fn redacted<'a>(&self, text: &'a str) -> Cow<'a, str> {
@@ -183,14 +218,17 @@ impl Known {
         let (mut at, mut taken) = (0, 0);
         while let Some(start) = start(text.as_bytes().get(at..).unwrap_or_default()) {
             let found = self.lengths.get(&start).and_then(|lengths| {
-                let is_here = |length: &&usize| self.is_at(text, at, **length);
-                lengths.keys().rev().find(is_here).copied()
+                let mut lengths = lengths.iter().map(|(length, _)| *length);
+                lengths.find(|length| self.is_at(text, at, *length))
             });
             match found {
                 Some(length) => {
                     out.push_str(text.get(taken..at).unwrap_or_default());
                     out.push_str(HIDDEN);
                     at += length;
+                    let behind = text.as_bytes().get(at..).unwrap_or_default();
+                    let padding = behind.iter().take_while(|byte| **byte == b'=');
+                    at += padding.take(2).count();
                     taken = at;
                 }
                 None => at += 1,
@@ -215,10 +253,12 @@ fn spellings(secret: &str) -> Vec<Zeroizing<String>> {
     } else {
         quoted(secret)
     };
-    all.push(STANDARD.encode(secret));
-    all.push(URL_SAFE_NO_PAD.encode(secret));
-    // Where more follows, base64 has no padding.
-    all.push(STANDARD_NO_PAD.encode(secret));
+    // Its padding, where it has any, goes with it.
+    let encoded = STANDARD_NO_PAD.encode(secret);
+    if encoded.contains(['+', '/']) {
+        all.push(encoded.replace('+', "-").replace('/', "_"));
+    }
+    all.push(encoded);
     all.sort_unstable();
     all.dedup();
     all.into_iter().map(Zeroizing::new).collect()
@@ -231,22 +271,25 @@ fn is_plain(byte: u8) -> bool {
 
 /// As those spell it who quote or escape, once or twice.
 fn quoted(secret: &str) -> Vec<String> {
-    let mut all = vec![
-        secret.to_owned(),
-        secret.replace('\\', "\\\\").replace('"', "\\\""),
-        inside(&serde_json::to_string(secret).unwrap_or_default()),
-        inside(&format!("{secret:?}")),
-        secret.as_bytes().escape_ascii().to_string(),
-        percent(secret, "%20"),
-        percent(secret, "+"),
+    let mut all = vec![secret.to_owned(), percent(secret, "%20")];
+    if secret.contains(' ') {
+        all.push(percent(secret, "+"));
+    }
+    if secret.contains(['&', '<', '>', '"', '\'']) {
         // Programs differ in which quotation marks they escape.
-        html(secret, ""),
-        html(secret, "\""),
-        html(secret, "\"'"),
-    ];
+        all.extend(["", "\"", "\"'"].map(|quotes| html(secret, quotes)));
+    }
+    if secret.contains(|c| matches!(c, '"' | '\\' | '\'') || !(' '..='~').contains(&c)) {
+        all.push(secret.replace('\\', "\\\\").replace('"', "\\\""));
+        all.push(inside(&serde_json::to_string(secret).unwrap_or_default()));
+        all.push(inside(&format!("{secret:?}")));
+        all.push(secret.as_bytes().escape_ascii().to_string());
+    }
     // Quoted once by the server, and once more by whoever tells it on.
     for once in all.clone() {
-        all.push(inside(&serde_json::to_string(&once).unwrap_or_default()));
+        if once.contains(|c: char| matches!(c, '"' | '\\') || c.is_control()) {
+            all.push(inside(&serde_json::to_string(&once).unwrap_or_default()));
+        }
     }
     all
 }
@@ -342,8 +385,8 @@ mod tests {
             known.forget(&other);
         }
         assert_eq!(known.redacted("hunter22"), "hunter22");
-        assert_eq!(known.holders.len(), FORGOTTEN);
-        let alive: usize = known.lengths.values().flat_map(BTreeMap::values).sum();
-        assert_eq!(alive, known.spellings.len());
+        assert_eq!(known.held.len(), FORGOTTEN);
+        let counts = known.lengths.values().flatten().map(|(_, count)| count);
+        assert_eq!(counts.sum::<usize>(), known.spellings.len());
     }
 }
