@@ -48,18 +48,15 @@ impl Reader<'_> {
         self.written(json, servers, file.is_none(), &mut accounts);
         if let Some(file) = file {
             let before = self.problems();
-            let rows = self.list(&file);
-            if rows.is_empty() && accounts.list.is_empty() && self.problems() == before {
+            self.list(&file, |reader, at, row| {
+                reader.note_target(row);
+                let object = side::seen_from(reader.side, row, true);
+                let account = reader.account(&object, at, servers);
+                reader.add(account, at, &mut accounts);
+            });
+            if accounts.list.is_empty() && self.problems() == before {
                 let text = format!("{file} has no line with an account: there is nothing to do");
                 self.problem("accounts_file", text);
-            }
-            for (at, row) in &rows {
-                if let Some(object) = row.expose().as_object() {
-                    self.note_target(object);
-                    let object = side::seen_from(self.side, object, true);
-                    let account = self.account(&object, at, servers);
-                    self.add(account, at, &mut accounts);
-                }
             }
         }
         accounts.list
@@ -150,15 +147,12 @@ impl Reader<'_> {
         let server = servers.get(chosen.as_deref());
         match (&server, &chosen) {
             (None, Some(chosen)) => {
-                let text = format!(
-                    "there is no server {chosen}; \"servers\" has: {}",
-                    servers.names()
-                );
+                let text = format!("there is no server {chosen}; {}", servers.names());
                 self.problem(at.key("server"), text);
             }
             (None, None) if servers.has_named() => {
                 let text = format!(
-                    "is missing, and there is no default \"server\"; \"servers\" has: {}",
+                    "is missing, and there is no default \"server\"; {}",
                     servers.names()
                 );
                 self.problem(at.key("server"), text);

@@ -107,18 +107,20 @@ impl Auth {
 impl Reader<'_> {
     /// The `auth` of a server or an account; empty where there is none.
     pub fn auth(&mut self, object: &Map<String, Value>, at: &Place) -> Auth {
-        let at = at.key("auth");
         let auth = match object.get("auth") {
             None | Some(Value::Null) => return Auth::default(),
             Some(Value::Object(auth)) => auth,
             Some(_) => {
-                self.problem(at, "must be an object");
+                self.problem(at.key("auth"), "must be an object");
                 return Auth::default();
             }
         };
+        let at = at.key("auth");
         self.unknown_keys(auth, &at, &KEYS);
         let mechanism = self.string(auth, &at, "mechanism").and_then(|word| {
-            let found = Mechanism::ALL.into_iter().find(|one| one.as_str() == word);
+            let found = Mechanism::ALL
+                .into_iter()
+                .find(|one| word.eq_ignore_ascii_case(one.as_str()));
             if found.is_none() {
                 let known = Mechanism::ALL.map(Mechanism::as_str).join(", ");
                 self.problem(at.key("mechanism"), format!("must be one of {known}"));
@@ -225,9 +227,9 @@ impl Reader<'_> {
         at: &Place,
         key: &str,
     ) -> Option<Source> {
-        let path = at.key(key);
         if key.ends_with("_command") {
-            return self.command(&object[key], &path).map(Source::command);
+            let words = self.command(&object[key], &at.key(key));
+            return words.map(Source::command);
         }
         let text = self.string(object, at, key)?;
         let secret = if key.ends_with("_env") {
@@ -244,12 +246,12 @@ impl Reader<'_> {
                     Some(email) => format!("the password of account {email} is empty"),
                     None => "is empty".to_owned(),
                 };
-                self.problem(path, text);
+                self.problem(at.key(key), text);
                 None
             }
             Ok(secret) => Some(Source::Ready(Secret::new(secret))),
             Err(reason) => {
-                self.problem(path, reason);
+                self.problem(at.key(key), reason);
                 None
             }
         }

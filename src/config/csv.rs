@@ -99,25 +99,27 @@ const COLUMNS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// A row as an account of the JSON would be, and where it stands.
-pub type Row = (Place, SecretJson);
-
-impl Reader<'_> {
-    /// The rows of a list; none where it cannot be read.
-    pub(super) fn list(&mut self, name: &str) -> Vec<Row> {
+impl<'a> Reader<'a> {
+    /// Hands out the rows of a list, each as an account of the JSON would be, and where it stands. They are not kept: of
+    /// a hundred thousand that would take longer than all else.
+    pub(super) fn list(
+        &mut self,
+        name: &str,
+        mut take: impl FnMut(&mut Reader<'a>, &Place, &Map<String, Value>),
+    ) {
         let path = self.resolve(name);
         let shown = path.display();
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => Zeroizing::new(bytes),
             Err(error) => {
-                self.problem("accounts_file", format!("read {shown}: {error}"));
-                return Vec::new();
+                return self.problem("accounts_file", format!("read {shown}: {error}"));
             }
         };
-        if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        // Without a mark, too, each letter of the first line has a zero byte beside it.
+        let has_mark = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+        if has_mark || first_line(&bytes).contains(&0) {
             let text = format!("{shown} is UTF-16; save it as UTF-8");
-            self.problem("accounts_file", text);
-            return Vec::new();
+            return self.problem("accounts_file", text);
         }
         let mut csv = ReaderBuilder::new()
             .delimiter(delimiter(&bytes))
@@ -127,29 +129,23 @@ impl Reader<'_> {
             .from_reader(without_mark(&bytes));
         let mut header = ByteRecord::new();
         if !matches!(csv.read_byte_record(&mut header), Ok(true)) {
-            self.problem("accounts_file", format!("{shown} is empty"));
-            return Vec::new();
+            return self.problem("accounts_file", format!("{shown} is empty"));
         }
         let (list, keys) = self.columns(name, &header);
         if !list.columns.contains_key("email") {
-            let text = "no column is called email (or source email): the first line names the columns, as in \
-                        email,password";
-            self.problem(format!("{name} line 1"), text);
-            return Vec::new();
+            return;
         }
         if list.columns.keys().any(|key| key.ends_with("password")) {
             self.check_mode(&path, "the list of accounts");
         }
         let list = Arc::new(list);
-        let mut rows = Vec::new();
         let mut record = ByteRecord::new();
         loop {
             match csv.read_byte_record(&mut record) {
                 Ok(true) => {}
-                Ok(false) => return rows,
+                Ok(false) => return,
                 Err(error) => {
-                    self.problem("accounts_file", format!("read {shown}: {error}"));
-                    return rows;
+                    return self.problem("accounts_file", format!("read {shown}: {error}"));
                 }
             }
             let at = Place::Line {
@@ -158,7 +154,10 @@ impl Reader<'_> {
                 key: None,
             };
             if let Some(row) = self.row(&record, &keys, header.len(), &at) {
-                rows.push((at, SecretJson::new(Value::Object(row))));
+                let row = SecretJson::new(Value::Object(row));
+                if let Some(row) = row.expose().as_object() {
+                    take(self, &at, row);
+                }
             }
         }
     }
@@ -187,15 +186,22 @@ impl Reader<'_> {
             }
             keys.push(key);
         }
+        let has_email = list.columns.contains_key("email");
+        if !has_email {
+            let text = "no column is called email (or source email): the first line names the columns, with commas, \
+                        semicolons or tabs between them, as in email,password";
+            self.problem(format!("{file} line 1"), text);
+        }
         for (number, name) in unknown {
             let is_missing = |key: &&str| !list.columns.contains_key(key);
             if let Some(meant) = nearest_key(&name).filter(is_missing) {
                 let text = format!("is unknown; is {meant} meant?");
                 self.problem(format!("{file} line 1, column {number} ({name})"), text);
-            } else {
+            } else if has_email {
                 let text = format!("{file}: column {number} ({name}) is unknown, and ignored");
                 self.warnings.push(text);
             }
+            // Else the line may be an account already, with its password.
         }
         (list, keys)
     }
@@ -224,12 +230,16 @@ impl Reader<'_> {
         for (key, cell) in keys.iter().zip(record) {
             let Some(key) = key else { continue };
             let Ok(cell) = std::str::from_utf8(cell) else {
-                self.problem(at.key(key), "is not UTF-8");
+                self.problem(at.key(key), "is not UTF-8; save the list as UTF-8");
                 return None;
             };
             if cell.trim().contains(['\n', '\r']) {
                 let text = "holds a line break; is a double quote not closed?";
                 self.problem(at.key(key), text);
+                return None;
+            }
+            if cell.contains('\0') {
+                self.problem(at.key(key), "holds a zero byte");
                 return None;
             }
             let cell = if key.ends_with("password") {
@@ -247,9 +257,7 @@ impl Reader<'_> {
 
 /// What to write instead, for somebody who gives a list where a configuration belongs.
 pub fn instead_of(path: &Path, bytes: &[u8]) -> Option<String> {
-    let text = without_mark(bytes);
-    let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let first = String::from_utf8_lossy(first);
+    let first = String::from_utf8_lossy(first_line(without_mark(bytes)));
     let first = first.trim();
     let separator = char::from(delimiter(bytes));
     let cells: Vec<&str> = first
@@ -295,12 +303,14 @@ fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
+fn first_line(bytes: &[u8]) -> &[u8] {
+    let mut lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r'));
+    lines.next().unwrap_or_default()
+}
+
 /// The separator that the first line has most of.
 fn delimiter(bytes: &[u8]) -> u8 {
-    let first = bytes
-        .split(|byte| *byte == b'\n')
-        .next()
-        .unwrap_or_default();
+    let first = first_line(bytes);
     let count = |separator: u8| memchr::memchr_iter(separator, first).count();
     // Of several that are as frequent the last one wins.
     *b"\t;,"

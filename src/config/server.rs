@@ -53,7 +53,10 @@ impl Servers {
     /// What an account can choose from, in words.
     pub fn names(&self) -> String {
         let names: Vec<&str> = self.named.keys().map(String::as_str).collect();
-        names.join(", ")
+        if names.is_empty() {
+            return "there is only the default one: give it a name in \"servers\"".to_owned();
+        }
+        format!("\"servers\" has: {}", names.join(", "))
     }
 }
 

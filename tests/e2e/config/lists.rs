@@ -110,6 +110,24 @@ fn no_account_of_a_broken_list_is_lost_in_silence() {
 }
 
 #[test]
+fn a_list_without_its_first_line_does_not_show_the_password_that_stands_there() {
+    let program = Program::new();
+    program.file(
+        "accounts.csv",
+        &format!("{ANNA},{PASSWORD}\nben@example.com,other\n"),
+    );
+    program.config_json(&json!({
+        "server": {"host": "imap.example.com"},
+        "accounts_file": "accounts.csv",
+    }));
+    let output = program.run(EXPORT.iter().chain(&["--report", "report.json"]));
+    output
+        .code(2)
+        .warns("accounts.csv line 1: no column is called email");
+    assert_hidden(&program, &output, PASSWORD);
+}
+
+#[test]
 fn one_list_serves_the_whole_move() {
     let a = Dovecot::simple();
     a.seed(ANNA, "INBOX", &realistic(7, 5));
