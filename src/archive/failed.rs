@@ -35,6 +35,9 @@ pub struct FailedMessage {
     pub uid: Option<u32>,
     /// RFC822.SIZE in bytes, where the server says it.
     pub size: Option<u64>,
+    /// INTERNALDATE, UTC, where the source says it of a message that it does not give.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
     /// The server's words, or what is wrong with them.
     pub server: String,
     /// When it was given up, UTC.
@@ -114,6 +117,7 @@ mod tests {
             mailbox: "INBOX".to_owned(),
             uid: Some(uid),
             size: None,
+            date: None,
             server: "NO".to_owned(),
             at: "now".to_owned(),
             during,

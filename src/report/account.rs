@@ -49,7 +49,7 @@ pub struct FailedMessageReport {
     /// Where the archive has it, below the archive's root.
     #[serde(default)]
     pub file: Option<String>,
-    /// What the message is, where the archive has it.
+    /// What the message is, where the archive has it; its date and size, where the source says them and gives no more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<Excerpt>,
 }
@@ -63,7 +63,11 @@ impl From<&FailedMessage> for FailedMessageReport {
             size: failed.size,
             server: failed.server.clone(),
             file: None,
-            message: None,
+            message: failed.date.as_ref().map(|date| Excerpt {
+                date: Some(date.clone()),
+                size: failed.size,
+                ..Excerpt::default()
+            }),
         }
     }
 }

@@ -352,6 +352,7 @@ impl<'a> Import<'a> {
                 mailbox: job.name().to_owned(),
                 uid: Some(uid),
                 size,
+                date: None,
                 server: reason,
                 at: at.clone(),
                 during: During::Import,

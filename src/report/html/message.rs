@@ -18,6 +18,13 @@ pub struct Named<'a> {
     pub uid: Option<u32>,
 }
 
+impl Named<'_> {
+    /// The archive has nothing of it: the server did not hand it over.
+    fn is_only_there(&self) -> bool {
+        self.file.is_none() && self.uid.is_some()
+    }
+}
+
 /// What the columns are called; subjects only where they were asked for.
 pub fn columns<'a>(mut messages: impl Iterator<Item = &'a Named<'a>>) -> Vec<&'static str> {
     let mut names = vec!["Date", "From"];
@@ -43,8 +50,11 @@ pub fn cells(named: &Named<'_>, columns: &[&str]) -> Markup {
     let date = date.replace('T', " ").replace('Z', " UTC");
     let size = message.and_then(|message| message.size).or(named.size);
     html! {
-        td { (date) }
-        td.words { (shown(text(|message| message.from.as_ref()))) }
+        td { @if date.is_empty() && named.is_only_there() { "not known" } @else { (date) } }
+        td.words {
+            @let from = text(|message| message.from.as_ref());
+            @if from.is_empty() && named.is_only_there() { "not known" } @else { (shown(from)) }
+        }
         @if columns.contains(&"Subject") {
             td.words { (shown(text(|message| message.subject.as_ref()))) }
         }

@@ -88,7 +88,7 @@ fn a_message_that_only_a_probe_is_refused_for_is_not_deleted() {
             .mailbox(FakeMailbox::new("INBOX").mails(&realistic(66, 5)))
             .on_fetch(3, Behaviour::Omit)
             .on_command(move |command| {
-                let probes = command.text().contains("UID FETCH 3 (UID RFC822.SIZE)");
+                let probes = command.text().contains("UID FETCH 3 (UID RFC822.SIZE");
                 probes.then(|| Reply::tagged(refusal))
             })
             .start();

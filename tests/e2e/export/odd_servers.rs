@@ -25,7 +25,7 @@ fn unfetchable_messages_are_asked_again_alone_and_recorded() {
         .on_fetch_times(7, 1, Behaviour::Omit)
         .start();
     let program = program_for(&server);
-    let output = program.export(&["--report", "report.json"]);
+    let output = program.export(&["--report", "report.json", "--html", "page.html"]);
     output.code(1).says("INCOMPLETE");
     assert_eq!(archived_uids(&program), [1, 3, 5, 7, 8]);
     let archive = program.archive(ANNA);
@@ -40,6 +40,14 @@ fn unfetchable_messages_are_asked_again_alone_and_recorded() {
         assert_eq!(line["account"], ANNA);
         assert_eq!(line["mailbox"], "INBOX");
         assert_eq!(line["size"], mails[uid - 1].bytes.len());
+        let date = line["date"].as_str().unwrap_or_default();
+        assert!(date.ends_with('Z'), "{line}");
+        let page = fs::read_to_string(program.path("page.html")).expect("a page");
+        let shown = format!(
+            "<td>{}</td><td class=\"words\">not known</td>",
+            date.replace('T', " ").replace('Z', " UTC")
+        );
+        assert!(page.contains(&shown), "{shown}");
     }
     assert!(
         failed[2]["server"]

@@ -4,8 +4,10 @@ use anyhow::Result;
 
 use super::Export;
 use crate::archive::failed::{self, During, FailedMessage};
-use crate::commands::export::job::{Job, Jobs};
+use crate::clock;
+use crate::commands::export::job::{Job, Jobs, Seen};
 use crate::filter::Filter;
+use crate::message;
 use crate::session::blame::Owner;
 
 impl Export<'_> {
@@ -29,7 +31,7 @@ impl Export<'_> {
     }
 
     pub(super) fn failures(&self) -> Vec<FailedMessage> {
-        let at = crate::clock::utc_now();
+        let at = clock::utc_now();
         let of_job = |job: &Job| -> Vec<FailedMessage> {
             job.unfetched()
                 .iter()
@@ -37,7 +39,8 @@ impl Export<'_> {
                     account: self.account.name.clone(),
                     mailbox: job.name().to_owned(),
                     uid: unfetched.uid,
-                    size: unfetched.size,
+                    size: unfetched.seen.size,
+                    date: date_of(&unfetched.seen),
                     server: unfetched.reason.clone(),
                     at: at.clone(),
                     during: During::Export,
@@ -46,6 +49,12 @@ impl Export<'_> {
         };
         self.jobs.iter().flat_map(of_job).collect()
     }
+}
+
+/// When a message came, UTC.
+fn date_of(seen: &Seen) -> Option<String> {
+    let seconds = message::timestamp(seen.date.as_deref()?)?;
+    u64::try_from(seconds).ok().map(clock::utc)
 }
 
 /// The failures of this run, and those of earlier ones that it has not settled.

@@ -181,7 +181,7 @@ impl Fetcher<'_> {
             None => status.said(),
         };
         self.examine(lane, id)?;
-        let probe = fetch::sizes(uid);
+        let probe = fetch::described(uid, false);
         self.send(lane, &probe, id, Asked::Probe(uid, reason), Order::Loose)
     }
 
@@ -191,9 +191,9 @@ impl Fetcher<'_> {
         let found = self.probed.take().filter(|(named, _)| *named == uid);
         let job = &mut self.jobs[id];
         match found {
-            Some((_, size)) => {
+            Some((_, seen)) => {
                 warn!(uid, reason, "the message cannot be fetched");
-                job.refuse(uid, size, reason);
+                job.refuse(uid, Some(seen), reason);
             }
             None if status.condition == Condition::Ok => job.unclear(uid, reason),
             None => {

@@ -15,7 +15,7 @@ use anyhow::Result;
 use tracing::{info_span, warn};
 
 use super::body::Body;
-use super::job::{Chunk, JobId, Jobs, Phase};
+use super::job::{Chunk, JobId, Jobs, Phase, Seen};
 use super::store::Store;
 use crate::archive::mailbox::MailboxDir;
 use crate::progress::AccountProgress;
@@ -96,8 +96,8 @@ pub struct Fetcher<'a> {
     window: usize,
     /// The message that came last and was far shorter than announced.
     doubted: Option<u32>,
-    /// The message that the probe under way has found, with its size.
-    probed: Option<(u32, Option<u64>)>,
+    /// The message that the probe under way has found, and what that says of it.
+    probed: Option<(u32, Seen)>,
 }
 
 impl<'a> Fetcher<'a> {
@@ -342,7 +342,8 @@ impl<'a> Fetcher<'a> {
                 if let Some(Ok(data)) = response::parse_fetch(response)
                     && data.uid == Some(*uid)
                 {
-                    self.probed = Some((*uid, data.size));
+                    let (size, date) = (data.size, data.internaldate.flatten());
+                    self.probed = Some((*uid, Seen { size, date }));
                 }
                 Ok(())
             }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use tracing::{debug, warn};
 
-use super::super::job::{Job, JobId, Suspects};
+use super::super::job::{Job, JobId, Seen, Suspects};
 use super::super::store::Refreshed;
 use super::{Asked, Fetcher, Step};
 use crate::session::blame::Owner;
@@ -31,6 +31,10 @@ impl Fetcher<'_> {
             return Ok(());
         }
         if !job.has(uid) {
+            if self.blame.ends(&Owner::Message(id, uid)) > 0 {
+                let (size, date) = (line.size, line.internaldate.flatten());
+                job.note_seen(uid, Seen { size, date });
+            }
             job.want(uid, line.size);
             return Ok(());
         }
@@ -63,9 +67,11 @@ impl Fetcher<'_> {
         refusal: Option<Status>,
     ) -> Result<()> {
         let job = &self.jobs[id];
-        let nothing_here = job.has_nothing_here() && self.store.is_some();
-        let needs_no_sizes =
-            self.blame.ends(&Owner::Mailbox(id)) > 0 || !weighs && job.bytes_by_status().is_some();
+        let is_fragile = self.blame.ends(&Owner::Mailbox(id)) > 0;
+        // Of what may never come the date is all that there will be.
+        let has_suspects = self.blame.ends_in(id) > 0 && !is_fragile;
+        let nothing_here = job.has_nothing_here() && self.store.is_some() && !has_suspects;
+        let needs_no_sizes = is_fragile || !weighs && job.bytes_by_status().is_some();
         let inventory = match (nothing_here, needs_no_sizes) {
             (true, true) => fetch::flags(range),
             (true, false) => fetch::sizes(range),

@@ -2,7 +2,7 @@
 
 use tracing::{debug, warn};
 
-use super::{Chunk, Job, Phase, Unfetched, chunk};
+use super::{Chunk, Job, Phase, Seen, Unfetched, chunk};
 use crate::mailbox::uidset::UidSet;
 use crate::session::inventory::{Extent, Next};
 use crate::session::reader::Response;
@@ -170,19 +170,25 @@ impl Job {
     }
 
     /// A message is there and cannot be had.
-    pub fn refuse(&mut self, uid: u32, size: Option<u64>, reason: impl Into<String>) {
+    pub fn refuse(&mut self, uid: u32, seen: Option<Seen>, reason: impl Into<String>) {
+        let seen = seen.or_else(|| self.trouble.seen.remove(&uid));
         self.tally.unfetched.push(Unfetched {
             uid: Some(uid),
-            size,
+            seen: seen.unwrap_or_default(),
             reason: reason.into(),
         });
+    }
+
+    /// An inventory says this of a message that may never come.
+    pub fn note_seen(&mut self, uid: u32, seen: Seen) {
+        self.trouble.seen.insert(uid, seen);
     }
 
     /// The mailbox, or messages that nobody names, cannot be had.
     pub fn refuse_unnamed(&mut self, reason: impl Into<String>) {
         self.tally.unfetched.push(Unfetched {
             uid: None,
-            size: None,
+            seen: Seen::default(),
             reason: reason.into(),
         });
     }

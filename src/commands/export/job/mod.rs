@@ -68,10 +68,19 @@ impl Phase {
 pub struct Unfetched {
     /// UID; `None` for the mailbox, or for messages that it counts and does not name.
     pub uid: Option<u32>,
-    /// RFC822.SIZE, where the server says it.
-    pub size: Option<u64>,
+    /// What the server says of it, without its content.
+    pub seen: Seen,
     /// The server's words, or what is wrong with them.
     pub reason: String,
+}
+
+/// What a server says of a message that it may not give.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// RFC822.SIZE.
+    pub size: Option<u64>,
+    /// INTERNALDATE as sent.
+    pub date: Option<String>,
 }
 
 /// What the archive holds of a mailbox.
@@ -142,6 +151,8 @@ struct Trouble {
     again: Inventory,
     /// The server's last words on those that did not come.
     reasons: HashMap<u32, String>,
+    /// What inventories say of those that connections ended at.
+    seen: HashMap<u32, Seen>,
     /// Most messages in one command: fewer after each connection that died before any came.
     most: Option<u64>,
 }
