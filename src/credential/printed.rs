@@ -54,10 +54,18 @@ pub fn token(text: &str, what: &str) -> Result<Token> {
         (Secret::new(printed.access_token), life)
     } else {
         let first = trimmed.lines().next().unwrap_or_default().trim();
+        // Some tools print a JSON string.
+        let inside = first
+            .strip_prefix('"')
+            .and_then(|text| text.strip_suffix('"'));
+        let first = inside.unwrap_or(first);
         (Secret::new(first.to_owned()), None)
     };
     if secret.expose().is_empty() {
         return refuse("is empty");
+    }
+    if trimmed.starts_with('<') {
+        return refuse("is a page of HTML, or XML, and no token");
     }
     if !is_token(secret.expose()) {
         return refuse("holds characters that no token has");
@@ -95,6 +103,10 @@ mod tests {
             said(" ya29.x\nmore\n").expect("one").secret().expose(),
             "ya29.x"
         );
+        assert_eq!(
+            said("\"ya29.x\"\n").expect("one").secret().expose(),
+            "ya29.x"
+        );
         assert_eq!(left("ya29.x"), None);
         assert!(left(r#"{"access_token":"a","expires_in":"3599"}"#).is_some_and(|s| s >= 3598));
         assert!(left(r#"{"accessToken":"a","expires_on":4107542400}"#).is_some_and(|s| s > 9));
@@ -103,7 +115,15 @@ mod tests {
 
     #[test]
     fn what_is_none_is_told_without_being_shown() {
-        for text in ["", "\n", "two words", "{\"token\":\"hunter2\"}", "{"] {
+        for text in [
+            "",
+            "\n",
+            "two words",
+            "<html>",
+            "\"\"",
+            "{\"token\":\"hunter2\"}",
+            "{",
+        ] {
             let error = said(text).expect_err(text).to_string();
             assert!(
                 !error.contains("hunter2") && !error.contains("words"),

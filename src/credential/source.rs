@@ -153,7 +153,11 @@ pub fn output(
     if !ran.status.success() {
         let complaint = String::from_utf8_lossy(&ran.stderr);
         let lines: Vec<&str> = complaint.trim().lines().take(3).collect();
-        bail!("{key} failed ({}): {}", ran.status, lines.join(" / "));
+        let said = match lines[..] {
+            [] => ", and nothing on its standard error says why".to_owned(),
+            _ => format!(": {}", lines.join(" / ")),
+        };
+        bail!("{key} failed ({}){said}", ran.status);
     }
     match String::from_utf8(ran.stdout) {
         Ok(said) => Ok(said),

@@ -121,6 +121,7 @@ impl Cause {
         match (error.kind, error.origin) {
             (_, Some(Origin::Name)) => Self::Dns,
             (_, Some(Origin::Tls)) => Self::Tls,
+            (_, Some(Origin::Credential)) => Self::Credential,
             (Kind::Authentication, _) => Self::Auth,
             (Kind::Throttled(_) | Kind::Busy | Kind::Parked(_), _) => Self::Limit,
             (Kind::Transient | Kind::Desync, _) => Self::Connect,
@@ -157,7 +158,9 @@ impl Cause {
     pub fn advice(self, accounts: &str) -> Option<String> {
         Some(match self {
             Self::Auth => format!("correct the passwords of {accounts}"),
-            Self::Credential => format!("see where the passwords of {accounts} come from"),
+            Self::Credential => {
+                format!("see where the passwords or tokens of {accounts} come from")
+            }
             Self::Dns => format!("correct the host of {accounts}"),
             Self::Connect => format!("see why the server of {accounts} does not answer"),
             Self::Tls => format!("see to the certificate, or the TLS settings, of {accounts}"),
@@ -195,6 +198,8 @@ mod tests {
         assert_eq!(of(session(Kind::Busy).into()), Cause::Limit);
         let name = session(Kind::Permanent).at(Origin::Name);
         assert_eq!(of(name.into()), Cause::Dns);
+        let token = session(Kind::Permanent).at(Origin::Credential);
+        assert_eq!(of(token.into()), Cause::Credential);
         let full = io::Error::from(ErrorKind::StorageFull);
         let full = Err::<(), _>(full).context("write").expect_err("full");
         assert_eq!(of(full), Cause::Disk);

@@ -8,7 +8,7 @@ use tracing::{debug, warn};
 use super::Session;
 use super::auth::Login;
 use super::connect;
-use super::error::{Kind, Result, SessionError};
+use super::error::{Kind, Origin, Result, SessionError};
 use super::peer::Peer;
 use super::steps::{Step, Steps};
 use crate::config::Account;
@@ -105,7 +105,9 @@ fn without_credential(error: &CredentialError) -> SessionError {
     let kind = match error.kind {
         credential::Kind::Passing(Some(wait)) => Kind::Throttled(wait),
         credential::Kind::Passing(None) => Kind::Transient,
-        credential::Kind::Final => Kind::Permanent,
+        credential::Kind::Final => {
+            return SessionError::new(Kind::Permanent, error.to_string()).at(Origin::Credential);
+        }
         credential::Kind::Stopped => return SessionError::stopped(),
     };
     SessionError::new(kind, error.to_string())

@@ -57,6 +57,8 @@ pub enum Origin {
     Name,
     /// TLS.
     Tls,
+    /// There is no password or token to log in with.
+    Credential,
 }
 
 /// An error of the IMAP session; its text names what the server said.

@@ -63,7 +63,8 @@ pub fn test(run: &Run<'_>, account: &Account, report: &mut AccountReport) -> Res
             return Because::new(cause::Cause::of(&error), text).into();
         }
         let kind = error.downcast_ref::<SessionError>().map(|error| error.kind);
-        let cause = likely_cause(step, &text, kind == Some(Kind::Authentication));
+        let is_password = kind == Some(Kind::Authentication) && !account.way.is_token();
+        let cause = likely_cause(step, &text, is_password);
         let because = cause::Cause::in_step(&error, step);
         Because::new(because, format!("{doing}{text}{cause}")).into()
     })
