@@ -52,6 +52,7 @@ pub fn run(
         leave_out(&mut rest, &mut failed, not_on_panel(&report));
     }
     let mut report = None;
+    let mut doubt = None;
     let mut environment = Vec::new();
     if has_precheck && settings.precheck && !rest.config.accounts.is_empty() {
         match check::precheck(&rest, provision.as_ref(), stop, progress)? {
@@ -59,7 +60,7 @@ pub fn run(
             check::Verdict::GoOn(seen, more) => {
                 environment = seen;
                 leave_out(&mut rest, &mut failed, more);
-                check_room(settings)?;
+                doubt = check_room(settings)?;
             }
         }
     }
@@ -70,6 +71,7 @@ pub fn run(
     };
     environment.append(&mut report.environment);
     report.environment = environment;
+    report.warnings.extend(doubt);
     let accounts = &settings.config.accounts;
     put_back(accounts, &mut report, failed);
     // Of a migration the target's configuration says where mailboxes go.
@@ -82,22 +84,36 @@ pub fn run(
     Ok(report)
 }
 
+/// What a message has on average where nobody says it, in bytes.
+const USUAL: u64 = 75_000;
+
 /// Hours of copying are not begun where their end is known to find no room. Accounts that the archive has in part are
-/// looked at when their turn comes, and those that fit are copied where errors are ignored.
-fn check_room(settings: &Settings) -> Result<()> {
+/// looked at when their turn comes, and those that fit are copied where errors are ignored. Where sizes are only guessed,
+/// the run begins, with a warning.
+fn check_room(settings: &Settings) -> Result<Option<String>> {
     let min_free = settings.min_free_bytes;
-    if settings.dry_run || settings.ignore_errors || min_free == 0 {
-        return Ok(());
+    if settings.dry_run || min_free == 0 {
+        return Ok(None);
     }
-    let bytes = settings.rehearsal.bytes();
-    let (fits, text) = has_room(&settings.archive_dir, min_free, bytes)?;
-    if !fits {
+    let (bytes, without_size) = settings.rehearsal.sums();
+    let room = |bytes| has_room(&settings.archive_dir, min_free, bytes);
+    let (fits, text) = room(bytes)?;
+    if !fits && !settings.ignore_errors {
         bail!(
             "the accounts that are new to the archive: {text}; nothing was begun: make room, choose another directory, \
              copy fewer --account at a time, or take what goes in with --ignore-errors"
         );
     }
-    Ok(())
+    let (fits, text) = room(bytes.saturating_add(without_size.saturating_mul(USUAL)))?;
+    if fits || without_size == 0 {
+        return Ok(None);
+    }
+    let doubt = format!(
+        "the server does not say how large {without_size} messages are; with 75 kB each, as mail often has, {text}; \
+         --dry-run asks for their sizes"
+    );
+    warn!("{doubt}");
+    Ok(Some(doubt))
 }
 
 /// The report of a run that ends after the panel.

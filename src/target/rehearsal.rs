@@ -16,6 +16,7 @@ use crate::session::list::{Listing, Mailbox};
 pub struct Rehearsal {
     accounts: Mutex<HashMap<String, Known>>,
     bytes: AtomicU64,
+    without_size: AtomicU64,
 }
 
 /// What is known of one account.
@@ -61,18 +62,23 @@ impl Rehearsal {
     pub fn lists(&self, account: &str, listing: Listing, wanted: impl Fn(&Listed) -> bool) {
         let mailboxes = listing.mailboxes.iter();
         let wanted = mailboxes.filter(|mailbox| wanted(&mailbox.listed));
-        let sizes = wanted.filter_map(|mailbox| mailbox.status.as_ref()?.size);
-        let bytes = sizes.fold(0, u64::saturating_add);
-        // Some servers name more than fits into the number.
-        let add = |sum: u64| Some(sum.saturating_add(bytes));
-        let _ = self.bytes.fetch_update(Relaxed, Relaxed, add);
+        for mailbox in wanted {
+            let status = mailbox.status.clone().unwrap_or_default();
+            // What a view holds is in other mailboxes, too.
+            match status.size {
+                Some(bytes) => add(&self.bytes, bytes),
+                None if mailbox.listed.has("\\All") => {}
+                None => add(&self.without_size, status.messages.unwrap_or(0)),
+            }
+        }
         self.lock().entry(account.to_owned()).or_default().listing = Some(listing.into());
     }
 
-    /// Bytes of all accounts of which the archive has nothing yet, as far as their servers say how many there are.
+    /// Of all accounts of which the archive has nothing yet: bytes, as far as their servers say how many there are, and
+    /// messages of which they do not.
     #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.bytes.load(Relaxed)
+    pub fn sums(&self) -> (u64, u64) {
+        (self.bytes.load(Relaxed), self.without_size.load(Relaxed))
     }
 
     /// The test of the target has found this.
@@ -100,6 +106,11 @@ impl Rehearsal {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Known>> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Some servers name more than fits into the number.
+fn add(sum: &AtomicU64, more: u64) {
+    let _ = sum.fetch_update(Relaxed, Relaxed, |sum| Some(sum.saturating_add(more)));
 }
 
 impl Known {

@@ -89,6 +89,23 @@ fn accounts_that_do_not_fit_together_are_not_begun() {
 }
 
 #[test]
+fn messages_whose_sizes_nobody_says_are_guessed_and_warned_of() {
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&realistic(9, 300)))
+        .start();
+    let program = program_for(&server);
+    let disk = SmallDisk::new(&program.path("exported"), 20);
+    let words = ["--mode", "export", "--imapsync", "never"];
+    let words = words.iter().chain(&["--min-free-gb", "0.001"]);
+    let told = "the server does not say how large 300 messages are";
+    program.run(words.clone()).code(0).says(told).warns(told);
+    assert_eq!(program.archive(ANNA).mailbox("INBOX").messages.len(), 300);
+    // They are in the archive now, with their sizes.
+    assert!(!program.run(words).code(0).stdout.contains(told));
+    drop(disk);
+}
+
+#[test]
 fn a_mailbox_whose_inventory_names_more_than_fits_is_not_begun() {
     let server = FakeServer::options().mailbox(huge("INBOX", 1001)).start();
     let program = program_for(&server);
