@@ -3,7 +3,7 @@
 use indicatif::HumanBytes;
 
 use crate::mode::Mode;
-use crate::report::AccountReport;
+use crate::report::{AccountReport, Status};
 use crate::settings::Settings;
 
 /// What is being done to accounts.
@@ -11,6 +11,7 @@ use crate::settings::Settings;
 pub struct Doing {
     mode: Mode,
     dry_run: bool,
+    is_aside: bool,
 }
 
 impl Doing {
@@ -20,6 +21,7 @@ impl Doing {
         Self {
             mode: settings.mode,
             dry_run: settings.dry_run,
+            is_aside: false,
         }
     }
 
@@ -29,7 +31,22 @@ impl Doing {
         Self {
             mode,
             dry_run: false,
+            is_aside: false,
         }
+    }
+
+    /// Before or after what the run is for, unless that is it: then people need not read of each account that is well.
+    #[must_use]
+    pub fn beside(mode: Mode, run: Mode) -> Self {
+        Self {
+            is_aside: mode != run,
+            ..Self::now(mode)
+        }
+    }
+
+    /// True where only the log file has a line of it.
+    pub(super) fn is_for_the_file(self, report: &AccountReport) -> bool {
+        self.is_aside && report.status == Status::Complete
     }
 
     /// What the log says of an account that has ended.

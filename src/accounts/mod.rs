@@ -279,6 +279,8 @@ fn log(doing: Doing, report: &AccountReport) {
     if let Some(reason) = &report.error {
         error!("{reason}");
         debug!("{ended}");
+    } else if doing.is_for_the_file(report) {
+        debug!("{ended}");
     } else {
         info!("{ended}");
     }

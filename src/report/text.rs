@@ -178,4 +178,45 @@ mod tests {
         report.all_accounts = true;
         assert!(report.to_string().contains("a299@example.com"));
     }
+
+    #[test]
+    fn of_many_accounts_only_those_are_listed_that_keep_a_run_from_beginning() {
+        let not_begun = |number| account(&format!("a{number}@example.com"), Status::NotStarted);
+        let mut accounts: Vec<AccountReport> = (0..300).map(not_begun).collect();
+        for number in [7, 8] {
+            accounts[number].status = Status::Failed;
+            accounts[number].cause = Some(Cause::Auth);
+            accounts[number].error = Some("refused".into());
+        }
+        let mut report = Report::for_tests(Mode::Export, accounts);
+        report.precheck_failed = true;
+        report.count();
+        let text = report.to_string();
+        assert!(text.lines().count() < 20, "{text}");
+        for told in [
+            "\na8@example.com  ",
+            "… and 298 more accounts; 298 are not begun",
+        ] {
+            assert!(text.contains(told), "{told}: {text}");
+        }
+        // A test that finds nothing has no table, and a wide failure does not list them all either.
+        report.precheck_failed = false;
+        report.mode = Mode::Test;
+        for account in &mut report.accounts {
+            account.status = Status::Complete;
+            account.error = None;
+        }
+        report.count();
+        let text = report.to_string();
+        assert!(text.lines().count() < 8, "{text}");
+        assert!(!text.contains("resolve"), "{text}");
+        for account in &mut report.accounts {
+            account.status = Status::Failed;
+            account.error = Some("refused".into());
+        }
+        report.count();
+        let text = report.to_string();
+        assert!(text.lines().count() < 80, "{text}");
+        assert!(text.contains("… and 280 more accounts; 0 are complete"));
+    }
 }

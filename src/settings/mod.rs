@@ -1,6 +1,6 @@
 //! What the arguments and the configuration mean together: checked once, used everywhere.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -296,9 +296,12 @@ impl Settings {
                 missing.join("\n  ")
             );
         }
+        let by_name = config.accounts.iter();
+        let by_name: HashMap<&str, &Account> = by_name
+            .map(|account| (account.name.as_str(), account))
+            .collect();
         let onto_itself = self.config.accounts.iter().filter_map(|account| {
-            let mut there = config.accounts.iter();
-            let there = there.find(|there| there.name == account.name)?;
+            let there = by_name.get(account.name.as_str())?;
             let is_same = there.server.is_at(&account.server) && there.whose() == account.whose();
             is_same.then_some(account.name.as_str())
         });

@@ -6,6 +6,8 @@ mod manifest;
 mod pair;
 mod source;
 
+use std::collections::{HashMap, HashSet};
+
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use tracing::warn;
@@ -75,15 +77,12 @@ pub fn after_export(
             Status::Complete | Status::Findings | Status::Incomplete
         )
     };
-    let accounts: Vec<Account> = report
-        .accounts
-        .iter()
-        .filter(|account| exported(account.status))
-        .filter_map(|done| {
-            let mut all = settings.config.accounts.iter();
-            all.find(|account| account.name == done.account).cloned()
-        })
-        .collect();
+    let done = report.accounts.iter();
+    let done = done.filter(|account| exported(account.status));
+    let done: HashSet<&str> = done.map(|account| account.account.as_str()).collect();
+    let accounts = settings.config.accounts.iter();
+    let accounts = accounts.filter(|account| done.contains(account.name.as_str()));
+    let accounts: Vec<Account> = accounts.cloned().collect();
     if accounts.is_empty() || stop.requested() {
         return Ok(());
     }
@@ -95,14 +94,17 @@ pub fn after_export(
         accounts::How::of(settings),
         stop,
         progress,
-        Doing::now(Mode::Audit),
+        Doing::beside(Mode::Audit, settings.mode),
         |account, report| run.after_export(account, progress.account(&account.name), report),
     )?;
     progress.finish();
     run.finish(stop)?;
-    for audit in audited {
-        let mut all = report.accounts.iter_mut();
-        let Some(account) = all.find(|account| account.account == audit.account) else {
+    let mut audited: HashMap<String, AccountReport> = audited
+        .into_iter()
+        .map(|audit| (audit.account.clone(), audit))
+        .collect();
+    for account in &mut report.accounts {
+        let Some(audit) = audited.remove(&account.account) else {
             continue;
         };
         account.seconds += audit.seconds;

@@ -236,7 +236,7 @@ impl<'a> Run<'a> {
             },
             self.stop,
             progress,
-            Doing::now(Mode::Test),
+            Doing::beside(Mode::Test, self.settings.mode),
             |account, report| {
                 let _progress = progress.account(&account.name);
                 account::test(self, account, report)

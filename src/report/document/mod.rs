@@ -87,8 +87,14 @@ pub fn of(report: &Report) -> Vec<Block> {
         blocks.push(Block::Text(vec![String::new()]));
     }
     blocks.extend(main_part(report));
-    if !report.dry_run && !report.ended_with_panel {
-        blocks.extend(tables::unlisted(report));
+    let is_whole = report.dry_run && !tables::is_of_steps(report);
+    let mut unlisted = Vec::new();
+    if !is_whole && !report.ended_with_panel {
+        unlisted = tables::unlisted(report);
+    }
+    // It goes below the table of the accounts.
+    if report.mode != Mode::Audit {
+        blocks.append(&mut unlisted);
     }
     if let Some(provisioned) = report
         .provisioned
@@ -97,7 +103,7 @@ pub fn of(report: &Report) -> Vec<Block> {
     {
         blocks.extend(provisioned::created(provisioned));
     }
-    blocks.extend(audit(report));
+    blocks.extend(audit(report, unlisted));
     if !report.limits.is_empty() {
         blocks.push(Block::Text(report.limits.clone()));
     }
@@ -129,7 +135,7 @@ fn main_part(report: &Report) -> Vec<Block> {
             let provisioned = report.provisioned.as_ref();
             provisioned.map_or_else(Vec::new, provisioned::all)
         }
-        _ if report.precheck_failed || report.mode == Mode::Test => tested::of(report),
+        _ if tables::is_of_steps(report) => tested::of(report),
         (Mode::Import | Mode::Migrate, true) => vec![Block::Table(tables::mapping(report))],
         (_, true) => vec![Block::Table(tables::mailboxes(report))],
         (Mode::Import, false) => {
@@ -153,7 +159,7 @@ fn main_part(report: &Report) -> Vec<Block> {
     }
 }
 
-fn audit(report: &Report) -> Vec<Block> {
+fn audit(report: &Report, unlisted: Vec<Block>) -> Vec<Block> {
     if report.mode == Mode::Migrate {
         return Vec::new();
     }
@@ -174,6 +180,7 @@ fn audit(report: &Report) -> Vec<Block> {
         blocks.push(Block::Heading("Audit of the archive:".to_owned()));
     }
     blocks.push(Block::Table(tables::audit(report)));
+    blocks.extend(unlisted);
     blocks.extend(findings::of(&report.accounts));
     blocks
 }

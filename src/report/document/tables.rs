@@ -3,19 +3,32 @@
 use indicatif::HumanBytes;
 
 use super::{Block, SHOWN};
-use crate::mode::Phase;
-use crate::report::{AccountReport, Counts, Report, ServerReport, Status, table::Table};
+use crate::mode::{Mode, Phase};
+use crate::report::{
+    AccountReport, AuditReport, Counts, Report, ServerReport, Status, table::Table,
+};
 
 /// The accounts that a table lists: all of a few, of many those that somebody has to look at.
 pub fn listed(report: &Report) -> Vec<&AccountReport> {
+    // Of what is named above the step is told there; a test tells how far each came.
+    let is_test = is_of_steps(report);
+    some(report, |account| {
+        let begun = account.status != Status::NotStarted;
+        account.status != Status::Complete && begun && (is_test || account.error.is_none())
+    })
+}
+
+/// All accounts of a few, of many some of those that are meant.
+pub fn some(report: &Report, meant: impl Fn(&AccountReport) -> bool) -> Vec<&AccountReport> {
     let all = report.all_accounts || report.accounts.len() <= SHOWN;
     let accounts = report.accounts.iter();
-    let is_told = |account: &&AccountReport| {
-        let begun = account.status != Status::NotStarted;
-        account.status != Status::Complete && begun && account.error.is_none()
-    };
-    let wanted = accounts.filter(|account| all || is_told(account));
+    let wanted = accounts.filter(|account| all || meant(account));
     wanted.take(if all { usize::MAX } else { SHOWN }).collect()
+}
+
+/// The table is of steps on the way to a session.
+pub fn is_of_steps(report: &Report) -> bool {
+    report.precheck_failed || report.mode == Mode::Test
 }
 
 /// An account in a table: with its server, where there are several.
@@ -47,7 +60,14 @@ pub fn unlisted(report: &Report) -> Vec<Block> {
         Some(file) => format!("{file} has all, -v lists them"),
         None => "-v lists all, --report FILE.json keeps them".to_owned(),
     };
-    let text = format!("  … and {rest} more accounts; {complete} are complete ({place})");
+    let how = if report.precheck_failed {
+        let passed = |account: &&AccountReport| account.status == Status::NotStarted;
+        let count = report.accounts.iter().filter(passed).count();
+        format!("{count} are not begun")
+    } else {
+        format!("{complete} are complete")
+    };
+    let text = format!("  … and {rest} more accounts; {how} ({place})");
     vec![Block::Text(vec![text])]
 }
 
@@ -275,7 +295,27 @@ pub fn audit(report: &Report) -> Table {
         row.push(account.status.as_str().to_owned());
         table.row(&row);
     }
+    if table.rows().is_empty() {
+        table.row(&audited(report));
+    }
     table
+}
+
+/// All accounts in one row, where none of them has one.
+fn audited(report: &Report) -> Vec<String> {
+    let audits = || report.accounts.iter().filter_map(|a| a.audit.as_ref());
+    let sum = |of: fn(&AuditReport) -> u64| audits().map(of).sum::<u64>().to_string();
+    vec![
+        "total".to_owned(),
+        sum(|audit| audit.mailboxes),
+        sum(|audit| audit.messages),
+        HumanBytes(audits().map(|audit| audit.bytes).sum()).to_string(),
+        sum(|audit| audit.findings.errors),
+        sum(|audit| audit.findings.warnings),
+        sum(|audit| audit.findings.notes),
+        format!("{:.1}", report.seconds),
+        String::new(),
+    ]
 }
 
 fn counts_row(counts: &Counts) -> Vec<String> {

@@ -3,17 +3,24 @@
 use indicatif::HumanBytes;
 
 use super::Block;
-use crate::report::{AccountReport, Report, Tested, table::Table};
+use crate::report::{AccountReport, Report, Status, Tested, table::Table};
 use crate::session::steps::Step;
 
 /// The environment, a line per account, and where archives are meant for the server, what stands against it.
 pub fn of(report: &Report) -> Vec<Block> {
     let mut environment = report.environment.clone();
     environment.push(String::new());
-    let mut blocks = vec![Block::Text(environment), Block::Table(connections(report))];
+    let mut blocks = vec![Block::Text(environment)];
+    let connections = connections(report);
+    if !connections.rows().is_empty() {
+        blocks.push(Block::Table(connections));
+    }
     if report.accounts.iter().any(|a| a.preflight.is_some()) {
-        blocks.push(Block::Heading("To be imported:".to_owned()));
-        blocks.push(Block::Table(preflight(&report.accounts)));
+        let table = preflight(report);
+        if !table.rows().is_empty() {
+            blocks.push(Block::Heading("To be imported:".to_owned()));
+            blocks.push(Block::Table(table));
+        }
     }
     blocks
 }
@@ -32,7 +39,7 @@ fn connections(report: &Report) -> Table {
     header.extend(steps.map(Step::as_str));
     header.extend(["by", "mailboxes", "quota", "status"]);
     let mut table = Table::new(&header);
-    for account in &report.accounts {
+    for account in super::tables::listed(report) {
         let tested = account.tested.clone().unwrap_or_default();
         let mut row = vec![super::tables::named(report, account)];
         row.extend(steps.map(|step| {
@@ -73,7 +80,7 @@ fn proof(tested: &Tested, account: &str) -> String {
     }
 }
 
-fn preflight(accounts: &[AccountReport]) -> Table {
+fn preflight(report: &Report) -> Table {
     let mut table = Table::new(&[
         "account",
         "messages",
@@ -88,7 +95,10 @@ fn preflight(accounts: &[AccountReport]) -> Table {
     let bytes = |value: Option<u64>| {
         value.map_or_else(|| "-".to_owned(), |value| HumanBytes(value).to_string())
     };
-    for account in accounts {
+    let stands_out = |account: &AccountReport| {
+        account.status != Status::Complete || !account.warnings.is_empty()
+    };
+    for account in super::tables::some(report, stands_out) {
         let Some(found) = &account.preflight else {
             continue;
         };

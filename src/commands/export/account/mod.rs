@@ -6,7 +6,7 @@ mod losses;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use tracing::{info, info_span, warn};
+use tracing::{debug, info_span, warn};
 
 use super::fetcher::Fetcher;
 use super::gone;
@@ -211,7 +211,7 @@ impl Export<'_> {
             self.progress.expect(self.jobs.rest());
         }
         let mailboxes = self.jobs.iter().len();
-        info!(mailboxes, messages = expected, "listed");
+        debug!(mailboxes, messages = expected, "listed");
         if let Some(store) = &self.store {
             let bytes = self.jobs.iter().filter_map(Job::bytes_by_status).sum();
             store.check_room(bytes)?;
@@ -369,7 +369,7 @@ impl Export<'_> {
         let bytes = self.report.counts.bytes;
         let (fits, text) = has_room(&settings.archive_dir, settings.min_free_bytes, bytes)?;
         if fits {
-            info!("{text}");
+            debug!("{text}");
         } else {
             warn!("{text}");
             self.report.warnings.push(text);
