@@ -171,6 +171,29 @@ fn a_log_that_cannot_be_written_any_more_is_told_and_loses_no_run() {
 }
 
 #[test]
+fn a_log_that_fills_up_while_an_export_runs_keeps_its_beginning_and_costs_no_message() {
+    let dovecot = server(0);
+    let truth = truth(&dovecot);
+    let program = exporter(&dovecot);
+    let _disk = SmallDisk::with(&program.path("logs"), "size=4k");
+    // The log says the command line first: there is room for little more.
+    let pattern = "x".repeat(2500);
+    let words = ["--mode", "export", "--imapsync", "never", "-vv"];
+    let output = program.run(words.iter().chain(&["--exclude-folder", &pattern]));
+    output
+        .code(0)
+        .warns("cannot be written any more")
+        .says("lines are missing in the log file");
+    assert_all_there(&program, &truth);
+    let logs = fs::read_dir(program.path("logs")).expect("the logs");
+    let logs: Vec<_> = logs.map(|log| log.expect("a name").path()).collect();
+    assert_eq!(logs.len(), 1);
+    let text = fs::read_to_string(&logs[0]).expect("a log");
+    assert!(text.contains("imapsync-bulk-migrator 0.") && text.contains("command: "));
+    assert!(!text.contains("end: exit code"), "it did not fill up");
+}
+
+#[test]
 fn reports_and_manifests_that_find_no_room_hide_no_result() {
     let dovecot = server(1);
     let truth = held(&dovecot, ANNA);
