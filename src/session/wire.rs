@@ -62,7 +62,7 @@ impl Wire {
         let setup = |error: &io::Error| SessionError::transport("set up the connection", error);
         tcp.set_nodelay(true).map_err(|error| setup(&error))?;
         tcp.set_read_timeout(Some(TICK.min(timeout)))
-            .and_then(|()| tcp.set_write_timeout(Some(timeout)))
+            .and_then(|()| tcp.set_write_timeout(Some(TICK.min(timeout))))
             .map_err(|error| setup(&error))?;
         let mut wire = Self {
             stream: Stream::Plain(tcp),
@@ -220,17 +220,40 @@ impl Wire {
     pub fn write_all(&mut self, bytes: &[u8]) -> Result<()> {
         self.wait_for(&self.rate, bytes.len())?;
         self.budget.spend(Way::Up, bytes.len());
-        let result = match &mut self.stream {
-            Stream::Plain(tcp) => tcp.write_all(bytes),
-            Stream::Tls(tls) => tls.write_all(bytes).and_then(|()| tls.flush()),
-            Stream::Closed => Err(io::ErrorKind::NotConnected.into()),
-        };
-        result.map_err(|error| {
-            if is_timeout(&error) {
-                return self.timed_out("write to the server");
+        let doing = "write to the server";
+        let (mut left, mut since) = (bytes, Instant::now());
+        let mut waiting: Option<Waiting> = None;
+        while !left.is_empty() {
+            let result = match &mut self.stream {
+                Stream::Plain(tcp) => tcp.write(left),
+                Stream::Tls(tls) => tls.write(left),
+                Stream::Closed => Err(io::ErrorKind::NotConnected.into()),
+            };
+            match result {
+                Ok(0) => {
+                    let error = io::ErrorKind::WriteZero.into();
+                    return Err(SessionError::transport(doing, &error));
+                }
+                Ok(count) => {
+                    left = &left[count..];
+                    since = Instant::now();
+                    waiting = None;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // A batch that is begun is not cut off by a wish to stop: only by a server that takes nothing.
+                Err(error) if is_timeout(&error) => {
+                    let waited = since.elapsed();
+                    if waited >= self.timeout {
+                        return Err(self.timed_out(doing));
+                    }
+                    if waiting.is_none() && Waiting::is_long(waited, self.timeout) {
+                        waiting = Some(Waiting::tell(waited, self.timeout));
+                    }
+                }
+                Err(error) => return Err(SessionError::transport(doing, &error)),
             }
-            SessionError::transport("write to the server", &error)
-        })
+        }
+        Ok(())
     }
 
     /// What may go today.

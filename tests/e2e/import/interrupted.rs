@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
 
 use super::{
     ANNA, MODERN, aim, assert_holds, assert_same, journal, of_held, of_mails, program_for, reader,
@@ -301,6 +303,43 @@ fn a_server_that_falls_silent_is_told_of_before_it_is_given_up() {
     super::import(&program, &["--imap-timeout", "3"])
         .code(0)
         .warns("the server does not end what it was asked for; still waiting");
+    assert_holds(&server, "INBOX", &mails);
+}
+
+/// More is sent ahead than sockets hold, and the server reads none of it.
+#[test]
+fn a_server_that_takes_nothing_more_is_told_of_before_it_is_given_up() {
+    let mails: Vec<Mail> = (0..8)
+        .map(|n| {
+            let body = "twenty bytes a line\r\n".repeat(100_000);
+            Mail::new("large", format!("Subject: large {n}\r\n\r\n{body}"))
+        })
+        .collect();
+    let second = (Mutex::new(false), Condvar::new());
+    let server = FakeServer::options()
+        .capabilities("IMAP4rev1 LITERAL+ UIDPLUS")
+        .mailbox(FakeMailbox::new("INBOX"))
+        .on_command(move |command| {
+            let (has_come, came) = &second;
+            let mut here = has_come.lock().expect("no test panics here");
+            if command.connection > 0 {
+                *here = true;
+                came.notify_all();
+            } else if command.name == "APPEND" {
+                let limit = Duration::from_secs(120);
+                let waited = came.wait_timeout_while(here, limit, |here| !*here);
+                drop(waited.expect("no test panics here"));
+                return Some(Reply::Close(Vec::new()));
+            }
+            None
+        })
+        .start();
+    let program = program_for(&server, "INBOX", &mails);
+    let output = super::import(&program, &["--imap-timeout", "3"]);
+    output
+        .code(0)
+        .warns("the server does not end what it was asked for; still waiting");
+    output.warns("write to the server: no answer for 3 s");
     assert_holds(&server, "INBOX", &mails);
 }
 
