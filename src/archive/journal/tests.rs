@@ -197,3 +197,34 @@ fn a_torn_last_line_is_cut_off_and_a_damaged_one_passed_over() {
     journal.commit().expect("written");
     assert_eq!(open().known(&route()).done, set("1:2"));
 }
+
+#[test]
+fn what_one_target_settles_forgets_or_learns_is_not_anothers() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let open = |port| Journal::open(dir.path(), "b.example", port, "anna", false).expect("opened");
+    let mut one = open(993);
+    one.pending(&route(), &set("1:3"));
+    one.done(&route(), &done(4));
+    one.settled(&route(), &set("2"));
+    one.learn_name("INBOX", "Mine");
+    one.commit().expect("committed");
+    drop(one);
+    let mut other = open(994);
+    other.pending(&route(), &set("1:3"));
+    other.settled(&route(), &set("1:3"));
+    other.done(&route(), &done(4));
+    other.forget(&route());
+    other.learn_name("INBOX", "Another's");
+    other.learn_prefix("X.");
+    other.commit().expect("committed");
+    drop(other);
+    let one = open(993);
+    let known = one.known(&route());
+    assert_eq!((known.pending, known.done), (set("1,3"), set("4")));
+    assert_eq!((one.name_of("INBOX"), one.prefix()), (Some("Mine"), None));
+    let other = open(994);
+    let known = other.known(&route());
+    assert!(known.pending.is_empty() && known.done.is_empty());
+    let learnt = (other.name_of("INBOX"), other.prefix());
+    assert_eq!(learnt, (Some("Another's"), Some("X.")));
+}
