@@ -20,12 +20,13 @@ pub struct Sidecar {
     /// Name of the mailbox, in UTF-8.
     pub mailbox: String,
     /// UID on the source.
+    #[serde(deserialize_with = "lenient::needed_number")]
     pub uid: u32,
     /// UIDVALIDITY on the source.
     #[serde(default, deserialize_with = "lenient::number")]
     pub uidvalidity: Option<u32>,
     /// Flags and keywords, blank-separated.
-    #[serde(default, deserialize_with = "null_is_empty")]
+    #[serde(default, deserialize_with = "lenient::words")]
     pub flags: String,
     /// INTERNALDATE as the source sent it; empty where it had none.
     #[serde(default, deserialize_with = "null_is_empty")]
@@ -129,6 +130,17 @@ mod tests {
         let again: Sidecar = serde_json::from_slice(&written).expect("valid");
         assert_eq!(again.extra.get("note"), Some(&serde_json::json!([1])));
         assert_eq!(without_proof(again), sidecar);
+    }
+
+    #[test]
+    fn flags_may_be_a_list_and_a_uid_text() {
+        let text = r#"{"mailbox":"INBOX","uid":"42","flags":["\\Seen","$Junk"]}"#;
+        let sidecar = Sidecar::parse(text.as_bytes()).expect("valid");
+        assert_eq!((sidecar.uid, sidecar.flags.as_str()), (42, "\\Seen $Junk"));
+        for odd in ["0.5", "-1", "4294967296", "\"x\"", "null"] {
+            let text = format!(r#"{{"mailbox":"INBOX","uid":{odd}}}"#);
+            assert!(Sidecar::parse(text.as_bytes()).is_err(), "{odd}");
+        }
     }
 
     fn without_proof(mut sidecar: Sidecar) -> Sidecar {
