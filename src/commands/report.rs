@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::config::{self, Side};
 use crate::exit::Exit;
-use crate::fleet::merge::{Merged, Merging};
+use crate::fleet::merge::{self, Merged, Merging};
 use crate::fleet::shard::{self, Shard};
 use crate::mode::List;
 use crate::report::{Report, Status};
@@ -112,6 +112,14 @@ fn read(plan: &Plan) -> Result<Merged> {
         let report =
             Report::read(path).with_context(|| format!("read the report {}", path.display()))?;
         if plan.reports.len() == 1 && report.shard.is_none_or(|part| part.shard.count == 1) {
+            let wrong = merge::wrong_sums(&report);
+            if !wrong.is_empty() {
+                bail!(
+                    "{} proves nothing: it {}",
+                    path.display(),
+                    wrong.join("; it ")
+                );
+            }
             return Ok(Merged {
                 report,
                 missing: Vec::new(),

@@ -180,16 +180,28 @@ impl Merging {
     }
 }
 
-/// What does not agree within one report.
-fn contradictions(part: &Report) -> Vec<String> {
+/// Sums of a report that are not those of its accounts.
+#[must_use]
+pub fn wrong_sums(report: &Report) -> Vec<String> {
     let mut problems = Vec::new();
     let mut totals = Counts::default();
-    for account in &part.accounts {
+    let mut by_status = BTreeMap::new();
+    for account in &report.accounts {
         totals += account.counts;
+        *by_status.entry(account.status).or_insert(0) += 1;
     }
-    if totals != part.totals {
+    if totals != report.totals {
         problems.push("has totals that are not the sums of its accounts".to_owned());
     }
+    if by_status != report.by_status {
+        problems.push("counts its accounts by status otherwise than they are".to_owned());
+    }
+    problems
+}
+
+/// What does not agree within one report.
+fn contradictions(part: &Report) -> Vec<String> {
+    let mut problems = wrong_sums(part);
     let all_complete = part
         .accounts
         .iter()
@@ -202,13 +214,6 @@ fn contradictions(part: &Report) -> Vec<String> {
         problems.push("says that not all is well, and not why".to_owned());
     }
     problems.extend(part.accounts.iter().filter_map(contradiction));
-    let mut by_status = BTreeMap::new();
-    for account in &part.accounts {
-        *by_status.entry(account.status).or_insert(0) += 1;
-    }
-    if by_status != part.by_status {
-        problems.push("counts its accounts by status otherwise than they are".to_owned());
-    }
     let is_begun = part.error.is_none() || !part.accounts.is_empty();
     if let Some(shard) = part.shard.filter(|_| is_begun)
         && shard.accounts != part.accounts.len()
