@@ -150,7 +150,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, its word in reports, and how bad it usually is.
-    const ALL: [(Self, &'static str, Severity); 57] = [
+    pub(crate) const ALL: [(Self, &'static str, Severity); 57] = [
         (Self::Sha256Mismatch, "sha256-mismatch", Severity::Error),
         (Self::SizeMismatch, "size-mismatch", Severity::Error),
         (Self::EmptyMessage, "empty-message", Severity::Error),

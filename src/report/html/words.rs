@@ -115,107 +115,231 @@ pub fn glossary() -> Markup {
     }
 }
 
+/// What each code means, in the words of who gets the report.
+const MEANINGS: [(&[Code], &str); 52] = [
+    (
+        &[Code::Sha256Mismatch],
+        "The file in the archive is not the one that was exported: it was changed or damaged since.",
+    ),
+    (
+        &[Code::SizeMismatch],
+        "The file in the archive has not the size with which it was exported.",
+    ),
+    (&[Code::EmptyMessage], "The message has not a single byte."),
+    (
+        &[Code::NotMail],
+        "The message has no header line, so that it does not look like mail.",
+    ),
+    (
+        &[Code::RawImap],
+        "The message holds text of the mail protocol, as damage by another tool leaves it.",
+    ),
+    (
+        &[Code::Glued],
+        "A second mail stands behind the first, as damage by another tool leaves it.",
+    ),
+    (
+        &[Code::UidMismatch, Code::SidecarMismatch],
+        "The text file beside the message is that of another message.",
+    ),
+    (
+        &[Code::DuplicateUid],
+        "Two files claim to be the same message.",
+    ),
+    (
+        &[Code::NoSidecar],
+        "The text file beside the message is missing.",
+    ),
+    (
+        &[Code::NoMessageFile],
+        "The message itself is missing; only the text file beside it is there.",
+    ),
+    (
+        &[Code::UnreadableMessage],
+        "The disk does not give the message.",
+    ),
+    (
+        &[Code::UnreadableSidecar],
+        "The text file beside the message cannot be understood.",
+    ),
+    (
+        &[Code::UnreadableMailbox],
+        "The description of the mailbox is missing from the archive or cannot be understood.",
+    ),
+    (
+        &[Code::UnreadableState],
+        "The record of the account's export cannot be understood.",
+    ),
+    (
+        &[Code::StateMismatch],
+        "The archive and its own record contradict each other.",
+    ),
+    (
+        &[Code::MessageGone, Code::MailboxGone],
+        "The archive's own record has it, and it is gone from the archive.",
+    ),
+    (&[Code::NotExported], "The old server did not hand it over."),
+    (
+        &[Code::Incomplete],
+        "The export of the account did not come to its end.",
+    ),
+    (
+        &[Code::Symlink],
+        "A link leads out of the archive; it is not followed.",
+    ),
+    (
+        &[Code::MailboxNotInArchive, Code::NotInArchive],
+        "The old server has it, and the archive has not.",
+    ),
+    (
+        &[Code::UidvalidityChanged],
+        "The old server has made the mailbox anew: export it once more.",
+    ),
+    (
+        &[Code::UnreadableSource],
+        "The old server does not say what it holds.",
+    ),
+    (
+        &[Code::MostVanished],
+        "Most of it was gone from the old server at once: was it deleted by mistake?",
+    ),
+    (
+        &[Code::Missing],
+        "The archive has the message, and the new server has not.",
+    ),
+    (
+        &[Code::MailboxMissing],
+        "The archive has the mailbox, and the new server has not.",
+    ),
+    (
+        &[Code::ContentDiffers],
+        "What the new server gives back is another message than the archive's.",
+    ),
+    (
+        &[Code::UnreadableOnTarget],
+        "The new server does not give the message back, so that nothing is proved of it.",
+    ),
+    (
+        &[Code::DamagedArchive],
+        "The archive's own copy is not whole.",
+    ),
+    (
+        &[Code::OpenMode],
+        "Other users of the machine can read or write the file.",
+    ),
+    (&[Code::Leftover], "A file that was never finished."),
+    (
+        &[Code::ForeignFile],
+        "A file that does not belong to the archive.",
+    ),
+    (
+        &[Code::NotInState],
+        "The archive's record does not know it.",
+    ),
+    (
+        &[Code::NoParts],
+        "The message says that it has several parts, and has none.",
+    ),
+    (
+        &[Code::UnreadableList],
+        "The old server lists a mailbox under a name that cannot be understood.",
+    ),
+    (
+        &[Code::FlagsDiffer],
+        "The marks of the message (read, answered, flagged) changed on the old server since the export.",
+    ),
+    (
+        &[Code::FlagsLost],
+        "The new server has not all the marks of the message (read, answered, flagged and the like).",
+    ),
+    (
+        &[Code::DateDiffers],
+        "The new server shows another date of arrival.",
+    ),
+    (
+        &[Code::ShortBody],
+        "The message is shorter than the old server announced.",
+    ),
+    (
+        &[Code::SizeDiffers],
+        "The new server reports another size; reading it back tells why.",
+    ),
+    (
+        &[Code::HeaderDiffers],
+        "The header is another one on the new server.",
+    ),
+    (
+        &[Code::SparseHeader],
+        "The message has hardly any header line; a draft, perhaps.",
+    ),
+    (
+        &[Code::NoDigest],
+        "Nothing is on record that the message could be compared with.",
+    ),
+    (
+        &[Code::NoState],
+        "Nothing is on record of the account's export.",
+    ),
+    (
+        &[Code::Arrived],
+        "It came to the old server after the export.",
+    ),
+    (
+        &[Code::Vanished, Code::MailboxVanished],
+        "It is no longer on the old server; the archive keeps it.",
+    ),
+    (
+        &[Code::MailboxLeftOut],
+        "The export was told to leave the mailbox out.",
+    ),
+    (
+        &[Code::DeletedOnTarget],
+        "It arrived on the new server, by the record of the import, and somebody deleted it there since.",
+    ),
+    (
+        &[Code::Extra, Code::ExtraMailbox],
+        "The new server has it, and the archive has not: it was there before, or came since.",
+    ),
+    (
+        &[Code::Doubled],
+        "The new server has more copies than the archive.",
+    ),
+    (
+        &[Code::FlagsAdded],
+        "The new server has further marks, as after reading.",
+    ),
+    (
+        &[Code::Rewritten],
+        "The new server keeps the message in a slightly other form, with the same content.",
+    ),
+    (
+        &[Code::NotSubscribed],
+        "The mailbox was subscribed to on the old server, and is not on the new one.",
+    ),
+];
+
 /// What a kind of finding means, for somebody who has never seen the word.
 pub fn meaning(code: Code) -> &'static str {
-    match code {
-        Code::Sha256Mismatch => {
-            "The file in the archive is not the one that was exported: it was changed or damaged since."
-        }
-        Code::SizeMismatch => {
-            "The file in the archive has not the size with which it was exported."
-        }
-        Code::EmptyMessage => "The message has not a single byte.",
-        Code::NotMail => "The message has no header line, so that it does not look like mail.",
-        Code::RawImap => {
-            "The message holds text of the mail protocol, as damage by another tool leaves it."
-        }
-        Code::Glued => {
-            "A second mail stands behind the first, as damage by another tool leaves it."
-        }
-        Code::UidMismatch | Code::SidecarMismatch => {
-            "The text file beside the message is that of another message."
-        }
-        Code::DuplicateUid => "Two files claim to be the same message.",
-        Code::NoSidecar => "The text file beside the message is missing.",
-        Code::NoMessageFile => {
-            "The message itself is missing; only the text file beside it is there."
-        }
-        Code::UnreadableMessage => "The disk does not give the message.",
-        Code::UnreadableSidecar => "The text file beside the message cannot be understood.",
-        Code::UnreadableMailbox => {
-            "The description of the mailbox is missing from the archive or cannot be understood."
-        }
-        Code::UnreadableState => "The record of the account's export cannot be understood.",
-        Code::StateMismatch => "The archive and its own record contradict each other.",
-        Code::MessageGone | Code::MailboxGone => {
-            "The archive's own record has it, and it is gone from the archive."
-        }
-        Code::NotExported => "The old server did not hand it over.",
-        Code::Incomplete => "The export of the account did not come to its end.",
-        Code::Symlink => "A link leads out of the archive; it is not followed.",
-        Code::MailboxNotInArchive | Code::NotInArchive => {
-            "The old server has it, and the archive has not."
-        }
-        Code::UidvalidityChanged => {
-            "The old server has made the mailbox anew: export it once more."
-        }
-        Code::UnreadableSource => "The old server does not say what it holds.",
-        Code::MostVanished => {
-            "Most of it was gone from the old server at once: was it deleted by mistake?"
-        }
-        Code::Missing => "The archive has the message, and the new server has not.",
-        Code::MailboxMissing => "The archive has the mailbox, and the new server has not.",
-        Code::ContentDiffers => {
-            "What the new server gives back is another message than the archive's."
-        }
-        Code::UnreadableOnTarget => {
-            "The new server does not give the message back, so that nothing is proved of it."
-        }
-        Code::DamagedArchive => "The archive's own copy is not whole.",
-        Code::OpenMode => "Other users of the machine can read or write the file.",
-        Code::Leftover => "A file that was never finished.",
-        Code::ForeignFile => "A file that does not belong to the archive.",
-        Code::NotInState => "The archive's record does not know it.",
-        Code::NoParts => "The message says that it has several parts, and has none.",
-        Code::UnreadableList => {
-            "The old server lists a mailbox under a name that cannot be understood."
-        }
-        Code::FlagsDiffer => {
-            "The marks of the message (read, answered, flagged) changed on the old server since the export."
-        }
-        Code::FlagsLost => {
-            "The new server has not all the marks of the message (read, answered, flagged and the like)."
-        }
-        Code::DateDiffers => "The new server shows another date of arrival.",
-        Code::ShortBody => "The message is shorter than the old server announced.",
-        Code::SizeDiffers => "The new server reports another size; reading it back tells why.",
-        Code::HeaderDiffers => "The header is another one on the new server.",
-        Code::SparseHeader => "The message has hardly any header line; a draft, perhaps.",
-        Code::NoDigest => "Nothing is on record that the message could be compared with.",
-        Code::NoState => "Nothing is on record of the account's export.",
-        Code::Arrived => "It came to the old server after the export.",
-        Code::Vanished | Code::MailboxVanished => {
-            "It is no longer on the old server; the archive keeps it."
-        }
-        Code::MailboxLeftOut => "The export was told to leave the mailbox out.",
-        Code::DeletedOnTarget => {
-            "It arrived on the new server, by the record of the import, and somebody deleted it there since."
-        }
-        Code::Extra | Code::ExtraMailbox => {
-            "The new server has it, and the archive has not: it was there before, or came since."
-        }
-        Code::Doubled => "The new server has more copies than the archive.",
-        Code::FlagsAdded => "The new server has further marks, as after reading.",
-        Code::Rewritten => {
-            "The new server keeps the message in a slightly other form, with the same content."
-        }
-        Code::NotSubscribed => {
-            "The mailbox was subscribed to on the old server, and is not on the new one."
-        }
-    }
+    let mut known = MEANINGS.iter();
+    known
+        .find(|(codes, _)| codes.contains(&code))
+        .map_or("", |(_, words)| words)
 }
 
 /// A line to sign, on paper only.
 pub fn acceptance() -> Markup {
     html! { p.sign { "Accepted by: " span.line {} " Date: " span.line {} } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_one_meaning() {
+        for (code, _, _) in Code::ALL {
+            let meanings = MEANINGS.iter().filter(|(codes, _)| codes.contains(&code));
+            assert_eq!(meanings.count(), 1, "{code:?}");
+        }
+    }
 }
