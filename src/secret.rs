@@ -9,7 +9,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::redact;
 
 /// A password or token; wiped from memory when dropped, and hidden in every text that leaves the program, see
-/// [`crate::redact`]. Read it with [`Secret::expose`], where it is sent and nowhere else.
+/// `redact`. Read it with [`Secret::expose`], where it is sent and nowhere else.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Arc<Held>);
 

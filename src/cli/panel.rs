@@ -1,5 +1,8 @@
 //! What was typed about a panel and about the configuration that is made from it.
 
+// Doc comments are what --help prints.
+#![allow(rustdoc::bare_urls)]
+
 use std::path::PathBuf;
 
 use clap::Args;

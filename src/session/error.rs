@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::budget::{Budget, Way};
 
-/// What can be done about a [`SessionError`].
+/// What can be done about an error of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Reset, time-out, BYE or a temporary refusal: a new connection may help.

@@ -58,7 +58,7 @@ impl Peer {
     /// Prepares connections; makes none.
     ///
     /// # Errors
-    /// [`Kind::Permanent`] for a `ca_file` that cannot be read.
+    /// `Kind::Permanent` for a `ca_file` that cannot be read.
     pub fn new(server: &Server, timeout: Duration) -> Result<Self> {
         let tls = match server.tls {
             TlsMode::None => None,
