@@ -14,9 +14,12 @@ mod flags;
 mod hint;
 pub mod index;
 mod panel;
+mod parts;
 pub mod report;
 
 pub use flags::refuse_foreign_flags;
+pub use parts::{Auditing, Importing, Provisioning, Validating};
+use parts::{importing, validating};
 
 use crate::archive::path::hex;
 use crate::cli::Args;
@@ -26,59 +29,13 @@ use crate::filter::Filter;
 use crate::fleet::shard::{self, Part, Shard};
 use crate::limits;
 use crate::mode::{Mode, Phase};
-use crate::panel::access::Access;
 use crate::report::{About, End, Filters, Report, ServerReport};
 use crate::session::peer::Peers;
-use crate::target::mend::Repairs;
 use crate::target::plan::Want;
 use crate::target::rehearsal::Rehearsal;
 
 /// Fewest workers by default: accounts wait for servers more than for processors.
 const MIN_WORKERS: usize = 4;
-
-/// How an import has a panel create the mailboxes that are not there.
-#[derive(Debug, Clone)]
-pub struct Provisioning {
-    /// The panel.
-    pub access: Access,
-    /// Quota of created mailboxes, in MB; 0 is unlimited.
-    pub quota_mb: u32,
-    /// Only show what would be created.
-    pub dry_run: bool,
-}
-
-/// What an import does, or a validation that looks as an import does.
-#[derive(Debug, Clone, Default)]
-pub struct Importing {
-    /// Import what an export left incomplete.
-    pub allow_incomplete: bool,
-    /// Flags that changed in the archive since the import follow.
-    pub flag_updates: bool,
-    /// What is mended in messages.
-    pub repairs: Repairs,
-    /// Mailboxes are created where a panel has none.
-    pub provisioning: Option<Provisioning>,
-}
-
-/// What an audit does.
-#[derive(Debug, Clone, Default)]
-pub struct Auditing {
-    /// It comes after an export.
-    pub after_export: bool,
-    /// It does not ask the source.
-    pub offline: bool,
-    /// Where it lists digests.
-    pub manifest: Option<PathBuf>,
-}
-
-/// What a validation does.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Validating {
-    /// How many of 10,000 messages it reads back.
-    pub deep: u32,
-    /// It imports what is missing.
-    pub resync: bool,
-}
 
 /// A checked run.
 // Switches are bools.
@@ -462,49 +419,6 @@ fn refuse_unmatched(patterns: &[String], config: &Config) -> Result<()> {
     Ok(())
 }
 
-fn validating(args: &Args) -> Validating {
-    let share = if args.deep {
-        per_ten_thousand(args.sample)
-    } else {
-        0
-    };
-    Validating {
-        deep: share,
-        resync: args.resync_missing,
-    }
-}
-
-fn importing(args: &Args) -> Result<Importing> {
-    Ok(Importing {
-        allow_incomplete: args.allow_incomplete,
-        flag_updates: !args.no_flag_updates,
-        repairs: Repairs {
-            bare_lf: args.fix_bare_lf,
-            nul: args.fix_nul,
-            final_newline: args.fix_final_newline,
-        },
-        provisioning: provisioning(args)?,
-    })
-}
-
-fn provisioning(args: &Args) -> Result<Option<Provisioning>> {
-    let typed = &args.panel;
-    if !typed.auto_provision_da {
-        return Ok(None);
-    }
-    if args.dry_run {
-        bail!(
-            "--dry-run looks into mailboxes, and those that are still to be created cannot be looked into; \
-             use --da-dry-run to see what would be created, or --dry-run without --auto-provision-da"
-        );
-    }
-    Ok(Some(Provisioning {
-        access: panel::access(typed, "--auto-provision-da", &[])?,
-        quota_mb: typed.da_quota_mb.unwrap_or(0),
-        dry_run: typed.da_dry_run,
-    }))
-}
-
 fn archive_dir(args: &Args) -> PathBuf {
     let named = match args.mode {
         Mode::Export | Mode::Migrate => &args.output_dir,
@@ -523,14 +437,6 @@ fn filters(args: &Args) -> Filters {
         folder: args.folder.clone(),
         exclude_folder: args.exclude_folder.clone(),
     }
-}
-
-/// A share of messages; all of them where none is given.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn per_ten_thousand(percent: Option<f64>) -> u32 {
-    percent.map_or(10_000, |percent| {
-        ((percent * 100.0).ceil() as u32).clamp(1, 10_000)
-    })
 }
 
 /// Gigabytes, as disks count them, in bytes; the argument parser keeps them between 0 and 10^9.
