@@ -272,4 +272,14 @@ mod tests {
             assert!(decode_name(kept).is_some(), "{kept}");
         }
     }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_not_taken_for_gone() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").expect("written");
+        assert_eq!(find(dir.path(), "file").expect("there"), Some(file.clone()));
+        assert_eq!(find(dir.path(), "other").expect("not there"), None);
+        assert!(find(&file, "below").is_err());
+    }
 }

@@ -222,6 +222,10 @@ fn what_one_target_settles_forgets_or_learns_is_not_anothers() {
     let known = one.known(&route());
     assert_eq!((known.pending, known.done), (set("1,3"), set("4")));
     assert_eq!((one.name_of("INBOX"), one.prefix()), (Some("Mine"), None));
+    let filled = one.routes("INBOX", "INBOX");
+    assert_eq!((filled.len(), &filled[0].0), (1, &route()));
+    assert!(one.routes("INBOX", "Mine").is_empty());
+    assert!(one.routes("Work", "INBOX").is_empty());
     let other = open(994);
     let known = other.known(&route());
     assert!(known.pending.is_empty() && known.done.is_empty());
