@@ -67,14 +67,15 @@ impl std::error::Error for CredentialError {}
 /// Most characters that are shown of what another side says.
 const SHOWN: usize = 400;
 
-/// What can be shown of a text from outside: one line, no control or formatting characters, bounded.
+/// What can be shown of a text from outside: one line, no control or formatting characters, bounded. Secrets are taken
+/// out before: they could not be found in what is left of them.
 #[must_use]
 pub fn shown(text: &str) -> String {
     let hidden = |c: char| {
         c.is_control()
             || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
-    let text: String = text
+    let text: String = redacted(text)
         .chars()
         .take(SHOWN * 4)
         .map(|c| if hidden(c) { ' ' } else { c })
@@ -95,5 +96,18 @@ mod tests {
     fn what_is_shown_is_one_bounded_line() {
         assert_eq!(shown("a\r\n\x1b[31m b\u{202e}c"), "a [31m b c");
         assert_eq!(shown(&"x".repeat(9_000)).chars().count(), SHOWN + 1);
+    }
+
+    #[test]
+    fn a_secret_is_hidden_also_across_the_end_and_with_its_spaces() {
+        let secret = "open  sesame of the error";
+        crate::redact::keep(secret);
+        let text = format!("{}{secret}", "x ".repeat(SHOWN / 2 - 4));
+        let (cut, whole) = (shown(&text), shown(secret));
+        crate::redact::forget(secret);
+        assert!(
+            !cut.contains("open") && !whole.contains("open"),
+            "{cut} {whole}"
+        );
     }
 }

@@ -1,11 +1,13 @@
 //! Plain text out of what a panel says: no tags, no entities, no encoding over an encoding, no control characters.
 
+use crate::redact::redacted;
+
 /// Most characters that are shown of what a panel says.
 const SHOWN: usize = 400;
 /// Layers of encoding that are taken off.
 const LAYERS: usize = 3;
 
-/// What can be shown of a text or a page.
+/// What can be shown of a text or a page. Secrets are taken out before: they could not be found in what is left of them.
 #[must_use]
 pub fn plain(text: &str) -> String {
     // Each layer looks at all of it: what is far longer than what is shown is not worth that.
@@ -17,6 +19,7 @@ pub fn plain(text: &str) -> String {
         }
         text = next;
     }
+    let text = redacted(&text);
     let visible = |c: char| {
         if c.is_control() || is_format(c) {
             ' '
@@ -162,6 +165,15 @@ fn numeric(text: &str) -> Option<(char, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_is_hidden_also_across_the_end() {
+        let secret = "open sesame of the panel";
+        crate::redact::keep(secret);
+        let text = plain(&format!("{}{secret}", "x ".repeat(SHOWN / 2 - 4)));
+        crate::redact::forget(secret);
+        assert!(!text.contains("open"), "{text}");
+    }
 
     #[test]
     fn layers_of_encoding_are_taken_off() {

@@ -3,12 +3,14 @@
 //! So an odd response costs itself and never the session. Message bodies go to a sink while they
 //! arrive; all else is small and bounded. It knows no meaning beyond where a response ends.
 
+use std::borrow::Cow;
 use std::io;
 use std::time::{Duration, Instant};
 
 use super::error::{Cause, Kind, Result, SessionError};
 use super::wire::Wire;
 use crate::budget::Way;
+use crate::redact::redacted;
 
 /// Longest line without its literals, in bytes.
 const MAX_LINE: usize = 64 * 1024;
@@ -80,10 +82,15 @@ impl Response {
         line.strip_suffix(b"\r").unwrap_or(line)
     }
 
-    /// The line for a log or an error: ASCII only, at most 200 characters.
+    /// The line for a log or an error: ASCII only, at most 200 characters. Secrets are taken out of it before it is cut and
+    /// escaped, as they could not be found afterwards.
     #[must_use]
     pub fn shown(&self) -> String {
-        let line = self.line();
+        let text = String::from_utf8_lossy(self.line());
+        let line = match redacted(&text) {
+            Cow::Owned(hidden) => &hidden.into_bytes(),
+            Cow::Borrowed(_) => self.line(),
+        };
         let mut shown = line[..line.len().min(200)].escape_ascii().to_string();
         if line.len() > 200 {
             shown.push('…');
@@ -434,6 +441,28 @@ pub fn is_body_name(name: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_is_hidden_also_across_the_end_and_in_letters_that_are_escaped() {
+        let secret = "öpen sesame of the reader";
+        crate::redact::keep(secret);
+        let response = Response {
+            bytes: format!("* OK {secret} {}{secret}\r\n", "x".repeat(150)).into_bytes(),
+            ..Response::default()
+        };
+        let shown = response.shown();
+        crate::redact::forget(secret);
+        assert!(!shown.contains("pen"), "{shown}");
+        let odd = Response {
+            bytes: b"* OK \xe4\r\n".to_vec(),
+            ..Response::default()
+        };
+        assert_eq!(
+            odd.shown(),
+            "* OK \\xe4",
+            "what is no secret stays as it is"
+        );
+    }
 
     fn announced(line: &str) -> Option<(Option<u64>, bool)> {
         literal_at_end(line.as_bytes(), 0).map(|found| (found.size, found.is_body))
