@@ -305,6 +305,7 @@ impl<'a> Appender<'a> {
                 continue;
             }
             if !self.doubtful.is_empty() {
+                self.hear(lane)?;
                 return Ok(false);
             }
             loop {
