@@ -235,16 +235,7 @@ impl<'a> Import<'a> {
         backoff: &mut Backoff,
     ) -> Result<Vec<(JobId, JobId)>> {
         channel.concluding = false;
-        let turns = &self.run.peers.of(self.account).turns;
-        let mut appender = Appender::new(
-            channel,
-            &mut self.plan.jobs,
-            journal,
-            self.run.settings,
-            self.run.stop,
-            &mut self.progress,
-            (&mut self.experience, &mut self.trouble, turns),
-        );
+        let mut appender = self.appender(channel, journal);
         let outcome = appender.run(channel);
         if appender.committed > 0 {
             backoff.progress();
@@ -270,17 +261,25 @@ impl<'a> Import<'a> {
             look.learn_uids(channel, id)?;
         }
         journal.commit()?;
-        let mut appender = Appender::new(
+        self.appender(channel, journal).pay(channel)?;
+        Ok(merged)
+    }
+
+    /// A pass over all jobs on this connection.
+    fn appender<'b>(&'b mut self, channel: &Channel, journal: &'b mut Journal) -> Appender<'b> {
+        Appender::new(
             channel,
             &mut self.plan.jobs,
             journal,
             self.run.settings,
             self.run.stop,
             &mut self.progress,
-            (&mut self.experience, &mut self.trouble, turns),
-        );
-        appender.pay(channel)?;
-        Ok(merged)
+            (
+                &mut self.experience,
+                &mut self.trouble,
+                &self.run.peers.of(self.account).turns,
+            ),
+        )
     }
 
     /// What there is to append.
