@@ -9,7 +9,7 @@ pub enum Exit {
     /// Everything was done, and all is well.
     #[default]
     Clean,
-    /// Nothing failed, but the servers of some accounts asked to be left alone for a while.
+    /// Nothing failed, but accounts are parked: for a day's limit, or as a server asked to be left alone for a while.
     Parked,
     /// Wrong usage or configuration, or an environment that does not allow the run or take its results.
     Unusable,

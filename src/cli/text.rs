@@ -9,7 +9,7 @@ Exit codes:
   1    an account failed or is not complete, or audit or validate found errors or warnings
   2    wrong usage or configuration, or the environment does not allow the run
   3    a check before the run failed
-  75   nothing failed, but servers asked to be left alone for a while: run it again later
+  75   nothing failed, but accounts are parked (a day's limit, a server's wish): run it again later
   130  stopped by a signal
 ";
 
