@@ -1,15 +1,12 @@
 //! An exclusive lock on an account's directory, released by drop.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use fs2::FileExt;
+use anyhow::{Context, Result, anyhow};
 
-use crate::disk::advised;
-use crate::disk::file::no_follow;
+use crate::disk::{advised, file, lock};
 
 /// Holds the lock while it lives.
 #[derive(Debug)]
@@ -25,18 +22,9 @@ impl Lock {
     pub fn take(dir: &Path, account: &str, command: &str) -> Result<Self> {
         let path = dir.join(".lock");
         let shown = path.display();
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(no_follow())
-            .open(&path)
-            .map_err(advised)
-            .with_context(|| format!("open {shown}"))?;
-        if let Err(error) = file.try_lock_exclusive() {
-            return Err(refusal(&error, &mut file, dir, account));
+        let mut file = lock::open(&path).with_context(|| format!("open {shown}"))?;
+        if !lock::try_alone(&file).map_err(|error| anyhow!("lock {shown}: {error}"))? {
+            return Err(in_use(&mut file, dir, account));
         }
         let holder = serde_json::json!({
             "pid": std::process::id(),
@@ -59,28 +47,24 @@ impl Lock {
     pub fn share(dir: &Path, account: &str) -> Result<Option<Self>> {
         let path = dir.join(".lock");
         let shown = path.display();
-        let mut file = match crate::disk::file::open(&path) {
+        let mut file = match file::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).with_context(|| format!("open {shown}")),
         };
-        match FileExt::try_lock_shared(&file) {
-            Ok(()) => Ok(Some(Self { _file: file })),
-            Err(error) => Err(refusal(&error, &mut file, dir, account)),
+        if !lock::try_shared(&file).map_err(|error| anyhow!("lock {shown}: {error}"))? {
+            return Err(in_use(&mut file, dir, account));
         }
+        Ok(Some(Self { _file: file }))
     }
 }
 
-/// The error for a lock that cannot be had.
-fn refusal(error: &std::io::Error, file: &mut File, dir: &Path, account: &str) -> anyhow::Error {
-    let shown = dir.join(".lock").display().to_string();
-    if error.raw_os_error() != fs2::lock_contended_error().raw_os_error() {
-        return anyhow::anyhow!("lock {shown}: {error}");
-    }
+/// The error for a lock that somebody else has.
+fn in_use(file: &mut File, dir: &Path, account: &str) -> anyhow::Error {
     let mut holder = String::new();
     // Without these words the error says enough.
     let _ = file.read_to_string(&mut holder);
-    anyhow::anyhow!(
+    anyhow!(
         "the archive of {account} in {} is in use{}; wait for that run to end, or stop it",
         dir.display(),
         holder_text(&holder)

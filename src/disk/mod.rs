@@ -2,6 +2,7 @@
 
 mod advice;
 pub(crate) mod file;
+pub(crate) mod lock;
 pub mod output;
 pub mod space;
 

@@ -1,13 +1,11 @@
 //! A refresh token of a user who has agreed (RFC 6749 section 6): kept in a file, replaced when the endpoint gives a
 //! new one, by one process at a time.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use fs2::FileExt;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -15,8 +13,8 @@ use super::endpoint::{Endpoint, Granted, Refused, Reply};
 use super::microsoft;
 use crate::credential::source::Source;
 use crate::credential::{CredentialError, Kind, Result, Template, Token, Who};
-use crate::disk::file;
 use crate::disk::output::Output;
+use crate::disk::{file, lock};
 use crate::secret::Secret;
 use crate::stop::Stop;
 
@@ -85,7 +83,7 @@ impl Refresh {
     pub fn mint(&self, who: Who<'_>, stop: &Stop) -> Result<Token> {
         let path = self.file(who);
         let secret = self.secret()?;
-        let _lock = lock(&path, stop)?;
+        let _lock = locked(&path, stop)?;
         let old = read(&path)?;
         let mut form = vec![
             ("grant_type", "refresh_token"),
@@ -125,7 +123,7 @@ impl Refresh {
                 CredentialError::last(format!("create directory {}: {error}", parent.display()))
             })?;
         }
-        let _lock = lock(&path, stop)?;
+        let _lock = locked(&path, stop)?;
         write(&path, token)?;
         Ok(path)
     }
@@ -176,26 +174,17 @@ fn write(path: &Path, token: &Secret) -> Result<()> {
 }
 
 /// Of two processes that use a refresh token at the same time, one would use up what the other has.
-fn lock(path: &Path, stop: &Stop) -> Result<File> {
+fn locked(path: &Path, stop: &Stop) -> Result<File> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".lock");
-    let lock = path.with_file_name(name);
-    let shown = lock.display();
+    let beside = path.with_file_name(name);
+    let shown = beside.display();
     let failed = |error: io::Error| CredentialError::last(format!("lock {shown}: {error}"));
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(file::no_follow())
-        .open(&lock)
-        .map_err(failed)?;
+    let file = lock::open(&beside).map_err(failed)?;
     let began = Instant::now();
     loop {
-        match file.try_lock_exclusive() {
-            Ok(()) => return Ok(file),
-            Err(error) if error.raw_os_error() == fs2::lock_contended_error().raw_os_error() => {}
-            Err(error) => return Err(failed(error)),
+        if lock::try_alone(&file).map_err(failed)? {
+            return Ok(file);
         }
         if began.elapsed() > PATIENCE {
             let text = format!(
@@ -226,13 +215,13 @@ mod tests {
                 .contains("--mode authorize")
         );
         let stop = Stop::new();
-        let held = lock(&path, &stop).expect("free");
+        let held = locked(&path, &stop).expect("free");
         write(&path, &Secret::new("r1".to_owned())).expect("written");
         assert_eq!(read(&path).expect("read").expose(), "r1");
         assert_eq!(path.metadata().expect("there").mode() & 0o777, 0o600);
         stop.request();
-        assert_eq!(lock(&path, &stop).expect_err("held").kind, Kind::Stopped);
+        assert_eq!(locked(&path, &stop).expect_err("held").kind, Kind::Stopped);
         drop(held);
-        lock(&path, &stop).expect("free again");
+        locked(&path, &stop).expect("free again");
     }
 }
