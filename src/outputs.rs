@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Error, Result, anyhow, bail};
 use tracing::error;
 
+use crate::disk::file;
 use crate::disk::output::{Output, is_stdout};
 use crate::exit::Exit;
 use crate::logging;
@@ -168,7 +169,7 @@ fn write(flag: &str, path: &Path, report: &Report) -> Result<()> {
         let is_stale = fs::symlink_metadata(path).is_ok_and(|there| there.is_file());
         if is_stale {
             // What could not be written is told already.
-            let _ = fs::remove_file(path);
+            let _ = file::remove(path);
         }
     })
 }

@@ -326,6 +326,58 @@ fn every_command_is_spelled_in_the_session() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
+/// What makes, changes, locks or removes a file.
+const WRITES: &[&str] = &[
+    "DirBuilder",
+    "File::create",
+    "File::options",
+    "OpenOptions",
+    "fs2::",
+    "fs::copy",
+    "fs::create_dir",
+    "fs::hard_link",
+    "fs::remove",
+    "fs::rename",
+    "fs::symlink(",
+    "fs::write",
+    "set_permissions",
+];
+
+/// What follows a symlink on its way to a file: for what the user named, never in an archive.
+const FOLLOWS: &[&str] = &[
+    "File::open",
+    "fs::metadata",
+    "fs::read(",
+    "fs::read_to_string",
+];
+
+#[test]
+fn there_is_one_door_to_the_disk() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    walk(&root, &mut files);
+    let mut broken = Vec::new();
+    for file in files.iter().filter(|file| !is_test(&root, file)) {
+        let module = module_of(&root, file);
+        if is_below(&module, "disk") {
+            continue;
+        }
+        let follows = if is_below(&module, "archive") {
+            FOLLOWS
+        } else {
+            &[]
+        };
+        let text = fs::read_to_string(file).expect("a source file");
+        let text = text.split("\n#[cfg(test)]").next().unwrap_or_default();
+        let bad = WRITES
+            .iter()
+            .chain(follows)
+            .filter(|word| text.contains(**word));
+        broken.extend(bad.map(|word| format!("{module} has {word}: all files go through disk")));
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
 #[test]
 fn a_command_is_told_from_a_sentence_about_one() {
     for command in [

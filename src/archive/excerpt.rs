@@ -5,8 +5,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::mailbox::{MailboxDir, check_directory};
+use super::mailbox::MailboxDir;
 use crate::clock;
+use crate::disk::file;
 use crate::message::{self, Envelope};
 
 /// How much of a message is read for its header, in bytes.
@@ -34,7 +35,7 @@ impl Excerpt {
     /// It explains what was found already, so that nothing that goes wrong here is an error.
     #[must_use]
     pub fn of(dir: &Path, uid: u32, with_subject: bool) -> Option<Self> {
-        if !check_directory(dir).unwrap_or(false) {
+        if !file::check_dir(dir).unwrap_or(false) {
             return None;
         }
         let dir = MailboxDir::new(dir.to_path_buf());

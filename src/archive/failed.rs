@@ -97,7 +97,7 @@ pub fn write(dir: &Path, during: During, failed: &[FailedMessage]) -> Result<()>
     if !lines.is_empty() {
         return file::replace(&path, &lines);
     }
-    match std::fs::remove_file(&path) {
+    match file::remove(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("remove {shown}"))
         }

@@ -1,6 +1,6 @@
 //! A message body on its way into the archive: in memory while it is small, else in a file of its own.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -76,7 +76,7 @@ impl Incoming {
     /// Puts the body under its name, replacing what is there.
     pub(super) fn place(&mut self, path: &Path) -> io::Result<()> {
         if let Some((from, _)) = self.spill.take() {
-            return fs::rename(from, path).map_err(advised);
+            return file::rename(&from, path);
         }
         let mut file = file::create_or_empty(path)?;
         file::write_or_remove(&mut file, path, &self.memory)
@@ -103,7 +103,7 @@ impl Incoming {
     fn remove_spill(&mut self) {
         if let Some((path, _)) = self.spill.take() {
             // What cannot be removed now is removed by the next run.
-            let _ = fs::remove_file(path);
+            let _ = file::remove(&path);
         }
     }
 }

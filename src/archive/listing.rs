@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 
 use super::incoming::SPILL_PREFIX;
 use super::{failed, journal, spent, state};
+use crate::disk::file;
 
 /// Name of the file that says which mailbox a directory holds.
 pub const META_FILE: &str = ".mailbox.json";
@@ -111,8 +112,8 @@ pub(super) fn is_leftover(name: &str) -> bool {
 fn entries(dir: &Path, kind: impl Fn(&str, bool) -> Kind) -> Result<Vec<Entry>> {
     let shown = dir.display();
     let mut found = Vec::new();
-    for entry in fs::read_dir(dir).with_context(|| format!("read {shown}"))? {
-        let entry = entry.with_context(|| format!("read {shown}"))?;
+    for entry in file::entries(dir)? {
+        let entry = entry?;
         let file_type = entry.file_type().with_context(|| format!("read {shown}"))?;
         let os_name = entry.file_name();
         let name = os_name.to_string_lossy().into_owned();

@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow};
 
-use crate::disk::advised;
+use crate::disk::{advised, file};
 
 /// Syncs the file systems of one archive.
 pub struct Syncer {
@@ -63,7 +63,7 @@ impl Syncer {
     /// A directory that cannot be opened.
     pub fn include(&self, dir: &Path) -> Result<()> {
         let shown = || format!("open {}", dir.display());
-        let opened = File::open(dir).with_context(shown)?;
+        let opened = file::open_dir(dir).with_context(shown)?;
         let device = opened.metadata().with_context(shown)?.dev();
         let reached = is_reached(&opened);
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
@@ -129,7 +129,7 @@ impl Syncer {
             sync_file_system(&dir)?;
         }
         for path in directories {
-            match File::open(path).and_then(|dir| dir.sync_all()) {
+            match file::sync(&path) {
                 // It has been moved aside.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 other => other?,
@@ -153,7 +153,7 @@ fn sync_file_system(dir: &File) -> io::Result<()> {
 /// Must each file in this directory be synced by itself, as `syncfs` does not reach what keeps it?
 #[must_use]
 pub fn needs_each(dir: &Path) -> bool {
-    File::open(dir).is_ok_and(|dir| !is_reached(&dir))
+    file::open_dir(dir).is_ok_and(|dir| !is_reached(&dir))
 }
 
 /// Does `syncfs` reach what keeps this file? What cannot be asked is taken for one that it does not reach.

@@ -1,9 +1,9 @@
 //! Makes, replaces and reads files and directories: modes independent of the umask, no symlink followed.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirEntry, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -34,6 +34,18 @@ pub fn create_or_empty(path: &Path) -> io::Result<File> {
         .map_err(advised)
 }
 
+/// Opens a file that grows, for reading and for writing at its end, 0600; one that is not there is made.
+pub fn open_to_append(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .custom_flags(no_follow())
+        .open(path)
+        .map_err(advised)
+}
+
 /// Writes a new file, 0600, as a whole or not at all; one that is there already is an error.
 pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = create_new(path)?;
@@ -55,6 +67,33 @@ pub fn probe(dir: &Path) -> io::Result<()> {
     create_new(&path).and_then(|_| fs::remove_file(&path))
 }
 
+/// Moves a file or directory, in the place of one that has the name already.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to).map_err(advised)
+}
+
+/// Removes a file, or a symlink and not what it leads to.
+pub fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_file(path).map_err(advised)
+}
+
+/// Makes one file or directory durable.
+pub fn sync(path: &Path) -> io::Result<()> {
+    open_dir(path)?.sync_all().map_err(advised)
+}
+
+/// Opens a directory, which may be a symlink that the user made: to be synced, or asked where it is.
+pub fn open_dir(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+/// True where the path leads to this open file still: what is written to a file without a name is lost.
+pub fn has_name(file: &File, path: &Path) -> bool {
+    let ours = file.metadata().map(|file| (file.dev(), file.ino()));
+    let there = fs::metadata(path).map(|file| (file.dev(), file.ino()));
+    matches!((ours, there), (Ok(ours), Ok(there)) if ours == there)
+}
+
 /// Part of a name that nobody can foresee.
 pub fn random() -> String {
     format!("{:016x}", RandomState::new().hash_one(std::process::id()))
@@ -68,8 +107,28 @@ pub fn open(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
+/// The same for one that must be a regular file; the error names it.
+pub fn open_regular(path: &Path) -> Result<File> {
+    let shown = path.display();
+    let file = open(path).with_context(|| format!("open {shown}"))?;
+    let there = file
+        .metadata()
+        .with_context(|| format!("look at {shown}"))?;
+    if !there.is_file() {
+        bail!("{shown} is no file");
+    }
+    Ok(file)
+}
+
+/// What is in a directory; errors name it.
+pub fn entries(dir: &Path) -> Result<impl Iterator<Item = Result<DirEntry>>> {
+    let shown = format!("read {}", dir.display());
+    let entries = fs::read_dir(dir).with_context(|| shown.clone())?;
+    Ok(entries.map(move |entry| entry.with_context(|| shown.clone())))
+}
+
 /// `O_NOFOLLOW` as `OpenOptions` wants it.
-pub fn no_follow() -> i32 {
+pub(super) fn no_follow() -> i32 {
     i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0)
 }
 
@@ -89,21 +148,39 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Is there a directory? Anything else is refused: a symlink could lead out of the archive.
+pub fn check_dir(path: &Path) -> Result<bool> {
+    let shown = path.display();
+    match fs::symlink_metadata(path) {
+        Ok(there) if there.is_dir() => Ok(true),
+        Ok(_) => {
+            bail!("{shown} is in the way: it is not a directory, and no symlink is followed here")
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error).with_context(|| format!("look at {shown}")),
+    }
+}
+
 /// Makes a directory, 0700, or takes the one that is there; anything else under that name is an error.
 pub fn make_dir(path: &Path) -> Result<()> {
-    let shown = path.display();
     match fs::DirBuilder::new().mode(0o700).create(path) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let there = fs::symlink_metadata(path).with_context(|| format!("look at {shown}"))?;
-            if !there.is_dir() {
-                bail!(
-                    "{shown} is in the way: it is not a directory, and no symlink is followed here"
-                );
-            }
-            Ok(())
-        }
-        Err(error) => Err(advised(error)).with_context(|| format!("create directory {shown}")),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && check_dir(path)? => Ok(()),
+        other => other
+            .map_err(advised)
+            .with_context(|| format!("create directory {}", path.display())),
+    }
+}
+
+/// Makes the directories above one of ours, as the umask has them: they are not ours.
+pub fn make_parents(path: &Path) -> Result<()> {
+    match path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        Some(parent) => fs::create_dir_all(parent)
+            .map_err(advised)
+            .with_context(|| format!("create {}", parent.display())),
+        None => Ok(()),
     }
 }
 
@@ -121,7 +198,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let temporary = temporary_beside(path);
     let result = create_or_empty(&temporary)
         .and_then(|mut file| write_or_remove(&mut file, &temporary, bytes))
-        .and_then(|()| fs::rename(&temporary, path).map_err(advised));
+        .and_then(|()| rename(&temporary, path));
     result.with_context(|| format!("write {}", path.display()))
 }
 
@@ -133,10 +210,7 @@ pub fn replace_durably(path: &Path, bytes: &[u8]) -> Result<()> {
         write_or_remove(&mut file, &temporary, bytes)?;
         file.sync_all()?;
         fs::rename(&temporary, path)?;
-        match path.parent() {
-            Some(parent) => File::open(parent)?.sync_all(),
-            None => Ok(()),
-        }
+        path.parent().map_or(Ok(()), sync)
     };
     write()
         .map_err(advised)

@@ -48,9 +48,15 @@ fn free_space(dir: &Path) -> Result<(u64, PathBuf)> {
         .ancestors()
         .find(|dir| fs::metadata(dir).is_ok())
         .with_context(|| format!("no parent directory of {} exists", dir.display()))?;
-    let free = fs2::available_space(existing)
-        .with_context(|| format!("free space of {}", existing.display()))?;
-    Ok((free, existing.to_path_buf()))
+    Ok((free_at(existing)?, existing.to_path_buf()))
+}
+
+/// Free bytes of the file system that a directory is on.
+///
+/// # Errors
+/// A file system that cannot be asked.
+pub fn free_at(dir: &Path) -> Result<u64> {
+    fs2::available_space(dir).with_context(|| format!("free space of {}", dir.display()))
 }
 
 /// For people; the digits beyond the third do not matter.

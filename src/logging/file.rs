@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -113,14 +112,8 @@ impl LogFile {
                 "{lost} lines are missing in the log file {shown}: {reason}"
             ));
         }
-        let ours = state.file.metadata().map(|file| (file.dev(), file.ino()));
-        let there = std::fs::metadata(&*self.path).map(|file| (file.dev(), file.ino()));
-        match (ours, there) {
-            (Ok(ours), Ok(there)) if ours == there => None,
-            _ => Some(format!(
-                "the log file {shown} was removed while the run was at work"
-            )),
-        }
+        (!file::has_name(&state.file, &self.path))
+            .then(|| format!("the log file {shown} was removed while the run was at work"))
     }
 
     fn lock(&self) -> MutexGuard<'_, FileState> {

@@ -10,12 +10,12 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::listing::{self, Kind, VANISHED, VANISHED_MAILBOXES};
 use super::lock::Lock;
-use super::mailbox::{MailboxDir, check_directory};
+use super::mailbox::MailboxDir;
 use super::meta::{MailboxMeta, Origin};
 use super::original::Original;
 use super::path::{self, digest, encode_name};
 use super::state::{self, State};
-use crate::disk::{advised, file};
+use crate::disk::file;
 use crate::mailbox::Name;
 use crate::mailbox::uidset::UidSet;
 
@@ -84,14 +84,7 @@ pub struct AccountArchive {
 /// # Errors
 /// A directory that cannot be created or written.
 pub fn create_root(root: &Path) -> Result<()> {
-    if let Some(parent) = root
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
-        fs::create_dir_all(parent)
-            .map_err(advised)
-            .with_context(|| format!("create {}", parent.display()))?;
-    }
+    file::make_parents(root)?;
     // The root itself may be a symlink: where the archive lies is the administrator's to say.
     if !root.is_dir() {
         file::make_dir(root)?;
@@ -132,7 +125,7 @@ impl AccountArchive {
         for entry in listing::account(&dir)? {
             if entry.kind == Kind::Leftover {
                 let path = dir.join(&entry.name);
-                fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
+                file::remove(&path).with_context(|| format!("remove {}", path.display()))?;
             }
         }
         Self::read(dir, Some(lock))
@@ -144,7 +137,7 @@ impl AccountArchive {
     /// A damaged state, those of the file system.
     pub fn open_read_only(root: &Path, account: &str) -> Result<Option<Self>> {
         let dir = Self::directory(root, account);
-        if !check_directory(&dir)? {
+        if !file::check_dir(&dir)? {
             return Ok(None);
         }
         Self::read(dir, None).map(Some)
@@ -155,10 +148,10 @@ impl AccountArchive {
         let original = Original::load(&dir)?;
         let mut is_ours = false;
         let mut mailboxes = BTreeMap::new();
-        let shown = dir.display().to_string();
-        for entry in fs::read_dir(&dir).with_context(|| format!("read {shown}"))? {
-            let entry = entry.with_context(|| format!("read {shown}"))?;
-            let kind = entry.file_type().with_context(|| format!("read {shown}"))?;
+        for entry in file::entries(&dir)? {
+            let entry = entry?;
+            let kind = entry.file_type();
+            let kind = kind.with_context(|| format!("read {}", dir.display()))?;
             let Ok(name) = entry.file_name().into_string() else {
                 continue;
             };
@@ -335,14 +328,14 @@ impl AccountArchive {
             return Ok(None);
         }
         let path = self.component(directory)?;
-        Ok(check_directory(&path)?.then(|| MailboxDir::new(path)))
+        Ok(file::check_dir(&path)?.then(|| MailboxDir::new(path)))
     }
 
     /// UIDVALIDITY of the pairs on disk; `None` where there are none.
     #[must_use]
     pub fn uidvalidity_of(&self, directory: &str) -> Option<u32> {
         let path = self.component(directory).ok()?;
-        let on_disk = check_directory(&path).unwrap_or(false);
+        let on_disk = file::check_dir(&path).unwrap_or(false);
         let meta = self.mailboxes.get(directory).filter(|_| on_disk)?;
         Some(meta.uidvalidity)
     }
@@ -391,8 +384,8 @@ impl AccountArchive {
         let parent = self.dir.join(VANISHED_MAILBOXES);
         file::make_dir(&parent)?;
         let to = parent.join(file::free_stem(&parent, directory, &[""])?);
-        match fs::rename(&from, &to) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(advised(error))
+        match file::rename(&from, &to) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error)
                 .with_context(|| format!("move {} to {}", from.display(), to.display()))?,
             _ => {}
         }
@@ -417,14 +410,13 @@ impl AccountArchive {
         uidvalidity: Option<u32>,
     ) -> Result<Option<PathBuf>> {
         let parent = self.dir.join(VANISHED_MAILBOXES);
-        if !check_directory(&parent)? {
+        if !file::check_dir(&parent)? {
             return Ok(None);
         }
-        let shown = parent.display();
         let mut last = None;
-        for entry in fs::read_dir(&parent).with_context(|| format!("read {shown}"))? {
-            let path = entry.with_context(|| format!("read {shown}"))?.path();
-            let Ok(true) = check_directory(&path) else {
+        for entry in file::entries(&parent)? {
+            let path = entry?.path();
+            let Ok(true) = file::check_dir(&path) else {
                 continue;
             };
             let Ok(Some((meta, _))) = MailboxDir::new(path.clone()).identify(None) else {
@@ -453,9 +445,7 @@ impl AccountArchive {
         let (meta, _) = found.with_context(|| format!("{shown} holds no mailbox"))?;
         let directory = self.assign_directory(meta);
         let to = self.component(&directory)?;
-        fs::rename(from, &to)
-            .map_err(advised)
-            .with_context(|| format!("move {shown} to {}", to.display()))
+        file::rename(from, &to).with_context(|| format!("move {shown} to {}", to.display()))
     }
 
     /// A directory name comes from a state file too: only a plain component stays inside.
@@ -482,7 +472,7 @@ fn folded(directory: &str) -> String {
 
 /// Does this directory hold another mailbox already? Names that differ may be one to the file system.
 fn is_anothers(path: &Path, meta: &MailboxMeta) -> Result<bool> {
-    if !check_directory(path)? {
+    if !file::check_dir(path)? {
         return Ok(false);
     }
     let there = MailboxDir::new(path.to_path_buf()).identify(None)?;

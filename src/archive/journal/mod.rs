@@ -7,17 +7,15 @@
 mod line;
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use line::{Batch, Line};
 
-use crate::disk::advised;
-use crate::disk::file::no_follow;
+use crate::disk::{advised, file};
 use crate::mailbox::uidset::UidSet;
 
 /// Name of the file in the account's directory.
@@ -113,12 +111,12 @@ impl Journal {
     pub fn open(dir: &Path, host: &str, port: u16, login: &str, read_only: bool) -> Result<Self> {
         let path = dir.join(FILE);
         let shown = path.display().to_string();
-        let mut options = OpenOptions::new();
-        options.read(true).custom_flags(no_follow()).mode(0o600);
-        if !read_only {
-            options.append(true).create(true);
-        }
-        let file = match options.open(&path) {
+        let opened = if read_only {
+            file::open(&path)
+        } else {
+            file::open_to_append(&path)
+        };
+        let file = match opened {
             Ok(file) => Some(file),
             Err(error) if read_only && error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(advised(error)).with_context(|| format!("open {shown}")),
@@ -467,12 +465,7 @@ impl Journal {
             let _ = whole.and_then(|whole| file.set_len(whole));
             return Err(advised(error)).with_context(|| format!("write {}", self.path.display()));
         }
-        // What is written to a file without a name is lost.
-        let is_ours = |there: Metadata| -> io::Result<bool> {
-            let ours = file.metadata()?;
-            Ok((ours.dev(), ours.ino()) == (there.dev(), there.ino()))
-        };
-        if !fs::metadata(&self.path).and_then(is_ours).unwrap_or(false) {
+        if !file::has_name(file, &self.path) {
             bail!(
                 "{} was removed while the run was at work; what it said is looked for on the target next time",
                 self.path.display()

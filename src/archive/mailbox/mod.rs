@@ -17,7 +17,7 @@ use super::path::hex;
 use super::sidecar::Sidecar;
 use super::state::MailboxState;
 use super::sync;
-use crate::disk::{advised, file, is_about_us};
+use crate::disk::{file, is_about_us};
 use crate::mailbox::Name;
 
 /// What lies in a mailbox's directory.
@@ -70,12 +70,10 @@ impl MailboxDir {
     /// # Errors
     /// Those of the file system.
     pub fn scan(&self) -> Result<Scan> {
-        let shown = self.dir.display();
         let mut found: BTreeMap<u32, (bool, bool)> = BTreeMap::new();
         let mut scan = Scan::default();
-        let entries = fs::read_dir(&self.dir).with_context(|| format!("read {shown}"))?;
-        for entry in entries {
-            let entry = entry.with_context(|| format!("read {shown}"))?;
+        for entry in file::entries(&self.dir)? {
+            let entry = entry?;
             if let Some((uid, is_message)) = parse_name(&entry.file_name()) {
                 let both = found.entry(uid).or_default();
                 if is_message {
@@ -189,7 +187,7 @@ impl MailboxDir {
     /// # Errors
     /// Those of the file system, naming the path.
     pub fn open_message(&self, uid: u32) -> Result<fs::File> {
-        open_regular(&self.message_path(uid))
+        file::open_regular(&self.message_path(uid))
     }
 
     /// Path of a sidecar.
@@ -321,7 +319,7 @@ impl MailboxDir {
 
     fn sync(&self, path: &Path) -> io::Result<()> {
         if self.sync_each {
-            return fs::File::open(path)?.sync_all().map_err(advised);
+            return file::sync(path);
         }
         Ok(())
     }
@@ -398,9 +396,9 @@ impl MailboxDir {
             (self.sidecar_path(uid), target.join(format!("{stem}.json"))),
             (self.message_path(uid), target.join(format!("{stem}.eml"))),
         ] {
-            match fs::rename(&from, &to) {
+            match file::rename(&from, &to) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(advised(error))
+                    return Err(error)
                         .with_context(|| format!("move {} to {}", from.display(), to.display()));
                 }
                 _ => {}
@@ -418,34 +416,17 @@ impl MailboxDir {
     /// # Errors
     /// Those of the file system.
     pub fn clean(&self) -> Result<()> {
-        let shown = self.dir.display();
-        for entry in fs::read_dir(&self.dir).with_context(|| format!("read {shown}"))? {
-            let entry = entry.with_context(|| format!("read {shown}"))?;
+        for entry in file::entries(&self.dir)? {
+            let entry = entry?;
             let name = entry.file_name();
             let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
             if is_file && is_leftover(&name.to_string_lossy()) {
                 let path = entry.path();
-                fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
+                file::remove(&path).with_context(|| format!("remove {}", path.display()))?;
             }
         }
         Ok(())
     }
-}
-
-/// Opens a file of the archive for reading, unless it is a symlink or no file.
-///
-/// # Errors
-/// Those of the file system, naming the path.
-pub fn open_regular(path: &Path) -> Result<fs::File> {
-    let shown = path.display();
-    let file = file::open(path).with_context(|| format!("open {shown}"))?;
-    let there = file
-        .metadata()
-        .with_context(|| format!("look at {shown}"))?;
-    if !there.is_file() {
-        bail!("{shown} is no file");
-    }
-    Ok(file)
 }
 
 fn superseded(uidvalidity: u32) -> String {
@@ -475,22 +456,6 @@ fn load_meta(dir: &Path) -> Result<Option<(MailboxMeta, Origin)>> {
         format!("{shown} is damaged; if the server still has the mailbox, move its directory out of the archive and export again")
     })?;
     Ok(Some((meta, Origin::Ours)))
-}
-
-/// Is there a directory? Anything else is refused: a symlink could lead out of the archive.
-///
-/// # Errors
-/// Something else in its place; those of the file system.
-pub fn check_directory(path: &Path) -> Result<bool> {
-    match fs::symlink_metadata(path) {
-        Ok(there) if there.is_dir() => Ok(true),
-        Ok(_) => bail!(
-            "{} is in the way: it is not a directory, and no symlink is followed here",
-            path.display()
-        ),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error).with_context(|| format!("look at {}", path.display())),
-    }
 }
 
 #[cfg(test)]

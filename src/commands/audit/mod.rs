@@ -15,9 +15,9 @@ use tracing::warn;
 use crate::accounts::{self, Doing};
 use crate::archive::account::{AccountArchive, require_root};
 use crate::archive::lock::Lock;
-use crate::archive::mailbox::check_directory;
 use crate::archive::path::hex;
 use crate::config::Account;
+use crate::disk::file;
 use crate::finding::Tally;
 use crate::limits::NO_THREAD;
 use crate::mode::Mode;
@@ -200,7 +200,7 @@ impl<'a> Run<'a> {
         let settings = self.settings;
         let root = &settings.archive_dir;
         let dir = AccountArchive::directory(root, &account.name);
-        if !check_directory(&dir)? {
+        if !file::check_dir(&dir)? {
             bail!(
                 "the archive has no account {}: there is no directory {}",
                 account.name,

@@ -8,10 +8,9 @@ use sha2::{Digest, Sha256};
 
 use super::inventory::Beside;
 use crate::archive::listing;
-use crate::archive::mailbox::open_regular;
 use crate::archive::path::hex;
 use crate::archive::sidecar::Sidecar;
-use crate::disk;
+use crate::disk::{self, file};
 use crate::finding::Code;
 use crate::finding::Severity::{self, Error, Note, Warning};
 use crate::message::{Inspector, Oddity, digest_with_crlf};
@@ -102,7 +101,7 @@ struct Read {
 }
 
 fn read_message(path: &Path, checked: &mut Checked) -> Result<Read> {
-    let mut file = open_regular(path)?;
+    let mut file = file::open_regular(path)?;
     let shown = || format!("read {}", path.display());
     let there = file.metadata().with_context(shown)?;
     flag_open_mode(listing::others(&there), &mut checked.flaws);
@@ -144,7 +143,7 @@ fn read_sidecar(
 ) -> Result<Option<Sidecar>> {
     let flaws = &mut checked.flaws;
     let mut bytes = Vec::new();
-    let read = open_regular(path).and_then(|mut file| {
+    let read = file::open_regular(path).and_then(|mut file| {
         let there = file.metadata()?;
         flag_open_mode(listing::others(&there), flaws);
         file.read_to_end(&mut bytes)?;
@@ -193,7 +192,7 @@ fn lost_line_ends(path: &Path, known: Option<&Sidecar>, sha256: &str) -> Result<
     let Some(digest) = digest.filter(|digest| !digest.eq_ignore_ascii_case(sha256)) else {
         return Ok(false);
     };
-    let file = open_regular(path)?;
+    let file = file::open_regular(path)?;
     let restored = digest_with_crlf(file).with_context(|| format!("read {}", path.display()))?;
     Ok(restored.is_some_and(|restored| hex(&restored).eq_ignore_ascii_case(digest)))
 }

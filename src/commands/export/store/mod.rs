@@ -20,7 +20,7 @@ use crate::archive::sidecar::Sidecar;
 use crate::archive::state::State;
 use crate::archive::sync::Syncer;
 use crate::archive::writer::Writer;
-use crate::disk::space::has_room;
+use crate::disk::space;
 use crate::message;
 use crate::session::fetch::Message;
 
@@ -348,7 +348,7 @@ impl Store {
         if self.min_free == 0 {
             return Ok(());
         }
-        let (fits, text) = has_room(self.archive.dir(), self.min_free, bytes)?;
+        let (fits, text) = space::has_room(self.archive.dir(), self.min_free, bytes)?;
         if !fits {
             bail!(
                 "{text}; make room, choose another --output-dir, or take what goes in with --min-free-gb 0"
@@ -381,8 +381,7 @@ impl Store {
 
     fn check_space(&self) -> Result<()> {
         let dir = self.archive.dir();
-        let free = fs2::available_space(dir)
-            .with_context(|| format!("free space of {}", dir.display()))?;
+        let free = space::free_at(dir)?;
         if free < self.min_free {
             bail!(
                 "only {free} bytes are free in {}, less than --min-free-gb asks for",
