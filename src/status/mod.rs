@@ -35,12 +35,12 @@ pub struct Files {
 struct Shared {
     json: Option<PathBuf>,
     metrics: Option<PathBuf>,
-    run: Mutex<Run>,
+    run: Mutex<RunStatus>,
     ended: Condvar,
 }
 
 /// What is known of the run.
-struct Run {
+struct RunStatus {
     mode: Mode,
     shard: Option<Part>,
     started: u64,
@@ -56,7 +56,7 @@ impl Files {
     /// Of a run that begins; nothing is written yet.
     #[must_use]
     pub fn new(mode: Mode, json: Option<PathBuf>, metrics: Option<PathBuf>) -> Self {
-        let run = Run {
+        let run = RunStatus {
             mode,
             shard: None,
             started: clock::seconds_now(),
@@ -137,7 +137,7 @@ impl Files {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Run> {
+    fn lock(&self) -> MutexGuard<'_, RunStatus> {
         self.run.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -156,7 +156,7 @@ impl Shared {
     }
 
     /// The run goes on without: who looks sees how old they are.
-    fn write(&self, run: &mut Run) {
+    fn write(&self, run: &mut RunStatus) {
         let seen = Seen::of(run);
         let files = [
             (&self.json, seen.json()),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Run;
+use super::RunStatus;
 use crate::clock;
 use crate::exit::Exit;
 use crate::fleet::shard::Shard;
@@ -90,7 +90,7 @@ impl Accounts {
 }
 
 impl Seen {
-    pub fn of(run: &Run) -> Self {
+    pub fn of(run: &RunStatus) -> Self {
         let now = clock::seconds_now();
         let mut seen = Self {
             format: FORMAT,

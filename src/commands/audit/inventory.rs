@@ -78,13 +78,13 @@ pub struct There {
 }
 
 #[derive(Clone, Copy)]
-enum Step {
+enum InventoryStep {
     Open(usize),
     Uids(usize),
     Search(usize),
 }
 
-impl Step {
+impl InventoryStep {
     fn at(self) -> usize {
         let (Self::Open(at) | Self::Uids(at) | Self::Search(at)) = self;
         at
@@ -112,7 +112,7 @@ pub fn read(
     let trouble = |ask: &Ask<'_>| reading.blame.ends(&Owner::Mailbox(ask.at));
     queue.make_contiguous().sort_by_key(trouble);
     let mut asked: HashMap<usize, Ask<'_>> = HashMap::new();
-    let mut lane: Lane<'_, Step> = Lane::new(channel);
+    let mut lane: Lane<'_, InventoryStep> = Lane::new(channel);
     loop {
         while lane.outstanding() < WINDOW
             && let Some(ask) = queue.pop_front()
@@ -133,13 +133,17 @@ pub fn read(
         }
         let oldest = lane.steps().next().copied();
         match lane.next(&mut NoBody) {
-            Ok(Answer::Untagged(Step::Open(at), response)) => reading.opened(*at, response),
-            Ok(Answer::Untagged(Step::Uids(at), response)) => {
+            Ok(Answer::Untagged(InventoryStep::Open(at), response)) => {
+                reading.opened(*at, response)
+            }
+            Ok(Answer::Untagged(InventoryStep::Uids(at), response)) => {
                 if let Some(ask) = asked.get(at) {
                     reading.named(ask, response);
                 }
             }
-            Ok(Answer::Untagged(Step::Search(at), response)) => reading.searched(*at, response),
+            Ok(Answer::Untagged(InventoryStep::Search(at), response)) => {
+                reading.searched(*at, response)
+            }
             Ok(Answer::Done(step, status)) => {
                 if let Some(at) = reading.done(step, &status)
                     && let Some(ask) = asked.remove(&at)
@@ -164,7 +168,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn send(&mut self, lane: &mut Lane<'_, Step>, ask: &Ask<'_>) -> Result<()> {
+    fn send(&mut self, lane: &mut Lane<'_, InventoryStep>, ask: &Ask<'_>) -> Result<()> {
         let open = match select::examine(ask.name.wire(), lane.capabilities()) {
             Ok(open) => open,
             Err(error) => {
@@ -182,10 +186,10 @@ impl Reading<'_> {
             };
             (there, first)
         });
-        lane.send(&open, Step::Open(ask.at), Order::Opens)?;
+        lane.send(&open, InventoryStep::Open(ask.at), Order::Opens)?;
         let then = match next {
-            Next::Fetch(range) => Some((fetch::beside(&range), Step::Uids(ask.at))),
-            Next::Search => Some((fetch::search_all(), Step::Search(ask.at))),
+            Next::Fetch(range) => Some((fetch::beside(&range), InventoryStep::Uids(ask.at))),
+            Next::Search => Some((fetch::search_all(), InventoryStep::Search(ask.at))),
             Next::Done(_) => None,
         };
         let commands = 1 + usize::from(then.is_some());
@@ -234,7 +238,7 @@ impl Reading<'_> {
     }
 
     /// A mailbox that is to be asked about once more.
-    fn done(&mut self, step: Step, status: &Status) -> Option<usize> {
+    fn done(&mut self, step: InventoryStep, status: &Status) -> Option<usize> {
         let at = step.at();
         let (there, left) = self.under_way.get_mut(&at)?;
         *left -= 1;
@@ -244,10 +248,10 @@ impl Reading<'_> {
             && !(there.selected.exists == 0 && there.selected.uidvalidity != 0);
         let words = is_refused.then(|| status.said());
         match step {
-            Step::Open(_) => there.refusal = there.refusal.take().or(words),
+            InventoryStep::Open(_) => there.refusal = there.refusal.take().or(words),
             // What SEARCH makes whole, needs no FETCH.
-            Step::Uids(_) => there.unnamed = there.unnamed.take().or(words),
-            Step::Search(_) => {}
+            InventoryStep::Uids(_) => there.unnamed = there.unnamed.take().or(words),
+            InventoryStep::Search(_) => {}
         }
         if *left > 0 {
             return None;
@@ -256,7 +260,9 @@ impl Reading<'_> {
         let next = match step {
             _ if there.refusal.is_some() => Next::Done(Extent::Whole),
             // STATUS has called it empty, and it is not.
-            Step::Open(_) if there.inventory.counted() > 0 => Next::Fetch(there.inventory.range()),
+            InventoryStep::Open(_) if there.inventory.counted() > 0 => {
+                Next::Fetch(there.inventory.range())
+            }
             _ => there.inventory.ended(status),
         };
         if !matches!(next, Next::Done(_)) {
@@ -285,7 +291,7 @@ impl Reading<'_> {
         self.known.insert(at, there);
     }
 
-    fn died(&mut self, oldest: Option<Step>, error: &SessionError) {
+    fn died(&mut self, oldest: Option<InventoryStep>, error: &SessionError) {
         let is_theirs = matches!(error.kind, Kind::Transient | Kind::Desync);
         let Some(step) = oldest.filter(|_| is_theirs) else {
             return;

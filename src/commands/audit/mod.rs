@@ -29,7 +29,7 @@ use crate::stop::Stop;
 use manifest::Manifest;
 
 /// What all accounts of an audit share.
-pub(super) struct Run<'a> {
+pub(super) struct AuditRun<'a> {
     settings: &'a Settings,
     /// The sources; `None` when it is not asked.
     peers: Option<Peers>,
@@ -45,7 +45,7 @@ pub(super) struct Run<'a> {
 pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Report> {
     let mut report = settings.report();
     require_root(&settings.archive_dir)?;
-    let run = Run::new(settings, stop)?;
+    let run = AuditRun::new(settings, stop)?;
     report.accounts = accounts::each(settings, stop, progress, |account, progress, report| {
         run.account(account, progress, report)?;
         // Nobody needs to look at a note.
@@ -86,7 +86,7 @@ pub fn after_export(
     if accounts.is_empty() || stop.requested() {
         return Ok(());
     }
-    let run = Run::new(settings, stop)?;
+    let run = AuditRun::new(settings, stop)?;
     progress.start(Mode::Audit.as_str(), accounts.len() as u64, settings.quiet);
     let audited = accounts::run(
         &accounts,
@@ -127,7 +127,7 @@ pub fn after_export(
     Ok(())
 }
 
-impl<'a> Run<'a> {
+impl<'a> AuditRun<'a> {
     /// # Errors
     /// As for [`run`].
     pub(super) fn new(settings: &'a Settings, stop: &'a Stop) -> Result<Self> {

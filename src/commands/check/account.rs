@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use tracing::{debug, warn};
 
 use super::cause::likely_cause;
-use super::{Run, preflight};
+use super::{CheckRun, preflight};
 use crate::archive::account::AccountArchive;
 use crate::archive::state;
 use crate::commands::provision::logged_in;
@@ -29,7 +29,7 @@ const MAX_LOST: u32 = 2;
 const MAX_BUSY: u32 = 5;
 
 /// Tests an account. What goes wrong is in the report.
-pub fn test(run: &Run<'_>, account: &Account, report: &mut AccountReport) -> Result<()> {
+pub fn test(run: &CheckRun<'_>, account: &Account, report: &mut AccountReport) -> Result<()> {
     let mut steps = Steps::default();
     let outcome = work(run, account, &mut steps, report);
     let mut tested = report.tested.take().unwrap_or_default();
@@ -81,7 +81,7 @@ fn before(step: Step, error: &str) -> String {
 }
 
 fn work(
-    run: &Run<'_>,
+    run: &CheckRun<'_>,
     account: &Account,
     steps: &mut Steps,
     report: &mut AccountReport,
@@ -140,7 +140,7 @@ fn work(
 }
 
 /// True for a source of which the archive has nothing yet: whether it fits is told by what it lists.
-fn is_unknown(run: &Run<'_>, account: &Account) -> bool {
+fn is_unknown(run: &CheckRun<'_>, account: &Account) -> bool {
     let settings = run.settings;
     let is_copied = match settings.mode {
         Mode::Migrate => true,
@@ -153,7 +153,11 @@ fn is_unknown(run: &Run<'_>, account: &Account) -> bool {
 }
 
 /// Waits where the server asks for it; a lost connection is tried once more, a refused login never.
-fn connect(run: &Run<'_>, account: &Account, steps: &mut Steps) -> Result<Session, SessionError> {
+fn connect(
+    run: &CheckRun<'_>,
+    account: &Account,
+    steps: &mut Steps,
+) -> Result<Session, SessionError> {
     let mut backoff = Backoff::default();
     let (mut lost, mut busy) = (0, 0);
     loop {

@@ -28,7 +28,7 @@ use crate::settings::Settings;
 use crate::stop::Stop;
 
 /// What all accounts of a test share.
-struct Run<'a> {
+struct CheckRun<'a> {
     settings: &'a Settings,
     provision: Option<&'a Provision<'a>>,
     peers: Peers,
@@ -55,7 +55,7 @@ pub(super) fn run(
     progress: &Progress,
 ) -> Result<Report> {
     let mut report = settings.report();
-    let (run, environment) = Run::new(settings, provision, stop)?;
+    let (run, environment) = CheckRun::new(settings, provision, stop)?;
     report.environment = environment;
     report.accounts = run.all(&settings.config, progress)?;
     report.environment.extend(run.tls(&report.accounts));
@@ -133,7 +133,7 @@ pub(super) fn precheck(
     ))
 }
 
-impl<'a> Run<'a> {
+impl<'a> CheckRun<'a> {
     /// Checks the environment.
     fn new(
         settings: &'a Settings,

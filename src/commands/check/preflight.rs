@@ -3,7 +3,7 @@
 use anyhow::Result;
 use indicatif::HumanBytes;
 
-use super::Run;
+use super::CheckRun;
 use crate::config::Account;
 use crate::mapping::Why;
 use crate::report::{AccountReport, Preflight};
@@ -20,7 +20,7 @@ const LONG_NAME: usize = 255;
 /// Compares the archive of an account with what the target allows, or what the source lists where a migration has no
 /// archive yet; trouble becomes warnings of the report.
 pub fn check(
-    run: &Run<'_>,
+    run: &CheckRun<'_>,
     account: &Account,
     session: &mut Session,
     quota: Option<(u64, u64)>,
@@ -73,7 +73,7 @@ pub fn unknown(accounts: &[AccountReport]) -> Vec<String> {
 
 /// Where each mailbox would go, and how much that is.
 fn planned(
-    run: &Run<'_>,
+    run: &CheckRun<'_>,
     account: &Account,
     session: &mut Session,
 ) -> Result<(Preflight, Vec<Placed>)> {

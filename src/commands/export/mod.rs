@@ -70,7 +70,7 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
 ///
 /// # Errors
 /// As for [`run`].
-pub(super) fn begin<'a>(settings: &'a Settings, stop: &'a Stop) -> Result<account::Run<'a>> {
+pub(super) fn begin<'a>(settings: &'a Settings, stop: &'a Stop) -> Result<account::ExportRun<'a>> {
     check_space(&settings.archive_dir, settings.min_free_bytes)?;
     let peers = settings.peers()?;
     let syncer = if settings.dry_run {
@@ -79,7 +79,7 @@ pub(super) fn begin<'a>(settings: &'a Settings, stop: &'a Stop) -> Result<accoun
         create_root(&settings.archive_dir)?;
         Some(Arc::new(Syncer::new(&settings.archive_dir)?))
     };
-    Ok(account::Run {
+    Ok(account::ExportRun {
         settings,
         peers,
         stop,

@@ -33,7 +33,7 @@ use crate::target::plan::{Messages, Plan};
 use crate::target::trouble::Trouble;
 
 /// What all accounts of a run share.
-pub struct Run<'a> {
+pub struct ImportRun<'a> {
     /// The checked settings.
     pub settings: &'a Settings,
     /// Creates mailboxes that are missing.
@@ -46,7 +46,7 @@ pub struct Run<'a> {
 
 /// An account at work.
 struct Import<'a> {
-    run: &'a Run<'a>,
+    run: &'a ImportRun<'a>,
     account: &'a Account,
     progress: AccountProgress,
     plan: Plan<'a>,
@@ -58,7 +58,7 @@ struct Import<'a> {
 
 /// Imports one account, or these messages of it alone. What goes wrong is in the report.
 pub fn import(
-    run: &Run<'_>,
+    run: &ImportRun<'_>,
     account: &Account,
     progress: AccountProgress,
     only: Option<Messages>,

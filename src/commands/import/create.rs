@@ -24,7 +24,7 @@ use crate::target::trouble::Trouble;
 const WINDOW: usize = 32;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum CreateStep {
     Create(JobId),
     Subscribe(JobId),
     Other,
@@ -107,7 +107,11 @@ fn make(
 }
 
 /// What is to be sent, in this order.
-fn commands(jobs: &Jobs, numbers: &[JobId], server: &Capabilities) -> Result<Vec<(Command, Step)>> {
+fn commands(
+    jobs: &Jobs,
+    numbers: &[JobId],
+    server: &Capabilities,
+) -> Result<Vec<(Command, CreateStep)>> {
     let mut queue = Vec::new();
     for &number in numbers {
         let job = &jobs[number];
@@ -115,16 +119,19 @@ fn commands(jobs: &Jobs, numbers: &[JobId], server: &Capabilities) -> Result<Vec
         let is_new = !job.place().exists;
         if is_new {
             for parent in job.place().first() {
-                queue.push((manage::create(parent, server)?, Step::Other));
+                queue.push((manage::create(parent, server)?, CreateStep::Other));
             }
-            queue.push((manage::create(wire, server)?, Step::Create(number)));
+            queue.push((manage::create(wire, server)?, CreateStep::Create(number)));
         }
         if job.must_subscribe() {
-            queue.push((manage::subscribe(wire, server)?, Step::Subscribe(number)));
+            queue.push((
+                manage::subscribe(wire, server)?,
+                CreateStep::Subscribe(number),
+            ));
         }
-        queue.push((select::select(wire, server)?, Step::Open(number)));
+        queue.push((select::select(wire, server)?, CreateStep::Open(number)));
         if is_new {
-            queue.push((list::named(wire, server)?, Step::List(number)));
+            queue.push((list::named(wire, server)?, CreateStep::List(number)));
         }
     }
     Ok(queue)
@@ -132,15 +139,17 @@ fn commands(jobs: &Jobs, numbers: &[JobId], server: &Capabilities) -> Result<Vec
 
 /// Words about one mailbox are not about the connection, though they speak of later; others end it.
 fn later_for_one(
-    step: Step,
+    step: CreateStep,
     error: SessionError,
     jobs: &Jobs,
     trouble: &mut Trouble,
 ) -> Result<SessionError> {
-    let (Step::Create(number) | Step::Open(number), Kind::Transient) = (step, error.kind) else {
+    let (CreateStep::Create(number) | CreateStep::Open(number), Kind::Transient) =
+        (step, error.kind)
+    else {
         return Err(error);
     };
-    if matches!(step, Step::Open(_)) {
+    if matches!(step, CreateStep::Open(_)) {
         trouble.count(&jobs[number].place().wire, None, &error);
     }
     Ok(error)
@@ -153,7 +162,7 @@ fn attempt(
     numbers: &[JobId],
     trouble: &mut Trouble,
 ) -> Result<Flight> {
-    let mut lane: Lane<'_, Step> = Lane::new(channel);
+    let mut lane: Lane<'_, CreateStep> = Lane::new(channel);
     let mut words: HashMap<JobId, String> = HashMap::new();
     let mut unsubscribed: HashMap<JobId, String> = HashMap::new();
     let mut flight = Flight::default();
@@ -175,11 +184,11 @@ fn attempt(
             return later.map_or(Ok(flight), Err);
         }
         let (step, status) = match lane.next(&mut NoBody)? {
-            Answer::Untagged(Step::Open(_), response) => {
+            Answer::Untagged(CreateStep::Open(_), response) => {
                 selected.take(response);
                 continue;
             }
-            Answer::Untagged(Step::List(number), response) => {
+            Answer::Untagged(CreateStep::List(number), response) => {
                 if list::shows(response, &jobs[*number].place().wire) {
                     flight.unlisted.retain(|id| id != number);
                 }
@@ -195,17 +204,17 @@ fn attempt(
             continue;
         }
         match step {
-            Step::Create(number) if !ok => {
+            CreateStep::Create(number) if !ok => {
                 let mailbox = &jobs[number].place().to;
                 debug!(mailbox, answer = status.said(), "CREATE is refused");
                 words.insert(number, status.said());
             }
-            Step::Other if !ok => debug!(answer = status.said(), "CREATE is refused"),
-            Step::Subscribe(number) if !ok => {
+            CreateStep::Other if !ok => debug!(answer = status.said(), "CREATE is refused"),
+            CreateStep::Subscribe(number) if !ok => {
                 let text = format!("cannot be subscribed on the target: {}", status.said());
                 unsubscribed.insert(number, text);
             }
-            Step::Open(number) => {
+            CreateStep::Open(number) => {
                 let opened = std::mem::take(&mut selected);
                 if ok {
                     jobs[number].opened(opened);
@@ -215,7 +224,10 @@ fn attempt(
                     flight.refused.push((number, why));
                 }
             }
-            Step::Create(_) | Step::Subscribe(_) | Step::List(_) | Step::Other => {}
+            CreateStep::Create(_)
+            | CreateStep::Subscribe(_)
+            | CreateStep::List(_)
+            | CreateStep::Other => {}
         }
     }
 }

@@ -46,8 +46,8 @@ pub(super) fn begin<'a>(
     settings: &'a Settings,
     provision: Option<&'a Provision<'a>>,
     stop: &'a Stop,
-) -> Result<account::Run<'a>> {
-    Ok(account::Run {
+) -> Result<account::ImportRun<'a>> {
+    Ok(account::ImportRun {
         settings,
         provision,
         peers: settings.peers()?,
@@ -64,7 +64,7 @@ pub(super) fn again(
     progress: AccountProgress,
     messages: Messages,
 ) -> AccountReport {
-    let run = account::Run {
+    let run = account::ImportRun {
         settings,
         provision: None,
         peers: peers.clone(),

@@ -93,7 +93,7 @@ fn carry_out(
         target,
         export: export::begin(source, stop)?,
         audit: (source.auditing.after_export && !source.dry_run)
-            .then(|| audit::Run::new(source, stop))
+            .then(|| audit::AuditRun::new(source, stop))
             .transpose()?,
         import: import::begin(target, provision, stop)?,
         validation: validate::Validation::new(target, stop, progress, &again)?,
@@ -115,9 +115,9 @@ fn carry_out(
 struct Migration<'a> {
     settings: &'a Settings,
     target: &'a Settings,
-    export: export::account::Run<'a>,
-    audit: Option<audit::Run<'a>>,
-    import: import::account::Run<'a>,
+    export: export::account::ExportRun<'a>,
+    audit: Option<audit::AuditRun<'a>>,
+    import: import::account::ImportRun<'a>,
     validation: validate::Validation<'a>,
     stop: &'a Stop,
     progress: &'a Progress,

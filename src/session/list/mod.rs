@@ -19,7 +19,7 @@ use super::pace::{Aside, Pace};
 use super::reader::{NoBody, Response};
 use super::refusal;
 use super::response::{self, Condition, MailboxStatus, Status};
-use super::steps::{Step as At, Steps};
+use super::steps::{Step, Steps};
 use crate::mailbox::{Listed, Name};
 pub use glance::{Glance, Glanced};
 use glance::{Glances, Part};
@@ -83,7 +83,7 @@ pub enum Numbers {
 }
 
 #[derive(Clone, Copy)]
-enum Step {
+enum ListStep {
     List,
     Subscribed,
     /// The second way to the same.
@@ -99,7 +99,7 @@ enum Step {
     Glance(Part),
 }
 
-impl Step {
+impl ListStep {
     /// What it is, where it can be done without.
     fn aside(self) -> Option<Aside> {
         match self {
@@ -166,7 +166,7 @@ pub fn glance(
             Part::Open => Order::Opens,
             Part::Fetch => Order::Loose,
         };
-        lane.send(&command, Step::Glance(part), order)?;
+        lane.send(&command, ListStep::Glance(part), order)?;
     }
     drain(&mut lane, &mut heard, 0)?;
     let mut listing = conclude(&mut lane, &mut heard, &pace)?;
@@ -176,7 +176,7 @@ pub fn glance(
             let command = manage::status(name, lane.capabilities(), items);
             if let Ok(command) = command {
                 drain(&mut lane, &mut heard, STATUS_WINDOW - 1)?;
-                lane.send(&command, Step::Status, Order::Loose)?;
+                lane.send(&command, ListStep::Status, Order::Loose)?;
             }
         }
         drain(&mut lane, &mut heard, 0)?;
@@ -205,17 +205,17 @@ pub fn look(channel: &mut Channel, steps: &mut Steps) -> Result<Look> {
     let mut heard = Heard::default();
     let pace = Arc::clone(&channel.pace);
     let mut lane = Lane::new(channel);
-    steps.begin(At::List);
+    steps.begin(Step::List);
     ask(&mut lane, &mut heard, &pace, None)?;
     if lane.capabilities().has("QUOTA") && !pace.does_without(Aside::Quota) {
         let quota = Command::new("GETQUOTAROOT INBOX");
-        lane.send(&quota, Step::Quota, Order::Strict)?;
+        lane.send(&quota, ListStep::Quota, Order::Strict)?;
     }
     let examine = Command::new("EXAMINE INBOX");
-    lane.send(&examine, Step::Inbox, Order::Opens)?;
+    lane.send(&examine, ListStep::Inbox, Order::Opens)?;
     drain(&mut lane, &mut heard, 1)?;
     if heard.refusal.is_none() && heard.has_inbox() {
-        steps.begin(At::Inbox);
+        steps.begin(Step::Inbox);
     }
     drain(&mut lane, &mut heard, 0)?;
     let listing = conclude(&mut lane, &mut heard, &pace)?;
@@ -230,29 +230,37 @@ pub fn look(channel: &mut Channel, steps: &mut Steps) -> Result<Look> {
 
 /// Sends what tells which mailboxes there are.
 fn ask(
-    lane: &mut Lane<'_, Step>,
+    lane: &mut Lane<'_, ListStep>,
     heard: &mut Heard,
     pace: &Pace,
     extended: Option<Command>,
 ) -> Result<()> {
-    lane.send(&Command::new(r#"LIST "" "*""#), Step::List, Order::Strict)?;
+    lane.send(
+        &Command::new(r#"LIST "" "*""#),
+        ListStep::List,
+        Order::Strict,
+    )?;
     if pace.does_without(Aside::Subscribed) {
         heard.subscriptions_refused = Some("it does not answer LSUB".to_owned());
     } else {
         let command = Command::new(r#"LSUB "" "*""#);
-        lane.send(&command, Step::Subscribed, Order::Strict)?;
+        lane.send(&command, ListStep::Subscribed, Order::Strict)?;
     }
     if let Some(command) = extended {
-        lane.send(&command, Step::Extended, Order::Strict)?;
+        lane.send(&command, ListStep::Extended, Order::Strict)?;
     }
     if lane.capabilities().has("NAMESPACE") && !pace.does_without(Aside::Namespace) {
-        lane.send(&Command::new("NAMESPACE"), Step::Namespace, Order::Strict)?;
+        lane.send(
+            &Command::new("NAMESPACE"),
+            ListStep::Namespace,
+            Order::Strict,
+        )?;
     }
     Ok(())
 }
 
 /// What was heard, as a listing; what was not said is asked for in other ways.
-fn conclude(lane: &mut Lane<'_, Step>, heard: &mut Heard, pace: &Pace) -> Result<Listing> {
+fn conclude(lane: &mut Lane<'_, ListStep>, heard: &mut Heard, pace: &Pace) -> Result<Listing> {
     if let Some(status) = heard.refusal.take() {
         return Err(refused(&status));
     }
@@ -299,7 +307,7 @@ fn offers(channel: &Channel, extension: &str) -> bool {
 }
 
 /// Second ways to what the server has not said: INBOX, which is always there, and subscriptions without LSUB.
-fn ask_again(lane: &mut Lane<'_, Step>, heard: &mut Heard, pace: &Pace) -> Result<()> {
+fn ask_again(lane: &mut Lane<'_, ListStep>, heard: &mut Heard, pace: &Pace) -> Result<()> {
     if !heard.has_inbox() {
         find_inbox(lane, heard, pace)?;
     }
@@ -307,23 +315,23 @@ fn ask_again(lane: &mut Lane<'_, Step>, heard: &mut Heard, pace: &Pace) -> Resul
         info!("LSUB is refused: which mailboxes are subscribed is asked for by LIST (SUBSCRIBED)");
         // In IMAP4rev2 this has taken the place of LSUB (RFC 9051 section 6.3.9).
         let command = Command::new(r#"LIST (SUBSCRIBED) "" "*""#);
-        lane.send(&command, Step::SubscribedByList, Order::Strict)?;
+        lane.send(&command, ListStep::SubscribedByList, Order::Strict)?;
         drain(lane, heard, 0)?;
     }
     Ok(())
 }
 
 /// INBOX may be there whatever LIST says of it; what opens, or is refused for now, is.
-fn find_inbox(lane: &mut Lane<'_, Step>, heard: &mut Heard, pace: &Pace) -> Result<()> {
+fn find_inbox(lane: &mut Lane<'_, ListStep>, heard: &mut Heard, pace: &Pace) -> Result<()> {
     let inbox = Name::listed(b"INBOX".as_slice());
     // What connections die of is there, and is found out about with the others.
     let mut is_there = pace.does_without(Aside::Inbox);
     if !is_there {
         let status = Command::new("STATUS INBOX (MESSAGES UIDNEXT UIDVALIDITY)");
-        lane.send(&status, Step::UnlistedInbox, Order::Strict)?;
+        lane.send(&status, ListStep::UnlistedInbox, Order::Strict)?;
         if heard.inbox.is_none() {
             let examine = Command::new("EXAMINE INBOX");
-            lane.send(&examine, Step::Inbox, Order::Opens)?;
+            lane.send(&examine, ListStep::Inbox, Order::Opens)?;
         }
         drain(lane, heard, 0)?;
         let opens =
@@ -367,7 +375,7 @@ fn extended_list(channel: &Channel, items: &str) -> Option<Command> {
 }
 
 /// Takes answers until at most `leave` commands are outstanding.
-fn drain(lane: &mut Lane<'_, Step>, heard: &mut Heard, leave: usize) -> Result<()> {
+fn drain(lane: &mut Lane<'_, ListStep>, heard: &mut Heard, leave: usize) -> Result<()> {
     while lane.outstanding() > leave {
         let answer = match lane.next(&mut NoBody) {
             Ok(answer) => answer,
@@ -385,12 +393,12 @@ fn drain(lane: &mut Lane<'_, Step>, heard: &mut Heard, leave: usize) -> Result<(
                     return Err(SessionError::new(Kind::Refused, text));
                 }
             }
-            Answer::Done(Step::List, status) if status.condition != Condition::Ok => {
+            Answer::Done(ListStep::List, status) if status.condition != Condition::Ok => {
                 heard.refusal = Some(status);
             }
-            Answer::Done(Step::Inbox, status) => heard.inbox = Some(status),
-            Answer::Done(Step::Glance(part), status) => heard.glances.ended(part, &status),
-            Answer::Done(Step::Subscribed | Step::SubscribedByList, status) => {
+            Answer::Done(ListStep::Inbox, status) => heard.inbox = Some(status),
+            Answer::Done(ListStep::Glance(part), status) => heard.glances.ended(part, &status),
+            Answer::Done(ListStep::Subscribed | ListStep::SubscribedByList, status) => {
                 let is_refused = status.condition != Condition::Ok;
                 heard.subscriptions_refused = is_refused.then(|| status.said());
             }
@@ -404,7 +412,7 @@ fn drain(lane: &mut Lane<'_, Step>, heard: &mut Heard, leave: usize) -> Result<(
 }
 
 /// The connection ended: a question that can be done without is not asked for ever.
-fn died(lane: &Lane<'_, Step>, error: SessionError) -> SessionError {
+fn died(lane: &Lane<'_, ListStep>, error: SessionError) -> SessionError {
     let aside = if lane.has_unheard() {
         Some(Aside::Identification)
     } else {
@@ -441,10 +449,10 @@ impl Heard {
         (self.bytes > MAX_ANSWER).then(|| format!("{} MB of mailboxes", MAX_ANSWER >> 20))
     }
 
-    fn take(&mut self, step: Step, response: &Response) {
+    fn take(&mut self, step: ListStep, response: &Response) {
         self.bytes += response.bytes.len();
         match step {
-            Step::List => match response::parse_list(response, "LIST") {
+            ListStep::List => match response::parse_list(response, "LIST") {
                 Some(Ok(listed)) => self.listed.push(listed),
                 Some(Err(reason)) => {
                     warn!(line = response.shown(), reason, "a mailbox cannot be read");
@@ -453,7 +461,7 @@ impl Heard {
                 }
                 None => {}
             },
-            Step::Subscribed | Step::SubscribedByList => {
+            ListStep::Subscribed | ListStep::SubscribedByList => {
                 // \Noselect here means that only names below it are subscribed (RFC 3501 section 6.3.9).
                 let lsub = response::parse_list(response, "LSUB");
                 let list = || response::parse_list(response, "LIST");
@@ -463,15 +471,15 @@ impl Heard {
                     self.subscribed.push(listed.name);
                 }
             }
-            Step::Namespace => {
+            ListStep::Namespace => {
                 if let Some((prefix, delimiter)) = response::parse_namespace(response) {
                     self.namespace = Some((Name::listed(prefix), delimiter));
                 }
             }
-            Step::Quota => self.quota = self.quota.or_else(|| response::parse_quota(response)),
-            Step::Inbox => {}
-            Step::Glance(part) => self.glances.take(part, response),
-            Step::Extended | Step::Status | Step::UnlistedInbox => {
+            ListStep::Quota => self.quota = self.quota.or_else(|| response::parse_quota(response)),
+            ListStep::Inbox => {}
+            ListStep::Glance(part) => self.glances.take(part, response),
+            ListStep::Extended | ListStep::Status | ListStep::UnlistedInbox => {
                 if let Some(Ok((name, status))) = response::parse_mailbox_status(response) {
                     self.status.insert(name, status);
                 } else if let Some(Ok(listed)) = response::parse_list(response, "LIST") {

@@ -12,14 +12,14 @@ fn a_name_above_one_that_is_subscribed_is_not() {
     let mut heard = Heard::default();
     for name in ["Parent", "Parent/Child", "Other"] {
         let line = format!(r#"* LIST () "/" {name}"#);
-        heard.take(Step::List, &response(&line));
+        heard.take(ListStep::List, &response(&line));
     }
     let lines = [
         r#"* LSUB (\Noselect \HasChildren) "/" Parent"#,
         r#"* LSUB () "/" Parent/Child"#,
     ];
     for line in lines {
-        heard.take(Step::Subscribed, &response(line));
+        heard.take(ListStep::Subscribed, &response(line));
     }
     let subscribed: Vec<bool> = assemble(&mut heard)
         .iter()

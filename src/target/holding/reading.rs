@@ -82,7 +82,7 @@ pub fn read_one(
 }
 
 #[derive(Clone, Copy)]
-enum Step {
+enum ReadStep {
     Open,
     Fetch,
 }
@@ -98,23 +98,23 @@ fn fly(
 ) -> Result<Vec<Option<Holding>>> {
     let all = Inventory::from(which.first()).range();
     let fetch = fetch::identified(all, extent == Extent::Flags);
-    let mut lane: Lane<'_, Step> = Lane::new(channel);
+    let mut lane: Lane<'_, ReadStep> = Lane::new(channel);
     for number in flight {
         let open = select::examine(&names[*number], lane.capabilities())?;
-        lane.send(&open, Step::Open, Order::Opens)?;
-        lane.send(&fetch, Step::Fetch, Order::Loose)?;
+        lane.send(&open, ReadStep::Open, Order::Opens)?;
+        lane.send(&fetch, ReadStep::Fetch, Order::Loose)?;
     }
     let mut found = Vec::new();
     let mut current = Current::new(which);
     while lane.outstanding() > 0 {
         let at = flight.get(found.len()).copied();
         match lane.next(&mut NoBody) {
-            Ok(Answer::Untagged(Step::Open, response)) => current.selected.take(response),
-            Ok(Answer::Untagged(Step::Fetch, response)) => current.take(response, extent)?,
-            Ok(Answer::Done(Step::Open, status)) => {
+            Ok(Answer::Untagged(ReadStep::Open, response)) => current.selected.take(response),
+            Ok(Answer::Untagged(ReadStep::Fetch, response)) => current.take(response, extent)?,
+            Ok(Answer::Done(ReadStep::Open, status)) => {
                 current.opened(status.condition == Condition::Ok);
             }
-            Ok(Answer::Done(Step::Fetch, status)) => {
+            Ok(Answer::Done(ReadStep::Fetch, status)) => {
                 let current = std::mem::replace(&mut current, Current::new(which));
                 found.push(current.end(&status));
             }

@@ -39,7 +39,7 @@ use crate::stop::Stop;
 const MANY_MISREAD: u32 = 3;
 
 /// What all accounts of a run share.
-pub struct Run<'a> {
+pub struct ExportRun<'a> {
     /// The checked settings.
     pub settings: &'a Settings,
     /// The servers.
@@ -52,7 +52,7 @@ pub struct Run<'a> {
 
 /// An account at work.
 struct Export<'a> {
-    run: &'a Run<'a>,
+    run: &'a ExportRun<'a>,
     account: &'a Account,
     progress: AccountProgress,
     jobs: Jobs,
@@ -77,7 +77,7 @@ struct Export<'a> {
 
 /// Exports one account. What goes wrong is in the report.
 pub fn export(
-    run: &Run<'_>,
+    run: &ExportRun<'_>,
     account: &Account,
     progress: AccountProgress,
     report: &mut AccountReport,

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::super::job::JobId;
-use super::{Fetcher, Step};
+use super::{FetchStep, Fetcher};
 use crate::budget::Way;
 use crate::session::error::SessionError;
 use crate::session::lane::Lane;
@@ -13,7 +13,7 @@ const PART: u64 = 16;
 
 impl Fetcher<'_> {
     /// Has the inventory note what messages weigh, where that matters.
-    pub(super) fn weigh(&mut self, lane: &mut Lane<'_, Step>, id: JobId) -> bool {
+    pub(super) fn weigh(&mut self, lane: &mut Lane<'_, FetchStep>, id: JobId) -> bool {
         let limit = lane.budget().limit(Way::Down);
         if let Some(limit) = limit {
             self.jobs[id].weigh(limit / PART);
@@ -22,7 +22,7 @@ impl Fetcher<'_> {
     }
 
     /// True for a mailbox that may have more than what is left, so that its messages must be weighed first.
-    pub(super) fn is_too_much_at_once(&self, lane: &mut Lane<'_, Step>, id: JobId) -> bool {
+    pub(super) fn is_too_much_at_once(&self, lane: &mut Lane<'_, FetchStep>, id: JobId) -> bool {
         let left = lane.budget().left(Way::Down);
         left.is_some_and(|left| {
             let bytes = self.jobs[id].bytes_by_status();
@@ -34,7 +34,11 @@ impl Fetcher<'_> {
     ///
     /// # Errors
     /// [`Kind::Parked`](crate::session::error::Kind::Parked) when it has to wait for another day.
-    pub(super) fn fits_budget(&mut self, lane: &mut Lane<'_, Step>, id: JobId) -> Result<bool> {
+    pub(super) fn fits_budget(
+        &mut self,
+        lane: &mut Lane<'_, FetchStep>,
+        id: JobId,
+    ) -> Result<bool> {
         let budget = lane.budget();
         let Some(left) = budget.left(Way::Down) else {
             return Ok(true);

@@ -2,7 +2,7 @@
 
 use tracing::warn;
 
-use super::{Asked, Fetcher, Step};
+use super::{FetchStep, Fetcher, Request};
 use crate::commands::export::job::{Chunk, JobId, Phase};
 use crate::session::blame::{Owner, Verdict};
 use crate::session::error::{Cause, Kind, SessionError};
@@ -12,7 +12,7 @@ use crate::session::response;
 
 impl Fetcher<'_> {
     /// A job that is to be alone waits for the others, and they for it.
-    pub(super) fn may_send(&mut self, lane: &Lane<'_, Step>, id: JobId) -> bool {
+    pub(super) fn may_send(&mut self, lane: &Lane<'_, FetchStep>, id: JobId) -> bool {
         if self
             .alone
             .is_some_and(|alone| alone != id && !self.jobs[alone].is_busy())
@@ -52,7 +52,7 @@ impl Fetcher<'_> {
     }
 
     /// The connection has ended: puts that down to what was under way, so that it cannot hold up the others for ever.
-    pub(super) fn put_down(&mut self, lane: &Lane<'_, Step>, error: Option<&SessionError>) {
+    pub(super) fn put_down(&mut self, lane: &Lane<'_, FetchStep>, error: Option<&SessionError>) {
         let objects = error.filter(|error| {
             matches!(error.kind, Kind::Transient | Kind::Desync)
                 && error.cause != Some(Cause::SessionOver)
@@ -64,8 +64,8 @@ impl Fetcher<'_> {
         let id = step.job;
         let misread = error.cause == Some(Cause::Misread);
         let (uid, certain) = match &step.asked {
-            Asked::Fetch(chunk) => self.under_way(id, chunk, lane.torn(), misread),
-            Asked::Probe(uid, _) => (Some(*uid), true),
+            Request::Fetch(chunk) => self.under_way(id, chunk, lane.torn(), misread),
+            Request::Probe(uid, _) => (Some(*uid), true),
             _ => {
                 if self.blame.count(Owner::Mailbox(id), &words) == Verdict::Over {
                     self.fail(id, &words);

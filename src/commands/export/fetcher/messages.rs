@@ -6,7 +6,7 @@ use tracing::{debug, warn};
 use super::super::body::Body;
 use super::super::job::{Chunk, JobId, Phase};
 use super::super::store::Stored;
-use super::{Asked, Fetcher, Step};
+use super::{FetchStep, Fetcher, Request};
 use crate::session::blame::{Owner, Verdict};
 use crate::session::error::{Cause, Kind, SessionError};
 use crate::session::fetch::{self, Brought, Message};
@@ -102,7 +102,7 @@ impl Fetcher<'_> {
 
     pub(super) fn fetched(
         &mut self,
-        lane: &mut Lane<'_, Step>,
+        lane: &mut Lane<'_, FetchStep>,
         id: JobId,
         chunk: &Chunk,
         body: Body,
@@ -145,7 +145,7 @@ impl Fetcher<'_> {
 
     pub(super) fn fetched_alone(
         &mut self,
-        lane: &mut Lane<'_, Step>,
+        lane: &mut Lane<'_, FetchStep>,
         id: JobId,
         uid: u32,
         mut body: Body,
@@ -182,7 +182,7 @@ impl Fetcher<'_> {
         };
         self.examine(lane, id)?;
         let probe = fetch::described(uid, false);
-        self.send(lane, &probe, id, Asked::Probe(uid, reason), Order::Loose)
+        self.send(lane, &probe, id, Request::Probe(uid, reason), Order::Loose)
     }
 
     /// A message that the probe finds cannot be had; so is one of which the server says nothing but NO.

@@ -38,9 +38,9 @@ const WINDOW: usize = 512;
 const WINDOW_BYTES: usize = 24 * 1024;
 
 /// A command that was sent, and where a body in its answer goes.
-struct Step {
+struct FetchStep {
     job: JobId,
-    asked: Asked,
+    asked: Request,
     /// Length of the command.
     bytes: usize,
     /// Bytes that it may bring, where a day's budget is kept to.
@@ -48,7 +48,7 @@ struct Step {
     body: Body,
 }
 
-enum Asked {
+enum Request {
     Examine,
     /// What the mailbox holds, or a part of it; with these words a part was refused before.
     Inventory(Option<Status>),
@@ -202,7 +202,7 @@ impl<'a> Fetcher<'a> {
     }
 
     /// Fills the window.
-    fn send_ahead(&mut self, lane: &mut Lane<'_, Step>) -> Result<()> {
+    fn send_ahead(&mut self, lane: &mut Lane<'_, FetchStep>) -> Result<()> {
         while lane.outstanding() < self.window && self.unanswered < WINDOW_BYTES {
             let Some(&id) = self.queue.front() else {
                 break;
@@ -221,7 +221,13 @@ impl<'a> Fetcher<'a> {
                     // What is deleted is named no more by a view that begins now.
                     self.sent_examine = None;
                     if self.examine(lane, id)? {
-                        self.send(lane, &fetch::flags("1:*"), id, Asked::Recheck, Order::Loose)?;
+                        self.send(
+                            lane,
+                            &fetch::flags("1:*"),
+                            id,
+                            Request::Recheck,
+                            Order::Loose,
+                        )?;
                     }
                 }
                 Phase::Survey => {
@@ -249,7 +255,7 @@ impl<'a> Fetcher<'a> {
                         continue;
                     }
                     let command = fetch::messages(&chunk.set);
-                    self.send(lane, &command, id, Asked::Fetch(chunk), Order::Loose)?;
+                    self.send(lane, &command, id, Request::Fetch(chunk), Order::Loose)?;
                 }
                 Phase::Unchanged | Phase::Done | Phase::Failed => {
                     self.queue.pop_front();
@@ -261,21 +267,21 @@ impl<'a> Fetcher<'a> {
 
     fn send(
         &mut self,
-        lane: &mut Lane<'_, Step>,
+        lane: &mut Lane<'_, FetchStep>,
         command: &Command,
         job: JobId,
-        asked: Asked,
+        asked: Request,
         order: Order,
     ) -> Result<()> {
         let weight = match &asked {
-            Asked::Fetch(_) => std::mem::take(&mut self.weighed),
+            Request::Fetch(_) => std::mem::take(&mut self.weighed),
             _ => 0,
         };
         self.due += weight;
         self.jobs[job].sent();
         let bytes = command.bytes().len();
         self.unanswered += bytes;
-        let step = Step {
+        let step = FetchStep {
             job,
             asked,
             bytes,
@@ -286,7 +292,7 @@ impl<'a> Fetcher<'a> {
     }
 
     /// Selects the mailbox, read-only, unless it was the last one selected; false when its name cannot be sent.
-    fn examine(&mut self, lane: &mut Lane<'_, Step>, id: JobId) -> Result<bool> {
+    fn examine(&mut self, lane: &mut Lane<'_, FetchStep>, id: JobId) -> Result<bool> {
         if self.sent_examine == Some(id) {
             return Ok(true);
         }
@@ -295,7 +301,7 @@ impl<'a> Fetcher<'a> {
         match command {
             Ok(command) => {
                 self.sent_examine = Some(id);
-                self.send(lane, &command, id, Asked::Examine, Order::Opens)?;
+                self.send(lane, &command, id, Request::Examine, Order::Opens)?;
                 Ok(true)
             }
             Err(error) => {
@@ -306,7 +312,7 @@ impl<'a> Fetcher<'a> {
     }
 
     /// An untagged response.
-    fn take(&mut self, step: &mut Step, response: &Response) -> Result<()> {
+    fn take(&mut self, step: &mut FetchStep, response: &Response) -> Result<()> {
         let id = step.job;
         let span = info_span!("mailbox", mailbox = self.jobs[id].name());
         let _entered = span.enter();
@@ -314,22 +320,22 @@ impl<'a> Fetcher<'a> {
             self.jobs[id].expunged();
         }
         match &step.asked {
-            Asked::Examine => {
+            Request::Examine => {
                 self.selected.take(response);
                 Ok(())
             }
             _ if self.jobs[id].is_distrusted() => Ok(()),
-            Asked::Inventory(_) => self.take_inventory(id, response),
-            Asked::Search(_) => {
+            Request::Inventory(_) => self.take_inventory(id, response),
+            Request::Search(_) => {
                 self.take_search(id, response);
                 Ok(())
             }
-            Asked::Fetch(chunk) => self.take_message(id, chunk, &mut step.body, response),
-            Asked::Recheck => {
+            Request::Fetch(chunk) => self.take_message(id, chunk, &mut step.body, response),
+            Request::Recheck => {
                 self.jobs[id].saw_again(response);
                 Ok(())
             }
-            Asked::Recount => {
+            Request::Recount => {
                 if let Some(Ok((name, status))) = response::parse_mailbox_status(response)
                     && name == *self.jobs[id].listed_name()
                     && let Some(messages) = status.messages
@@ -338,7 +344,7 @@ impl<'a> Fetcher<'a> {
                 }
                 Ok(())
             }
-            Asked::Probe(uid, _) => {
+            Request::Probe(uid, _) => {
                 if let Some(Ok(data)) = response::parse_fetch(response)
                     && data.uid == Some(*uid)
                 {
@@ -351,7 +357,12 @@ impl<'a> Fetcher<'a> {
     }
 
     /// The tagged end of a command.
-    fn done(&mut self, lane: &mut Lane<'_, Step>, step: Step, status: &Status) -> Result<()> {
+    fn done(
+        &mut self,
+        lane: &mut Lane<'_, FetchStep>,
+        step: FetchStep,
+        status: &Status,
+    ) -> Result<()> {
         let id = step.job;
         self.unanswered -= step.bytes;
         self.due -= step.weight;
@@ -364,14 +375,14 @@ impl<'a> Fetcher<'a> {
             return Err(error.into());
         }
         match step.asked {
-            Asked::Examine => self.examined(id, status)?,
+            Request::Examine => self.examined(id, status)?,
             _ if self.jobs[id].is_distrusted() => {}
-            Asked::Inventory(refusal) => self.surveyed(lane, id, refusal, status)?,
-            Asked::Search(refusal) => self.searched(lane, id, refusal.as_ref(), status)?,
-            Asked::Fetch(chunk) => self.fetched(lane, id, &chunk, step.body, status)?,
-            Asked::Recount => self.recounted(id)?,
-            Asked::Probe(uid, reason) => self.probed(id, uid, reason, status),
-            Asked::Recheck => {
+            Request::Inventory(refusal) => self.surveyed(lane, id, refusal, status)?,
+            Request::Search(refusal) => self.searched(lane, id, refusal.as_ref(), status)?,
+            Request::Fetch(chunk) => self.fetched(lane, id, &chunk, step.body, status)?,
+            Request::Recount => self.recounted(id)?,
+            Request::Probe(uid, reason) => self.probed(id, uid, reason, status),
+            Request::Recheck => {
                 if let Some(range) = self.jobs[id].rechecked(status)
                     && self.examine(lane, id)?
                 {
@@ -379,7 +390,7 @@ impl<'a> Fetcher<'a> {
                         lane,
                         &fetch::flags(&range),
                         id,
-                        Asked::Recheck,
+                        Request::Recheck,
                         Order::Loose,
                     )?;
                 }
@@ -455,7 +466,7 @@ impl<'a> Fetcher<'a> {
 }
 
 /// The directory for the bodies that a step brings, unless they are to be passed over.
-fn place_of<'a>(step: &Step, jobs: &Jobs, store: Option<&'a Store>) -> Option<&'a MailboxDir> {
-    let wanted = matches!(step.asked, Asked::Fetch(_)) && !jobs[step.job].is_distrusted();
+fn place_of<'a>(step: &FetchStep, jobs: &Jobs, store: Option<&'a Store>) -> Option<&'a MailboxDir> {
+    let wanted = matches!(step.asked, Request::Fetch(_)) && !jobs[step.job].is_distrusted();
     store.filter(|_| wanted)?.place(step.job)
 }

@@ -5,7 +5,7 @@ use tracing::{debug, warn};
 
 use super::super::job::{Job, JobId, Seen, Suspects};
 use super::super::store::Refreshed;
-use super::{Asked, Fetcher, Step};
+use super::{FetchStep, Fetcher, Request};
 use crate::session::blame::Owner;
 use crate::session::fetch;
 use crate::session::inventory::{Extent, Next};
@@ -60,7 +60,7 @@ impl Fetcher<'_> {
     /// Asks for the inventory, or a part of it. What a size makes the server fail at is not asked again.
     pub(super) fn ask_inventory(
         &mut self,
-        lane: &mut Lane<'_, Step>,
+        lane: &mut Lane<'_, FetchStep>,
         id: JobId,
         range: &str,
         weighs: bool,
@@ -77,14 +77,14 @@ impl Fetcher<'_> {
             (true, false) => fetch::sizes(range),
             (false, _) => fetch::inventory(range),
         };
-        let asked = Asked::Inventory(refusal);
+        let asked = Request::Inventory(refusal);
         self.send(lane, &inventory, id, asked, Order::Loose)
     }
 
     /// The inventory, or a part of it, has ended; `refusal` is what the server said to a part before.
     pub(super) fn surveyed(
         &mut self,
-        lane: &mut Lane<'_, Step>,
+        lane: &mut Lane<'_, FetchStep>,
         id: JobId,
         refusal: Option<Status>,
         status: &Status,
@@ -110,7 +110,7 @@ impl Fetcher<'_> {
                 }
                 let search = fetch::search_all();
                 let refusal = refusal.or_else(|| (!ended_well).then(|| status.clone()));
-                self.send(lane, &search, id, Asked::Search(refusal), Order::Loose)
+                self.send(lane, &search, id, Request::Search(refusal), Order::Loose)
             }
         }
     }
@@ -118,7 +118,7 @@ impl Fetcher<'_> {
     /// SEARCH has named what it names; `refusal` is what the server said to the inventory, unless that was OK.
     pub(super) fn searched(
         &mut self,
-        lane: &mut Lane<'_, Step>,
+        lane: &mut Lane<'_, FetchStep>,
         id: JobId,
         refusal: Option<&Status>,
         status: &Status,
@@ -136,7 +136,7 @@ impl Fetcher<'_> {
     /// The server took a part, or shows no more at once: goes on with these UIDs.
     fn survey_rest(
         &mut self,
-        lane: &mut Lane<'_, Step>,
+        lane: &mut Lane<'_, FetchStep>,
         id: JobId,
         range: &str,
         refusal: Option<Status>,
@@ -152,7 +152,7 @@ impl Fetcher<'_> {
     /// Nothing more will be named.
     fn concluded(
         &mut self,
-        lane: &mut Lane<'_, Step>,
+        lane: &mut Lane<'_, FetchStep>,
         id: JobId,
         extent: Extent,
         refusal: Option<&Status>,
@@ -189,11 +189,11 @@ impl Fetcher<'_> {
     }
 
     /// STATUS counted more than EXAMINE and the inventory: it is asked once more, as mail may have been deleted in between.
-    fn recount(&mut self, lane: &mut Lane<'_, Step>, id: JobId) -> Result<()> {
+    fn recount(&mut self, lane: &mut Lane<'_, FetchStep>, id: JobId) -> Result<()> {
         let name = self.jobs[id].listed_name().wire();
         let command = manage::status(name, lane.capabilities(), "(MESSAGES)");
         match command.ok().filter(|_| !self.jobs[id].is_recounted()) {
-            Some(status) => self.send(lane, &status, id, Asked::Recount, Order::Loose),
+            Some(status) => self.send(lane, &status, id, Request::Recount, Order::Loose),
             None => self.recounted(id),
         }
     }

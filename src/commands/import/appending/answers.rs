@@ -4,7 +4,7 @@ use anyhow::{Result, anyhow};
 use tracing::{debug, info, warn};
 
 use super::item::{Batch, Item, Late, Try};
-use super::{Appender, Step};
+use super::{AppendStep, Appender};
 use crate::archive::journal::{Done, Flags};
 use crate::message::DateSource;
 use crate::report::cause::{Because, Cause};
@@ -28,16 +28,16 @@ pub fn is_no_answer(status: &Status) -> bool {
 
 impl Appender<'_> {
     /// Takes the next tagged answer.
-    pub(super) fn receive(&mut self, lane: &mut Lane<'_, Step>) -> Result<()> {
+    pub(super) fn receive(&mut self, lane: &mut Lane<'_, AppendStep>) -> Result<()> {
         loop {
             let (step, status) = match lane.next(&mut NoBody)? {
-                Answer::Untagged(Step::Check(_, seen), response) => {
+                Answer::Untagged(AppendStep::Check(_, seen), response) => {
                     if let Some(Ok((_, status))) = response::parse_mailbox_status(response) {
                         *seen = status.uidvalidity;
                     }
                     continue;
                 }
-                Answer::Untagged(Step::Count(id), response) => {
+                Answer::Untagged(AppendStep::Count(id), response) => {
                     if let Some(Ok((_, status))) = response::parse_mailbox_status(response)
                         && let Some(messages) = status.messages
                     {
@@ -49,10 +49,10 @@ impl Appender<'_> {
                 Answer::Done(step, status) => (step, status),
             };
             return match step {
-                Step::Append(id, items) => self.answered(Batch { id, items }, &status, lane),
-                Step::Check(id, seen) => self.checked(id, seen),
-                Step::Open | Step::Count(_) => Ok(()),
-                Step::Flags(stored) => {
+                AppendStep::Append(id, items) => self.answered(Batch { id, items }, &status, lane),
+                AppendStep::Check(id, seen) => self.checked(id, seen),
+                AppendStep::Open | AppendStep::Count(_) => Ok(()),
+                AppendStep::Flags(stored) => {
                     if status.condition != Condition::Ok {
                         self.lost_flags(&stored, &status);
                     }
@@ -66,7 +66,7 @@ impl Appender<'_> {
         &mut self,
         batch: Batch,
         status: &Status,
-        lane: &mut Lane<'_, Step>,
+        lane: &mut Lane<'_, AppendStep>,
     ) -> Result<()> {
         self.unanswered = self.unanswered.saturating_sub(batch.bytes());
         if status.condition == Condition::Ok {
@@ -178,7 +178,7 @@ impl Appender<'_> {
         &mut self,
         batch: Batch,
         status: &Status,
-        lane: &mut Lane<'_, Step>,
+        lane: &mut Lane<'_, AppendStep>,
     ) -> Result<()> {
         let to_uids = self.named_uids(&batch, status, lane)?;
         let id = batch.id;
@@ -255,7 +255,7 @@ impl Appender<'_> {
         &mut self,
         batch: &Batch,
         status: &Status,
-        lane: &mut Lane<'_, Step>,
+        lane: &mut Lane<'_, AppendStep>,
     ) -> Result<Vec<u32>> {
         let named = append_uids(status).filter(|_| !self.experience.distrusted);
         let Some((uidvalidity, uids)) = named else {
@@ -280,7 +280,7 @@ impl Appender<'_> {
         if !fits {
             // Was the mailbox made anew?
             let ask = manage::uidvalidity(&job.place().wire, lane.capabilities())?;
-            lane.send(&ask, Step::Check(id, None), Order::Loose)?;
+            lane.send(&ask, AppendStep::Check(id, None), Order::Loose)?;
         }
         Ok(Vec::new())
     }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use tracing::warn;
 
 use super::item::{Late, Owed};
-use super::{Appender, Step};
+use super::{AppendStep, Appender};
 use crate::archive::journal::{Done, Flags};
 use crate::session::channel::Channel;
 use crate::session::lane::{Lane, Order};
@@ -92,7 +92,7 @@ impl Appender<'_> {
     }
 
     /// Some servers refuse in APPEND what they take in STORE; true when there was something to store.
-    pub(super) fn store_flags(&mut self, lane: &mut Lane<'_, Step>) -> Result<bool> {
+    pub(super) fn store_flags(&mut self, lane: &mut Lane<'_, AppendStep>) -> Result<bool> {
         let mut open = None;
         let to_store = std::mem::take(&mut self.to_store);
         let is_any = !to_store.is_empty();
@@ -100,11 +100,11 @@ impl Appender<'_> {
             if open != Some(one.id) {
                 let wire = &self.jobs[one.id].place().wire;
                 let select = select::select(wire, lane.capabilities())?;
-                lane.send(&select, Step::Open, Order::Strict)?;
+                lane.send(&select, AppendStep::Open, Order::Strict)?;
                 open = Some(one.id);
             }
             let store = store::flags_silently(one.to_uid, Change::Add, &one.flags);
-            lane.send(&store, Step::Flags(one), Order::Loose)?;
+            lane.send(&store, AppendStep::Flags(one), Order::Loose)?;
         }
         Ok(is_any)
     }

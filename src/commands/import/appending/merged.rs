@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use super::{Appender, Step};
+use super::{AppendStep, Appender};
 use crate::session::lane::{Lane, Order};
 use crate::session::manage;
 use crate::target::mailbox::JobId;
@@ -12,7 +12,7 @@ impl Appender<'_> {
     /// True for a mailbox that turns out to be one with another that was filled on this connection: nothing goes there.
     ///
     /// Only those are looked at that had the same numbers when they were opened and that MAILBOXID does not tell apart.
-    pub(super) fn is_merged(&mut self, lane: &mut Lane<'_, Step>, id: JobId) -> Result<bool> {
+    pub(super) fn is_merged(&mut self, lane: &mut Lane<'_, AppendStep>, id: JobId) -> Result<bool> {
         if self.merged.iter().any(|(later, _)| *later == id) {
             return Ok(true);
         }
@@ -57,11 +57,11 @@ impl Appender<'_> {
         filled
     }
 
-    fn count(&mut self, lane: &mut Lane<'_, Step>, ids: &[JobId]) -> Result<()> {
+    fn count(&mut self, lane: &mut Lane<'_, AppendStep>, ids: &[JobId]) -> Result<()> {
         for &id in ids {
             let wire = &self.jobs[id].place().wire;
             let ask = manage::messages(wire, lane.capabilities())?;
-            lane.send(&ask, Step::Count(id), Order::Loose)?;
+            lane.send(&ask, AppendStep::Count(id), Order::Loose)?;
         }
         self.hear(lane)
     }

@@ -66,7 +66,7 @@ pub struct Experience {
     no_room: Option<(u64, String)>,
 }
 
-enum Step {
+enum AppendStep {
     Append(JobId, Vec<Item>),
     /// STATUS, to see whether UIDVALIDITY is what it was.
     Check(JobId, Option<u32>),
@@ -192,7 +192,7 @@ impl<'a> Appender<'a> {
     /// A [`SessionError`] in the chain says whether another connection may help; a refused message without `--ignore-errors`.
     pub fn run(&mut self, channel: &mut Channel) -> Result<()> {
         let outcome = loop {
-            let mut lane: Lane<'_, Step> = Lane::new(channel);
+            let mut lane: Lane<'_, AppendStep> = Lane::new(channel);
             self.progress.arriving().clear();
             let sent = leave(&mut lane).and_then(|()| self.send_all(&mut lane));
             match sent {
@@ -238,9 +238,9 @@ impl<'a> Appender<'a> {
     }
 
     /// The connection is gone: what was under way goes alone from now on, and what was first in line is counted.
-    fn lost(&mut self, lane: &Lane<'_, Step>, error: &SessionError) {
+    fn lost(&mut self, lane: &Lane<'_, AppendStep>, error: &SessionError) {
         let unstored = lane.steps().filter_map(|step| match step {
-            Step::Flags(flags) => Some(Owed::from(flags.clone())),
+            AppendStep::Flags(flags) => Some(Owed::from(flags.clone())),
             _ => None,
         });
         self.experience.owed.extend(unstored);
@@ -249,7 +249,7 @@ impl<'a> Appender<'a> {
         }
         let mut is_first = true;
         for step in lane.steps() {
-            let Step::Append(id, items) = step else {
+            let AppendStep::Append(id, items) = step else {
                 continue;
             };
             for item in items {
@@ -265,14 +265,14 @@ impl<'a> Appender<'a> {
     }
 
     /// The account ends here, but the server has taken what it was sent: notes what it still answers.
-    fn hear_out(&mut self, lane: &mut Lane<'_, Step>) {
+    fn hear_out(&mut self, lane: &mut Lane<'_, AppendStep>) {
         while lane.outstanding() > 0 {
             let (step, status) = match lane.next(&mut NoBody) {
                 Ok(Answer::Untagged(..)) => continue,
                 Ok(Answer::Done(step, status)) => (step, status),
                 Err(_) => return,
             };
-            let Step::Append(id, items) = step else {
+            let AppendStep::Append(id, items) = step else {
                 continue;
             };
             let batch = Batch { id, items };
@@ -289,7 +289,7 @@ impl<'a> Appender<'a> {
     }
 
     /// Sends what there is; false when something must be looked at first, with nothing under way.
-    fn send_all(&mut self, lane: &mut Lane<'_, Step>) -> Result<bool> {
+    fn send_all(&mut self, lane: &mut Lane<'_, AppendStep>) -> Result<bool> {
         for id in self.jobs.ids() {
             if self.jobs[id].has_failed() || self.jobs[id].todo().is_empty() {
                 continue;
@@ -429,7 +429,7 @@ impl<'a> Appender<'a> {
     }
 
     /// Sends a batch, in one command where the server can, waiting while too much is unanswered.
-    fn send(&mut self, lane: &mut Lane<'_, Step>, batch: Batch) -> Result<()> {
+    fn send(&mut self, lane: &mut Lane<'_, AppendStep>, batch: Batch) -> Result<()> {
         let id = batch.id;
         let alone = |item: &Item| !self.ways.multi || self.is_careful(id, item.uid());
         let mut parts = batch.parts(alone);
@@ -464,7 +464,7 @@ impl<'a> Appender<'a> {
     }
 
     /// Takes answers until these messages may be sent, too.
-    fn make_room(&mut self, lane: &mut Lane<'_, Step>, batch: &Batch) -> Result<()> {
+    fn make_room(&mut self, lane: &mut Lane<'_, AppendStep>, batch: &Batch) -> Result<()> {
         let alone = batch
             .items
             .iter()
@@ -478,7 +478,7 @@ impl<'a> Appender<'a> {
         Ok(())
     }
 
-    fn send_command(&mut self, lane: &mut Lane<'_, Step>, batch: Batch) -> Result<()> {
+    fn send_command(&mut self, lane: &mut Lane<'_, AppendStep>, batch: Batch) -> Result<()> {
         let (id, mut items) = (batch.id, batch.items);
         self.unanswered += items.iter().map(Item::size).sum::<u64>();
         let careful = items.iter().any(|item| self.is_careful(id, item.uid()));
@@ -491,7 +491,7 @@ impl<'a> Appender<'a> {
         let sent = write(lane, self.ways, wire, id, &mut items, &flags, &arriving);
         // The step travels with the command, but the bodies are needed to send it.
         if matches!(sent, Ok(None) | Err(_))
-            && let Some(Step::Append(_, held)) = lane.last_step()
+            && let Some(AppendStep::Append(_, held)) = lane.last_step()
             && held.is_empty()
         {
             held.append(&mut items);
@@ -505,7 +505,7 @@ impl<'a> Appender<'a> {
         Ok(())
     }
 
-    fn send_again(&mut self, lane: &mut Lane<'_, Step>) -> Result<()> {
+    fn send_again(&mut self, lane: &mut Lane<'_, AppendStep>) -> Result<()> {
         while self.doubtful.is_empty()
             && let Some(batch) = self.again.pop_front()
         {
@@ -523,7 +523,7 @@ impl<'a> Appender<'a> {
     }
 
     /// Takes all answers that are still to come.
-    fn hear(&mut self, lane: &mut Lane<'_, Step>) -> Result<()> {
+    fn hear(&mut self, lane: &mut Lane<'_, AppendStep>) -> Result<()> {
         while lane.outstanding() > 0 {
             self.receive(lane)?;
         }
@@ -532,15 +532,15 @@ impl<'a> Appender<'a> {
 }
 
 /// No mailbox is open while it is appended to: Courier refuses what is open read-only, GNU Mailutils loses messages.
-fn leave(lane: &mut Lane<'_, Step>) -> Result<()> {
+fn leave(lane: &mut Lane<'_, AppendStep>) -> Result<()> {
     let leave = select::leave(lane.capabilities())?;
-    lane.send(&leave, Step::Open, Order::Strict)?;
+    lane.send(&leave, AppendStep::Open, Order::Strict)?;
     Ok(())
 }
 
 /// The error where the batch has to wait for another day. A message that is larger than what is left of any day goes
 /// alone, first of all.
-fn used_up(lane: &mut Lane<'_, Step>, batch: &Batch) -> Option<SessionError> {
+fn used_up(lane: &mut Lane<'_, AppendStep>, batch: &Batch) -> Option<SessionError> {
     let budget = lane.budget();
     let left = budget.left(Way::Up)?;
     let bytes = batch.bytes() + BESIDE * batch.items.len() as u64;
@@ -550,7 +550,7 @@ fn used_up(lane: &mut Lane<'_, Step>, batch: &Batch) -> Option<SessionError> {
 
 /// Sends the messages in one command; the command's end, if the server refuses before it has them.
 fn write(
-    lane: &mut Lane<'_, Step>,
+    lane: &mut Lane<'_, AppendStep>,
     ways: Ways,
     wire: &[u8],
     id: JobId,
@@ -558,7 +558,7 @@ fn write(
     flags: &[Option<String>],
     sent: &Arriving,
 ) -> Result<Option<crate::session::response::Status>> {
-    let mut append = Append::begin(lane, ways, wire, Step::Append(id, Vec::new()))?;
+    let mut append = Append::begin(lane, ways, wire, AppendStep::Append(id, Vec::new()))?;
     for (item, flags) in items.iter_mut().zip(flags) {
         let (uid, size) = (item.uid(), item.size());
         let (date, body) = item.date_and_body();
