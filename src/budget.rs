@@ -18,7 +18,7 @@ const UNSAVED: u64 = 1 << 20;
 
 /// Which way bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum Direction {
     /// From the server.
     Down,
     /// To the server.
@@ -57,11 +57,11 @@ impl Allowance {
         let _ = self.preset.set(daily);
     }
 
-    fn of(&self, way: Way) -> Option<u64> {
+    fn of(&self, way: Direction) -> Option<u64> {
         let preset = self.preset.get().copied().unwrap_or_default();
         let limit = match way {
-            Way::Down => self.configured.down.or(preset.down),
-            Way::Up => self.configured.up.or(preset.up),
+            Direction::Down => self.configured.down.or(preset.down),
+            Direction::Up => self.configured.up.or(preset.up),
         };
         limit.filter(|limit| *limit < u64::MAX)
     }
@@ -139,51 +139,51 @@ impl Budget {
     /// True where a day has an end.
     #[must_use]
     pub fn is_limited(&self) -> bool {
-        self.limit(Way::Down).is_some() || self.limit(Way::Up).is_some()
+        self.limit(Direction::Down).is_some() || self.limit(Direction::Up).is_some()
     }
 
     /// Bytes of a day.
     #[must_use]
-    pub fn limit(&self, way: Way) -> Option<u64> {
+    pub fn limit(&self, way: Direction) -> Option<u64> {
         self.allowance.of(way)
     }
 
     /// Bytes that may still go today; `None` where nothing limits them.
     #[must_use]
-    pub fn left(&self, way: Way) -> Option<u64> {
+    pub fn left(&self, way: Direction) -> Option<u64> {
         let limit = self.limit(way)?;
         let used = self.today();
         let used = match way {
-            Way::Down => used.saved.down.saturating_add(used.unsaved.down),
-            Way::Up => used.saved.up.saturating_add(used.unsaved.up),
+            Direction::Down => used.saved.down.saturating_add(used.unsaved.down),
+            Direction::Up => used.saved.up.saturating_add(used.unsaved.up),
         };
         Some(limit.saturating_sub(used))
     }
 
     /// True until the first message of a day: however large it is, it has to go on some day.
     #[must_use]
-    pub fn is_fresh(&self, way: Way) -> bool {
+    pub fn is_fresh(&self, way: Direction) -> bool {
         let used = self.today();
         [&used.saved, &used.unsaved].iter().all(|spent| match way {
-            Way::Down => spent.messages_down == 0,
-            Way::Up => spent.messages_up == 0,
+            Direction::Down => spent.messages_down == 0,
+            Direction::Up => spent.messages_up == 0,
         })
     }
 
     /// The way on which nothing more may go today.
     #[must_use]
-    pub fn is_used_up(&self) -> Option<Way> {
-        [Way::Down, Way::Up]
+    pub fn is_used_up(&self) -> Option<Direction> {
+        [Direction::Down, Direction::Up]
             .into_iter()
             .find(|way| self.left(*way) == Some(0))
     }
 
     /// So many bytes went.
-    pub fn spend(&self, way: Way, bytes: usize) {
+    pub fn spend(&self, way: Direction, bytes: usize) {
         let mut used = self.today();
         let spent = match way {
-            Way::Down => &mut used.unsaved.down,
-            Way::Up => &mut used.unsaved.up,
+            Direction::Down => &mut used.unsaved.down,
+            Direction::Up => &mut used.unsaved.up,
         };
         *spent = spent.saturating_add(bytes as u64);
         if used.unsaved.down.saturating_add(used.unsaved.up) >= UNSAVED {
@@ -192,11 +192,11 @@ impl Budget {
     }
 
     /// A message went.
-    pub fn spend_message(&self, way: Way) {
+    pub fn spend_message(&self, way: Direction) {
         let mut used = self.today();
         match way {
-            Way::Down => used.unsaved.messages_down += 1,
-            Way::Up => used.unsaved.messages_up += 1,
+            Direction::Down => used.unsaved.messages_down += 1,
+            Direction::Up => used.unsaved.messages_up += 1,
         }
     }
 
@@ -207,10 +207,10 @@ impl Budget {
 
     /// What to say where nothing more may go, and for how long.
     #[must_use]
-    pub fn spent(&self, way: Way) -> (Duration, String) {
+    pub fn spent(&self, way: Direction) -> (Duration, String) {
         let (limit, verb) = match way {
-            Way::Down => (self.limit(way), "read from"),
-            Way::Up => (self.limit(way), "sent to"),
+            Direction::Down => (self.limit(way), "read from"),
+            Direction::Up => (self.limit(way), "sent to"),
         };
         let text = format!(
             "of the {} bytes that may be {verb} {} in a day (of UTC) too few are left to go on",
@@ -277,21 +277,24 @@ mod tests {
         let allowance = allowed(100);
         let budget = Budgets::new(root.path(), &allowance).of("a", "a@h:993");
         budget.begin().expect("begun");
-        assert!(budget.is_fresh(Way::Down));
-        budget.spend(Way::Down, 60);
-        budget.spend(Way::Up, 1000);
-        budget.spend_message(Way::Down);
+        assert!(budget.is_fresh(Direction::Down));
+        budget.spend(Direction::Down, 60);
+        budget.spend(Direction::Up, 1000);
+        budget.spend_message(Direction::Down);
         assert_eq!(
-            (budget.left(Way::Down), budget.left(Way::Up)),
+            (budget.left(Direction::Down), budget.left(Direction::Up)),
             (Some(40), None)
         );
         budget.settle();
         let next = Budgets::new(root.path(), &allowance).of("a", "a@h:993");
         next.begin().expect("begun");
-        assert!(!next.is_fresh(Way::Down));
-        assert_eq!((next.left(Way::Down), next.is_used_up()), (Some(40), None));
-        next.spend(Way::Down, 41);
-        assert_eq!(next.is_used_up(), Some(Way::Down));
+        assert!(!next.is_fresh(Direction::Down));
+        assert_eq!(
+            (next.left(Direction::Down), next.is_used_up()),
+            (Some(40), None)
+        );
+        next.spend(Direction::Down, 41);
+        assert_eq!(next.is_used_up(), Some(Direction::Down));
     }
 
     #[test]
@@ -307,7 +310,7 @@ mod tests {
             up: Some(20),
         });
         assert_eq!(
-            (budget.limit(Way::Down), budget.limit(Way::Up)),
+            (budget.limit(Direction::Down), budget.limit(Direction::Up)),
             (None, Some(20))
         );
     }

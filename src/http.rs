@@ -25,7 +25,7 @@ pub struct Trust<'a> {
 
 /// A client with its bounds.
 #[derive(Debug, Clone)]
-pub struct Http {
+pub struct HttpClient {
     client: Client,
     timeout: Duration,
     longest: u64,
@@ -33,7 +33,7 @@ pub struct Http {
 
 /// What was answered, whatever it is.
 #[derive(Debug)]
-pub struct Answer {
+pub struct HttpAnswer {
     /// HTTP status.
     pub status: u16,
     /// All headers.
@@ -44,7 +44,7 @@ pub struct Answer {
 
 /// Why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
+pub enum HttpTrouble {
     /// Nothing came within the time-out.
     TimedOut,
     /// There is no connection.
@@ -65,14 +65,14 @@ pub enum Trouble {
 
 /// A request without an answer.
 #[derive(Debug)]
-pub struct Failure {
+pub struct HttpFailure {
     /// What happened.
-    pub trouble: Trouble,
+    pub trouble: HttpTrouble,
     /// What the system says of it, without URL; text from outside.
     pub why: String,
 }
 
-impl Http {
+impl HttpClient {
     /// Prepares; nothing is sent. `longest` is the most bytes of an answer that are read.
     ///
     /// # Errors
@@ -124,18 +124,22 @@ impl Http {
     /// Sends a request, once, and reads the answer.
     ///
     /// # Errors
-    /// See [`Trouble`].
-    pub fn send(&self, request: RequestBuilder) -> Result<Answer, Failure> {
+    /// See [`HttpTrouble`].
+    pub fn send(&self, request: RequestBuilder) -> Result<HttpAnswer, HttpFailure> {
         let began = Instant::now();
         let response = request.send().map_err(|error| failed(&error))?;
         self.read(response, began)
     }
 
-    /// POST of a form, as [`Http::send`].
+    /// POST of a form, as [`HttpClient::send`].
     ///
     /// # Errors
-    /// See [`Trouble`].
-    pub fn post(&self, request: RequestBuilder, form: &[(&str, &str)]) -> Result<Answer, Failure> {
+    /// See [`HttpTrouble`].
+    pub fn post(
+        &self,
+        request: RequestBuilder,
+        form: &[(&str, &str)],
+    ) -> Result<HttpAnswer, HttpFailure> {
         let body = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(form)
             .finish();
@@ -146,26 +150,26 @@ impl Http {
         )
     }
 
-    fn read(&self, mut response: Response, began: Instant) -> Result<Answer, Failure> {
-        let failure = |trouble, why: String| Failure { trouble, why };
+    fn read(&self, mut response: Response, began: Instant) -> Result<HttpAnswer, HttpFailure> {
+        let failure = |trouble, why: String| HttpFailure { trouble, why };
         let mut body = Vec::new();
         let mut buffer = vec![0; 64 * 1024];
         loop {
             let count = response
                 .read(&mut buffer)
-                .map_err(|error| failure(Trouble::BrokenOff, error.to_string()))?;
+                .map_err(|error| failure(HttpTrouble::BrokenOff, error.to_string()))?;
             if count == 0 {
                 break;
             }
             body.extend_from_slice(&buffer[..count]);
             if body.len() as u64 > self.longest {
-                return Err(failure(Trouble::TooLong, String::new()));
+                return Err(failure(HttpTrouble::TooLong, String::new()));
             }
             if began.elapsed() > self.timeout * SLOWEST {
-                return Err(failure(Trouble::TooSlow, String::new()));
+                return Err(failure(HttpTrouble::TooSlow, String::new()));
             }
         }
-        Ok(Answer {
+        Ok(HttpAnswer {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
             body,
@@ -174,7 +178,7 @@ impl Http {
 }
 
 /// What a request without an answer means, with all that is known about why.
-fn failed(error: &reqwest::Error) -> Failure {
+fn failed(error: &reqwest::Error) -> HttpFailure {
     let mut parts: Vec<String> = vec![];
     let mut source: Option<&dyn Error> = error.source();
     while let Some(inner) = source {
@@ -186,15 +190,15 @@ fn failed(error: &reqwest::Error) -> Failure {
     }
     let why = parts.join(": ");
     let trouble = if error.is_timeout() {
-        Trouble::TimedOut
+        HttpTrouble::TimedOut
     } else if why.contains("wrong version number") || why.contains("packet length") {
-        Trouble::NoTls
+        HttpTrouble::NoTls
     } else if why.contains("certificate") {
-        Trouble::Certificate
+        HttpTrouble::Certificate
     } else if error.is_connect() {
-        Trouble::Unreachable
+        HttpTrouble::Unreachable
     } else {
-        Trouble::Lost
+        HttpTrouble::Lost
     };
-    Failure { trouble, why }
+    HttpFailure { trouble, why }
 }

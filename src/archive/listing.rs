@@ -22,7 +22,7 @@ pub(super) const VANISHED_MAILBOXES: &str = ".vanished-mailboxes";
 
 /// What a directory entry is, by its name and kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum EntryKind {
     /// The message file of a UID.
     Message(u32),
     /// The sidecar of a UID.
@@ -45,7 +45,7 @@ pub struct Entry {
     /// Its name; bytes that are no UTF-8 are replaced.
     pub name: String,
     /// What it is.
-    pub kind: Kind,
+    pub kind: EntryKind,
 }
 
 /// The entries of an account's directory, sorted by name.
@@ -55,12 +55,12 @@ pub struct Entry {
 pub fn account(dir: &Path) -> Result<Vec<Entry>> {
     entries(dir, |name, is_dir| match name {
         state::FILE | failed::FILE | journal::FILE | spent::FILE | ".lock" if !is_dir => {
-            Kind::Known
+            EntryKind::Known
         }
-        VANISHED_MAILBOXES if is_dir => Kind::Known,
-        _ if is_dir && !name.starts_with('.') => Kind::Mailbox,
-        _ if is_leftover(name) && !is_dir => Kind::Leftover,
-        _ => Kind::Foreign,
+        VANISHED_MAILBOXES if is_dir => EntryKind::Known,
+        _ if is_dir && !name.starts_with('.') => EntryKind::Mailbox,
+        _ if is_leftover(name) && !is_dir => EntryKind::Leftover,
+        _ => EntryKind::Foreign,
     })
 }
 
@@ -72,14 +72,18 @@ pub fn mailbox(dir: &Path) -> Result<Vec<Entry>> {
     entries(dir, |name, is_dir| {
         if is_dir {
             let aside = name == VANISHED || name.starts_with(".superseded-");
-            return if aside { Kind::Known } else { Kind::Foreign };
+            return if aside {
+                EntryKind::Known
+            } else {
+                EntryKind::Foreign
+            };
         }
         match parse_name(OsStr::new(name)) {
-            Some((uid, true)) => Kind::Message(uid),
-            Some((uid, false)) => Kind::Sidecar(uid),
-            None if name == META_FILE => Kind::Known,
-            None if is_leftover(name) => Kind::Leftover,
-            None => Kind::Foreign,
+            Some((uid, true)) => EntryKind::Message(uid),
+            Some((uid, false)) => EntryKind::Sidecar(uid),
+            None if name == META_FILE => EntryKind::Known,
+            None if is_leftover(name) => EntryKind::Leftover,
+            None => EntryKind::Foreign,
         }
     })
 }
@@ -109,7 +113,7 @@ pub(super) fn is_leftover(name: &str) -> bool {
             .is_some()
 }
 
-fn entries(dir: &Path, kind: impl Fn(&str, bool) -> Kind) -> Result<Vec<Entry>> {
+fn entries(dir: &Path, kind: impl Fn(&str, bool) -> EntryKind) -> Result<Vec<Entry>> {
     let shown = dir.display();
     let mut found = Vec::new();
     for entry in file::entries(dir)? {
@@ -118,9 +122,9 @@ fn entries(dir: &Path, kind: impl Fn(&str, bool) -> Kind) -> Result<Vec<Entry>> 
         let os_name = entry.file_name();
         let name = os_name.to_string_lossy().into_owned();
         let kind = if file_type.is_symlink() {
-            Kind::Symlink
+            EntryKind::Symlink
         } else if os_name.to_str().is_none() || !file_type.is_dir() && !file_type.is_file() {
-            Kind::Foreign
+            EntryKind::Foreign
         } else {
             kind(&name, file_type.is_dir())
         };

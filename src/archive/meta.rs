@@ -23,7 +23,7 @@ pub struct MailboxMeta {
 
 /// Who said which mailbox a directory holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub enum NameSource {
     /// This program's `.mailbox.json`.
     Ours,
     /// That of the original Python tool.

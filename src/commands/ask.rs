@@ -4,8 +4,8 @@ use anyhow::{Context, Result};
 use inquire::validator::Validation;
 use inquire::{InquireError, Password};
 
-use crate::credential::Way;
-use crate::credential::source::{Source, Typed};
+use crate::credential::CredentialSource;
+use crate::credential::source::{PasswordSource, TypedPassword};
 use crate::secret::Secret;
 use crate::settings::Settings;
 
@@ -17,7 +17,7 @@ pub fn passwords(settings: &Settings) -> Result<bool> {
     let target = settings.target.as_deref();
     let accounts = [Some(settings), target].into_iter().flatten();
     for account in accounts.flat_map(|side| &side.config.accounts) {
-        if let Way::Password(Source::Typed(typed)) = &account.way
+        if let CredentialSource::Password(PasswordSource::Typed(typed)) = &account.way
             && !typed.is_known()
             && !ask(typed)?
         {
@@ -27,7 +27,7 @@ pub fn passwords(settings: &Settings) -> Result<bool> {
     Ok(true)
 }
 
-fn ask(typed: &Typed) -> Result<bool> {
+fn ask(typed: &TypedPassword) -> Result<bool> {
     let not_empty = |password: &str| {
         Ok(if password.is_empty() {
             Validation::Invalid("type it, or leave with Esc".into())

@@ -11,8 +11,8 @@ use tracing::{error, info};
 use crate::config::Account;
 use crate::credential::oauth::refresh::Refresh;
 use crate::credential::oauth::{Oauth, device, loopback};
-use crate::credential::tokens::Origin;
-use crate::credential::{CredentialError, Kind, Way};
+use crate::credential::tokens::TokenSource;
+use crate::credential::{CredentialError, CredentialErrorKind, CredentialSource};
 use crate::report::{AccountReport, Cause, Status};
 use crate::secret::Secret;
 use crate::stop::Stop;
@@ -51,7 +51,9 @@ pub fn run(accounts: &[Account], stop: &Stop, say: &dyn Fn(&str)) -> Result<Vec<
         }
         match authorize(account, client, stop, say) {
             Ok(file) => say(&format!("{name}: the refresh token is in {file}")),
-            Err(error) if error.kind == Kind::Stopped => report.status = Status::Stopped,
+            Err(error) if error.kind == CredentialErrorKind::Stopped => {
+                report.status = Status::Stopped
+            }
             Err(error) => {
                 error!(account = name, "{error}");
                 report.status = Status::Failed;
@@ -65,11 +67,11 @@ pub fn run(accounts: &[Account], stop: &Stop, say: &dyn Fn(&str)) -> Result<Vec<
 }
 
 fn client(account: &Account) -> Option<&Refresh> {
-    let Way::Token(tokens) = &account.way else {
+    let CredentialSource::Token(tokens) = &account.way else {
         return None;
     };
-    match tokens.origin() {
-        Origin::Oauth(oauth) => match &**oauth {
+    match tokens.source() {
+        TokenSource::Oauth(oauth) => match &**oauth {
             Oauth::Refresh(client) => Some(client),
             Oauth::Google(_) | Oauth::Microsoft(_) => None,
         },

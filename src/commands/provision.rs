@@ -9,14 +9,14 @@ use rayon::prelude::*;
 use tracing::{error, info, warn};
 
 use crate::config::Account;
-use crate::credential::Way;
-use crate::credential::source::Source;
+use crate::credential::CredentialSource;
+use crate::credential::source::PasswordSource;
 use crate::panel::address::{Address, domain_to_ascii};
 use crate::panel::directadmin::DirectAdmin;
-use crate::panel::{Kind, Panel, PanelError};
+use crate::panel::{Panel, PanelError, PanelErrorKind};
 use crate::report::{ProvisionReport, ProvisionState, Provisioned};
 use crate::secret::Secret;
-use crate::session::error::{Kind as SessionKind, SessionError};
+use crate::session::error::{Kind, SessionError};
 use crate::settings::{Provisioning, Settings};
 use crate::stop::Stop;
 
@@ -159,7 +159,12 @@ impl<'a> Provision<'a> {
                     names.filter_map(|name| domain_to_ascii(name)).collect(),
                 ))
             }
-            Err(error) if matches!(error.kind, Kind::Refused | Kind::Unclear) => {
+            Err(error)
+                if matches!(
+                    error.kind,
+                    PanelErrorKind::Refused | PanelErrorKind::Unclear
+                ) =>
+            {
                 warn!(panel = %self.panel.name(), "{error}; each domain is asked for instead");
                 Ok(None)
             }
@@ -263,7 +268,10 @@ impl<'a> Provision<'a> {
                 Ok(()) => return Ok(true),
                 Err(error) => error,
             };
-            if !matches!(error.kind, Kind::Refused | Kind::Transient | Kind::Unclear) {
+            if !matches!(
+                error.kind,
+                PanelErrorKind::Refused | PanelErrorKind::Transient | PanelErrorKind::Unclear
+            ) {
                 return Err(error);
             }
             let there = self.list(&address.domain).map_err(|second| {
@@ -271,10 +279,10 @@ impl<'a> Provision<'a> {
                 PanelError::new(second.kind, text)
             })?;
             if there.contains(&address.local) {
-                return Ok(error.kind != Kind::Refused);
+                return Ok(error.kind != PanelErrorKind::Refused);
             }
             tried += 1;
-            if error.kind == Kind::Refused || tried > REPEATS {
+            if error.kind == PanelErrorKind::Refused || tried > REPEATS {
                 return Err(error);
             }
             let seconds = wait.as_secs();
@@ -284,7 +292,10 @@ impl<'a> Provision<'a> {
                 "{error}; the mailbox is not there, creating it again in {seconds} s"
             );
             if self.stop.sleep(wait) {
-                return Err(PanelError::new(Kind::Stopped, "the run was stopped"));
+                return Err(PanelError::new(
+                    PanelErrorKind::Stopped,
+                    "the run was stopped",
+                ));
             }
             wait *= 2;
         }
@@ -368,21 +379,21 @@ impl<'a> Provision<'a> {
 
 /// Where the password comes from that a new mailbox gets; an error in words where what proves the login is nobody's
 /// mailbox password.
-fn own_password(account: &Account) -> Result<&Source, String> {
+fn own_password(account: &Account) -> Result<&PasswordSource, String> {
     let none = "the mailbox does not exist, and is not created:";
     let is_own = account.login.eq_ignore_ascii_case(&account.email) && account.authzid.is_none();
     match &account.way {
-        Way::Token(_) => Err(format!(
+        CredentialSource::Token(_) => Err(format!(
             "{none} a token proves the login, and none is a mailbox's password"
         )),
-        Way::Password(_) if !is_own => Err(format!(
+        CredentialSource::Password(_) if !is_own => Err(format!(
             "{none} the configuration's password is that of the login {}",
             account.login
         )),
-        Way::Password(_) if account.shares_way => Err(format!(
+        CredentialSource::Password(_) if account.shares_way => Err(format!(
             "{none} the configuration's password stands at the server, for all its accounts"
         )),
-        Way::Password(source) => Ok(source),
+        CredentialSource::Password(source) => Ok(source),
     }
 }
 
@@ -399,7 +410,7 @@ pub fn logged_in<T>(
     let mut refusals = 0;
     loop {
         let error = match (open(), provision) {
-            (Err(error), Some(_)) if error.kind == SessionKind::Authentication => error,
+            (Err(error), Some(_)) if error.kind == Kind::Authentication => error,
             (outcome, _) => return outcome,
         };
         let next = provision.map(|provision| provision.after_refusal(account, refusals));

@@ -9,8 +9,8 @@ use super::place::Place;
 use super::read::Reader;
 use super::server::Servers;
 use super::{Account, Server, side};
-use crate::credential::source::Source;
-use crate::credential::{Way, Who};
+use crate::credential::source::PasswordSource;
+use crate::credential::{CredentialSource, Who};
 
 const KEYS: [&str; 16] = [
     "email",
@@ -199,7 +199,7 @@ impl Reader<'_> {
         own: &Auth,
         auth: &Auth,
         server: Option<&Server>,
-    ) -> Option<Way> {
+    ) -> Option<CredentialSource> {
         let password = self.way(object, at, PASSWORD_KEYS);
         if password.is_some() && own.way.is_some() {
             self.problem(
@@ -214,7 +214,7 @@ impl Reader<'_> {
                 return None;
             }
             if let Some(server) = server.filter(|_| self.can_ask) {
-                let typed = Way::Password(self.typed(object, own, server));
+                let typed = CredentialSource::Password(self.typed(object, own, server));
                 if auth.mechanism.is_none_or(|one| one.fits(&typed)) {
                     return Some(typed);
                 }
@@ -233,16 +233,23 @@ impl Reader<'_> {
     }
 
     /// A password to be typed: that of the login which its server says for all, else its own.
-    fn typed(&mut self, object: &Map<String, Value>, own: &Auth, server: &Server) -> Source {
+    fn typed(
+        &mut self,
+        object: &Map<String, Value>,
+        own: &Auth,
+        server: &Server,
+    ) -> PasswordSource {
         let says_login = |auth: &Auth| auth.login.is_some() || auth.authzid.is_some();
         let text = |key| object.get(key).and_then(Value::as_str);
         if says_login(&server.auth) && !says_login(own) && text("login").is_none() {
             let asked = self.asked.entry(server.name.clone());
             let whose = || format!("for all accounts at {}", server.place());
-            return asked.or_insert_with(|| Source::typed(whose())).clone();
+            return asked
+                .or_insert_with(|| PasswordSource::typed(whose()))
+                .clone();
         }
         let email = text("email").unwrap_or_default().trim();
-        Source::typed(format!("of {email} at {}", server.place()))
+        PasswordSource::typed(format!("of {email} at {}", server.place()))
     }
 }
 

@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 
 use super::place::Place;
 use super::read::Reader;
-use crate::credential::source::{self, Source};
-use crate::credential::tokens::{Origin, Tokens};
-use crate::credential::{Template, Way};
+use crate::credential::source::{self, PasswordSource};
+use crate::credential::tokens::{TokenSource, Tokens};
+use crate::credential::{CredentialSource, Template};
 use crate::secret::Secret;
 
 const KEYS: [&str; 11] = [
@@ -66,7 +66,7 @@ impl Mechanism {
         }
     }
 
-    pub(super) fn fits(self, way: &Way) -> bool {
+    pub(super) fn fits(self, way: &CredentialSource) -> bool {
         match self {
             Self::Auto => true,
             Self::Plain | Self::Login => !way.is_token(),
@@ -85,7 +85,7 @@ pub struct Auth {
     /// Whose mail it is, where that is somebody else (RFC 4616).
     pub authzid: Option<Template>,
     /// Where the proof comes from.
-    pub way: Option<Way>,
+    pub way: Option<CredentialSource>,
     /// A source is named, whether it can be used or not.
     pub names_a_way: bool,
 }
@@ -150,7 +150,12 @@ impl Reader<'_> {
     }
 
     /// A password goes by a mechanism for passwords, a token by one for tokens.
-    pub(super) fn check_mechanism(&mut self, at: &Place, mechanism: Option<Mechanism>, way: &Way) {
+    pub(super) fn check_mechanism(
+        &mut self,
+        at: &Place,
+        mechanism: Option<Mechanism>,
+        way: &CredentialSource,
+    ) {
         if mechanism.is_none_or(|mechanism| mechanism.fits(way)) {
             return;
         }
@@ -185,7 +190,7 @@ impl Reader<'_> {
         object: &Map<String, Value>,
         at: &Place,
         keys: &[&str],
-    ) -> Option<Way> {
+    ) -> Option<CredentialSource> {
         let is_given = |key: &&str| object.get(*key).is_some_and(|value| !value.is_null());
         let given: Vec<&str> = keys.iter().copied().filter(is_given).collect();
         let key = match given[..] {
@@ -204,20 +209,24 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let origin = match key {
+        let source = match key {
             "token_file" => {
                 let name = self.template(object, at, key)?;
-                Origin::File(name, self.resolve(""))
+                TokenSource::File(name, self.resolve(""))
             }
-            "token_env" => Origin::Env(self.string(object, at, key)?),
+            "token_env" => TokenSource::Env(self.string(object, at, key)?),
             "token_command" => {
                 let is_shell = object[key].is_string();
-                Origin::Command(self.token_command(&object[key], &at.key(key))?, is_shell)
+                TokenSource::Command(self.token_command(&object[key], &at.key(key))?, is_shell)
             }
-            "oauth" => Origin::Oauth(Box::new(self.oauth(&object[key], &at.key(key))?)),
-            _ => return self.password(object, at, key).map(Way::Password),
+            "oauth" => TokenSource::Oauth(Box::new(self.oauth(&object[key], &at.key(key))?)),
+            _ => {
+                return self
+                    .password(object, at, key)
+                    .map(CredentialSource::Password);
+            }
         };
-        Some(Way::Token(Arc::new(Tokens::new(origin))))
+        Some(CredentialSource::Token(Arc::new(Tokens::new(source))))
     }
 
     /// A password or a client's secret, by any of its four keys.
@@ -226,10 +235,10 @@ impl Reader<'_> {
         object: &Map<String, Value>,
         at: &Place,
         key: &str,
-    ) -> Option<Source> {
+    ) -> Option<PasswordSource> {
         if key.ends_with("_command") {
             let words = self.command(&object[key], &at.key(key));
-            return words.map(Source::command);
+            return words.map(PasswordSource::command);
         }
         let text = self.string(object, at, key)?;
         let secret = if key.ends_with("_env") {
@@ -249,7 +258,7 @@ impl Reader<'_> {
                 self.problem(at.key(key), text);
                 None
             }
-            Ok(secret) => Some(Source::Ready(Secret::new(secret))),
+            Ok(secret) => Some(PasswordSource::Ready(Secret::new(secret))),
             Err(reason) => {
                 self.problem(at.key(key), reason);
                 None

@@ -25,7 +25,7 @@ use limits::Limits;
 use place::Place;
 use read::Reader;
 
-use crate::credential::{self, Credential, Refusal, Way, Who};
+use crate::credential::{self, Credential, CredentialSource, Refusal, Who};
 use crate::mapping::FolderMap;
 use crate::secret::SecretJson;
 use crate::stop::Stop;
@@ -155,7 +155,7 @@ pub struct Account {
     /// Where its mail is.
     pub server: Arc<Server>,
     /// Where the proof comes from.
-    pub way: Way,
+    pub way: CredentialSource,
     /// It stands at the server: other accounts there prove their login by the same.
     pub shares_way: bool,
 }
@@ -182,7 +182,7 @@ impl Account {
             authzid: None,
             mechanism: Mechanism::Auto,
             shares_way: false,
-            way: Way::Password(credential::source::Source::Ready(
+            way: CredentialSource::Password(credential::source::PasswordSource::Ready(
                 crate::secret::Secret::new("secret".to_owned()),
             )),
         }

@@ -10,7 +10,7 @@ use crate::credential::oauth::jwt::{Certificate, Key};
 use crate::credential::oauth::microsoft::{self, App, Proof};
 use crate::credential::oauth::refresh::{Consent, Refresh};
 use crate::credential::oauth::{self, Endpoint, Oauth};
-use crate::credential::source::Source;
+use crate::credential::source::PasswordSource;
 use crate::credential::{Template, Who};
 
 const GOOGLE: &str = "google-service-account";
@@ -241,7 +241,7 @@ impl Reader<'_> {
         })
     }
 
-    fn client_secret(&mut self, object: &Object, at: &Place) -> Option<Source> {
+    fn client_secret(&mut self, object: &Object, at: &Place) -> Option<PasswordSource> {
         let is_given = |key: &&&str| object.get(**key).is_some_and(|value| !value.is_null());
         let given: Vec<&&str> = CLIENT_SECRET_KEYS.iter().filter(is_given).collect();
         match given[..] {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::Side;
 use super::place::Place;
 use crate::config::UseImapsync;
-use crate::credential::source::Source;
+use crate::credential::source::PasswordSource;
 use crate::spelling;
 
 /// Collects problems and warnings while it reads.
@@ -21,7 +21,7 @@ pub struct Reader<'a> {
     /// The servers that accounts name for the target; `None` of those that name none.
     pub(super) targets: BTreeSet<Option<String>>,
     /// What is asked for at a server, for all accounts whose login it says; by its name.
-    pub(super) asked: BTreeMap<Option<String>, Source>,
+    pub(super) asked: BTreeMap<Option<String>, PasswordSource>,
     problems: Vec<String>,
     pub(super) warnings: Vec<String>,
 }

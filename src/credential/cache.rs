@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{CredentialError, Kind, Result, Token};
+use super::{CredentialError, CredentialErrorKind, Result, Token};
 use crate::stop::Stop;
 
 /// How often who waits looks whether the run was asked to stop.
@@ -15,13 +15,13 @@ const YOUNG: Duration = Duration::from_secs(60);
 /// The tokens of one source.
 #[derive(Debug, Default)]
 pub struct Cache {
-    slots: Mutex<HashMap<String, Slot>>,
+    slots: Mutex<HashMap<String, CacheSlot>>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Slot {
-    state: State,
+struct CacheSlot {
+    state: TokenState,
     /// The token that was here last.
     last: Option<Token>,
     /// Accounts that logged in with it.
@@ -31,7 +31,7 @@ struct Slot {
 }
 
 #[derive(Debug, Default)]
-enum State {
+enum TokenState {
     #[default]
     Empty,
     /// A thread is at it.
@@ -60,33 +60,35 @@ impl Cache {
             }
             let slot = slots.entry(key.to_owned()).or_default();
             match &slot.state {
-                State::Here(token) if !token.is_due() || slot.round > begun => {
+                TokenState::Here(token) if !token.is_due() || slot.round > begun => {
                     return Ok(token.clone());
                 }
-                State::Failed(error) if error.kind == Kind::Final || slot.round > begun => {
+                TokenState::Failed(error)
+                    if error.kind == CredentialErrorKind::Final || slot.round > begun =>
+                {
                     return Err(error.clone());
                 }
-                State::Coming => {
+                TokenState::Coming => {
                     let waited = self.changed.wait_timeout(slots, TICK);
                     slots = waited.unwrap_or_else(PoisonError::into_inner).0;
                 }
-                State::Empty | State::Here(_) | State::Failed(_) => break,
+                TokenState::Empty | TokenState::Here(_) | TokenState::Failed(_) => break,
             }
         }
         if let Some(slot) = slots.get_mut(key) {
-            slot.state = State::Coming;
+            slot.state = TokenState::Coming;
         }
         drop(slots);
         let mut coming = Coming {
             cache: self,
             key,
-            outcome: State::Empty,
+            outcome: TokenState::Empty,
         };
         let outcome = mint();
         coming.outcome = match &outcome {
-            Ok(token) => State::Here(token.clone()),
-            Err(error) if error.kind == Kind::Stopped => State::Empty,
-            Err(error) => State::Failed(error.clone()),
+            Ok(token) => TokenState::Here(token.clone()),
+            Err(error) if error.kind == CredentialErrorKind::Stopped => TokenState::Empty,
+            Err(error) => TokenState::Failed(error.clone()),
         };
         outcome
     }
@@ -95,14 +97,14 @@ impl Cache {
     pub fn seen(&self, key: &str, token: Token) -> Token {
         let mut slots = self.lock();
         let slot = slots.entry(key.to_owned()).or_default();
-        slot.put(State::Here(token.clone()));
+        slot.put(TokenState::Here(token.clone()));
         slot.last.clone().unwrap_or(token)
     }
 
     /// An account logged in with a token.
     pub fn accepted(&self, key: &str, token: &Token, account: &str) {
         if let Some(slot) = self.lock().get_mut(key)
-            && matches!(&slot.state, State::Here(known) if known.is(token))
+            && matches!(&slot.state, TokenState::Here(known) if known.is(token))
         {
             slot.proven.insert(account.to_owned());
         }
@@ -114,8 +116,8 @@ impl Cache {
         let Some(slot) = slots.get_mut(key) else {
             return false;
         };
-        let State::Here(known) = &slot.state else {
-            return matches!(slot.state, State::Empty | State::Coming);
+        let TokenState::Here(known) = &slot.state else {
+            return matches!(slot.state, TokenState::Empty | TokenState::Coming);
         };
         if !known.is(token) {
             return true;
@@ -124,21 +126,21 @@ impl Cache {
         if was_good {
             // Should the same come again, it is no better for it.
             slot.proven.clear();
-            slot.put(State::Empty);
+            slot.put(TokenState::Empty);
         }
         was_good
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Slot>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, CacheSlot>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Slot {
-    fn put(&mut self, state: State) {
+impl CacheSlot {
+    fn put(&mut self, state: TokenState) {
         self.round += 1;
         self.state = state;
-        let State::Here(token) = &mut self.state else {
+        let TokenState::Here(token) = &mut self.state else {
             return;
         };
         match &self.last {
@@ -156,7 +158,7 @@ impl Slot {
 struct Coming<'a> {
     cache: &'a Cache,
     key: &'a str,
-    outcome: State,
+    outcome: TokenState,
 }
 
 impl Drop for Coming<'_> {
@@ -216,7 +218,7 @@ mod tests {
         cache.get("k", &stop, || Ok(old)).expect("minted");
         let new = cache.get("k", &stop, || Ok(token("new", 3600)));
         assert_eq!(new.expect("renewed").secret().expose(), "new");
-        let passing = CredentialError::new(Kind::Passing(None), "later");
+        let passing = CredentialError::new(CredentialErrorKind::Passing(None), "later");
         cache
             .get("p", &stop, || Err(passing))
             .expect_err("may pass");

@@ -7,7 +7,7 @@ use crate::redact::redacted;
 
 /// What can be done about a [`CredentialError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum CredentialErrorKind {
     /// It may pass: no answer, a server error, too many requests; with the wait that was asked for.
     Passing(Option<Duration>),
     /// Nothing that another try would change.
@@ -20,7 +20,7 @@ pub enum Kind {
 #[derive(Debug, Clone)]
 pub struct CredentialError {
     /// What can be done about it.
-    pub kind: Kind,
+    pub kind: CredentialErrorKind,
     message: String,
 }
 
@@ -30,7 +30,7 @@ pub type Result<T> = std::result::Result<T, CredentialError>;
 impl CredentialError {
     /// An error; `message` is lower case, without a full stop. It may be remembered for longer than the secrets that the
     /// other side repeats in it.
-    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+    pub fn new(kind: CredentialErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
             message: redacted(&message.into()).into_owned(),
@@ -39,13 +39,13 @@ impl CredentialError {
 
     /// Nothing that another try would change.
     pub fn last(message: impl Into<String>) -> Self {
-        Self::new(Kind::Final, message)
+        Self::new(CredentialErrorKind::Final, message)
     }
 
     /// The error of a run that was asked to stop.
     #[must_use]
     pub fn stopped() -> Self {
-        Self::new(Kind::Stopped, "the run was stopped")
+        Self::new(CredentialErrorKind::Stopped, "the run was stopped")
     }
 
     /// Puts what was being done before the text.

@@ -14,7 +14,7 @@ pub mod tokens;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use error::{CredentialError, Kind, Result, shown};
+pub use error::{CredentialError, CredentialErrorKind, Result, shown};
 pub use template::Template;
 pub use token::Token;
 use tokens::Tokens;
@@ -64,10 +64,10 @@ impl Credential {
 
 /// Where an account's credential comes from.
 #[derive(Debug, Clone)]
-pub enum Way {
+pub enum CredentialSource {
     /// A password.
-    Password(source::Source),
-    /// Tokens, shared by all accounts that this way is for.
+    Password(source::PasswordSource),
+    /// Tokens, shared by all accounts that have this source.
     Token(Arc<Tokens>),
 }
 
@@ -80,17 +80,20 @@ pub enum Refusal {
     Final(&'static str),
 }
 
-impl Way {
+impl CredentialSource {
     /// What proves the login now; asked at every connection.
     ///
     /// # Errors
-    /// What kind each is says [`Kind`].
+    /// What kind each is says [`CredentialErrorKind`].
     pub fn credential(&self, who: Who<'_>, stop: &Stop) -> Result<Credential> {
         match self {
             Self::Password(source) => match source.secret() {
                 Ok(secret) => Ok(Credential::Password(secret)),
-                Err(error) => Err(CredentialError::new(Kind::Final, format!("{error:#}"))
-                    .context(format!("password of account {}", who.email))),
+                Err(error) => Err(CredentialError::new(
+                    CredentialErrorKind::Final,
+                    format!("{error:#}"),
+                )
+                .context(format!("password of account {}", who.email))),
             },
             Self::Token(tokens) => {
                 let token = tokens.token(who, stop);

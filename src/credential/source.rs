@@ -17,23 +17,23 @@ const MAX_OUTPUT: usize = 64 * 1024;
 
 /// Where a password comes from.
 #[derive(Debug, Clone)]
-pub enum Source {
+pub enum PasswordSource {
     /// It is known already.
     Ready(Secret),
     /// A command prints it, and is run once, whoever else needs what it prints.
     Command(Arc<Once>),
     /// Somebody is asked for it before the run begins.
-    Typed(Arc<Typed>),
+    Typed(Arc<TypedPassword>),
 }
 
 /// A password that is typed, and whose it is.
 #[derive(Debug)]
-pub struct Typed {
+pub struct TypedPassword {
     whose: String,
     secret: OnceLock<Secret>,
 }
 
-impl Typed {
+impl TypedPassword {
     /// Whose it is, in words to be asked with.
     #[must_use]
     pub fn whose(&self) -> &str {
@@ -63,7 +63,7 @@ pub struct Once {
     said: Mutex<Option<Secret>>,
 }
 
-impl Source {
+impl PasswordSource {
     /// A command; program and arguments. It is told nothing of the account, so the same one prints the same.
     #[must_use]
     pub fn command(words: Vec<String>) -> Self {
@@ -83,7 +83,7 @@ impl Source {
     #[must_use]
     pub fn typed(whose: String) -> Self {
         let secret = OnceLock::new();
-        Self::Typed(Arc::new(Typed { whose, secret }))
+        Self::Typed(Arc::new(TypedPassword { whose, secret }))
     }
 
     /// The password.

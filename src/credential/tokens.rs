@@ -8,7 +8,7 @@ use super::cache::Cache;
 use super::oauth::Oauth;
 use super::printed;
 use super::source::{self, PATIENCE};
-use super::{CredentialError, Kind, Refusal, Result, Template, Token, Who};
+use super::{CredentialError, CredentialErrorKind, Refusal, Result, Template, Token, Who};
 use crate::stop::Stop;
 
 /// Longest token that is sent, in bytes: Dovecot drops the connection of a longer one without a word.
@@ -16,7 +16,7 @@ const LONGEST: usize = 6 * 1024;
 
 /// Where tokens come from.
 #[derive(Debug)]
-pub enum Origin {
+pub enum TokenSource {
     /// A file, read at each login.
     File(Template, PathBuf),
     /// A variable of the environment.
@@ -27,27 +27,27 @@ pub enum Origin {
     Oauth(Box<Oauth>),
 }
 
-/// One origin of tokens with those that are known from there.
+/// A source of tokens, with those that are known from it.
 #[derive(Debug)]
 pub struct Tokens {
-    origin: Origin,
+    source: TokenSource,
     cache: Cache,
 }
 
 impl Tokens {
     /// Nothing is known yet.
     #[must_use]
-    pub fn new(origin: Origin) -> Self {
+    pub fn new(source: TokenSource) -> Self {
         Self {
-            origin,
+            source,
             cache: Cache::default(),
         }
     }
 
     /// Where they come from.
     #[must_use]
-    pub fn origin(&self) -> &Origin {
-        &self.origin
+    pub fn source(&self) -> &TokenSource {
+        &self.source
     }
 
     /// The token for an account's login.
@@ -56,15 +56,15 @@ impl Tokens {
     /// None can be had, or it is longer than servers take.
     pub fn token(&self, who: Who<'_>, stop: &Stop) -> Result<Token> {
         let key = self.key(who);
-        let token = match &self.origin {
-            Origin::File(name, beside) => self
+        let token = match &self.source {
+            TokenSource::File(name, beside) => self
                 .cache
                 .seen(&key, from_file(&beside.join(name.fill_path(who)))?),
-            Origin::Env(name) => self.cache.seen(&key, from_env(name)?),
-            Origin::Command(words, is_shell) => self.cache.get(&key, stop, || {
+            TokenSource::Env(name) => self.cache.seen(&key, from_env(name)?),
+            TokenSource::Command(words, is_shell) => self.cache.get(&key, stop, || {
                 from_command(words, *is_shell, who, stop).map(Token::for_one_login_unless_it_ends)
             })?,
-            Origin::Oauth(oauth) => self.cache.get(&key, stop, || oauth.mint(who, stop))?,
+            TokenSource::Oauth(oauth) => self.cache.get(&key, stop, || oauth.mint(who, stop))?,
         };
         let length = token.secret().expose().len();
         if length > LONGEST {
@@ -86,9 +86,9 @@ impl Tokens {
         if self.cache.refused(&self.key(who), token, who.email) {
             return Refusal::Renewable;
         }
-        Refusal::Final(match &self.origin {
-            Origin::Oauth(oauth) => oauth.cause_of_refusal(),
-            Origin::File(..) | Origin::Env(_) | Origin::Command(..) => {
+        Refusal::Final(match &self.source {
+            TokenSource::Oauth(oauth) => oauth.cause_of_refusal(),
+            TokenSource::File(..) | TokenSource::Env(_) | TokenSource::Command(..) => {
                 "the token is over, is for another user, scope or audience, or IMAP is switched off for the mailbox"
             }
         })
@@ -97,8 +97,8 @@ impl Tokens {
     /// What a token that opens no mailbox lacks, in words that say what to do.
     #[must_use]
     pub fn cause_of_no_mailbox(&self) -> &'static str {
-        match &self.origin {
-            Origin::Oauth(oauth) => oauth.cause_of_no_mailbox(),
+        match &self.source {
+            TokenSource::Oauth(oauth) => oauth.cause_of_no_mailbox(),
             _ => "",
         }
     }
@@ -106,21 +106,21 @@ impl Tokens {
     /// What the way in is called in reports.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        match &self.origin {
-            Origin::File(..) => "token_file",
-            Origin::Env(_) => "token_env",
-            Origin::Command(..) => "token_command",
-            Origin::Oauth(oauth) => oauth.name(),
+        match &self.source {
+            TokenSource::File(..) => "token_file",
+            TokenSource::Env(_) => "token_env",
+            TokenSource::Command(..) => "token_command",
+            TokenSource::Oauth(oauth) => oauth.name(),
         }
     }
 
     /// Whom a token serves.
     fn key(&self, who: Who<'_>) -> String {
-        match &self.origin {
-            Origin::File(name, _) => name.fill_path(who),
-            Origin::Env(_) => String::new(),
-            Origin::Command(..) => who.email.to_owned(),
-            Origin::Oauth(oauth) => oauth.key(who),
+        match &self.source {
+            TokenSource::File(name, _) => name.fill_path(who),
+            TokenSource::Env(_) => String::new(),
+            TokenSource::Command(..) => who.email.to_owned(),
+            TokenSource::Oauth(oauth) => oauth.key(who),
         }
     }
 }
@@ -159,7 +159,10 @@ fn from_command(words: &[Template], is_shell: bool, who: Who<'_>, stop: &Stop) -
     match said {
         Ok(text) => printed::token(&Zeroizing::new(text), "what token_command printed"),
         Err(_) if stop.requested() => Err(CredentialError::stopped()),
-        Err(error) => Err(CredentialError::new(Kind::Final, format!("{error:#}"))),
+        Err(error) => Err(CredentialError::new(
+            CredentialErrorKind::Final,
+            format!("{error:#}"),
+        )),
     }
 }
 
@@ -181,7 +184,7 @@ mod tests {
 
     fn command(script: &str) -> Tokens {
         let words = ["sh", "-c", script].map(|word| Template::new(word).expect("known places"));
-        Tokens::new(Origin::Command(words.to_vec(), true))
+        Tokens::new(TokenSource::Command(words.to_vec(), true))
     }
 
     fn said(tokens: &Tokens) -> String {
@@ -236,7 +239,7 @@ mod tests {
     fn a_file_is_read_at_each_login() {
         let dir = tempfile::tempdir().expect("temporary directory");
         let name = Template::new("{email}").expect("known places");
-        let tokens = Tokens::new(Origin::File(name, dir.path().to_path_buf()));
+        let tokens = Tokens::new(TokenSource::File(name, dir.path().to_path_buf()));
         assert!(said(&tokens).contains("anna@example.com"));
         for text in ["first", "second"] {
             std::fs::write(dir.path().join(WHO.email), text).expect("written");

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::{Kind, PanelError, Result};
+use super::{PanelError, PanelErrorKind, Result};
 
 /// Shared by all threads that call one panel.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ impl Gate {
     /// Makes a call, or repeats why none is made any more.
     ///
     /// # Errors
-    /// The call's; [`Kind::Authentication`] without a call after an earlier one.
+    /// The call's; [`PanelErrorKind::Authentication`] without a call after an earlier one.
     pub fn pass<T>(&self, proven: &Proven, call: impl FnOnce() -> Result<T>) -> Result<T> {
         let mut first = proven.0.lock().unwrap_or_else(PoisonError::into_inner);
         if *first {
@@ -26,7 +26,7 @@ impl Gate {
             return self.guarded(call);
         }
         let outcome = self.guarded(call);
-        *first = !matches!(&outcome, Err(error) if error.kind == Kind::Authentication);
+        *first = !matches!(&outcome, Err(error) if error.kind == PanelErrorKind::Authentication);
         outcome
     }
 
@@ -36,7 +36,7 @@ impl Gate {
         }
         let outcome = call();
         if let Err(error) = &outcome
-            && error.kind == Kind::Authentication
+            && error.kind == PanelErrorKind::Authentication
         {
             let _ = self.closed.set(error.clone());
         }
@@ -55,7 +55,7 @@ mod tests {
         let (gate, proven, calls) = (Gate::default(), Proven::default(), AtomicU32::new(0));
         let call = || -> Result<()> {
             calls.fetch_add(1, Ordering::SeqCst);
-            Err(PanelError::new(Kind::Authentication, "no"))
+            Err(PanelError::new(PanelErrorKind::Authentication, "no"))
         };
         std::thread::scope(|scope| {
             for _ in 0..4 {
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn what_is_refused_for_another_reason_closes_nothing() {
         let (gate, proven) = (Gate::default(), Proven::default());
-        for kind in [Kind::Refused, Kind::Transient] {
+        for kind in [PanelErrorKind::Refused, PanelErrorKind::Transient] {
             let error = gate.pass(&proven, || -> Result<()> {
                 Err(PanelError::new(kind, "no"))
             });

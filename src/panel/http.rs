@@ -9,8 +9,8 @@ use url::Url;
 
 use super::access::Access;
 use super::text;
-use super::{Kind, PanelError, Result};
-use crate::http::{self, Failure, Trouble, Trust};
+use super::{PanelError, PanelErrorKind, Result};
+use crate::http::{self, HttpFailure, HttpTrouble, Trust};
 use crate::stop::Stop;
 
 /// Longest answer that is read, in bytes.
@@ -19,16 +19,16 @@ const MAX_BODY: u64 = 32 * 1024 * 1024;
 const REPEATS: u32 = 3;
 
 /// A connection to one panel, kept between calls.
-pub struct Http {
+pub struct PanelClient {
     name: &'static str,
-    bounded: http::Http,
+    bounded: http::HttpClient,
     access: Access,
     stop: Stop,
 }
 
 /// What the panel answered, whatever it is.
 #[derive(Debug)]
-pub struct Answer {
+pub struct PanelAnswer {
     /// HTTP status.
     pub status: u16,
     /// Header `X-DirectAdmin`.
@@ -41,8 +41,8 @@ pub struct Answer {
     pub body: String,
 }
 
-impl Answer {
-    fn of(answer: &http::Answer) -> Self {
+impl PanelAnswer {
+    fn of(answer: &http::HttpAnswer) -> Self {
         let header = |name: &str| {
             let value = answer.headers.get(name);
             value.map_or(String::new(), |value| {
@@ -65,7 +65,7 @@ impl Answer {
     }
 }
 
-impl Http {
+impl PanelClient {
     /// Prepares; nothing is sent. `name` is the panel's in log events.
     ///
     /// # Errors
@@ -83,7 +83,7 @@ impl Http {
         };
         Ok(Self {
             name,
-            bounded: http::Http::new(trust, timeout, MAX_BODY)?,
+            bounded: http::HttpClient::new(trust, timeout, MAX_BODY)?,
             access: access.clone(),
             stop: stop.clone(),
         })
@@ -95,7 +95,7 @@ impl Http {
     }
 
     /// GET, repeated after time-outs, lost connections and server errors.
-    pub fn get(&self, command: &str, query: &[(&str, &str)]) -> Result<Answer> {
+    pub fn get(&self, command: &str, query: &[(&str, &str)]) -> Result<PanelAnswer> {
         let mut url = self.url(command);
         url.query_pairs_mut().extend_pairs(query);
         let mut wait = Duration::from_secs(1);
@@ -103,13 +103,16 @@ impl Http {
             let outcome = self.once(self.bounded.client().get(url.clone()));
             let trouble = match &outcome {
                 Ok(answer) if answer.is_trouble() => format!("HTTP {}", answer.status),
-                Err(error) if error.kind == Kind::Transient => error.to_string(),
+                Err(error) if error.kind == PanelErrorKind::Transient => error.to_string(),
                 _ => return outcome,
             };
             let seconds = wait.as_secs();
             warn!(panel = %self.name, "{command}: {trouble}; asking again in {seconds} s");
             if self.stop.sleep(wait) {
-                return Err(PanelError::new(Kind::Stopped, "the run was stopped"));
+                return Err(PanelError::new(
+                    PanelErrorKind::Stopped,
+                    "the run was stopped",
+                ));
             }
             wait *= 2;
         }
@@ -117,7 +120,7 @@ impl Http {
     }
 
     /// POST of a form, once.
-    pub fn post(&self, command: &str, form: &[(&str, &str)]) -> Result<Answer> {
+    pub fn post(&self, command: &str, form: &[(&str, &str)]) -> Result<PanelAnswer> {
         let request = self.bounded.client().post(self.url(command));
         self.asked(|| self.bounded.post(self.with_login(request), form))
     }
@@ -130,7 +133,7 @@ impl Http {
         url
     }
 
-    fn once(&self, request: RequestBuilder) -> Result<Answer> {
+    fn once(&self, request: RequestBuilder) -> Result<PanelAnswer> {
         self.asked(|| self.bounded.send(self.with_login(request)))
     }
 
@@ -144,13 +147,16 @@ impl Http {
 
     fn asked(
         &self,
-        ask: impl FnOnce() -> std::result::Result<http::Answer, Failure>,
-    ) -> Result<Answer> {
+        ask: impl FnOnce() -> std::result::Result<http::HttpAnswer, HttpFailure>,
+    ) -> Result<PanelAnswer> {
         if self.stop.requested() {
-            return Err(PanelError::new(Kind::Stopped, "the run was stopped"));
+            return Err(PanelError::new(
+                PanelErrorKind::Stopped,
+                "the run was stopped",
+            ));
         }
         let began = Instant::now();
-        let answer = Answer::of(&ask().map_err(|failure| self.failed(&failure))?);
+        let answer = PanelAnswer::of(&ask().map_err(|failure| self.failed(&failure))?);
         debug!(
             panel = %self.name,
             status = answer.status,
@@ -162,33 +168,35 @@ impl Http {
     }
 
     /// What a request without an answer means, and what to do.
-    fn failed(&self, failure: &Failure) -> PanelError {
+    fn failed(&self, failure: &HttpFailure) -> PanelError {
         let why = text::plain(&failure.why);
         let place = self.access.place();
         let kind = match failure.trouble {
-            Trouble::Unreachable | Trouble::NoTls | Trouble::Certificate => Kind::Unreachable,
-            Trouble::TooLong => Kind::Unclear,
-            _ => Kind::Transient,
+            HttpTrouble::Unreachable | HttpTrouble::NoTls | HttpTrouble::Certificate => {
+                PanelErrorKind::Unreachable
+            }
+            HttpTrouble::TooLong => PanelErrorKind::Unclear,
+            _ => PanelErrorKind::Transient,
         };
         let message = match failure.trouble {
-            Trouble::TimedOut => {
+            HttpTrouble::TimedOut => {
                 let seconds = self.bounded.timeout().as_secs_f32();
                 format!("no answer from {place} within {seconds} s")
             }
-            Trouble::NoTls => format!(
+            HttpTrouble::NoTls => format!(
                 "{place} does not speak TLS on this port ({why}); if that is meant, write http:// and --da-allow-http"
             ),
-            Trouble::Certificate => format!(
+            HttpTrouble::Certificate => format!(
                 "the certificate of {place} is not trusted: {why}; give its certificate authority with --da-ca-file, \
                  or, where nobody can be in between, --da-no-verify-ssl"
             ),
-            Trouble::Unreachable => format!(
+            HttpTrouble::Unreachable => format!(
                 "{place} cannot be reached: {why}; check --da-url (DirectAdmin listens on port 2222 as a rule)"
             ),
-            Trouble::Lost => format!("the connection to {place} is lost: {why}"),
-            Trouble::BrokenOff => format!("the answer breaks off: {why}"),
-            Trouble::TooLong => format!("the answer is longer than {MAX_BODY} bytes"),
-            Trouble::TooSlow => "the answer arrives too slowly".to_owned(),
+            HttpTrouble::Lost => format!("the connection to {place} is lost: {why}"),
+            HttpTrouble::BrokenOff => format!("the answer breaks off: {why}"),
+            HttpTrouble::TooLong => format!("the answer is longer than {MAX_BODY} bytes"),
+            HttpTrouble::TooSlow => "the answer arrives too slowly".to_owned(),
         };
         PanelError::new(kind, message)
     }

@@ -26,25 +26,25 @@ pub trait Panel: Sync {
     /// The domains of the user; as the first call also the probe of the login.
     ///
     /// # Errors
-    /// Those of a call, see [`Kind`].
+    /// Those of a call, see [`PanelErrorKind`].
     fn domains(&self) -> Result<Names>;
 
     /// The local parts of a domain's mailboxes.
     ///
     /// # Errors
-    /// Those of a call; among them [`Kind::Refused`] for a domain that the user does not have.
+    /// Those of a call; among them [`PanelErrorKind::Refused`] for a domain that the user does not have.
     fn mailboxes(&self, domain: &str) -> Result<Names>;
 
     /// What the panel tells of each mailbox of a domain beyond its name.
     ///
     /// # Errors
     /// Those of a call; not every version of a panel can tell.
-    fn details(&self, domain: &str) -> Result<Vec<Details>>;
+    fn details(&self, domain: &str) -> Result<Vec<MailboxDetails>>;
 
     /// Creates a mailbox; quota in MB, 0 is unlimited. Is sent once, however it ends.
     ///
     /// # Errors
-    /// [`Kind::Refused`] when the panel says no. After [`Kind::Transient`] and [`Kind::Unclear`] the
+    /// [`PanelErrorKind::Refused`] when the panel says no. After [`PanelErrorKind::Transient`] and [`PanelErrorKind::Unclear`] the
     /// mailbox may be there or not.
     fn create(&self, address: &Address, password: &Secret, quota_mb: u32) -> Result<()>;
 }
@@ -60,7 +60,7 @@ pub struct Names {
 
 /// A mailbox, as far as the panel tells.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Details {
+pub struct MailboxDetails {
     /// Local part.
     pub local: String,
     /// Nobody can log in.
@@ -71,7 +71,7 @@ pub struct Details {
 
 /// What an error means for the calls to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum PanelErrorKind {
     /// Login or right refused: panels block who goes on, so no further call is made.
     Authentication,
     /// The panel understood and said no.
@@ -90,7 +90,7 @@ pub enum Kind {
 #[derive(Debug, Clone)]
 pub struct PanelError {
     /// What it means.
-    pub kind: Kind,
+    pub kind: PanelErrorKind,
     message: String,
 }
 
@@ -100,7 +100,7 @@ pub type Result<T> = std::result::Result<T, PanelError>;
 impl PanelError {
     /// An error of this kind; `message` is lower case, without a full stop. It may be remembered for longer than the
     /// passwords that the panel repeats in it.
-    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+    pub fn new(kind: PanelErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
             message: redacted(&message.into()).into_owned(),

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use serde::{Deserialize, Serialize};
 
 use crate::credential::CredentialError;
-use crate::session::error::{Kind, Origin, SessionError};
+use crate::session::error::{Kind, SessionError, Stage};
 use crate::session::steps::Step;
 
 /// What lies behind an error.
@@ -118,10 +118,10 @@ impl Cause {
     }
 
     fn of_session(error: &SessionError) -> Self {
-        match (error.kind, error.origin) {
-            (_, Some(Origin::Name)) => Self::Dns,
-            (_, Some(Origin::Tls)) => Self::Tls,
-            (_, Some(Origin::Credential)) => Self::Credential,
+        match (error.kind, error.stage) {
+            (_, Some(Stage::Name)) => Self::Dns,
+            (_, Some(Stage::Tls)) => Self::Tls,
+            (_, Some(Stage::Credential)) => Self::Credential,
             (Kind::Authentication, _) => Self::Auth,
             (Kind::Throttled(_) | Kind::Busy | Kind::Parked(_), _) => Self::Limit,
             (Kind::Transient | Kind::Desync, _) => Self::Connect,
@@ -196,9 +196,9 @@ mod tests {
         let session = |kind| SessionError::new(kind, "x");
         assert_eq!(of(session(Kind::Authentication).into()), Cause::Auth);
         assert_eq!(of(session(Kind::Busy).into()), Cause::Limit);
-        let name = session(Kind::Permanent).at(Origin::Name);
+        let name = session(Kind::Permanent).at(Stage::Name);
         assert_eq!(of(name.into()), Cause::Dns);
-        let token = session(Kind::Permanent).at(Origin::Credential);
+        let token = session(Kind::Permanent).at(Stage::Credential);
         assert_eq!(of(token.into()), Cause::Credential);
         let full = io::Error::from(ErrorKind::StorageFull);
         let full = Err::<(), _>(full).context("write").expect_err("full");

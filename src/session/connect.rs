@@ -13,7 +13,7 @@ use super::auth::{self, Login};
 use super::capability::Capabilities;
 use super::channel::Channel;
 use super::command::Command;
-use super::error::{Cause, Kind, Result, SessionError};
+use super::error::{Ending, Kind, Result, SessionError};
 use super::guard::{Guard, Shared, crate_error};
 use super::pace::Ahead;
 use super::peer::Peer;
@@ -100,7 +100,7 @@ fn perhaps_refused(channel: &Shared, error: SessionError) -> SessionError {
         return error;
     };
     let is_refusal = match status.condition {
-        Condition::Bye => error.cause == Some(Cause::Goodbye) && refusal::is_about_login(status),
+        Condition::Bye => error.ending == Some(Ending::Goodbye) && refusal::is_about_login(status),
         _ => true,
     };
     if error.kind == Kind::Transient && is_refusal {

@@ -8,7 +8,7 @@ use tracing::{debug, warn};
 use super::Session;
 use super::auth::Login;
 use super::connect;
-use super::error::{Kind, Origin, Result, SessionError};
+use super::error::{Kind, Result, SessionError, Stage};
 use super::peer::Peer;
 use super::steps::{Step, Steps};
 use crate::config::Account;
@@ -103,12 +103,12 @@ fn has_no_slot(peer: &Peer, error: &SessionError, steps: &Steps) -> bool {
 /// What the want of a credential means for a connection.
 fn without_credential(error: &CredentialError) -> SessionError {
     let kind = match error.kind {
-        credential::Kind::Passing(Some(wait)) => Kind::Throttled(wait),
-        credential::Kind::Passing(None) => Kind::Transient,
-        credential::Kind::Final => {
-            return SessionError::new(Kind::Permanent, error.to_string()).at(Origin::Credential);
+        credential::CredentialErrorKind::Passing(Some(wait)) => Kind::Throttled(wait),
+        credential::CredentialErrorKind::Passing(None) => Kind::Transient,
+        credential::CredentialErrorKind::Final => {
+            return SessionError::new(Kind::Permanent, error.to_string()).at(Stage::Credential);
         }
-        credential::Kind::Stopped => return SessionError::stopped(),
+        credential::CredentialErrorKind::Stopped => return SessionError::stopped(),
     };
     SessionError::new(kind, error.to_string())
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use crate::budget::{Budget, Way};
+use crate::budget::{Budget, Direction};
 
 /// What can be done about an error of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub enum Kind {
 
 /// How a connection ended, where that matters apart from what can be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+pub enum Ending {
     /// The server was silent for `--imap-timeout`.
     TimedOut,
     /// The server said BYE.
@@ -52,7 +52,7 @@ pub enum Cause {
 
 /// Where an error arose, where neither kind nor cause says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub enum Stage {
     /// The host's name.
     Name,
     /// TLS.
@@ -67,9 +67,9 @@ pub struct SessionError {
     /// What can be done about it.
     pub kind: Kind,
     /// How the connection ended, where that is known.
-    pub cause: Option<Cause>,
+    pub ending: Option<Ending>,
     /// Where it arose, where that is not plain.
-    pub origin: Option<Origin>,
+    pub stage: Option<Stage>,
     message: String,
 }
 
@@ -81,8 +81,8 @@ impl SessionError {
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             kind,
-            cause: None,
-            origin: None,
+            ending: None,
+            stage: None,
             message: message.into(),
         }
     }
@@ -105,22 +105,22 @@ impl SessionError {
 
     /// The error of an account that may take no more today.
     #[must_use]
-    pub fn used_up(budget: &Budget, way: Way) -> Self {
+    pub fn used_up(budget: &Budget, way: Direction) -> Self {
         let (wait, text) = budget.spent(way);
         Self::new(Kind::Parked(wait), text)
     }
 
     /// Notes how the connection ended.
     #[must_use]
-    pub fn by(mut self, cause: Cause) -> Self {
-        self.cause = Some(cause);
+    pub fn by(mut self, ending: Ending) -> Self {
+        self.ending = Some(ending);
         self
     }
 
     /// Notes where it arose.
     #[must_use]
-    pub fn at(mut self, origin: Origin) -> Self {
-        self.origin = Some(origin);
+    pub fn at(mut self, stage: Stage) -> Self {
+        self.stage = Some(stage);
         self
     }
 
@@ -141,7 +141,7 @@ impl SessionError {
     /// True when the server said BYE, for whatever reason.
     #[must_use]
     pub fn is_goodbye(&self) -> bool {
-        matches!(self.cause, Some(Cause::Goodbye | Cause::SessionOver))
+        matches!(self.ending, Some(Ending::Goodbye | Ending::SessionOver))
     }
 
     /// True when a new connection may bring the work further.

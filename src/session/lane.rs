@@ -7,11 +7,11 @@ use std::collections::VecDeque;
 use super::capability::Capabilities;
 use super::channel::Channel;
 use super::command::Command;
-use super::error::{Cause, Kind, Result, SessionError};
+use super::error::{Ending, Kind, Result, SessionError};
 use super::pace::{Ahead, Pace};
 use super::reader::{BodySink, NoBody, Response};
 use super::response::{self, Condition, Line, Status};
-use crate::budget::{Budget, Way};
+use crate::budget::{Budget, Direction};
 
 /// Whether a command's end may overtake that of the one before it (RFC 3501 section 5.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +116,7 @@ impl<'a, S> Lane<'a, S> {
     /// # Errors
     /// Of a run that is being stopped.
     pub fn one_message(&mut self) -> Result<()> {
-        self.channel.reader().wire().one_message(Way::Up)
+        self.channel.reader().wire().one_message(Direction::Up)
     }
 
     /// True when there is an answer, or a part of one, that nobody has taken.
@@ -197,7 +197,7 @@ impl<'a, S> Lane<'a, S> {
         let Err(error) = self.channel.reader().wire().write_all(bytes) else {
             return Ok(());
         };
-        if error.kind == Kind::Transient && error.cause != Some(Cause::TimedOut) {
+        if error.kind == Kind::Transient && error.ending != Some(Ending::TimedOut) {
             // A server that hangs up in the middle of a literal has often said why.
             for _ in 0..self.outstanding.len() + 8 {
                 match self.channel.receive(&mut self.response, &mut NoBody) {
@@ -315,7 +315,7 @@ impl<'a, S> Lane<'a, S> {
 
     /// A server that said an untagged NO to the only command, and nothing more, has answered it.
     fn untagged_end(&mut self, error: &SessionError) -> Option<Heard> {
-        let is_silent = error.cause == Some(Cause::TimedOut) && self.response.bytes.is_empty();
+        let is_silent = error.ending == Some(Ending::TimedOut) && self.response.bytes.is_empty();
         if !is_silent || self.outstanding.len() != 1 {
             return None;
         }
@@ -335,13 +335,13 @@ impl<'a, S> Lane<'a, S> {
     fn perhaps_lost(&self, error: SessionError) -> SessionError {
         let first = self.outstanding.front();
         let is_lost = first.is_some_and(|first| first.ahead && !first.heard)
-            && error.cause == Some(Cause::TimedOut);
+            && error.ending == Some(Ending::TimedOut);
         if !is_lost {
             return error;
         }
         let why = "the server answers a command, and not the one that was sent behind it";
         self.channel.pace.limit(Ahead::Nothing, why);
-        error.by(Cause::SentAhead)
+        error.by(Ending::SentAhead)
     }
 
     fn answer(&mut self, heard: Heard) -> Result<Answer<'_, S>> {
@@ -390,7 +390,7 @@ impl<'a, S> Lane<'a, S> {
         }
         let why = "the server does not end commands in the order in which they were sent";
         self.channel.pace.limit(Ahead::Appends, why);
-        Err(unexpected().by(Cause::SentAhead))
+        Err(unexpected().by(Ending::SentAhead))
     }
 }
 

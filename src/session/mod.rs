@@ -41,7 +41,7 @@ use tracing::debug;
 use capability::Capabilities;
 use channel::Channel;
 use command::Command;
-use error::{Cause, Result};
+use error::{Ending, Result};
 use pace::{Ahead, Aside};
 use slots::Slot;
 
@@ -77,9 +77,9 @@ impl Session {
             let id = Command::identification();
             if channel.pace.ahead() >= Ahead::Appends {
                 channel.run(&id, |_| {}).map_err(|error| {
-                    let is_silent = error.cause == Some(Cause::TimedOut);
+                    let is_silent = error.ending == Some(Ending::TimedOut);
                     channel.pace.died_of(Aside::Identification, is_silent);
-                    error.by(Cause::Aside)
+                    error.by(Ending::Aside)
                 })?;
             } else {
                 let tag = channel.send(&id)?;

@@ -7,9 +7,9 @@ use std::borrow::Cow;
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::error::{Cause, Kind, Result, SessionError};
+use super::error::{Ending, Kind, Result, SessionError};
 use super::wire::Wire;
-use crate::budget::Way;
+use crate::budget::Direction;
 use crate::redact::redacted;
 
 /// Longest line without its literals, in bytes.
@@ -204,7 +204,7 @@ impl Reader {
             if announcement.is_body {
                 response.elsewhere.push(response.bytes.len());
                 response.bodies += 1;
-                self.wire.one_message(Way::Down)?;
+                self.wire.one_message(Direction::Down)?;
                 sink.begin(size).map_err(|error| local(&error))?;
                 self.stream_literal(size, sink)?;
             } else if size <= MAX_INLINE && response.bytes.len() < limit(&response.bytes) {
@@ -257,7 +257,7 @@ impl Reader {
             let length = response.bytes.len();
             if length > limit(&response.bytes) || from > 0 && length - from > MAX_LISTING {
                 let text = format!("a line without end: {}", response.shown());
-                return Err(SessionError::new(Kind::Desync, text).by(Cause::Misread));
+                return Err(SessionError::new(Kind::Desync, text).by(Ending::Misread));
             }
             if newline.is_some() {
                 return Ok(());

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::error::{Cause, Kind, Result, SessionError};
+use super::error::{Ending, Kind, Result, SessionError};
 use super::response::Status;
 
 /// The longest wait that a run stays for.
@@ -77,9 +77,9 @@ pub fn goodbye(status: &Status) -> SessionError {
     ];
     if over.iter().any(|words| lower.contains(words)) {
         let text = format!("the server says {}", status.said());
-        return SessionError::new(Kind::Transient, text).by(Cause::SessionOver);
+        return SessionError::new(Kind::Transient, text).by(Ending::SessionOver);
     }
-    error(status, Kind::Transient).by(Cause::Goodbye)
+    error(status, Kind::Transient).by(Ending::Goodbye)
 }
 
 /// A refusal that is about us (too many connections, too fast, later please) and not about what was asked for.

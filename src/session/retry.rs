@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 
-use super::error::{Cause, Kind, SessionError};
+use super::error::{Ending, Kind, SessionError};
 use crate::meter;
 use crate::stop::Stop;
 
@@ -35,13 +35,13 @@ impl Backoff {
         if !error.is_retryable() {
             return None;
         }
-        if error.cause == Some(Cause::SessionOver) {
+        if error.ending == Some(Ending::SessionOver) {
             let before = self.over.replace(Instant::now());
             if before.is_none_or(|before| before.elapsed() > Self::SHORTEST_SESSION) {
                 return Some(Duration::ZERO);
             }
         }
-        if error.cause == Some(Cause::SentAhead) {
+        if error.ending == Some(Ending::SentAhead) {
             // It happens once on a connection, and never again to one that was made afterwards.
             return Some(Duration::ZERO);
         }
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_session_that_has_lasted_is_followed_at_once_and_one_that_has_not_is_trouble() {
-        let over = SessionError::new(Kind::Transient, "bye").by(Cause::SessionOver);
+        let over = SessionError::new(Kind::Transient, "bye").by(Ending::SessionOver);
         let mut backoff = Backoff::default();
         assert_eq!(backoff.next_wait(&over), Some(Duration::ZERO));
         assert_eq!(backoff.failures, 0);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::tls::Details;
+use super::tls::TlsDetails;
 
 /// A step on the way to a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ pub struct Steps {
     /// Steps that were made, with their times.
     pub made: Vec<(Step, Duration)>,
     /// What TLS was negotiated.
-    pub tls: Option<Details>,
+    pub tls: Option<TlsDetails>,
     current: Option<(Step, Instant)>,
 }
 

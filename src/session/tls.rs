@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use native_tls::{Certificate, TlsConnector};
 use x509_cert::der::Decode;
 
-use super::error::{Kind, Origin, Result, SessionError};
+use super::error::{Kind, Result, SessionError, Stage};
 use crate::config::Server;
 
 /// Bytes of the server's that are kept: its first message is far shorter.
@@ -19,7 +19,7 @@ const KEPT: usize = 1024;
 
 /// A TLS connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Details {
+pub struct TlsDetails {
     /// `TLSv1.3` and the like; `None` where the server's first message is unusual.
     pub version: Option<&'static str>,
     /// Subject of the server's certificate.
@@ -28,7 +28,7 @@ pub struct Details {
     pub days_left: Option<i64>,
 }
 
-impl fmt::Display for Details {
+impl fmt::Display for TlsDetails {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let version = self.version.unwrap_or("version unknown");
         let subject = self.subject.as_deref().unwrap_or("unknown");
@@ -87,10 +87,10 @@ impl Write for Tap {
 
 /// What the handshake has come to, of the server's certificate in DER and its first message.
 #[must_use]
-pub(super) fn details(der: Option<Vec<u8>>, tap: &Tap) -> Details {
+pub(super) fn details(der: Option<Vec<u8>>, tap: &Tap) -> TlsDetails {
     let certificate = der.and_then(|der| x509_cert::Certificate::from_der(&der).ok());
     let body = certificate.as_ref().map(|c| &c.tbs_certificate);
-    Details {
+    TlsDetails {
         version: version(&tap.first),
         subject: body.map(|body| body.subject.to_string()),
         days_left: body.map(|body| {
@@ -218,7 +218,7 @@ pub(super) fn handshake_error(server: &Server, text: &str) -> SessionError {
     let likely = likely_cause(&lower, lost, may_be_old)
         .map_or_else(String::new, |cause| format!(" (likely cause: {cause})"));
     let text = format!("TLS with {host} port {port} fails{likely}: {text}");
-    SessionError::new(kind, text).at(Origin::Tls)
+    SessionError::new(kind, text).at(Stage::Tls)
 }
 
 /// What lies behind a failed handshake, and what to do, by the words of OpenSSL in small letters. `may_be_old`: the

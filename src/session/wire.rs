@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 use rustix::net::RecvFlags;
 use tracing::debug;
 
-use super::error::{Cause, Kind, Origin, Result, SessionError};
+use super::error::{Ending, Kind, Result, SessionError, Stage};
 use super::layer::{Attempt, Layer};
 use super::peer::Peer;
 use super::rate::Rate;
 use super::room::Seat;
 use super::steps::{Step, Steps};
 use super::tls::{self, Tap};
-use crate::budget::{Budget, Way};
+use crate::budget::{Budget, Direction};
 use crate::config::{Server, TlsMode};
 use crate::stop::Stop;
 use crate::waiting::Waiting;
@@ -196,7 +196,7 @@ impl Wire {
                 }
                 Ok(count) => {
                     self.last_read = count;
-                    self.budget.spend(Way::Down, count);
+                    self.budget.spend(Direction::Down, count);
                     self.wait_for(&self.rate, count)?;
                     return Ok(count);
                 }
@@ -219,7 +219,7 @@ impl Wire {
     /// [`Kind::Transient`] on a lost connection or time-out.
     pub fn write_all(&mut self, bytes: &[u8]) -> Result<()> {
         self.wait_for(&self.rate, bytes.len())?;
-        self.budget.spend(Way::Up, bytes.len());
+        self.budget.spend(Direction::Up, bytes.len());
         let doing = "write to the server";
         let (mut left, mut since) = (bytes, Instant::now());
         let mut waiting: Option<Waiting> = None;
@@ -266,7 +266,7 @@ impl Wire {
     ///
     /// # Errors
     /// [`Kind::Stopped`] when the run is being stopped.
-    pub fn one_message(&self, way: Way) -> Result<()> {
+    pub fn one_message(&self, way: Direction) -> Result<()> {
         self.budget.spend_message(way);
         self.wait_for(&self.messages, 1)
     }
@@ -296,7 +296,7 @@ impl Wire {
             Kind::Transient,
             format!("{doing}: no answer for {seconds} s (--imap-timeout)"),
         )
-        .by(Cause::TimedOut)
+        .by(Ending::TimedOut)
     }
 }
 
@@ -327,7 +327,7 @@ fn connect_tcp(
         .ok_or_else(SessionError::stopped)?;
     let addresses = resolved.map_err(|error| {
         let text = format!("host {host} does not resolve: {error}; check server.host");
-        SessionError::new(Kind::Permanent, text).at(Origin::Name)
+        SessionError::new(Kind::Permanent, text).at(Stage::Name)
     })?;
     steps.begin(Step::Connect);
     let mut last = None;
@@ -342,7 +342,7 @@ fn connect_tcp(
     }
     let Some((address, error)) = last else {
         let text = format!("host {host} has no address; check server.host");
-        return Err(SessionError::new(Kind::Permanent, text).at(Origin::Name));
+        return Err(SessionError::new(Kind::Permanent, text).at(Stage::Name));
     };
     let doing = if host.parse() == Ok(address.ip()) {
         format!("connect to {host} port {port}")

@@ -9,7 +9,7 @@ use super::trouble::{Suspects, Trouble};
 use crate::mailbox::uidset::UidSet;
 use crate::message::{Fingerprint, Identity};
 use crate::session::channel::Channel;
-use crate::session::error::{Cause, Kind, SessionError};
+use crate::session::error::{Ending, Kind, SessionError};
 use crate::session::fetch::{self, Assembler, Brought};
 use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::{BodySink, Response};
@@ -109,7 +109,7 @@ pub fn read(
             trouble.count(wire, under_way, lost);
         }
         // Such a response costs its message, and no connection.
-        let misread = lost.is_some_and(|lost| lost.cause == Some(Cause::Misread));
+        let misread = lost.is_some_and(|lost| lost.ending == Some(Ending::Misread));
         let closed = trouble
             .of(wire)
             .is_some_and(|known| known.closed().is_some());
@@ -200,7 +200,7 @@ impl Reading {
                     self.ended(&batch, &status, &mut batches)?;
                 }
                 Err(error) => {
-                    if error.cause == Some(Cause::Misread) {
+                    if error.ending == Some(Ending::Misread) {
                         *under_way = self.named_in(lane.torn()).or(*under_way);
                     }
                     return Err(error.into());
@@ -239,7 +239,7 @@ impl Reading {
         }
         *under_way = self.named_in(response).or(*under_way);
         let text = format!("a response with a body cannot be believed, {reason}");
-        Err(SessionError::new(Kind::Desync, text).by(Cause::Misread))
+        Err(SessionError::new(Kind::Desync, text).by(Ending::Misread))
     }
 
     fn named_in(&self, response: &Response) -> Option<u32> {

@@ -23,7 +23,7 @@ const MAX_MESSAGES: usize = 5000;
 
 /// A message of the archive that the target must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Origin {
+pub struct MessageRef {
     /// The mailbox that it belongs to.
     pub job: JobId,
     /// UID in the archive.
@@ -34,7 +34,7 @@ pub struct Origin {
 #[derive(Default)]
 pub struct Sought {
     /// Which they are.
-    pub origins: Vec<Origin>,
+    pub origins: Vec<MessageRef>,
     /// What they are, in the same order.
     pub wanted: Vec<Wanted>,
 }
@@ -57,14 +57,14 @@ impl Sought {
         for uid in uids {
             if let Some(described) = message::describe(dir, uid, repairs)? {
                 let to_uid = on_record.get(&uid).copied();
-                self.add(Origin { job, uid }, &described, to_uid);
+                self.add(MessageRef { job, uid }, &described, to_uid);
             }
         }
         Ok(())
     }
 
     /// Takes in one message.
-    pub fn add(&mut self, origin: Origin, described: &Described, to_uid: Option<u32>) {
+    pub fn add(&mut self, origin: MessageRef, described: &Described, to_uid: Option<u32>) {
         self.origins.push(origin);
         self.wanted.push(described.wanted(to_uid));
     }
@@ -167,7 +167,7 @@ fn read_there(
 /// The messages of the archive in these groups.
 fn read_here(
     jobs: &Jobs,
-    origins: &[Origin],
+    origins: &[MessageRef],
     groups: &[Undecided],
     repairs: Repairs,
 ) -> Result<Side> {

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use unicode_normalization::UnicodeNormalization;
 
-use super::listing::{self, Kind, VANISHED, VANISHED_MAILBOXES};
+use super::listing::{self, EntryKind, VANISHED, VANISHED_MAILBOXES};
 use super::lock::Lock;
 use super::mailbox::MailboxDir;
-use super::meta::{MailboxMeta, Origin};
+use super::meta::{MailboxMeta, NameSource};
 use super::original::Original;
 use super::path::{self, digest, encode_name};
 use super::state::{self, State};
@@ -123,7 +123,7 @@ impl AccountArchive {
         file::make_dir(&dir)?;
         let lock = Lock::take(&dir, account, command)?;
         for entry in listing::account(&dir)? {
-            if entry.kind == Kind::Leftover {
+            if entry.kind == EntryKind::Leftover {
                 let path = dir.join(&entry.name);
                 file::remove(&path).with_context(|| format!("remove {}", path.display()))?;
             }
@@ -161,7 +161,7 @@ impl AccountArchive {
             let of_state = state.as_ref().and_then(|state| state.mailbox(&name));
             let found = MailboxDir::new(entry.path()).identify(of_state)?;
             if let Some((meta, origin)) = found {
-                is_ours |= matches!(origin, Origin::Ours | Origin::OurSidecars);
+                is_ours |= matches!(origin, NameSource::Ours | NameSource::OurSidecars);
                 mailboxes.insert(name, meta);
             }
         }

@@ -11,7 +11,7 @@ use tracing::warn;
 
 use super::incoming::Incoming;
 use super::listing::{META_FILE, VANISHED, is_leftover, parse_name};
-use super::meta::{MailboxMeta, Origin};
+use super::meta::{MailboxMeta, NameSource};
 use super::original::{self, guessed_delimiter};
 use super::path::hex;
 use super::sidecar::Sidecar;
@@ -99,12 +99,15 @@ impl MailboxDir {
     ///
     /// # Errors
     /// A file that cannot be read or understood.
-    pub fn identify(&self, state: Option<&MailboxState>) -> Result<Option<(MailboxMeta, Origin)>> {
+    pub fn identify(
+        &self,
+        state: Option<&MailboxState>,
+    ) -> Result<Option<(MailboxMeta, NameSource)>> {
         if let Some(found) = load_meta(&self.dir)? {
             return Ok(Some(found));
         }
         if let Some(state) = state {
-            return Ok(Some((state.meta(), Origin::State)));
+            return Ok(Some((state.meta(), NameSource::State)));
         }
         self.of_sidecars()
     }
@@ -113,7 +116,7 @@ impl MailboxDir {
     pub(super) fn says(&self, meta: &MailboxMeta) -> Result<bool> {
         let written = load_meta(&self.dir)?;
         Ok(written.is_some_and(|(written, origin)| {
-            origin == Origin::Ours && written == *meta && written.name.is_written_as(&meta.name)
+            origin == NameSource::Ours && written == *meta && written.name.is_written_as(&meta.name)
         }))
     }
 
@@ -128,7 +131,7 @@ impl MailboxDir {
     ///
     /// Its names are as the server listed them; it kept neither delimiter nor UIDVALIDITY. Sidecars with a digest are of
     /// later versions, or this program's: their names are decoded.
-    fn of_sidecars(&self) -> Result<Option<(MailboxMeta, Origin)>> {
+    fn of_sidecars(&self) -> Result<Option<(MailboxMeta, NameSource)>> {
         for uid in self.scan()?.pairs {
             let Ok(sidecar) = self.read_sidecar(uid) else {
                 continue;
@@ -152,8 +155,8 @@ impl MailboxDir {
             };
             // The original tool says no `size`.
             let origin = match sidecar.size {
-                Some(_) => Origin::OurSidecars,
-                None => Origin::Sidecars,
+                Some(_) => NameSource::OurSidecars,
+                None => NameSource::Sidecars,
             };
             return Ok(Some((meta, origin)));
         }
@@ -437,7 +440,7 @@ fn superseded(uidvalidity: u32) -> String {
 ///
 /// # Errors
 /// A file that cannot be read or understood.
-fn load_meta(dir: &Path) -> Result<Option<(MailboxMeta, Origin)>> {
+fn load_meta(dir: &Path) -> Result<Option<(MailboxMeta, NameSource)>> {
     let path = dir.join(META_FILE);
     let shown = path.display();
     let bytes = match file::read(&path) {
@@ -450,12 +453,12 @@ fn load_meta(dir: &Path) -> Result<Option<(MailboxMeta, Origin)>> {
         return Ok(None);
     }
     if let Some(meta) = original::meta(&bytes) {
-        return Ok(Some((meta, Origin::Original)));
+        return Ok(Some((meta, NameSource::Original)));
     }
     let meta = serde_json::from_slice(&bytes).with_context(|| {
         format!("{shown} is damaged; if the server still has the mailbox, move its directory out of the archive and export again")
     })?;
-    Ok(Some((meta, Origin::Ours)))
+    Ok(Some((meta, NameSource::Ours)))
 }
 
 #[cfg(test)]

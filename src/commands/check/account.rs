@@ -16,7 +16,7 @@ use crate::report::cause::{self, Because};
 use crate::report::{AccountReport, StepReport, Tested};
 use crate::session::Session;
 use crate::session::dial;
-use crate::session::error::{Cause, Kind, SessionError, is_stopped};
+use crate::session::error::{Ending, Kind, SessionError, is_stopped};
 use crate::session::list;
 use crate::session::refusal;
 use crate::session::response::Condition;
@@ -104,7 +104,7 @@ fn work(
         quota,
     } = loop {
         match list::look(session.channel(), steps) {
-            Err(error) if matches!(error.cause, Some(Cause::SentAhead | Cause::Aside)) => {
+            Err(error) if matches!(error.ending, Some(Ending::SentAhead | Ending::Aside)) => {
                 session = connect(run, account, steps)?;
             }
             outcome => break outcome?,

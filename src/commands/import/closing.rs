@@ -23,7 +23,7 @@ use crate::session::response;
 use crate::stop::Stop;
 use crate::target::holding::{self, Holding, Which};
 use crate::target::mailbox::{JobId, Refused};
-use crate::target::matching::{self, Origin, Sought};
+use crate::target::matching::{self, MessageRef, Sought};
 
 /// Commands sent ahead of their answers.
 const WINDOW: usize = 32;
@@ -109,7 +109,7 @@ impl Look<'_> {
         }
         self.tell_doubled(group, &seen);
         for origin in seen.swallowed(self) {
-            let Origin { job: id, uid } = origin;
+            let MessageRef { job: id, uid } = origin;
             warn!(uid, "{SWALLOWED}");
             let job = &mut self.jobs[id];
             job.not_taken(uid);
@@ -196,14 +196,14 @@ impl Look<'_> {
 
 /// What came to a mailbox since the run began.
 struct Since {
-    origins: Vec<Origin>,
+    origins: Vec<MessageRef>,
     there: Holding,
     result: Comparison,
 }
 
 impl Since {
     /// Messages that the target took, and does not have.
-    fn swallowed(&self, look: &Look<'_>) -> Vec<Origin> {
+    fn swallowed(&self, look: &Look<'_>) -> Vec<MessageRef> {
         let missing = self.result.missing.iter().map(|one| self.origins[*one]);
         missing
             .filter(|origin| look.jobs[origin.job].taken().contains(origin.uid))

@@ -14,7 +14,7 @@ use crate::session::error::{Kind, SessionError};
 use crate::stop::Stop;
 use crate::target::holding::{self, Holding, Which};
 use crate::target::mailbox::{Job, JobId, Jobs, Refused};
-use crate::target::matching::{self, Origin, Sought};
+use crate::target::matching::{self, MessageRef, Sought};
 use crate::target::mend::Repairs;
 use crate::target::message;
 use crate::target::trouble::Trouble;
@@ -115,7 +115,7 @@ impl Look<'_> {
     }
 
     /// The target was seen to have a message.
-    fn note_found(&mut self, origin: Origin, to_uid: u32) {
+    fn note_found(&mut self, origin: MessageRef, to_uid: u32) {
         if !self.dry_run {
             let done = Done {
                 uid: origin.uid,
@@ -227,7 +227,7 @@ impl Look<'_> {
     fn take_over(
         &mut self,
         group: &[JobId],
-        origins: &[Origin],
+        origins: &[MessageRef],
         there: &Holding,
         result: &Comparison,
     ) {
@@ -239,7 +239,7 @@ impl Look<'_> {
             self.note_found(origin, there.messages[at].uid);
         }
         let is_wanted =
-            |jobs: &Jobs, origin: &Origin| !jobs[origin.job].known().blind.contains(origin.uid);
+            |jobs: &Jobs, origin: &MessageRef| !jobs[origin.job].known().blind.contains(origin.uid);
         for &one in &result.missing {
             let origin = origins[one];
             if is_wanted(self.jobs, &origin) {

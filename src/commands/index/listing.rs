@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use tracing::debug;
 
-use crate::panel::{Details, Names, Panel, PanelError};
+use crate::panel::{MailboxDetails, Names, Panel, PanelError};
 
 /// Calls under way at a time; they only read.
 const AT_A_TIME: usize = 8;
@@ -30,7 +30,7 @@ pub struct Listing {
     /// Its mailboxes.
     pub names: Result<Names, PanelError>,
     /// What else the panel tells of them; not every panel can.
-    pub details: Result<Vec<Details>, PanelError>,
+    pub details: Result<Vec<MailboxDetails>, PanelError>,
 }
 
 impl Listings {

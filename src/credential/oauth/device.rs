@@ -6,11 +6,11 @@ use serde::Deserialize;
 use tracing::debug;
 use url::Url;
 
-use super::endpoint::{Granted, Reply};
+use super::endpoint::{Granted, TokenReply};
 use super::microsoft;
 use super::refresh::Refresh;
 use crate::credential::error::shown;
-use crate::credential::{CredentialError, Kind, Result};
+use crate::credential::{CredentialError, CredentialErrorKind, Result};
 use crate::stop::Stop;
 
 /// The wait between two questions, where the endpoint names none (RFC 8628 section 3.2), in seconds.
@@ -24,7 +24,7 @@ const LONGEST: u64 = 1800;
 
 /// A code that waits to be typed.
 #[derive(Deserialize)]
-pub struct Code {
+pub struct DeviceCode {
     #[serde(rename = "device_code")]
     device: String,
     #[serde(rename = "user_code")]
@@ -35,7 +35,7 @@ pub struct Code {
     interval: Option<u64>,
 }
 
-impl Code {
+impl DeviceCode {
     /// Where to go, as text that can be shown.
     #[must_use]
     pub fn place(&self) -> String {
@@ -59,12 +59,12 @@ impl Code {
 ///
 /// # Errors
 /// No answer, or a refusal.
-pub fn begin(client: &Refresh, url: &Url, stop: &Stop) -> Result<Code> {
+pub fn begin(client: &Refresh, url: &Url, stop: &Stop) -> Result<DeviceCode> {
     let mut form = vec![("client_id", client.client_id.as_str())];
     form.extend(client.scope.as_ref().map(|scope| ("scope", scope.as_str())));
     match client.endpoint.ask(url, &form, stop)? {
-        Reply::Granted(code) => Ok(code),
-        Reply::Refused(refused) => Err(refused.error(url, microsoft::cause(&refused))),
+        TokenReply::Granted(code) => Ok(code),
+        TokenReply::Refused(refused) => Err(refused.error(url, microsoft::cause(&refused))),
     }
 }
 
@@ -72,7 +72,7 @@ pub fn begin(client: &Refresh, url: &Url, stop: &Stop) -> Result<Code> {
 ///
 /// # Errors
 /// The user declines, the time is over, the run is asked to stop, or a refusal.
-pub fn wait(client: &Refresh, code: &Code, stop: &Stop) -> Result<Granted> {
+pub fn wait(client: &Refresh, code: &DeviceCode, stop: &Stop) -> Result<Granted> {
     let began = Instant::now();
     let mut interval = code.interval.unwrap_or(INTERVAL).clamp(1, LONGEST_INTERVAL);
     let secret = client.secret()?;
@@ -91,10 +91,10 @@ pub fn wait(client: &Refresh, code: &Code, stop: &Stop) -> Result<Granted> {
             return Err(over());
         }
         let refused = match client.endpoint.once(&client.token_url, &form) {
-            Ok(Reply::Granted(granted)) => return Ok(granted),
-            Ok(Reply::Refused(refused)) => refused,
+            Ok(TokenReply::Granted(granted)) => return Ok(granted),
+            Ok(TokenReply::Refused(refused)) => refused,
             // A connection that breaks says nothing about the user (section 3.5: ask more slowly).
-            Err(error) if matches!(error.kind, Kind::Passing(_)) => {
+            Err(error) if matches!(error.kind, CredentialErrorKind::Passing(_)) => {
                 debug!("{error}");
                 interval = (interval * 2).min(LONGEST_INTERVAL);
                 continue;

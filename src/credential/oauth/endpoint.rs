@@ -10,8 +10,8 @@ use tracing::{debug, warn};
 use url::{Host, Url};
 
 use crate::credential::error::shown;
-use crate::credential::{CredentialError, Kind, Result, Token};
-use crate::http::{Answer, Failure, Http, Trouble, Trust};
+use crate::credential::{CredentialError, CredentialErrorKind, Result, Token};
+use crate::http::{HttpAnswer, HttpClient, HttpFailure, HttpTrouble, Trust};
 use crate::secret::Secret;
 use crate::stop::Stop;
 
@@ -29,7 +29,7 @@ const USUAL_LIFE: u64 = 3600;
 /// A client for the endpoints of one provider.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
-    http: Http,
+    http: HttpClient,
 }
 
 /// What an endpoint gives out (RFC 6749 section 5.1).
@@ -43,7 +43,7 @@ pub struct Granted {
 
 /// What an endpoint refuses with (RFC 6749 section 5.2).
 #[derive(Debug, Clone, Deserialize)]
-pub struct Refused {
+pub struct ErrorResponse {
     /// The code: the only part that decisions are made from.
     pub error: String,
     /// For people.
@@ -55,11 +55,11 @@ pub struct Refused {
 }
 
 /// An answer that was understood.
-pub enum Reply<T> {
+pub enum TokenReply<T> {
     /// Yes.
     Granted(T),
     /// No.
-    Refused(Refused),
+    Refused(ErrorResponse),
 }
 
 impl Granted {
@@ -82,7 +82,7 @@ impl Granted {
     }
 }
 
-impl Refused {
+impl ErrorResponse {
     /// The error, in the endpoint's words, with what to do.
     #[must_use]
     pub fn error(&self, url: &Url, cause: &str) -> CredentialError {
@@ -112,7 +112,7 @@ impl Endpoint {
             any: false,
         };
         Ok(Self {
-            http: Http::new(trust, PATIENCE, LONGEST)?,
+            http: HttpClient::new(trust, PATIENCE, LONGEST)?,
         })
     }
 
@@ -125,7 +125,7 @@ impl Endpoint {
         url: &Url,
         form: &[(&str, &str)],
         stop: &Stop,
-    ) -> Result<Reply<T>> {
+    ) -> Result<TokenReply<T>> {
         let mut tries = 0;
         loop {
             if stop.requested() {
@@ -134,11 +134,11 @@ impl Endpoint {
             let outcome = self.once(url, form);
             tries += 1;
             let error = match outcome {
-                Err(error) if matches!(error.kind, Kind::Passing(_)) => error,
+                Err(error) if matches!(error.kind, CredentialErrorKind::Passing(_)) => error,
                 other => return other,
             };
             let asked = match error.kind {
-                Kind::Passing(wait) => wait,
+                CredentialErrorKind::Passing(wait) => wait,
                 _ => None,
             };
             let wait = asked.unwrap_or(Duration::from_secs(u64::from(tries)));
@@ -156,7 +156,11 @@ impl Endpoint {
     ///
     /// # Errors
     /// No answer, or one that cannot be understood.
-    pub fn once<T: DeserializeOwned>(&self, url: &Url, form: &[(&str, &str)]) -> Result<Reply<T>> {
+    pub fn once<T: DeserializeOwned>(
+        &self,
+        url: &Url,
+        form: &[(&str, &str)],
+    ) -> Result<TokenReply<T>> {
         let request = self
             .http
             .client()
@@ -169,13 +173,16 @@ impl Endpoint {
     }
 }
 
-fn understood<T: DeserializeOwned>(url: &Url, answer: &Answer) -> Result<Reply<T>> {
+fn understood<T: DeserializeOwned>(url: &Url, answer: &HttpAnswer) -> Result<TokenReply<T>> {
     let place = place(url);
     let status = answer.status;
     if status == 429 || status >= 500 {
         let wait = retry_after(&answer.headers);
         let text = format!("{place} answers HTTP {status}");
-        return Err(CredentialError::new(Kind::Passing(wait), text));
+        return Err(CredentialError::new(
+            CredentialErrorKind::Passing(wait),
+            text,
+        ));
     }
     if (300..400).contains(&status) {
         return Err(CredentialError::last(format!(
@@ -184,15 +191,15 @@ fn understood<T: DeserializeOwned>(url: &Url, answer: &Answer) -> Result<Reply<T
     }
     if status == 200 {
         return match serde_json::from_slice(&answer.body) {
-            Ok(granted) => Ok(Reply::Granted(granted)),
+            Ok(granted) => Ok(TokenReply::Granted(granted)),
             Err(_) => Err(CredentialError::last(format!(
                 "{place} answers with something that is not what a token endpoint says; check token_url"
             ))),
         };
     }
-    match serde_json::from_slice::<Refused>(&answer.body) {
+    match serde_json::from_slice::<ErrorResponse>(&answer.body) {
         Ok(refused) if refused.error == "temporarily_unavailable" => Err(CredentialError::new(
-            Kind::Passing(retry_after(&answer.headers)),
+            CredentialErrorKind::Passing(retry_after(&answer.headers)),
             format!("{place} is temporarily unavailable"),
         )),
         Ok(mut refused) => {
@@ -201,7 +208,7 @@ fn understood<T: DeserializeOwned>(url: &Url, answer: &Answer) -> Result<Reply<T
                 .get("date")
                 .and_then(|date| date.to_str().ok());
             refused.date = shown(date.unwrap_or_default());
-            Ok(Reply::Refused(refused))
+            Ok(TokenReply::Refused(refused))
         }
         Err(_) => Err(CredentialError::last(format!(
             "{place} answers HTTP {status}; check token_url"
@@ -209,33 +216,33 @@ fn understood<T: DeserializeOwned>(url: &Url, answer: &Answer) -> Result<Reply<T
     }
 }
 
-fn failed(url: &Url, failure: &Failure) -> CredentialError {
+fn failed(url: &Url, failure: &HttpFailure) -> CredentialError {
     let (place, why) = (place(url), shown(&failure.why));
     let (kind, text) = match failure.trouble {
-        Trouble::Certificate => (
-            Kind::Final,
+        HttpTrouble::Certificate => (
+            CredentialErrorKind::Final,
             format!(
                 "the certificate of {place} is not trusted: {why}; give its authority as ca_file of oauth"
             ),
         ),
-        Trouble::NoTls => (
-            Kind::Final,
+        HttpTrouble::NoTls => (
+            CredentialErrorKind::Final,
             format!("{place} does not speak TLS on this port: {why}"),
         ),
-        Trouble::TooLong => (
-            Kind::Final,
+        HttpTrouble::TooLong => (
+            CredentialErrorKind::Final,
             format!("{place} answers with more than {LONGEST} bytes"),
         ),
-        Trouble::TimedOut | Trouble::TooSlow => (
-            Kind::Passing(None),
+        HttpTrouble::TimedOut | HttpTrouble::TooSlow => (
+            CredentialErrorKind::Passing(None),
             format!("no answer from {place} within {} s", PATIENCE.as_secs()),
         ),
-        Trouble::Unreachable => (
-            Kind::Passing(None),
+        HttpTrouble::Unreachable => (
+            CredentialErrorKind::Passing(None),
             format!("{place} cannot be reached: {why}"),
         ),
-        Trouble::Lost | Trouble::BrokenOff => (
-            Kind::Passing(None),
+        HttpTrouble::Lost | HttpTrouble::BrokenOff => (
+            CredentialErrorKind::Passing(None),
             format!("the connection to {place} is lost: {why}"),
         ),
     };
@@ -305,14 +312,14 @@ mod tests {
         }
     }
 
-    fn answer(status: u16, body: &str) -> Result<Reply<Granted>> {
+    fn answer(status: u16, body: &str) -> Result<TokenReply<Granted>> {
         let mut headers = HeaderMap::new();
         headers.insert("retry-after", "7".parse().expect("a value"));
         let url = url("https://idp.example/token").expect("a URL");
         let body = body.as_bytes().to_vec();
         understood(
             &url,
-            &Answer {
+            &HttpAnswer {
                 status,
                 headers,
                 body,
@@ -324,16 +331,16 @@ mod tests {
     fn answers_mean_what_they_say() {
         let kind = |status, body: &str| answer(status, body).err().map(|error| error.kind);
         let seven = Some(Duration::from_secs(7));
-        assert_eq!(kind(429, "{}"), Some(Kind::Passing(seven)));
-        assert_eq!(kind(503, ""), Some(Kind::Passing(seven)));
-        assert_eq!(kind(302, ""), Some(Kind::Final));
-        assert_eq!(kind(200, "<html>"), Some(Kind::Final));
-        assert_eq!(kind(400, "<html>"), Some(Kind::Final));
+        assert_eq!(kind(429, "{}"), Some(CredentialErrorKind::Passing(seven)));
+        assert_eq!(kind(503, ""), Some(CredentialErrorKind::Passing(seven)));
+        assert_eq!(kind(302, ""), Some(CredentialErrorKind::Final));
+        assert_eq!(kind(200, "<html>"), Some(CredentialErrorKind::Final));
+        assert_eq!(kind(400, "<html>"), Some(CredentialErrorKind::Final));
         let refused = answer(
             400,
             r#"{"error":"invalid_grant","error_description":"a\nb"}"#,
         );
-        let Ok(Reply::Refused(refused)) = refused else {
+        let Ok(TokenReply::Refused(refused)) = refused else {
             panic!("a refusal");
         };
         let url = url("https://idp.example/token?x=1").expect("a URL");
@@ -346,7 +353,7 @@ mod tests {
     #[test]
     fn a_life_may_stand_in_quotes_or_be_left_out() {
         let life = |text: &str| {
-            let Ok(Reply::Granted(granted)) = answer(200, text) else {
+            let Ok(TokenReply::Granted(granted)) = answer(200, text) else {
                 panic!("a token");
             };
             let token = granted.token().expect("a token");

@@ -7,7 +7,7 @@ use serde_json::json;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::endpoint::{Endpoint, Granted, Refused, Reply, url};
+use super::endpoint::{Endpoint, ErrorResponse, Granted, TokenReply, url};
 use super::jwt::{Algorithm, Key};
 use crate::credential::{Result, Template, Token, Who};
 use crate::stop::Stop;
@@ -123,8 +123,8 @@ impl ServiceAccount {
         ];
         let reply = self.endpoint.ask::<Granted>(&self.token_url, &form, stop);
         match reply? {
-            Reply::Granted(granted) => granted.token(),
-            Reply::Refused(refused) => {
+            TokenReply::Granted(granted) => granted.token(),
+            TokenReply::Refused(refused) => {
                 let cause = self.cause(&refused);
                 Err(refused.error(&self.token_url, &cause))
             }
@@ -132,7 +132,7 @@ impl ServiceAccount {
     }
 
     /// Which of the administrator's steps is likely missing.
-    fn cause(&self, refused: &Refused) -> String {
+    fn cause(&self, refused: &ErrorResponse) -> String {
         let words = refused.error_description.to_ascii_lowercase();
         match refused.error.as_str() {
             "unauthorized_client" => {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use openssl::sha::sha256;
 use url::Url;
 
-use super::endpoint::{Granted, Reply};
+use super::endpoint::{Granted, TokenReply};
 use super::jwt::{base64url, nonce};
 use super::microsoft;
 use super::refresh::Refresh;
@@ -28,7 +28,7 @@ const LONGEST: usize = 8 * 1024;
 const GOOGLE: &str = "accounts.google.com";
 
 /// A consent that is waited for.
-pub struct Waiting {
+pub struct PendingConsent {
     listener: TcpListener,
     /// What to open in a browser.
     pub url: Url,
@@ -38,7 +38,7 @@ pub struct Waiting {
 }
 
 /// What a browser brought.
-enum Brought {
+enum Redirect {
     Code(Secret),
     Declined(String),
     /// Something else, which is answered and forgotten.
@@ -49,7 +49,7 @@ enum Brought {
 ///
 /// # Errors
 /// No port; no random numbers.
-pub fn begin(client: &Refresh, authorize: &Url, login: &str) -> Result<Waiting> {
+pub fn begin(client: &Refresh, authorize: &Url, login: &str) -> Result<PendingConsent> {
     let failed = |error: io::Error| CredentialError::last(format!("listen on 127.0.0.1: {error}"));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
@@ -75,7 +75,7 @@ pub fn begin(client: &Refresh, authorize: &Url, login: &str) -> Result<Waiting> 
             .append_pair("prompt", "consent");
     }
     drop(query);
-    Ok(Waiting {
+    Ok(PendingConsent {
         listener,
         url,
         redirect,
@@ -84,7 +84,7 @@ pub fn begin(client: &Refresh, authorize: &Url, login: &str) -> Result<Waiting> 
     })
 }
 
-impl Waiting {
+impl PendingConsent {
     /// Waits for the browser, and trades its code for tokens.
     ///
     /// # Errors
@@ -102,8 +102,8 @@ impl Waiting {
         form.extend(secret.as_ref().map(|it| ("client_secret", it.expose())));
         // Once: a code is good for one try.
         match client.endpoint.once(&client.token_url, &form)? {
-            Reply::Granted(granted) => Ok(granted),
-            Reply::Refused(refused) => {
+            TokenReply::Granted(granted) => Ok(granted),
+            TokenReply::Refused(refused) => {
                 Err(refused.error(&client.token_url, microsoft::cause(&refused)))
             }
         }
@@ -114,12 +114,12 @@ impl Waiting {
         while began.elapsed() < TIME {
             match self.listener.accept() {
                 Ok((browser, _)) => match self.serve(browser) {
-                    Ok(Brought::Code(code)) => return Ok(code),
-                    Ok(Brought::Declined(why)) => {
+                    Ok(Redirect::Code(code)) => return Ok(code),
+                    Ok(Redirect::Declined(why)) => {
                         return Err(CredentialError::last(format!("the browser says: {why}")));
                     }
                     // Whoever else connects is none of ours.
-                    Ok(Brought::Nothing(_)) | Err(_) => {}
+                    Ok(Redirect::Nothing(_)) | Err(_) => {}
                 },
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if stop.sleep(TICK) {
@@ -139,15 +139,15 @@ impl Waiting {
         )))
     }
 
-    fn serve(&self, mut browser: TcpStream) -> io::Result<Brought> {
+    fn serve(&self, mut browser: TcpStream) -> io::Result<Redirect> {
         browser.set_nonblocking(false)?;
         browser.set_read_timeout(Some(ASKING))?;
         browser.set_write_timeout(Some(ASKING))?;
         let brought = self.understand(&request_target(&mut browser)?);
         let (status, text) = match &brought {
-            Brought::Code(_) => ("200 OK", "Thank you. This window can be closed."),
-            Brought::Declined(_) => ("200 OK", "Nothing was agreed. This window can be closed."),
-            Brought::Nothing(status) => (*status, "This is not what is waited for."),
+            Redirect::Code(_) => ("200 OK", "Thank you. This window can be closed."),
+            Redirect::Declined(_) => ("200 OK", "Nothing was agreed. This window can be closed."),
+            Redirect::Nothing(status) => (*status, "This is not what is waited for."),
         };
         let length = text.len();
         let answer = format!(
@@ -160,28 +160,28 @@ impl Waiting {
     }
 
     /// Only an answer with our own state is one.
-    fn understand(&self, target: &str) -> Brought {
+    fn understand(&self, target: &str) -> Redirect {
         let url = Url::parse(&self.redirect).and_then(|base| base.join(target));
         let Some(url) = url.ok().filter(|_| !target.starts_with("//")) else {
-            return Brought::Nothing("400 Bad Request");
+            return Redirect::Nothing("400 Bad Request");
         };
         if url.path() != "/" {
-            return Brought::Nothing("404 Not Found");
+            return Redirect::Nothing("404 Not Found");
         }
         let value = |name: &str| {
             let found = url.query_pairs().find(|(key, _)| key == name);
             found.map(|(_, value)| value.into_owned())
         };
         if value("state").as_deref() != Some(&self.state) {
-            return Brought::Nothing("400 Bad Request");
+            return Redirect::Nothing("400 Bad Request");
         }
         if let Some(error) = value("error") {
             let words = value("error_description").unwrap_or_default();
-            return Brought::Declined(shown(&format!("{error} {words}")));
+            return Redirect::Declined(shown(&format!("{error} {words}")));
         }
         match value("code") {
-            Some(code) if !code.is_empty() => Brought::Code(Secret::new(code)),
-            _ => Brought::Nothing("400 Bad Request"),
+            Some(code) if !code.is_empty() => Redirect::Code(Secret::new(code)),
+            _ => Redirect::Nothing("400 Bad Request"),
         }
     }
 }
@@ -210,12 +210,12 @@ fn request_target(browser: &mut TcpStream) -> io::Result<String> {
 mod tests {
     use super::*;
 
-    fn waiting() -> Waiting {
+    fn waiting() -> PendingConsent {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         listener.set_nonblocking(true).expect("set");
         let port = listener.local_addr().expect("an address").port();
         let redirect = format!("http://127.0.0.1:{port}/");
-        Waiting {
+        PendingConsent {
             listener,
             url: Url::parse(&redirect).expect("a URL"),
             redirect,
@@ -228,9 +228,11 @@ mod tests {
     fn only_an_answer_with_our_state_is_one() {
         let waiting = waiting();
         let brought = |target: &str| waiting.understand(target);
-        assert!(matches!(brought("/?code=c&state=s"), Brought::Code(code) if code.expose() == "c"));
         assert!(
-            matches!(brought("/?error=access_denied&state=s"), Brought::Declined(why) if why.contains("denied"))
+            matches!(brought("/?code=c&state=s"), Redirect::Code(code) if code.expose() == "c")
+        );
+        assert!(
+            matches!(brought("/?error=access_denied&state=s"), Redirect::Declined(why) if why.contains("denied"))
         );
         for other in [
             "/?code=c",
@@ -239,7 +241,7 @@ mod tests {
             "/?state=s",
             "//elsewhere.example/?code=c&state=s",
         ] {
-            assert!(matches!(brought(other), Brought::Nothing(_)), "{other}");
+            assert!(matches!(brought(other), Redirect::Nothing(_)), "{other}");
         }
     }
 

@@ -5,9 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::json;
 use url::Url;
 
-use super::endpoint::{Endpoint, Granted, Refused, Reply};
+use super::endpoint::{Endpoint, ErrorResponse, Granted, TokenReply};
 use super::jwt::{self, Algorithm, Certificate, Key};
-use crate::credential::source::Source;
+use crate::credential::source::PasswordSource;
 use crate::credential::{CredentialError, Result, Token};
 use crate::secret::Secret;
 use crate::stop::Stop;
@@ -30,7 +30,7 @@ pub const NO_MAILBOX: &str = "the app has no right to this mailbox (Add-MailboxP
 #[derive(Debug)]
 pub enum Proof {
     /// By a client secret.
-    Secret(Source),
+    Secret(PasswordSource),
     /// By a certificate and its key.
     Certificate(Certificate, Key),
 }
@@ -79,8 +79,8 @@ impl App {
         }
         let reply = self.endpoint.ask::<Granted>(&self.token_url, &form, stop);
         match reply? {
-            Reply::Granted(granted) => granted.token(),
-            Reply::Refused(refused) => Err(refused.error(&self.token_url, cause(&refused))),
+            TokenReply::Granted(granted) => granted.token(),
+            TokenReply::Refused(refused) => Err(refused.error(&self.token_url, cause(&refused))),
         }
     }
 
@@ -104,7 +104,7 @@ impl App {
 
 /// Which step is likely missing; Microsoft's numbers are hints for people and change no decision.
 #[must_use]
-pub fn cause(refused: &Refused) -> &'static str {
+pub fn cause(refused: &ErrorResponse) -> &'static str {
     let words = &refused.error_description;
     let says = |numbers: &[&str]| {
         numbers

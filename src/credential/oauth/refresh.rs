@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::endpoint::{Endpoint, Granted, Refused, Reply};
+use super::endpoint::{Endpoint, ErrorResponse, Granted, TokenReply};
 use super::microsoft;
-use crate::credential::source::Source;
-use crate::credential::{CredentialError, Kind, Result, Template, Token, Who};
+use crate::credential::source::PasswordSource;
+use crate::credential::{CredentialError, CredentialErrorKind, Result, Template, Token, Who};
 use crate::disk::output::Output;
 use crate::disk::{file, lock};
 use crate::secret::Secret;
@@ -49,7 +49,7 @@ pub struct Refresh {
     /// The client's id.
     pub client_id: String,
     /// Its secret, where it has one.
-    pub client_secret: Option<Source>,
+    pub client_secret: Option<PasswordSource>,
     /// Which rights.
     pub scope: Option<String>,
     /// Where an account's refresh token is; relative to `beside`.
@@ -72,7 +72,11 @@ impl Refresh {
     /// # Errors
     /// It cannot be had.
     pub fn secret(&self) -> Result<Option<Secret>> {
-        let secret = self.client_secret.as_ref().map(Source::secret).transpose();
+        let secret = self
+            .client_secret
+            .as_ref()
+            .map(PasswordSource::secret)
+            .transpose();
         secret.map_err(|error| CredentialError::last(format!("client_secret: {error:#}")))
     }
 
@@ -94,7 +98,7 @@ impl Refresh {
         form.extend(secret.as_ref().map(|it| ("client_secret", it.expose())));
         let reply = self.endpoint.ask::<Granted>(&self.token_url, &form, stop);
         match reply? {
-            Reply::Granted(granted) => {
+            TokenReply::Granted(granted) => {
                 let token = granted.token();
                 // The old one may be worth nothing from now on: the new one is safe before anything else is done.
                 if let Some(new) = granted.refresh_token.map(Secret::new)
@@ -105,7 +109,7 @@ impl Refresh {
                 }
                 token
             }
-            Reply::Refused(refused) => Err(refused.error(&self.token_url, cause(&refused))),
+            TokenReply::Refused(refused) => Err(refused.error(&self.token_url, cause(&refused))),
         }
     }
 
@@ -130,7 +134,7 @@ impl Refresh {
 }
 
 /// Why a refresh token is refused.
-fn cause(refused: &Refused) -> &'static str {
+fn cause(refused: &ErrorResponse) -> &'static str {
     let said = microsoft::cause(refused);
     match refused.error.as_str() {
         _ if !said.is_empty() && refused.error_description.contains("AADSTS") => said,
@@ -191,7 +195,10 @@ fn locked(path: &Path, stop: &Stop) -> Result<File> {
                 "another process has held {shown} for {} s",
                 PATIENCE.as_secs()
             );
-            return Err(CredentialError::new(Kind::Passing(None), text));
+            return Err(CredentialError::new(
+                CredentialErrorKind::Passing(None),
+                text,
+            ));
         }
         if stop.sleep(TICK) {
             return Err(CredentialError::stopped());
@@ -220,7 +227,7 @@ mod tests {
         assert_eq!(read(&path).expect("read").expose(), "r1");
         assert_eq!(path.metadata().expect("there").mode() & 0o777, 0o600);
         stop.request();
-        assert_eq!(locked(&path, &stop).expect_err("held").kind, Kind::Stopped);
+        assert_eq!(locked(&path, &stop).expect_err("held").kind, CredentialErrorKind::Stopped);
         drop(held);
         locked(&path, &stop).expect("free again");
     }

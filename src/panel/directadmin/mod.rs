@@ -8,14 +8,14 @@ pub mod reply;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use reply::{Reply, Verdict};
+use reply::{Claim, Reply};
 
 use super::access::Access;
 use super::address::{Address, domain_to_ascii, is_local};
 use super::gate::{Gate, Proven};
-use super::http::{Answer, Http};
+use super::http::{PanelAnswer, PanelClient};
 use super::text;
-use super::{Details, Kind, Names, Panel, PanelError, Result};
+use super::{MailboxDetails, Names, Panel, PanelError, PanelErrorKind, Result};
 use crate::secret::Secret;
 use crate::stop::Stop;
 
@@ -28,7 +28,7 @@ const MAILBOXES: [&str; 2] = ["CMD_API_POP", "CMD_API_EMAIL_POP"];
 
 /// A DirectAdmin panel.
 pub struct DirectAdmin {
-    http: Http,
+    http: PanelClient,
     gate: Gate,
     domains: Proven,
     lists: Proven,
@@ -45,7 +45,7 @@ impl DirectAdmin {
     /// A CA file that cannot be used.
     pub fn new(access: &Access, timeout: Duration, stop: &Stop) -> anyhow::Result<Self> {
         Ok(Self {
-            http: Http::new(NAME, access, timeout.min(PATIENCE), stop)?,
+            http: PanelClient::new(NAME, access, timeout.min(PATIENCE), stop)?,
             gate: Gate::default(),
             domains: Proven::default(),
             lists: Proven::default(),
@@ -73,7 +73,7 @@ impl DirectAdmin {
     }
 
     /// Sorts out refusals of the login and pages; the rest is data.
-    fn understand(&self, answer: &Answer) -> Result<Reply> {
+    fn understand(&self, answer: &PanelAnswer) -> Result<Reply> {
         understand(answer, self.http.access())
     }
 
@@ -113,9 +113,9 @@ impl DirectAdmin {
         }
         let reply = self.understand(&answer)?;
         match reply.verdict() {
-            Verdict::Done => Ok(()),
-            Verdict::Failed(said) => Err(PanelError::new(Kind::Refused, said)),
-            Verdict::Silent => Err(reply.unclear()),
+            Claim::Done => Ok(()),
+            Claim::Failed(said) => Err(PanelError::new(PanelErrorKind::Refused, said)),
+            Claim::Silent => Err(reply.unclear()),
         }
     }
 }
@@ -150,7 +150,7 @@ impl Panel for DirectAdmin {
         outcome.map_err(|error| error.context(format!("the mailboxes of {domain}")))
     }
 
-    fn details(&self, domain: &str) -> Result<Vec<Details>> {
+    fn details(&self, domain: &str) -> Result<Vec<MailboxDetails>> {
         let outcome = self
             .gate
             .pass(&self.lists, || self.ask("full_list", domain)?.details());
@@ -166,7 +166,7 @@ impl Panel for DirectAdmin {
 }
 
 /// True when the panel does not know the command: not found, or a page that is none of the known refusals.
-fn is_unknown(answer: &Answer) -> bool {
+fn is_unknown(answer: &PanelAnswer) -> bool {
     if answer.status == 404 {
         return true;
     }
@@ -175,7 +175,7 @@ fn is_unknown(answer: &Answer) -> bool {
 }
 
 /// The words of a refusal that ends all calls.
-fn refusal(answer: &Answer) -> Option<String> {
+fn refusal(answer: &PanelAnswer) -> Option<String> {
     let body = &answer.body;
     let has = |words: &str| body.contains(words);
     if has("Your IP is blacklisted") {
@@ -191,7 +191,7 @@ fn refusal(answer: &Answer) -> Option<String> {
     {
         let said = match Reply::decode(body) {
             Ok(reply) => match reply.verdict() {
-                Verdict::Failed(said) => said,
+                Claim::Failed(said) => said,
                 _ if body.trim().is_empty() => format!("HTTP {}", answer.status),
                 _ => text::of_page(body),
             },
@@ -201,7 +201,7 @@ fn refusal(answer: &Answer) -> Option<String> {
     }
     if answer.status == 403 {
         let said = match Reply::decode(body).map(|reply| reply.verdict()) {
-            Ok(Verdict::Failed(said)) => said,
+            Ok(Claim::Failed(said)) => said,
             _ => text::of_page(body),
         };
         return Some(format!("HTTP 403, this user may not do that: \"{said}\""));
@@ -214,10 +214,10 @@ const ADVICE: &str = "check --da-username and the password; an account may need 
                       a login key must allow CMD_API_SHOW_DOMAINS and CMD_API_POP from this machine's address; nothing \
                       more is asked, as panels block whoever goes on";
 
-fn understand(answer: &Answer, access: &Access) -> Result<Reply> {
+fn understand(answer: &PanelAnswer, access: &Access) -> Result<Reply> {
     let refused = |said: String| {
         Err(PanelError::new(
-            Kind::Authentication,
+            PanelErrorKind::Authentication,
             format!("{said}; {ADVICE}"),
         ))
     };
@@ -227,7 +227,7 @@ fn understand(answer: &Answer, access: &Access) -> Result<Reply> {
             "{} says \"use https\": write https:// in --da-url",
             access.place()
         );
-        return Err(PanelError::new(Kind::Unreachable, text));
+        return Err(PanelError::new(PanelErrorKind::Unreachable, text));
     }
     if let Some(said) = refusal(answer) {
         return refused(said);
@@ -239,7 +239,7 @@ fn understand(answer: &Answer, access: &Access) -> Result<Reply> {
                 "{} redirects to {to}: write https:// in --da-url",
                 access.place()
             );
-            return Err(PanelError::new(Kind::Unreachable, text));
+            return Err(PanelError::new(PanelErrorKind::Unreachable, text));
         }
         return refused(format!(
             "HTTP {status}, a redirect to \"{to}\" instead of an answer"
@@ -247,7 +247,7 @@ fn understand(answer: &Answer, access: &Access) -> Result<Reply> {
     }
     let reply = Reply::decode(&answer.body);
     if let Ok(reply) = &reply
-        && let Verdict::Failed(said) = reply.verdict()
+        && let Claim::Failed(said) = reply.verdict()
     {
         let lower = said.to_lowercase();
         let rights = [
@@ -264,14 +264,14 @@ fn understand(answer: &Answer, access: &Access) -> Result<Reply> {
         let said = text::of_page(&answer.body);
         return Err(match status {
             405 => PanelError::new(
-                Kind::Refused,
+                PanelErrorKind::Refused,
                 "HTTP 405: the host does not allow this kind of request",
             ),
             _ if answer.is_trouble() => {
-                PanelError::new(Kind::Transient, format!("HTTP {status}: {said}"))
+                PanelError::new(PanelErrorKind::Transient, format!("HTTP {status}: {said}"))
             }
             _ => PanelError::new(
-                Kind::Unclear,
+                PanelErrorKind::Unclear,
                 format!("HTTP {status}: {said}; is this a DirectAdmin panel? Check --da-url"),
             ),
         });

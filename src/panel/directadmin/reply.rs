@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use crate::panel::text;
-use crate::panel::{Details, Kind, Names, PanelError, Result};
+use crate::panel::{MailboxDetails, Names, PanelError, PanelErrorKind, Result};
 
 /// A decoded body.
 #[derive(Debug, PartialEq)]
@@ -18,7 +18,7 @@ pub enum Reply {
 
 /// What a reply says of success.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Claim {
     /// It was done.
     Done,
     /// It was not, and why.
@@ -41,7 +41,7 @@ impl Reply {
                 let (line, column) = (error.line(), error.column());
                 let message =
                     format!("the answer is no valid JSON, at line {line} column {column}");
-                PanelError::new(Kind::Unclear, message)
+                PanelError::new(PanelErrorKind::Unclear, message)
             }),
             Some(_) => {
                 let decoded = text::entities(body);
@@ -56,9 +56,9 @@ impl Reply {
 
     /// What it says of success. In JSON a failure has its title in `error` and the reason in `result`.
     #[must_use]
-    pub fn verdict(&self) -> Verdict {
+    pub fn verdict(&self) -> Claim {
         let Self::Data(Value::Object(fields)) = self else {
-            return Verdict::Silent;
+            return Claim::Silent;
         };
         let error = fields.get("error").map(|error| {
             is_set(error)
@@ -68,22 +68,22 @@ impl Reply {
         });
         let success = fields.get("success").map(is_set);
         match (error, success) {
-            (Some(true), _) | (_, Some(false)) => Verdict::Failed(words(fields)),
-            (_, Some(true)) | (Some(false), None) => Verdict::Done,
-            (None, None) => Verdict::Silent,
+            (Some(true), _) | (_, Some(false)) => Claim::Failed(words(fields)),
+            (_, Some(true)) | (Some(false), None) => Claim::Done,
+            (None, None) => Claim::Silent,
         }
     }
 
     /// The names of a list: `list[]=a&list[]=b`, `["a"]`, `{"list":["a"]}` and what else clients have met.
     ///
     /// # Errors
-    /// `Kind::Refused` with the panel's words; `Kind::Unclear` for what is no list.
+    /// `PanelErrorKind::Refused` with the panel's words; `PanelErrorKind::Unclear` for what is no list.
     pub fn names(&self, is_name: impl Fn(&str) -> bool) -> Result<Names> {
         let Self::Data(value) = self else {
             return Err(self.unclear());
         };
-        if let Verdict::Failed(said) = self.verdict() {
-            return Err(PanelError::new(Kind::Refused, said));
+        if let Claim::Failed(said) = self.verdict() {
+            return Err(PanelError::new(PanelErrorKind::Refused, said));
         }
         let mut found = Vec::new();
         match value {
@@ -91,7 +91,7 @@ impl Reply {
             Value::Array(items) => items.iter().for_each(|item| scalars(item, &mut found)),
             Value::Object(fields) => {
                 let numbered = |key: &str| key.parse::<u32>().is_ok();
-                let mut any = fields.is_empty() || self.verdict() == Verdict::Done;
+                let mut any = fields.is_empty() || self.verdict() == Claim::Done;
                 for (key, item) in fields {
                     let list = key == "list" || key == "users" || key == "emails";
                     let counted = ["list", "list[", "users", ""].iter().any(|prefix| {
@@ -124,7 +124,7 @@ impl Reply {
     ///
     /// # Errors
     /// As for [`Reply::names`].
-    pub fn details(&self) -> Result<Vec<Details>> {
+    pub fn details(&self) -> Result<Vec<MailboxDetails>> {
         let rows = match self {
             Self::Data(Value::Null) => return Ok(Vec::new()),
             Self::Data(Value::Array(items)) if items.is_empty() => return Ok(Vec::new()),
@@ -135,16 +135,16 @@ impl Reply {
             Self::Data(_) | Self::Page(_) => return Err(self.unclear()),
         };
         // A mailbox may be called "error": what has a row's fields is a row.
-        let all: Vec<Details> = rows
+        let all: Vec<MailboxDetails> = rows
             .iter()
             .filter_map(|(key, value)| row(key, value))
             .collect();
         match self.verdict() {
             _ if !all.is_empty() => Ok(all),
-            Verdict::Failed(said) => Err(PanelError::new(Kind::Refused, said)),
-            Verdict::Done => Ok(all),
-            Verdict::Silent if rows.is_empty() => Ok(all),
-            Verdict::Silent => Err(self.unclear()),
+            Claim::Failed(said) => Err(PanelError::new(PanelErrorKind::Refused, said)),
+            Claim::Done => Ok(all),
+            Claim::Silent if rows.is_empty() => Ok(all),
+            Claim::Silent => Err(self.unclear()),
         }
     }
 
@@ -165,12 +165,12 @@ impl Reply {
             }
             Self::Data(_) => "the answer is none that is known".to_owned(),
         };
-        PanelError::new(Kind::Unclear, message)
+        PanelError::new(PanelErrorKind::Unclear, message)
     }
 }
 
 /// One mailbox of a table; `None` for what is none.
-fn row(key: &str, value: &Value) -> Option<Details> {
+fn row(key: &str, value: &Value) -> Option<MailboxDetails> {
     let row = match value {
         Value::String(text) => form(&text::entities(text)),
         Value::Object(row) => row.clone(),
@@ -182,7 +182,7 @@ fn row(key: &str, value: &Value) -> Option<Details> {
     }
     let account = text("account").unwrap_or(key);
     let login = text("login").filter(|login| !login.is_empty() && !login.contains('@'));
-    Some(Details {
+    Some(MailboxDetails {
         local: account.split('@').next().unwrap_or(account).to_owned(),
         suspended: row.get("suspended").is_some_and(is_set),
         login: login.map(str::to_owned),
@@ -328,7 +328,7 @@ mod tests {
             "[\"alice\"",
         ] {
             let error = names(body).expect_err(body);
-            assert_eq!(error.kind, Kind::Unclear, "{body}");
+            assert_eq!(error.kind, PanelErrorKind::Unclear, "{body}");
         }
         for body in [
             "error=1&text=No&details=Domain+does+not+belong+to+you",
@@ -338,7 +338,7 @@ mod tests {
             "error=1&text=No&details=Domain%2520does%2520not%2520belong%2520to%2520you",
         ] {
             let error = names(body).expect_err(body);
-            assert_eq!(error.kind, Kind::Refused, "{body}");
+            assert_eq!(error.kind, PanelErrorKind::Refused, "{body}");
             assert_eq!(
                 error.to_string(),
                 "No: Domain does not belong to you",
@@ -363,7 +363,7 @@ mod tests {
             r#"{"error":false}"#,
             r#"{"success":true,"error":""}"#,
         ] {
-            assert_eq!(verdict(body), Verdict::Done, "{body}");
+            assert_eq!(verdict(body), Claim::Done, "{body}");
         }
         for body in [
             "error=1&text=Cannot&details=quota",
@@ -373,12 +373,12 @@ mod tests {
         ] {
             assert_eq!(
                 verdict(body),
-                Verdict::Failed("Cannot: quota".to_owned()),
+                Claim::Failed("Cannot: quota".to_owned()),
                 "{body}"
             );
         }
         for body in ["", "[]", "text=hello", "<html>", "ok"] {
-            assert_eq!(verdict(body), Verdict::Silent, "{body}");
+            assert_eq!(verdict(body), Claim::Silent, "{body}");
         }
     }
 

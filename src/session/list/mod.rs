@@ -12,7 +12,7 @@ use tracing::{debug, info, warn};
 use super::capability::Capabilities;
 use super::channel::Channel;
 use super::command::Command;
-use super::error::{Cause, Kind, Result, SessionError};
+use super::error::{Ending, Kind, Result, SessionError};
 use super::lane::{Answer, Lane, Order};
 use super::manage;
 use super::pace::{Aside, Pace};
@@ -419,13 +419,13 @@ fn died(lane: &Lane<'_, ListStep>, error: SessionError) -> SessionError {
         lane.steps().next().and_then(|step| step.aside())
     };
     let is_its_own = matches!(error.kind, Kind::Transient | Kind::Desync)
-        && !matches!(error.cause, Some(Cause::SentAhead | Cause::SessionOver));
+        && !matches!(error.ending, Some(Ending::SentAhead | Ending::SessionOver));
     let Some(aside) = aside.filter(|_| is_its_own) else {
         return error;
     };
     lane.pace()
-        .died_of(aside, error.cause == Some(Cause::TimedOut));
-    error.by(Cause::Aside)
+        .died_of(aside, error.ending == Some(Ending::TimedOut));
+    error.by(Ending::Aside)
 }
 
 impl Heard {

@@ -11,9 +11,9 @@ use rayon::prelude::*;
 use super::inventory::Beside;
 use super::pair::{self, Checked, Expected};
 use crate::archive::account::AccountArchive;
-use crate::archive::listing::{self, Entry, Kind};
+use crate::archive::listing::{self, Entry, EntryKind};
 use crate::archive::mailbox::MailboxDir;
-use crate::archive::meta::{MailboxMeta, Origin};
+use crate::archive::meta::{MailboxMeta, NameSource};
 use crate::archive::original::Original;
 use crate::archive::path;
 use crate::archive::state::{MailboxState, State};
@@ -30,7 +30,7 @@ pub struct Mailbox {
     /// What the directory holds.
     pub meta: MailboxMeta,
     /// Who says so.
-    pub origin: Origin,
+    pub origin: NameSource,
     /// What the state says of it.
     pub state: Option<MailboxState>,
     /// Messages with message file and sidecar.
@@ -138,7 +138,7 @@ impl Audit<'_> {
         self.check_others(&self.dir.clone(), None, &entries)?;
         let directories: Vec<&Entry> = entries
             .iter()
-            .filter(|entry| entry.kind == Kind::Mailbox)
+            .filter(|entry| entry.kind == EntryKind::Mailbox)
             .collect();
         for entry in directories {
             if self.task.stop.requested() {
@@ -186,8 +186,8 @@ impl Audit<'_> {
         for entry in entries {
             let path = dir.join(&entry.name);
             let flaw = match entry.kind {
-                Kind::Message(_) | Kind::Sidecar(_) | Kind::Mailbox => continue,
-                Kind::Known => {
+                EntryKind::Message(_) | EntryKind::Sidecar(_) | EntryKind::Mailbox => continue,
+                EntryKind::Known => {
                     let mut flaws = Vec::new();
                     pair::flag_open_mode(listing::open_mode(&path)?, &mut flaws);
                     match flaws.pop() {
@@ -195,17 +195,17 @@ impl Audit<'_> {
                         None => continue,
                     }
                 }
-                Kind::Leftover => (
+                EntryKind::Leftover => (
                     Code::Leftover.default_severity(),
                     Code::Leftover,
                     "was left by a run that was killed; the next export removes it, or it can be deleted".to_owned(),
                 ),
-                Kind::Symlink => (
+                EntryKind::Symlink => (
                     Code::Symlink.default_severity(),
                     Code::Symlink,
                     "is a symlink: what it stands for is not part of the archive".to_owned(),
                 ),
-                Kind::Foreign => (
+                EntryKind::Foreign => (
                     Code::ForeignFile.default_severity(),
                     Code::ForeignFile,
                     "does not belong into an archive".to_owned(),
@@ -243,13 +243,13 @@ impl Audit<'_> {
             self.local.findings.push(finding.in_file(file));
             return Ok(());
         };
-        self.local.is_ours |= matches!(origin, Origin::Ours | Origin::OurSidecars);
+        self.local.is_ours |= matches!(origin, NameSource::Ours | NameSource::OurSidecars);
         if !self.task.folders.matches(meta.name.text()) {
             return Ok(());
         }
         progress.mailbox(meta.name.text());
         self.check_others(&path, Some(meta.name.text()), &entries)?;
-        if matches!(origin, Origin::State | Origin::OurSidecars) {
+        if matches!(origin, NameSource::State | NameSource::OurSidecars) {
             let text = "its .mailbox.json is missing, as after a copy without dot files; the next export writes it again";
             let finding = Finding::new(Code::UnreadableMailbox, self.task.account, text);
             let finding = finding
@@ -336,7 +336,7 @@ impl Audit<'_> {
         let expected = Expected {
             names: [mailbox.meta.name.text(), &wire],
             uidvalidity: Some(mailbox.meta.uidvalidity).filter(|value| *value > 0),
-            digest: matches!(mailbox.origin, Origin::Ours | Origin::State)
+            digest: matches!(mailbox.origin, NameSource::Ours | NameSource::State)
                 && self.local.state.is_some(),
         };
         let (stop, pool, read) = (self.task.stop, self.task.pool, progress.arriving());
@@ -397,8 +397,8 @@ fn pairs(entries: Vec<Entry>) -> BTreeMap<u32, Files> {
     let mut files: BTreeMap<u32, Files> = BTreeMap::new();
     for entry in entries {
         let names = match entry.kind {
-            Kind::Message(uid) => &mut files.entry(uid).or_default().messages,
-            Kind::Sidecar(uid) => &mut files.entry(uid).or_default().sidecars,
+            EntryKind::Message(uid) => &mut files.entry(uid).or_default().messages,
+            EntryKind::Sidecar(uid) => &mut files.entry(uid).or_default().sidecars,
             _ => continue,
         };
         // Nearly always the only one, and there may be a million of them.

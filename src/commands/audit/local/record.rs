@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::{Audit, Mailbox};
 use crate::archive::failed::{self, During};
-use crate::archive::meta::{MailboxMeta, Origin};
+use crate::archive::meta::{MailboxMeta, NameSource};
 use crate::archive::original::OriginalMailbox;
 use crate::archive::state::MailboxState;
 use crate::finding::{Code, Finding, Severity};
@@ -26,7 +26,7 @@ impl Audit<'_> {
             self.add_in(&name, Code::NotInState, text);
             return;
         };
-        if mailbox.origin == Origin::Ours && !agree(&mailbox.meta, state) {
+        if mailbox.origin == NameSource::Ours && !agree(&mailbox.meta, state) {
             let text = format!(
                 "{}/.mailbox.json says {}, the state file {}",
                 mailbox.directory,

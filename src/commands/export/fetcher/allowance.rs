@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::super::job::JobId;
 use super::{FetchStep, Fetcher};
-use crate::budget::Way;
+use crate::budget::Direction;
 use crate::session::error::SessionError;
 use crate::session::lane::Lane;
 
@@ -14,7 +14,7 @@ const PART: u64 = 16;
 impl Fetcher<'_> {
     /// Has the inventory note what messages weigh, where that matters.
     pub(super) fn weigh(&mut self, lane: &mut Lane<'_, FetchStep>, id: JobId) -> bool {
-        let limit = lane.budget().limit(Way::Down);
+        let limit = lane.budget().limit(Direction::Down);
         if let Some(limit) = limit {
             self.jobs[id].weigh(limit / PART);
         }
@@ -23,7 +23,7 @@ impl Fetcher<'_> {
 
     /// True for a mailbox that may have more than what is left, so that its messages must be weighed first.
     pub(super) fn is_too_much_at_once(&self, lane: &mut Lane<'_, FetchStep>, id: JobId) -> bool {
-        let left = lane.budget().left(Way::Down);
+        let left = lane.budget().left(Direction::Down);
         left.is_some_and(|left| {
             let bytes = self.jobs[id].bytes_by_status();
             bytes.is_none_or(|bytes| bytes.saturating_add(self.due) > left / 2)
@@ -40,19 +40,19 @@ impl Fetcher<'_> {
         id: JobId,
     ) -> Result<bool> {
         let budget = lane.budget();
-        let Some(left) = budget.left(Way::Down) else {
+        let Some(left) = budget.left(Direction::Down) else {
             return Ok(true);
         };
         let weight = self.jobs[id].next_weight();
         let fits = self.due.saturating_add(weight) <= left;
         // A message that is larger than what is left of any day goes alone, first of all.
-        if fits || self.due == 0 && budget.is_fresh(Way::Down) {
+        if fits || self.due == 0 && budget.is_fresh(Direction::Down) {
             self.weighed = weight;
             return Ok(true);
         }
         if self.due > 0 {
             return Ok(false);
         }
-        Err(SessionError::used_up(budget, Way::Down).into())
+        Err(SessionError::used_up(budget, Direction::Down).into())
     }
 }

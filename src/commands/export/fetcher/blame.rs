@@ -5,7 +5,7 @@ use tracing::warn;
 use super::{FetchStep, Fetcher, Request};
 use crate::commands::export::job::{Chunk, JobId, Phase};
 use crate::session::blame::{Owner, Verdict};
-use crate::session::error::{Cause, Kind, SessionError};
+use crate::session::error::{Ending, Kind, SessionError};
 use crate::session::lane::Lane;
 use crate::session::reader::Response;
 use crate::session::response;
@@ -55,14 +55,14 @@ impl Fetcher<'_> {
     pub(super) fn put_down(&mut self, lane: &Lane<'_, FetchStep>, error: Option<&SessionError>) {
         let objects = error.filter(|error| {
             matches!(error.kind, Kind::Transient | Kind::Desync)
-                && error.cause != Some(Cause::SessionOver)
+                && error.ending != Some(Ending::SessionOver)
         });
         let (Some(error), Some(step)) = (objects, lane.steps().next()) else {
             return;
         };
         let words = error.to_string();
         let id = step.job;
-        let misread = error.cause == Some(Cause::Misread);
+        let misread = error.ending == Some(Ending::Misread);
         let (uid, certain) = match &step.asked {
             Request::Fetch(chunk) => self.under_way(id, chunk, lane.torn(), misread),
             Request::Probe(uid, _) => (Some(*uid), true),

@@ -8,7 +8,7 @@ use super::super::job::{Chunk, JobId, Phase};
 use super::super::store::Stored;
 use super::{FetchStep, Fetcher, Request};
 use crate::session::blame::{Owner, Verdict};
-use crate::session::error::{Cause, Kind, SessionError};
+use crate::session::error::{Ending, Kind, SessionError};
 use crate::session::fetch::{self, Brought, Message};
 use crate::session::lane::{Lane, Order};
 use crate::session::reader::Response;
@@ -53,7 +53,7 @@ impl Fetcher<'_> {
                 // What follows a body of the wrong length may be the body's own text.
                 let text = format!("a response with a body cannot be believed, {reason}: {line}");
                 let error = SessionError::new(Kind::Desync, text);
-                Err(error.by(Cause::Misread).into())
+                Err(error.by(Ending::Misread).into())
             }
         }
     }

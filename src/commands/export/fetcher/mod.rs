@@ -22,7 +22,7 @@ use crate::progress::AccountProgress;
 use crate::session::blame::{Blame, Owner};
 use crate::session::channel::Channel;
 use crate::session::command::Command;
-use crate::session::error::{Cause, Kind, SessionError};
+use crate::session::error::{Ending, Kind, SessionError};
 use crate::session::fetch::{self, Assembler};
 use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::Response;
@@ -191,7 +191,7 @@ impl<'a> Fetcher<'a> {
                 Ok(Answer::Done(step, status)) => self.done(&mut lane, step, &status)?,
                 Err(error) => {
                     let mixed_up =
-                        error.kind == Kind::Desync && error.cause == Some(Cause::SentAhead);
+                        error.kind == Kind::Desync && error.ending == Some(Ending::SentAhead);
                     if !mixed_up {
                         self.put_down(&lane, Some(&error));
                     }

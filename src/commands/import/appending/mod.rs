@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use tracing::info_span;
 
 use crate::archive::journal::Journal;
-use crate::budget::Way;
+use crate::budget::Direction;
 use crate::mailbox::uidset::UidSet;
 use crate::progress::{AccountProgress, Arriving};
 use crate::session::append::{Append, Outgoing, Ways};
@@ -320,7 +320,7 @@ impl<'a> Appender<'a> {
                     self.hear(lane)?;
                     return Ok(false);
                 }
-                let Some(batch) = self.next_batch(id, lane.budget().left(Way::Up))? else {
+                let Some(batch) = self.next_batch(id, lane.budget().left(Direction::Up))? else {
                     break;
                 };
                 *self.batches.entry(id).or_default() += 1;
@@ -542,10 +542,10 @@ fn leave(lane: &mut Lane<'_, AppendStep>) -> Result<()> {
 /// alone, first of all.
 fn used_up(lane: &mut Lane<'_, AppendStep>, batch: &Batch) -> Option<SessionError> {
     let budget = lane.budget();
-    let left = budget.left(Way::Up)?;
+    let left = budget.left(Direction::Up)?;
     let bytes = batch.bytes() + BESIDE * batch.items.len() as u64;
-    let fits = bytes <= left || batch.items.len() == 1 && budget.is_fresh(Way::Up);
-    (!fits).then(|| SessionError::used_up(budget, Way::Up))
+    let fits = bytes <= left || batch.items.len() == 1 && budget.is_fresh(Direction::Up);
+    (!fits).then(|| SessionError::used_up(budget, Direction::Up))
 }
 
 /// Sends the messages in one command; the command's end, if the server refuses before it has them.

@@ -14,7 +14,7 @@ use crate::report::Compared;
 use crate::session::channel::Channel;
 use crate::target::holding::Holding;
 use crate::target::mailbox::{Job, JobId, Jobs};
-use crate::target::matching::{self, Origin, Sought};
+use crate::target::matching::{self, MessageRef, Sought};
 use crate::target::message::{self, Described};
 use crate::target::trouble::Trouble;
 
@@ -258,7 +258,7 @@ impl Comparing<'_> {
                 };
                 *self.bytes.entry(id).or_default() += described.size;
                 let to_uid = records[&id].to_uid(uid);
-                sought.add(Origin { job: id, uid }, &described, to_uid);
+                sought.add(MessageRef { job: id, uid }, &described, to_uid);
                 all.push(Expected {
                     job: id,
                     uid,
