@@ -47,7 +47,7 @@ pub mod testing {
     pub use crate::archive::journal::{Journal, Route};
     pub use crate::archive::mailbox::MailboxDir;
     pub use crate::archive::path::{decode_name, encode_name};
-    pub use crate::archive::state::State;
+    pub use crate::archive::state::ExportState;
     pub use crate::config::limits::Limits;
     pub use crate::config::{Auth, Mechanism, Server, TlsMode};
     pub use crate::credential::{Credential, Token};

@@ -100,7 +100,7 @@ impl Phase {
 
 /// Which accounts of a report are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum List {
+pub enum ReportList {
     /// Those that are not complete.
     Failed,
     /// Those that wait for their servers.

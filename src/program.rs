@@ -18,7 +18,7 @@ use crate::outputs::{self, Outputs};
 use crate::progress::{Progress, screen};
 use crate::report::{About, AccountReport, Report};
 use crate::settings::{self, Settings};
-use crate::status::Files;
+use crate::status::StatusFiles;
 use crate::stop::Stop;
 use anyhow::{Result, anyhow};
 use tracing::{debug, error, info, warn};
@@ -54,7 +54,7 @@ fn begin() -> ExitCode {
     };
     let outputs = outputs(&args);
     // A fault of this program is an end, too, and has said what it is already.
-    let status = Files::new(args.mode, args.status.clone(), args.metrics.clone());
+    let status = StatusFiles::new(args.mode, args.status.clone(), args.metrics.clone());
     let outcome =
         catch_unwind(AssertUnwindSafe(|| run(&args, &outputs, &status))).unwrap_or_else(|_| {
             Err(anyhow!(
@@ -152,7 +152,7 @@ fn not_understood(error: &clap::Error) -> ExitCode {
     ExitCode::from(exit.code())
 }
 
-fn run(args: &Args, outputs: &Outputs, status: &Files) -> Result<Exit> {
+fn run(args: &Args, outputs: &Outputs, status: &StatusFiles) -> Result<Exit> {
     if args.mode == Mode::Index {
         return index(args, outputs);
     }
@@ -261,7 +261,7 @@ fn log_end(log: Option<&LogFile>, exit: Exit, sums: &str) {
 /// `--mode index` makes accounts, and the report names them.
 fn index(args: &Args, outputs: &Outputs) -> Result<Exit> {
     settings::refuse_foreign_flags(args)?;
-    let plan = settings::index::Plan::new(args)?;
+    let plan = settings::index::IndexPlan::new(args)?;
     outputs.probe()?;
     start_log(args)?;
     for warning in &plan.warnings {

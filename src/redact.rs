@@ -21,7 +21,7 @@ const SHORT: usize = 6;
 /// Secrets that nobody holds any more and that are still hidden: what repeats them may come late.
 const FORGOTTEN: usize = 1000;
 
-static KNOWN: LazyLock<RwLock<Known>> = LazyLock::new(RwLock::default);
+static KNOWN: LazyLock<RwLock<SecretIndex>> = LazyLock::new(RwLock::default);
 
 /// From now on this is hidden. Each call needs its [`forget`].
 pub fn keep(secret: &str) {
@@ -69,7 +69,7 @@ struct Spelling {
 }
 
 /// A secret that is hidden.
-struct Held {
+struct Hidden {
     /// How many have it.
     holders: usize,
     spellings: Box<[Spelling]>,
@@ -100,10 +100,10 @@ type ByDigest<T> = HashMap<u64, T, BuildHasherDefault<AsItIs>>;
 /// Looks secrets up by digests whose key nobody knows: here none of them stands in memory, and a list of a hundred
 /// thousand is taken in quickly.
 #[derive(Default)]
-struct Known {
+struct SecretIndex {
     key: RandomState,
     /// By their digests.
-    held: ByDigest<Held>,
+    held: ByDigest<Hidden>,
     /// Those without a holder, the oldest first.
     forgotten: VecDeque<u64>,
     /// The number of secrets that are spelled so.
@@ -113,7 +113,7 @@ struct Known {
     lengths: HashMap<[u8; SHORTEST], Vec<(usize, usize)>>,
 }
 
-impl Known {
+impl SecretIndex {
     fn keep(&mut self, secret: &str) {
         let digest = self.digest(secret);
         if let Some(held) = self.held.get_mut(&digest) {
@@ -131,7 +131,7 @@ impl Known {
             }
         }
         let holders = 1;
-        self.held.insert(digest, Held { holders, spellings });
+        self.held.insert(digest, Hidden { holders, spellings });
     }
 
     fn forget(&mut self, secret: &str) {
@@ -333,7 +333,7 @@ mod tests {
 
     #[test]
     fn every_spelling_is_hidden() {
-        let mut known = Known::default();
+        let mut known = SecretIndex::default();
         let secret = "pa\"ss w\\ör&d";
         known.keep(secret);
         for spelling in [
@@ -359,7 +359,7 @@ mod tests {
 
     #[test]
     fn the_longest_is_hidden_and_short_ones_only_where_they_stand_alone() {
-        let mut known = Known::default();
+        let mut known = SecretIndex::default();
         for secret in ["abcdef", "abcdefgh", "1234", "xyz"] {
             if secret.len() >= SHORTEST {
                 known.keep(secret);
@@ -373,7 +373,7 @@ mod tests {
 
     #[test]
     fn a_secret_without_a_holder_is_hidden_for_a_while() {
-        let mut known = Known::default();
+        let mut known = SecretIndex::default();
         known.keep("hunter22");
         known.keep("hunter22");
         known.forget("hunter22");

@@ -11,17 +11,17 @@ use crate::redact;
 /// A password or token; wiped from memory when dropped, and hidden in every text that leaves the program, see
 /// `redact`. Read it with [`Secret::expose`], where it is sent and nowhere else.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Arc<Held>);
+pub struct Secret(Arc<Wiped>);
 
 #[derive(PartialEq, Eq)]
-struct Held(Zeroizing<String>);
+struct Wiped(Zeroizing<String>);
 
 impl Secret {
     /// Takes a secret in.
     #[must_use]
     pub fn new(secret: String) -> Self {
         redact::keep(&secret);
-        Self(Arc::new(Held(Zeroizing::new(secret))))
+        Self(Arc::new(Wiped(Zeroizing::new(secret))))
     }
 
     /// The secret itself.
@@ -31,7 +31,7 @@ impl Secret {
     }
 }
 
-impl Drop for Held {
+impl Drop for Wiped {
     fn drop(&mut self) {
         redact::forget(&self.0);
     }

@@ -72,7 +72,7 @@ pub fn run(
         .iter()
         .map(|account| Mutex::new(AccountReport::new(&account.name)))
         .collect();
-    let queue = Queue::new(accounts.len());
+    let queue = AccountQueue::new(accounts.len());
     // One loop a thread, and no job an account: a job that waits for another pool would begin further jobs meanwhile,
     // one account inside the other.
     pool.broadcast(|_| {
@@ -164,7 +164,7 @@ fn threads(mut count: usize) -> Result<ThreadPool> {
 }
 
 /// Which account is next.
-struct Queue {
+struct AccountQueue {
     /// Accounts that nobody has begun, from this one on.
     next: AtomicUsize,
     count: usize,
@@ -172,7 +172,7 @@ struct Queue {
     parked: Mutex<BinaryHeap<Reverse<(u64, usize)>>>,
 }
 
-impl Queue {
+impl AccountQueue {
     fn new(count: usize) -> Self {
         Self {
             next: AtomicUsize::new(0),

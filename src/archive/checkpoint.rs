@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 
-use super::state::State;
+use super::state::ExportState;
 use super::sync::Syncer;
 use super::writer::Barrier;
 use crate::limits::NO_THREAD;
@@ -82,7 +82,7 @@ impl Checkpoint {
         &mut self,
         dir: &Path,
         written: Barrier,
-        state: impl FnOnce() -> State,
+        state: impl FnOnce() -> ExportState,
     ) -> Result<()> {
         self.join()?;
         let state = state();

@@ -104,14 +104,19 @@ mod tests {
         let dir = tempfile::tempdir().expect("temporary directory");
         let path = dir.path().join(state::FILE);
         assert_eq!(Original::load(dir.path()).expect("none"), None);
-        state::State::default().save(dir.path()).expect("saved");
+        state::ExportState::default()
+            .save(dir.path())
+            .expect("saved");
         assert_eq!(Original::load(dir.path()).expect("ours"), None);
         std::fs::write(&path, STATE).expect("written");
         let original = Original::load(dir.path()).expect("read").expect("its");
         assert!(original.complete);
         let mailbox = &original.mailboxes[0];
         assert_eq!((mailbox.path.as_str(), mailbox.messages), ("Work_2024", 3));
-        assert_eq!(state::State::load(dir.path()).expect("not ours"), None);
+        assert_eq!(
+            state::ExportState::load(dir.path()).expect("not ours"),
+            None
+        );
         std::fs::write(&path, r#"{"schema_version": 1, "mailboxes": 5}"#).expect("written");
         Original::load(dir.path()).expect_err("damaged");
     }

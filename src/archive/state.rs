@@ -31,7 +31,7 @@ pub struct SourceServer {
 
 /// State of an account's export.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct State {
+pub struct ExportState {
     /// Version of the archive's format.
     pub format: u32,
     /// Name of the program that wrote it.
@@ -110,7 +110,7 @@ impl MailboxState {
     }
 }
 
-impl Default for State {
+impl Default for ExportState {
     fn default() -> Self {
         Self {
             format: FORMAT,
@@ -129,7 +129,7 @@ impl Default for State {
     }
 }
 
-impl State {
+impl ExportState {
     /// The state of an account's directory; `None` where there is none yet, or one of the original tool.
     ///
     /// # Errors
@@ -223,10 +223,10 @@ mod tests {
 
     #[test]
     fn the_file_says_what_the_format_says() {
-        let state = State {
+        let state = ExportState {
             complete: true,
             mailboxes: vec![mailbox("Sent")],
-            ..State::default()
+            ..ExportState::default()
         };
         let json = serde_json::to_value(&state).expect("valid");
         assert_eq!(
@@ -246,20 +246,23 @@ mod tests {
             .as_object_mut()
             .expect("an object")
             .remove("complete");
-        assert!(serde_json::from_value::<State>(without).is_err());
-        assert_eq!(serde_json::from_value::<State>(json).expect("read"), state);
-        assert!(!State::default().complete);
+        assert!(serde_json::from_value::<ExportState>(without).is_err());
+        assert_eq!(
+            serde_json::from_value::<ExportState>(json).expect("read"),
+            state
+        );
+        assert!(!ExportState::default().complete);
     }
 
     #[test]
     fn a_mailbox_is_found_by_its_directory_also_in_another_composition() {
-        let state = State {
+        let state = ExportState {
             mailboxes: vec![
                 mailbox("Cafe\u{301}"),
                 mailbox("Caf\u{e9}"),
                 mailbox("Work"),
             ],
-            ..State::default()
+            ..ExportState::default()
         };
         let found = |directory: &str| state.mailbox(directory).map(|one| one.directory.clone());
         for exact in ["Cafe\u{301}", "Caf\u{e9}", "Work"] {
@@ -273,22 +276,24 @@ mod tests {
     #[test]
     fn a_damaged_or_newer_state_is_an_error_and_a_missing_one_is_none() {
         let dir = tempfile::tempdir().expect("temporary directory");
-        assert!(State::load(dir.path()).expect("none").is_none());
-        let state = State::default();
+        assert!(ExportState::load(dir.path()).expect("none").is_none());
+        let state = ExportState::default();
         state.save(dir.path()).expect("saved");
-        assert_eq!(State::load(dir.path()).expect("read"), Some(state));
+        assert_eq!(ExportState::load(dir.path()).expect("read"), Some(state));
         for (content, word) in [("{\"format\":", "damaged"), ("{\"format\":2,", "damaged")] {
             std::fs::write(dir.path().join(FILE), content).expect("written");
-            let error = State::load(dir.path()).expect_err("refused").to_string();
+            let error = ExportState::load(dir.path())
+                .expect_err("refused")
+                .to_string();
             assert!(error.contains(word) && error.contains(FILE), "{error}");
         }
-        let newer = State {
+        let newer = ExportState {
             format: 2,
-            ..State::default()
+            ..ExportState::default()
         };
         newer.save(dir.path()).expect("saved");
         assert!(
-            State::load(dir.path())
+            ExportState::load(dir.path())
                 .expect_err("refused")
                 .to_string()
                 .contains("format 2")

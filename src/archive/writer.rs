@@ -18,7 +18,7 @@ const MAX_WAITING: u64 = 4 * 1024 * 1024;
 const MAX_MESSAGES: usize = 256;
 
 /// A message with its place.
-struct Task {
+struct WriteTask {
     dir: MailboxDir,
     incoming: Incoming,
     sidecar: Sidecar,
@@ -38,8 +38,8 @@ pub struct Unwritten {
 }
 
 #[derive(Default)]
-struct Queue {
-    tasks: VecDeque<Task>,
+struct WriteQueue {
+    tasks: VecDeque<WriteTask>,
     /// Bytes of the bodies in `tasks`.
     bytes: u64,
     /// Messages handed over, ever.
@@ -54,7 +54,7 @@ struct Queue {
 
 #[derive(Default)]
 struct Shared {
-    queue: Mutex<Queue>,
+    queue: Mutex<WriteQueue>,
     /// There is a message to write, or no more will come.
     more: Condvar,
     /// A message is done with.
@@ -113,7 +113,7 @@ impl Writer {
         queue.check()?;
         queue.bytes += incoming.len();
         queue.taken += 1;
-        queue.tasks.push_back(Task {
+        queue.tasks.push_back(WriteTask {
             dir,
             incoming,
             sidecar,
@@ -173,7 +173,7 @@ impl Barrier {
     }
 }
 
-impl Queue {
+impl WriteQueue {
     fn check(&self) -> Result<()> {
         match &self.failure {
             None => Ok(()),
@@ -189,7 +189,7 @@ impl Queue {
     }
 }
 
-impl Task {
+impl WriteTask {
     fn write(mut self) -> Result<()> {
         self.dir.store(&mut self.incoming, self.sidecar).map(drop)
     }
@@ -203,14 +203,14 @@ impl Task {
     }
 }
 
-fn wait<'a>(condition: &Condvar, queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+fn wait<'a>(condition: &Condvar, queue: MutexGuard<'a, WriteQueue>) -> MutexGuard<'a, WriteQueue> {
     condition
         .wait(queue)
         .unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+    fn lock(&self) -> MutexGuard<'_, WriteQueue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -8,7 +8,7 @@ use clap::{ArgAction, Parser, ValueEnum};
 use crate::config::UseImapsync;
 use crate::disk::output::is_stdout;
 use crate::logging::Format;
-use crate::mode::{List, Mode, Phase};
+use crate::mode::{Mode, Phase, ReportList};
 
 pub mod flags;
 mod generate;
@@ -57,7 +57,7 @@ pub struct Args {
     /// Report: print only the names of the accounts that "failed", are "parked", or are "missing" from the reports and stand in
     /// --config
     #[arg(long, value_name = "WHICH", value_parser = list)]
-    pub list: Option<List>,
+    pub list: Option<ReportList>,
 
     /// Where an export puts the archive [default: ./exported]
     #[arg(long, value_name = "DIR")]
@@ -250,11 +250,11 @@ impl ValueEnum for UseImapsync {
     }
 }
 
-fn list(text: &str) -> Result<List, String> {
+fn list(text: &str) -> Result<ReportList, String> {
     match text {
-        "failed" => Ok(List::Failed),
-        "parked" => Ok(List::Parked),
-        "missing" => Ok(List::Missing),
+        "failed" => Ok(ReportList::Failed),
+        "parked" => Ok(ReportList::Parked),
+        "missing" => Ok(ReportList::Missing),
         _ => Err("must be failed, parked or missing".to_owned()),
     }
 }

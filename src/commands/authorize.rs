@@ -52,7 +52,7 @@ pub fn run(accounts: &[Account], stop: &Stop, say: &dyn Fn(&str)) -> Result<Vec<
         match authorize(account, client, stop, say) {
             Ok(file) => say(&format!("{name}: the refresh token is in {file}")),
             Err(error) if error.kind == CredentialErrorKind::Stopped => {
-                report.status = Status::Stopped
+                report.status = Status::Stopped;
             }
             Err(error) => {
                 error!(account = name, "{error}");

@@ -36,13 +36,13 @@ pub struct Provision<'a> {
     panel: Box<dyn Panel>,
     stop: &'a Stop,
     /// By account.
-    known: Mutex<HashMap<String, Known>>,
+    known: Mutex<HashMap<String, KnownAccount>>,
     /// Held while a refused login is looked into.
     looking: Mutex<()>,
 }
 
 #[derive(Debug, Clone)]
-struct Known {
+struct KnownAccount {
     report: Provisioned,
     created: Option<Instant>,
     /// Looked for once more after a refused login.
@@ -359,7 +359,7 @@ impl<'a> Provision<'a> {
         let looked_again = all
             .get(&account.name)
             .is_some_and(|known| known.looked_again);
-        let known = Known {
+        let known = KnownAccount {
             report: Provisioned {
                 account: account.name.clone(),
                 state,
@@ -372,7 +372,7 @@ impl<'a> Provision<'a> {
         all.insert(account.name.clone(), known);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Known>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, KnownAccount>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,7 +10,7 @@ use crate::config::{self, Side};
 use crate::exit::Exit;
 use crate::fleet::merge::{self, Merged, Merging};
 use crate::fleet::shard::{self, Shard};
-use crate::mode::List;
+use crate::mode::ReportList;
 use crate::report::{Report, Status};
 
 /// What is to be rendered.
@@ -21,7 +21,7 @@ pub struct Plan {
     /// The configuration that says which accounts are missing.
     pub config: Option<PathBuf>,
     /// Only the names of some accounts.
-    pub list: Option<List>,
+    pub list: Option<ReportList>,
 }
 
 /// What came of it.
@@ -60,12 +60,12 @@ pub fn run(plan: &Plan) -> Result<Outcome> {
     }
     let names = match plan.list {
         None => None,
-        Some(List::Missing) if plan.config.is_none() => {
+        Some(ReportList::Missing) if plan.config.is_none() => {
             bail!("--list missing needs --config: reports do not say which accounts they lack")
         }
-        Some(List::Missing) => Some(unknown.into_iter().map(|(name, _)| name).collect()),
-        Some(List::Failed) => Some(names(&report, Status::is_trouble)),
-        Some(List::Parked) => Some(names(&report, |status| status == Status::Parked)),
+        Some(ReportList::Missing) => Some(unknown.into_iter().map(|(name, _)| name).collect()),
+        Some(ReportList::Failed) => Some(names(&report, Status::is_trouble)),
+        Some(ReportList::Parked) => Some(names(&report, |status| status == Status::Parked)),
     };
     Ok(Outcome { report, names })
 }

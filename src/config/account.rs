@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::auth::{Auth, PASSWORD_KEYS};
-use super::place::Place;
-use super::read::Reader;
+use super::place::Location;
+use super::read::ConfigReader;
 use super::server::Servers;
 use super::{Account, Server, side};
 use crate::credential::source::PasswordSource;
@@ -33,18 +33,18 @@ const KEYS: [&str; 16] = [
 
 /// The accounts so far, and where each name was met.
 #[derive(Default)]
-struct Accounts {
+struct AccountList {
     list: Vec<Account>,
-    seen: HashMap<String, Place>,
+    seen: HashMap<String, Location>,
 }
 
-impl Reader<'_> {
+impl ConfigReader<'_> {
     pub fn accounts(&mut self, json: &Value, servers: &Servers) -> Vec<Account> {
         let file = match json.as_object() {
-            Some(object) => self.string(object, &Place::top(), "accounts_file"),
+            Some(object) => self.string(object, &Location::top(), "accounts_file"),
             None => return Vec::new(),
         };
-        let mut accounts = Accounts::default();
+        let mut accounts = AccountList::default();
         self.written(json, servers, file.is_none(), &mut accounts);
         if let Some(file) = file {
             let before = self.problems();
@@ -68,7 +68,7 @@ impl Reader<'_> {
         json: &Value,
         servers: &Servers,
         is_needed: bool,
-        accounts: &mut Accounts,
+        accounts: &mut AccountList,
     ) {
         let list = match &json["accounts"] {
             Value::Array(list) => list,
@@ -78,7 +78,7 @@ impl Reader<'_> {
         if list.is_empty() && is_needed {
             self.problem("accounts", "is empty: there is nothing to do");
         }
-        let list_at = Place::top().key("accounts");
+        let list_at = Location::top().key("accounts");
         for (index, value) in list.iter().enumerate() {
             let at = list_at.element(index);
             let Some(object) = value.as_object() else {
@@ -105,7 +105,7 @@ impl Reader<'_> {
     }
 
     /// Takes an account in that is no other one's twin.
-    fn add(&mut self, account: Option<Account>, at: &Place, accounts: &mut Accounts) {
+    fn add(&mut self, account: Option<Account>, at: &Location, accounts: &mut AccountList) {
         let Some(account) = account else { return };
         if let Some(first) = accounts
             .seen
@@ -123,7 +123,7 @@ impl Reader<'_> {
     fn account(
         &mut self,
         object: &Map<String, Value>,
-        at: &Place,
+        at: &Location,
         servers: &Servers,
     ) -> Option<Account> {
         let email = self.string(object, at, "email").unwrap_or_default();
@@ -195,7 +195,7 @@ impl Reader<'_> {
     fn way_of(
         &mut self,
         object: &Map<String, Value>,
-        at: &Place,
+        at: &Location,
         own: &Auth,
         auth: &Auth,
         server: Option<&Server>,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::place::Place;
-use super::read::Reader;
+use super::place::Location;
+use super::read::ConfigReader;
 use crate::credential::source::{self, PasswordSource};
 use crate::credential::tokens::{TokenSource, Tokens};
 use crate::credential::{CredentialSource, Template};
@@ -104,9 +104,9 @@ impl Auth {
     }
 }
 
-impl Reader<'_> {
+impl ConfigReader<'_> {
     /// The `auth` of a server or an account; empty where there is none.
-    pub fn auth(&mut self, object: &Map<String, Value>, at: &Place) -> Auth {
+    pub fn auth(&mut self, object: &Map<String, Value>, at: &Location) -> Auth {
         let auth = match object.get("auth") {
             None | Some(Value::Null) => return Auth::default(),
             Some(Value::Object(auth)) => auth,
@@ -152,7 +152,7 @@ impl Reader<'_> {
     /// A password goes by a mechanism for passwords, a token by one for tokens.
     pub(super) fn check_mechanism(
         &mut self,
-        at: &Place,
+        at: &Location,
         mechanism: Option<Mechanism>,
         way: &CredentialSource,
     ) {
@@ -170,7 +170,7 @@ impl Reader<'_> {
     pub(super) fn template(
         &mut self,
         object: &Map<String, Value>,
-        at: &Place,
+        at: &Location,
         key: &str,
     ) -> Option<Template> {
         let text = self.string(object, at, key)?;
@@ -188,7 +188,7 @@ impl Reader<'_> {
     pub(super) fn way(
         &mut self,
         object: &Map<String, Value>,
-        at: &Place,
+        at: &Location,
         keys: &[&str],
     ) -> Option<CredentialSource> {
         let is_given = |key: &&str| object.get(*key).is_some_and(|value| !value.is_null());
@@ -233,7 +233,7 @@ impl Reader<'_> {
     pub(super) fn password(
         &mut self,
         object: &Map<String, Value>,
-        at: &Place,
+        at: &Location,
         key: &str,
     ) -> Option<PasswordSource> {
         if key.ends_with("_command") {
@@ -276,7 +276,7 @@ impl Reader<'_> {
             .map_err(|_| format!("{shown} is not UTF-8"))
     }
 
-    fn command(&mut self, value: &Value, at: &Place) -> Option<Vec<String>> {
+    fn command(&mut self, value: &Value, at: &Location) -> Option<Vec<String>> {
         let words: Option<Vec<String>> = match value {
             Value::String(command) => Some(vec!["sh".into(), "-c".into(), command.clone()]),
             Value::Array(words) => words
@@ -292,7 +292,7 @@ impl Reader<'_> {
         words
     }
 
-    fn token_command(&mut self, value: &Value, at: &Place) -> Option<Vec<Template>> {
+    fn token_command(&mut self, value: &Value, at: &Location) -> Option<Vec<Template>> {
         let words = self.command(value, at)?;
         let templates: Option<Vec<Template>> =
             words.iter().map(|word| Template::new(word)).collect();

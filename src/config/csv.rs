@@ -8,8 +8,8 @@ use csv::{ByteRecord, ReaderBuilder, Trim};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::place::{List, Place};
-use super::read::Reader;
+use super::place::{AccountsFile, Location};
+use super::read::ConfigReader;
 use crate::secret::SecretJson;
 use crate::spelling;
 
@@ -99,13 +99,13 @@ const COLUMNS: &[(&str, &[&str])] = &[
     ),
 ];
 
-impl<'a> Reader<'a> {
+impl<'a> ConfigReader<'a> {
     /// Hands out the rows of a list, each as an account of the JSON would be, and where it stands. They are not kept: of
     /// a hundred thousand that would take longer than all else.
     pub(super) fn list(
         &mut self,
         name: &str,
-        mut take: impl FnMut(&mut Reader<'a>, &Place, &Map<String, Value>),
+        mut take: impl FnMut(&mut ConfigReader<'a>, &Location, &Map<String, Value>),
     ) {
         let path = self.resolve(name);
         let shown = path.display();
@@ -148,7 +148,7 @@ impl<'a> Reader<'a> {
                     return self.problem("accounts_file", format!("read {shown}: {error}"));
                 }
             }
-            let at = Place::Line {
+            let at = Location::Line {
                 list: Arc::clone(&list),
                 line: record.position().map_or(0, csv::Position::line),
                 key: None,
@@ -163,10 +163,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Which column is what.
-    fn columns(&mut self, file: &str, header: &ByteRecord) -> (List, Vec<Option<&'static str>>) {
-        let mut list = List {
+    fn columns(
+        &mut self,
+        file: &str,
+        header: &ByteRecord,
+    ) -> (AccountsFile, Vec<Option<&'static str>>) {
+        let mut list = AccountsFile {
             file: file.to_owned(),
-            ..List::default()
+            ..AccountsFile::default()
         };
         let mut keys = Vec::with_capacity(header.len());
         let mut unknown = Vec::new();
@@ -212,7 +216,7 @@ impl<'a> Reader<'a> {
         record: &ByteRecord,
         keys: &[Option<&'static str>],
         fields: usize,
-        at: &Place,
+        at: &Location,
     ) -> Option<Map<String, Value>> {
         if record.iter().all(|cell| cell.trim_ascii().is_empty()) {
             return None;

@@ -8,20 +8,20 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use super::place::Place;
+use super::place::Location;
 
 /// The JSON, and the places of keys that stand twice.
 ///
 /// # Errors
 /// What is wrong with the text, with line and column and without a word of it: it may hold a password.
-pub fn parse(bytes: &[u8]) -> Result<(Value, Vec<Place>), String> {
+pub fn parse(bytes: &[u8]) -> Result<(Value, Vec<Location>), String> {
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return Err("it is UTF-16; save it as UTF-8".to_owned());
     }
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let twice = RefCell::default();
     let node = Node {
-        at: Place::top(),
+        at: Location::top(),
         twice: &twice,
     };
     let mut json = serde_json::Deserializer::from_slice(text);
@@ -69,8 +69,8 @@ fn explained(error: &serde_json::Error, text: &[u8]) -> String {
 
 /// A value to be read, and where it stands.
 struct Node<'a> {
-    at: Place,
-    twice: &'a RefCell<Vec<Place>>,
+    at: Location,
+    twice: &'a RefCell<Vec<Location>>,
 }
 
 impl<'de> DeserializeSeed<'de> for Node<'_> {

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::place::Place;
-use super::read::Reader;
+use super::place::Location;
+use super::read::ConfigReader;
 use crate::budget::Daily;
 
 /// Fewer bytes a second would make servers end sessions for being idle.
@@ -55,8 +55,8 @@ fn share(a_second: Option<u64>, shards: u32) -> Option<u64> {
     a_second.map(|all| (all / u64::from(shards)).max(1))
 }
 
-impl Reader<'_> {
-    pub fn limits(&mut self, object: &Map<String, Value>, at: &Place) -> Limits {
+impl ConfigReader<'_> {
+    pub fn limits(&mut self, object: &Map<String, Value>, at: &Location) -> Limits {
         let at = at.key("limits");
         let limits = match object.get("limits") {
             None | Some(Value::Null) => return Limits::default(),
@@ -93,7 +93,7 @@ impl Reader<'_> {
     fn unless_null(
         &mut self,
         object: &Map<String, Value>,
-        at: &Place,
+        at: &Location,
         key: &str,
         least: u64,
     ) -> Option<u64> {
@@ -106,7 +106,7 @@ impl Reader<'_> {
     fn at_least(
         &mut self,
         object: &Map<String, Value>,
-        at: &Place,
+        at: &Location,
         key: &str,
         least: u64,
     ) -> Option<u64> {

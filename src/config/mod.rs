@@ -22,8 +22,8 @@ use zeroize::Zeroizing;
 
 pub use auth::{Auth, Mechanism};
 use limits::Limits;
-use place::Place;
-use read::Reader;
+use place::Location;
+use read::ConfigReader;
 
 use crate::credential::{self, Credential, CredentialSource, Refusal, Who};
 use crate::mapping::FolderMap;
@@ -299,7 +299,7 @@ pub fn load(path: &Path, side: Side, can_ask: bool) -> Result<Config> {
         )
     })?;
     let json = SecretJson::new(json);
-    let mut reader = Reader::new(path, side, can_ask);
+    let mut reader = ConfigReader::new(path, side, can_ask);
     reader.check_mode(path, "the configuration");
     for at in twice {
         let text =
@@ -312,7 +312,7 @@ pub fn load(path: &Path, side: Side, can_ask: bool) -> Result<Config> {
     let mut imapsync = None;
     if let Some(object) = json.expose().as_object() {
         imapsync = reader.imapsync(object);
-        reader.unknown_keys(object, &Place::top(), &KEYS);
+        reader.unknown_keys(object, &Location::top(), &KEYS);
     }
     let targets = std::mem::take(&mut reader.targets);
     let is_here = |name: &Option<String>| name.is_some() && servers.get(name.as_deref()).is_some();

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::place::Place;
-use super::read::Reader;
+use super::place::Location;
+use super::read::ConfigReader;
 use crate::credential::oauth::google::{self, ServiceAccount};
 use crate::credential::oauth::jwt::{Certificate, Key};
 use crate::credential::oauth::microsoft::{self, App, Proof};
@@ -63,8 +63,8 @@ const MICROSOFT_USER_SCOPE: &str =
 
 type Object = Map<String, Value>;
 
-impl Reader<'_> {
-    pub(super) fn oauth(&mut self, value: &Value, at: &Place) -> Option<Oauth> {
+impl ConfigReader<'_> {
+    pub(super) fn oauth(&mut self, value: &Value, at: &Location) -> Option<Oauth> {
         let Some(object) = value.as_object() else {
             self.problem(at, "must be an object with \"provider\"");
             return None;
@@ -93,7 +93,7 @@ impl Reader<'_> {
     fn google(
         &mut self,
         object: &Object,
-        at: &Place,
+        at: &Location,
         endpoint: Endpoint,
     ) -> Option<ServiceAccount> {
         self.unknown_keys(object, at, &GOOGLE_KEYS);
@@ -116,7 +116,7 @@ impl Reader<'_> {
         self.usable(at, "key_file", account)
     }
 
-    fn microsoft(&mut self, object: &Object, at: &Place, endpoint: Endpoint) -> Option<App> {
+    fn microsoft(&mut self, object: &Object, at: &Location, endpoint: Endpoint) -> Option<App> {
         let mut keys = MICROSOFT_KEYS.to_vec();
         keys.push("ca_file");
         self.unknown_keys(object, at, &keys);
@@ -147,7 +147,7 @@ impl Reader<'_> {
     }
 
     /// A client secret, or a certificate with its key.
-    fn proof(&mut self, object: &Object, at: &Place) -> Option<Proof> {
+    fn proof(&mut self, object: &Object, at: &Location) -> Option<Proof> {
         let secret = self.client_secret(object, at);
         let has = |key: &str| object.get(key).is_some_and(|value| !value.is_null());
         if !has("certificate_file") && !has("key_file") {
@@ -178,7 +178,7 @@ impl Reader<'_> {
         Some(Proof::Certificate(certificate, key))
     }
 
-    fn refresh(&mut self, object: &Object, at: &Place, endpoint: Endpoint) -> Option<Refresh> {
+    fn refresh(&mut self, object: &Object, at: &Location, endpoint: Endpoint) -> Option<Refresh> {
         let mut keys = REFRESH_KEYS.to_vec();
         keys.push("ca_file");
         self.unknown_keys(object, at, &keys);
@@ -241,7 +241,7 @@ impl Reader<'_> {
         })
     }
 
-    fn client_secret(&mut self, object: &Object, at: &Place) -> Option<PasswordSource> {
+    fn client_secret(&mut self, object: &Object, at: &Location) -> Option<PasswordSource> {
         let is_given = |key: &&&str| object.get(**key).is_some_and(|value| !value.is_null());
         let given: Vec<&&str> = CLIENT_SECRET_KEYS.iter().filter(is_given).collect();
         match given[..] {
@@ -255,7 +255,7 @@ impl Reader<'_> {
         }
     }
 
-    fn tenant(&mut self, object: &Object, at: &Place) -> Option<String> {
+    fn tenant(&mut self, object: &Object, at: &Location) -> Option<String> {
         let tenant = self.string(object, at, "tenant")?;
         let good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
         if tenant.is_empty() || !tenant.chars().all(good) {
@@ -266,7 +266,7 @@ impl Reader<'_> {
         Some(tenant)
     }
 
-    fn required(&mut self, object: &Object, at: &Place, key: &str) -> Option<String> {
+    fn required(&mut self, object: &Object, at: &Location, key: &str) -> Option<String> {
         let text = self.string(object, at, key);
         let text = text
             .map(|text| text.trim().to_owned())
@@ -277,7 +277,7 @@ impl Reader<'_> {
         text
     }
 
-    fn url(&mut self, object: &Object, at: &Place, key: &str) -> Option<Url> {
+    fn url(&mut self, object: &Object, at: &Location, key: &str) -> Option<Url> {
         let text = self.string(object, at, key)?;
         let url = oauth::url(&text);
         self.usable(at, key, url)
@@ -287,7 +287,7 @@ impl Reader<'_> {
     fn key_file(
         &mut self,
         object: &Object,
-        at: &Place,
+        at: &Location,
         key: &str,
     ) -> Option<zeroize::Zeroizing<Vec<u8>>> {
         let name = self.required(object, at, key)?;
@@ -295,14 +295,14 @@ impl Reader<'_> {
         self.bytes(at, key, &name).map(zeroize::Zeroizing::new)
     }
 
-    fn bytes(&mut self, at: &Place, key: &str, name: &str) -> Option<Vec<u8>> {
+    fn bytes(&mut self, at: &Location, key: &str, name: &str) -> Option<Vec<u8>> {
         let path = self.resolve(name);
         let read = std::fs::read(&path);
         let read = read.map_err(|error| format!("read {}: {error}", path.display()));
         self.usable(at, key, read)
     }
 
-    fn usable<T>(&mut self, at: &Place, key: &str, outcome: Result<T, String>) -> Option<T> {
+    fn usable<T>(&mut self, at: &Location, key: &str, outcome: Result<T, String>) -> Option<T> {
         outcome.map_err(|why| self.problem(at.key(key), why)).ok()
     }
 }

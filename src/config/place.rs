@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 /// An object of the JSON, by its path; or a line of a list of accounts.
 #[derive(Debug, Clone)]
-pub enum Place {
+pub enum Location {
     /// By its path.
     Json(String),
     /// A line, or a cell of it.
     Line {
         /// The list.
-        list: Arc<List>,
+        list: Arc<AccountsFile>,
         /// Number of the line, from 1.
         line: u64,
         /// The cell, by our name of its column.
@@ -22,14 +22,14 @@ pub enum Place {
 
 /// A list of accounts.
 #[derive(Debug, Default)]
-pub struct List {
+pub struct AccountsFile {
     /// Its file.
     pub file: String,
     /// By our names of the columns: their numbers, from 1, and what the list calls them.
     pub columns: BTreeMap<&'static str, (usize, String)>,
 }
 
-impl Place {
+impl Location {
     /// The JSON as a whole.
     pub fn top() -> Self {
         Self::Json(String::new())
@@ -59,7 +59,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Json(path) if path.is_empty() => f.write_str("(top level)"),

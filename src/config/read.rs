@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::Side;
-use super::place::Place;
+use super::place::Location;
 use crate::config::UseImapsync;
 use crate::credential::source::PasswordSource;
 use crate::spelling;
 
 /// Collects problems and warnings while it reads.
-pub struct Reader<'a> {
+pub struct ConfigReader<'a> {
     path: &'a Path,
     pub(super) side: Side,
     /// There is somebody to be asked for passwords that are missing.
@@ -26,7 +26,7 @@ pub struct Reader<'a> {
     pub(super) warnings: Vec<String>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> ConfigReader<'a> {
     pub fn new(path: &'a Path, side: Side, can_ask: bool) -> Self {
         Self {
             path,
@@ -72,7 +72,7 @@ impl<'a> Reader<'a> {
     pub fn unknown_keys(
         &mut self,
         object: &Map<String, Value>,
-        at: &Place,
+        at: &Location,
         known: &[&str],
     ) -> bool {
         let unknown = |key: &&String| !known.contains(&key.as_str()) && !key.starts_with('_');
@@ -101,7 +101,7 @@ impl<'a> Reader<'a> {
     pub(super) fn string(
         &mut self,
         object: &Map<String, Value>,
-        at: &Place,
+        at: &Location,
         key: &str,
     ) -> Option<String> {
         match object.get(key)? {
@@ -117,7 +117,7 @@ impl<'a> Reader<'a> {
     pub(super) fn boolean(
         &mut self,
         object: &Map<String, Value>,
-        at: &Place,
+        at: &Location,
         key: &str,
     ) -> Option<bool> {
         match object.get(key)? {
@@ -131,7 +131,7 @@ impl<'a> Reader<'a> {
     }
 
     pub fn imapsync(&mut self, object: &Map<String, Value>) -> Option<UseImapsync> {
-        let at = Place::top();
+        let at = Location::top();
         let word = self.string(object, &at, "imapsync")?;
         let found = UseImapsync::ALL
             .into_iter()
@@ -144,7 +144,7 @@ impl<'a> Reader<'a> {
     }
 
     pub fn folder_map(&mut self, json: &Value) -> BTreeMap<String, String> {
-        let at = Place::top().key("folder_map");
+        let at = Location::top().key("folder_map");
         let map = match &json["folder_map"] {
             Value::Null => return BTreeMap::new(),
             Value::Object(map) => map.clone(),

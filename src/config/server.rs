@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::place::Place;
-use super::read::Reader;
+use super::place::Location;
+use super::read::ConfigReader;
 use super::{MinTls, Server, TlsMode};
 
 const KEYS: [&str; 9] = [
@@ -60,9 +60,9 @@ impl Servers {
     }
 }
 
-impl Reader<'_> {
+impl ConfigReader<'_> {
     pub fn servers(&mut self, json: &Value) -> Servers {
-        let top = Place::top();
+        let top = Location::top();
         if !json.is_object() {
             self.problem(&top, "must be an object with \"server\" and \"accounts\"");
             return Servers::default();
@@ -99,7 +99,7 @@ impl Reader<'_> {
         servers
     }
 
-    fn server(&mut self, object: &Map<String, Value>, at: &Place, name: Option<&str>) -> Server {
+    fn server(&mut self, object: &Map<String, Value>, at: &Location, name: Option<&str>) -> Server {
         self.unknown_keys(object, at, &KEYS);
         let host = self.string(object, at, "host");
         let host = host.map(|host| host.trim().to_owned()).unwrap_or_default();
@@ -138,7 +138,7 @@ impl Reader<'_> {
         }
     }
 
-    fn tls(&mut self, object: &Map<String, Value>, at: &Place) -> TlsMode {
+    fn tls(&mut self, object: &Map<String, Value>, at: &Location) -> TlsMode {
         let ssl = self.boolean(object, at, "ssl");
         let starttls = self.boolean(object, at, "starttls").unwrap_or(false);
         if ssl == Some(true) && starttls {
@@ -157,7 +157,7 @@ impl Reader<'_> {
     fn min_tls(
         &mut self,
         object: &Map<String, Value>,
-        at: &Place,
+        at: &Location,
         host: &str,
         tls: TlsMode,
     ) -> Option<MinTls> {
@@ -181,7 +181,7 @@ impl Reader<'_> {
         Some(least)
     }
 
-    fn port(&mut self, object: &Map<String, Value>, at: &Place, tls: TlsMode) -> u16 {
+    fn port(&mut self, object: &Map<String, Value>, at: &Location, tls: TlsMode) -> u16 {
         let default = if tls == TlsMode::Implicit { 993 } else { 143 };
         match object.get("port") {
             None | Some(Value::Null) => default,
@@ -195,7 +195,7 @@ impl Reader<'_> {
         }
     }
 
-    fn warn_insecure(&mut self, at: &Place, host: &str, tls: TlsMode, insecure_tls: bool) {
+    fn warn_insecure(&mut self, at: &Location, host: &str, tls: TlsMode, insecure_tls: bool) {
         if insecure_tls {
             self.warnings.push(format!(
                 "INSECURE: {at}.insecure_tls is set, any certificate is accepted: whoever is between here and {host} can read all passwords and mail"

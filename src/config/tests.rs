@@ -171,7 +171,7 @@ fn the_sample_configuration_is_valid() {
             "{source}"
         );
     }
-    let mut reader = Reader::new(Path::new("sample"), Side::Source, false);
+    let mut reader = ConfigReader::new(Path::new("sample"), Side::Source, false);
     let servers = reader.servers(&json);
     reader.accounts(&json, &servers);
     let (problems, warnings) = reader.into_findings();

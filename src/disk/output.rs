@@ -22,9 +22,9 @@ const MOST_LINKS: usize = 16;
 const STDOUT: &str = "-";
 
 /// The file in the making; dropped before it is finished, it leaves nothing behind.
-pub struct Output(Place);
+pub struct Output(Destination);
 
-enum Place {
+enum Destination {
     /// Standard output.
     Stdout,
     /// What is no regular file.
@@ -55,11 +55,11 @@ impl Output {
     /// Those of the file system; a directory; a symlink of somebody else; a pipe that nobody reads from.
     pub fn create(path: &Path) -> io::Result<Self> {
         if is_stdout(path) {
-            return Ok(Self(Place::Stdout));
+            return Ok(Self(Destination::Stdout));
         }
         let path = followed(path)?;
         if let Some(file) = special(&path)? {
-            return Ok(Self(Place::Into(file)));
+            return Ok(Self(Destination::Into(file)));
         }
         let (temporary, file) = if let Some(file) = nameless(&path) {
             (None, file)
@@ -68,7 +68,7 @@ impl Output {
             let file = file::create_new(&name)?;
             (Some(Temporary(name)), file)
         };
-        Ok(Self(Place::Regular {
+        Ok(Self(Destination::Regular {
             path,
             temporary,
             file,
@@ -93,8 +93,8 @@ impl Output {
     /// Those of the file system.
     pub fn finish(mut self) -> io::Result<()> {
         match &mut self.0 {
-            Place::Stdout | Place::Into(_) => self.flush(),
-            Place::Regular {
+            Destination::Stdout | Destination::Into(_) => self.flush(),
+            Destination::Regular {
                 path,
                 temporary,
                 file,
@@ -113,7 +113,7 @@ impl Output {
     /// # Errors
     /// Those of the file system.
     pub fn finish_for_all(mut self) -> io::Result<()> {
-        let Place::Regular {
+        let Destination::Regular {
             path,
             temporary,
             file,
@@ -131,7 +131,7 @@ impl Output {
     /// # Errors
     /// Those of the file system.
     pub fn finish_unless_there(self) -> io::Result<bool> {
-        let Place::Regular {
+        let Destination::Regular {
             path,
             temporary,
             file,
@@ -268,16 +268,16 @@ fn special(path: &Path) -> io::Result<Option<File>> {
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = match &mut self.0 {
-            Place::Stdout => io::stdout().write(bytes),
-            Place::Into(file) | Place::Regular { file, .. } => file.write(bytes),
+            Destination::Stdout => io::stdout().write(bytes),
+            Destination::Into(file) | Destination::Regular { file, .. } => file.write(bytes),
         };
         written.map_err(advised)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         let flushed = match &mut self.0 {
-            Place::Stdout => io::stdout().flush(),
-            Place::Into(file) | Place::Regular { file, .. } => file.flush(),
+            Destination::Stdout => io::stdout().flush(),
+            Destination::Into(file) | Destination::Regular { file, .. } => file.flush(),
         };
         flushed.map_err(advised)
     }

@@ -17,7 +17,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 pub use file::LogFile;
 pub use terminal::{print, tell};
 
-use record::{Fields, Record};
+use record::{Fields, LogRecord};
 use terminal::Terminal;
 
 /// Our own crate; what its dependencies log is theirs, and could hold secrets.
@@ -93,7 +93,7 @@ struct Lines {
 }
 
 impl Lines {
-    fn write(&self, record: &Record) {
+    fn write(&self, record: &LogRecord) {
         let is_json = self.format == Format::Json;
         if record.level <= self.level {
             self.terminal.write(&if is_json {
@@ -150,7 +150,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         event.record(&mut own);
         fields.extend(&own);
         let level: Level = *event.metadata().level();
-        self.write(&Record {
+        self.write(&LogRecord {
             time: crate::clock::utc_now(),
             level,
             fields,

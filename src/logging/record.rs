@@ -73,7 +73,7 @@ impl Visit for Fields {
 }
 
 /// An event with all that is around it.
-pub struct Record {
+pub struct LogRecord {
     /// When, as RFC 3339 in UTC.
     pub time: String,
     /// How bad it is.
@@ -82,7 +82,7 @@ pub struct Record {
     pub fields: Fields,
 }
 
-impl Record {
+impl LogRecord {
     /// The line for a terminal: `12:00:05 WARN  anna@example.com: text (mailbox=INBOX, uid=7)`.
     #[must_use]
     pub fn for_terminal(&self, colours: bool) -> String {
@@ -177,8 +177,8 @@ fn clean(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn record() -> Record {
-        Record {
+    fn record() -> LogRecord {
+        LogRecord {
             time: "2026-11-25T12:00:05Z".into(),
             level: Level::WARN,
             fields: Fields(vec![

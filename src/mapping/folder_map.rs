@@ -10,12 +10,12 @@ use crate::spelling;
 #[derive(Debug, Clone, Default)]
 pub struct FolderMap {
     names: BTreeMap<String, String>,
-    seen: Arc<Mutex<Seen>>,
+    seen: Arc<Mutex<NamesSeen>>,
 }
 
 /// What the archives that were read hold.
 #[derive(Debug, Default)]
-struct Seen {
+struct NamesSeen {
     any: bool,
     matched: BTreeSet<String>,
     /// By entry that matched nothing so far: the nearest name, and how far away it is.
@@ -83,7 +83,7 @@ impl FolderMap {
         if seen.any { said.collect() } else { Vec::new() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Seen> {
+    fn lock(&self) -> MutexGuard<'_, NamesSeen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

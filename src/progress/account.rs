@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::HumanCount;
 
-use super::{Shared, words};
+use super::{ProgressState, words};
 use crate::printable::printable;
 
 /// What is still to be moved.
@@ -63,12 +63,12 @@ impl Counters {
 
 /// Progress of one account; over when dropped.
 pub struct AccountProgress {
-    shared: Arc<Shared>,
+    shared: Arc<ProgressState>,
     counters: Arc<Counters>,
 }
 
 impl AccountProgress {
-    pub(super) fn new(shared: &Arc<Shared>, account: &str) -> Self {
+    pub(super) fn new(shared: &Arc<ProgressState>, account: &str) -> Self {
         let counters = Arc::new(Counters {
             account: account.to_owned(),
             ..Counters::default()

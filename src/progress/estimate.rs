@@ -11,7 +11,7 @@ const SHARE: u64 = 50;
 
 /// What is known of a phase.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Known {
+pub struct PhaseSums {
     /// Accounts that it has.
     pub accounts: u64,
     /// Those that are over.
@@ -28,7 +28,7 @@ pub struct Known {
     pub bytes: u64,
 }
 
-impl Known {
+impl PhaseSums {
     /// Bytes of all accounts together; accounts that nothing is known of are like the others on average.
     #[must_use]
     pub fn bytes_in_all(&self) -> Option<u64> {
@@ -79,19 +79,19 @@ fn share(elapsed: Duration, left: u64, done: u64) -> Duration {
 mod tests {
     use super::*;
 
-    fn known() -> Known {
-        Known {
+    fn known() -> PhaseSums {
+        PhaseSums {
             accounts: 10,
             over: 4,
             measured: 5,
             due: 500,
             messages: 50,
             bytes: 450,
-            ..Known::default()
+            ..PhaseSums::default()
         }
     }
 
-    fn seconds(known: &Known) -> Option<u64> {
+    fn seconds(known: &PhaseSums) -> Option<u64> {
         let left = known.time_left(Duration::from_secs(45));
         left.map(|left| left.as_secs())
     }
@@ -100,7 +100,7 @@ mod tests {
     fn accounts_that_are_not_begun_are_like_the_others() {
         assert_eq!(known().bytes_in_all(), Some(1_000));
         assert_eq!(seconds(&known()), Some(55));
-        let few = Known {
+        let few = PhaseSums {
             measured: 4,
             ..known()
         };
@@ -109,21 +109,21 @@ mod tests {
 
     #[test]
     fn a_large_message_weighs_more_than_a_small_one() {
-        let large = Known {
+        let large = PhaseSums {
             accounts: 1,
             over: 0,
             measured: 1,
             due: 200_000_000,
             messages: 99,
             bytes: 50_000_000,
-            ..Known::default()
+            ..PhaseSums::default()
         };
         assert_eq!(seconds(&large), Some(135), "three quarters are to come");
     }
 
     #[test]
     fn sizes_that_nobody_told_are_as_those_that_came() {
-        let unsized_messages = Known {
+        let unsized_messages = PhaseSums {
             accounts: 1,
             over: 0,
             measured: 1,
@@ -132,7 +132,7 @@ mod tests {
             ..known()
         };
         assert_eq!(unsized_messages.bytes_in_all(), Some(900));
-        let few = Known {
+        let few = PhaseSums {
             messages: 4,
             ..unsized_messages
         };
@@ -142,12 +142,12 @@ mod tests {
     #[test]
     fn nothing_is_told_before_it_can_be() {
         assert_eq!(known().time_left(Duration::from_secs(4)), None);
-        let begun = Known {
+        let begun = PhaseSums {
             bytes: 19,
             ..known()
         };
         assert_eq!(seconds(&begun), None, "less than a fiftieth");
-        let nothing = Known {
+        let nothing = PhaseSums {
             due: 0,
             bytes: 0,
             messages: 0,
@@ -155,7 +155,7 @@ mod tests {
             ..known()
         };
         assert_eq!(seconds(&nothing), Some(45), "a nightly run without news");
-        let over = Known {
+        let over = PhaseSums {
             over: 10,
             ..known()
         };

@@ -22,7 +22,7 @@ pub use states::{Moved, States};
 use crate::report::Status;
 use crate::waiting;
 use account::Counters;
-use estimate::Known;
+use estimate::PhaseSums;
 
 /// Time between log lines.
 const LINE_EVERY: Duration = Duration::from_secs(30);
@@ -32,19 +32,19 @@ const DRAW_EVERY: Duration = Duration::from_millis(200);
 /// Progress of the whole run; clones are the same progress.
 #[derive(Clone)]
 pub struct Progress {
-    shared: Arc<Shared>,
+    shared: Arc<ProgressState>,
     on_screen: bool,
     ticker: Arc<Mutex<Option<Ticker>>>,
     /// What becomes of the accounts.
     pub states: States,
 }
 
-struct Shared {
-    phase: Mutex<Phase>,
+struct ProgressState {
+    phase: Mutex<PhaseProgress>,
 }
 
 /// What is being done; its counters are its own.
-struct Phase {
+struct PhaseProgress {
     name: &'static str,
     began: Instant,
     accounts: u64,
@@ -81,10 +81,10 @@ pub struct Now {
 
 /// What is told of a phase.
 #[derive(Debug, Clone, Copy)]
-struct Look {
+struct Snapshot {
     phase: &'static str,
     elapsed: Duration,
-    known: Known,
+    known: PhaseSums,
 }
 
 impl Progress {
@@ -92,8 +92,8 @@ impl Progress {
     #[must_use]
     pub fn new(only_log: bool) -> Self {
         Self {
-            shared: Arc::new(Shared {
-                phase: Mutex::new(Phase::new("", 0)),
+            shared: Arc::new(ProgressState {
+                phase: Mutex::new(PhaseProgress::new("", 0)),
             }),
             on_screen: !only_log && screen::is_there(),
             ticker: Arc::default(),
@@ -110,7 +110,7 @@ impl Progress {
             messages: now.messages,
             bytes: now.bytes,
         });
-        *self.shared.phase() = Phase::new(phase, accounts);
+        *self.shared.phase() = PhaseProgress::new(phase, accounts);
         if quiet {
             return;
         }
@@ -167,7 +167,7 @@ impl Progress {
     }
 }
 
-fn tell(shared: &Shared, on_screen: bool, over: &(Mutex<bool>, Condvar)) {
+fn tell(shared: &ProgressState, on_screen: bool, over: &(Mutex<bool>, Condvar)) {
     let (flag, condition) = over;
     let every = if on_screen { DRAW_EVERY } else { LINE_EVERY };
     let mut ended = flag.lock().unwrap_or_else(PoisonError::into_inner);
@@ -191,7 +191,7 @@ fn tell(shared: &Shared, on_screen: bool, over: &(Mutex<bool>, Condvar)) {
     }
 }
 
-impl Phase {
+impl PhaseProgress {
     fn new(name: &'static str, accounts: u64) -> Self {
         Self {
             name,
@@ -204,9 +204,9 @@ impl Phase {
         }
     }
 
-    fn known(&self) -> Known {
+    fn known(&self) -> PhaseSums {
         let over = self.begun.values().filter(|active| **active == 0).count() as u64;
-        let mut known = Known {
+        let mut known = PhaseSums {
             accounts: self.accounts,
             over,
             measured: over,
@@ -228,8 +228,8 @@ impl Phase {
     }
 }
 
-impl Shared {
-    fn phase(&self) -> MutexGuard<'_, Phase> {
+impl ProgressState {
+    fn phase(&self) -> MutexGuard<'_, PhaseProgress> {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -251,9 +251,9 @@ impl Shared {
         }
     }
 
-    fn look(&self) -> Look {
+    fn look(&self) -> Snapshot {
         let phase = self.phase();
-        Look {
+        Snapshot {
             phase: phase.name,
             elapsed: phase.began.elapsed(),
             known: phase.known(),
@@ -281,13 +281,13 @@ impl Shared {
     }
 }
 
-impl Look {
+impl Snapshot {
     /// For example `export 57/300 accounts · 1,172 messages · 4.3 MiB · 138 KiB/s · 12 min left`; where that is too
     /// long, what matters least is left out.
     fn line(&self, columns: usize) -> String {
         /// Rate, messages, bytes.
         const LEAST_FIRST: [usize; 3] = [3, 1, 2];
-        let Known {
+        let PhaseSums {
             accounts,
             over,
             messages,

@@ -7,10 +7,10 @@ use crate::report::Status;
 
 /// Clones are the same.
 #[derive(Debug, Clone, Default)]
-pub struct States(Arc<Mutex<Accounts>>);
+pub struct States(Arc<Mutex<AccountStates>>);
 
 #[derive(Debug, Default)]
-struct Accounts {
+struct AccountStates {
     at_work: HashSet<String>,
     ended: HashMap<String, Status>,
     past: Vec<Moved>,
@@ -66,7 +66,7 @@ impl States {
         self.lock().past.clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Accounts> {
+    fn lock(&self) -> MutexGuard<'_, AccountStates> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -24,7 +24,7 @@ pub enum Choice {
 }
 
 /// What is to be written, checked before anything is asked.
-pub struct Plan {
+pub struct IndexPlan {
     /// The panel.
     pub access: Access,
     /// Host name of the IMAP server.
@@ -49,7 +49,7 @@ pub struct Plan {
     pub warnings: Vec<String>,
 }
 
-impl Plan {
+impl IndexPlan {
     /// Checks what was typed.
     ///
     /// # Errors

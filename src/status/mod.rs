@@ -21,18 +21,18 @@ use crate::mode::Mode;
 use crate::progress::Progress;
 use crate::report::Report;
 
-use seen::{Accounts, Seen};
+use seen::{AccountCounts, StatusDocument};
 
 /// Time between two writes.
 const EVERY: Duration = Duration::from_secs(5);
 
 /// The files of a run.
-pub struct Files {
-    shared: Arc<Shared>,
+pub struct StatusFiles {
+    shared: Arc<StatusState>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-struct Shared {
+struct StatusState {
     json: Option<PathBuf>,
     metrics: Option<PathBuf>,
     run: Mutex<RunStatus>,
@@ -46,13 +46,13 @@ struct RunStatus {
     started: u64,
     progress: Option<Progress>,
     /// What the report says, once there is one.
-    outcome: Option<Accounts>,
+    outcome: Option<AccountCounts>,
     exit: Option<Exit>,
     /// It was told that a file cannot be written.
     told: bool,
 }
 
-impl Files {
+impl StatusFiles {
     /// Of a run that begins; nothing is written yet.
     #[must_use]
     pub fn new(mode: Mode, json: Option<PathBuf>, metrics: Option<PathBuf>) -> Self {
@@ -65,7 +65,7 @@ impl Files {
             exit: None,
             told: false,
         };
-        let shared = Shared {
+        let shared = StatusState {
             json,
             metrics,
             run: Mutex::new(run),
@@ -115,7 +115,7 @@ impl Files {
     /// What became of the accounts.
     pub fn take(&self, report: &Report) {
         let statuses = report.accounts.iter().map(|account| account.status);
-        self.shared.lock().outcome = Some(Accounts::ended(statuses));
+        self.shared.lock().outcome = Some(AccountCounts::ended(statuses));
     }
 
     /// Writes them for the last time.
@@ -136,7 +136,7 @@ impl Files {
     }
 }
 
-impl Shared {
+impl StatusState {
     fn lock(&self) -> MutexGuard<'_, RunStatus> {
         self.run.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -157,7 +157,7 @@ impl Shared {
 
     /// The run goes on without: who looks sees how old they are.
     fn write(&self, run: &mut RunStatus) {
-        let seen = Seen::of(run);
+        let seen = StatusDocument::of(run);
         let files = [
             (&self.json, seen.json()),
             (&self.metrics, prometheus::text(&seen)),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::seen::Seen;
+use super::seen::StatusDocument;
 
 /// What all names begin with.
 const PREFIX: &str = "imapsync_bulk_migrator";
@@ -12,7 +12,7 @@ const PREFIX: &str = "imapsync_bulk_migrator";
 type Labels<'a> = &'a [(&'a str, &'a str)];
 
 /// The whole file.
-pub fn text(seen: &Seen) -> String {
+pub fn text(seen: &StatusDocument) -> String {
     let mut out = String::new();
     run(&mut out, seen);
     moved(&mut out, seen);
@@ -21,7 +21,7 @@ pub fn text(seen: &Seen) -> String {
 }
 
 /// What runs, and where its accounts are.
-fn run(out: &mut String, seen: &Seen) {
+fn run(out: &mut String, seen: &StatusDocument) {
     let shard = seen
         .shard
         .map(|shard| format!("{}/{}", shard.index, shard.count));
@@ -46,7 +46,7 @@ fn run(out: &mut String, seen: &Seen) {
 }
 
 /// Messages and bytes of each phase.
-fn moved(out: &mut String, seen: &Seen) {
+fn moved(out: &mut String, seen: &StatusDocument) {
     let mut phases: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for moved in &seen.moved {
         let (messages, bytes) = phases.entry(moved.phase).or_default();
@@ -65,7 +65,7 @@ fn moved(out: &mut String, seen: &Seen) {
 }
 
 /// Rates and times, as far as they are known, and the end.
-fn gauges(out: &mut String, seen: &Seen) {
+fn gauges(out: &mut String, seen: &StatusDocument) {
     let ended = seen.exit_code.map(|_| seen.updated_at);
     let known = [
         (

@@ -14,7 +14,7 @@ const FORMAT: u32 = 1;
 
 /// As the JSON has it.
 #[derive(Debug, Clone, Serialize)]
-pub struct Seen {
+pub struct StatusDocument {
     pub format: u32,
     pub version: &'static str,
     pub mode: &'static str,
@@ -26,7 +26,7 @@ pub struct Seen {
     /// What is being done; none before the first.
     pub phase: Option<&'static str>,
     pub phase_seconds: u64,
-    pub accounts: Accounts,
+    pub accounts: AccountCounts,
     pub messages: u64,
     pub bytes: u64,
     pub bytes_per_second: u64,
@@ -43,7 +43,7 @@ pub struct Seen {
 
 /// How many accounts are in which state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Accounts {
+pub struct AccountCounts {
     pub all: u64,
     pub waiting: u64,
     pub at_work: u64,
@@ -55,7 +55,7 @@ pub struct Accounts {
     pub stopped: u64,
 }
 
-impl Accounts {
+impl AccountCounts {
     /// Of accounts that are not at work.
     pub fn ended(statuses: impl IntoIterator<Item = Status>) -> Self {
         let mut all = Self::default();
@@ -89,7 +89,7 @@ impl Accounts {
     }
 }
 
-impl Seen {
+impl StatusDocument {
     pub fn of(run: &RunStatus) -> Self {
         let now = clock::seconds_now();
         let mut seen = Self {
@@ -106,7 +106,7 @@ impl Seen {
             updated: clock::utc(now),
             phase: None,
             phase_seconds: 0,
-            accounts: Accounts::default(),
+            accounts: AccountCounts::default(),
             messages: 0,
             bytes: 0,
             bytes_per_second: 0,
@@ -131,8 +131,8 @@ impl Seen {
     fn look_at(&mut self, progress: &Progress) {
         let now = progress.now();
         let (at_work, ended) = progress.states.now();
-        let ended = Accounts::ended(ended);
-        self.accounts = Accounts {
+        let ended = AccountCounts::ended(ended);
+        self.accounts = AccountCounts {
             all: now.accounts,
             waiting: now.accounts.saturating_sub(at_work + ended.all),
             at_work,

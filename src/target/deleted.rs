@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::mailbox::{Job, Jobs};
 use super::place::Place;
-use crate::archive::journal::{Journal, Known, Route};
+use crate::archive::journal::{Journal, Route, RouteRecord};
 use crate::mailbox::uidset::UidSet;
 use crate::mapping::FolderMap;
 use crate::session::channel::Channel;
@@ -76,7 +76,7 @@ fn gone(job: &Job, listing: &Listing, journal: &Journal, folder_map: &FolderMap)
 }
 
 /// The target has the very mailbox that was filled, and has not gone back behind that.
-fn stands(listing: &Listing, route: &Route, known: &Known) -> bool {
+fn stands(listing: &Listing, route: &Route, known: &RouteRecord) -> bool {
     let mut mailboxes = listing.mailboxes.iter();
     let there = mailboxes.find(|there| there.listed.name.text() == route.to);
     let Some(status) = there.and_then(|there| there.status.as_ref()) else {

@@ -130,12 +130,12 @@ fn within_bounds(groups: Vec<Undecided>, held: &[Held]) -> (Vec<Undecided>, Vec<
 
 /// What was read of both sides, by their numbers.
 struct Contents {
-    here: Side,
-    there: Side,
+    here: Prints,
+    there: Prints,
 }
 
 /// What was read of one side, by numbers; `None` for what cannot be read.
-type Side = HashMap<usize, Option<Fingerprint>>;
+type Prints = HashMap<usize, Option<Fingerprint>>;
 
 /// The messages of the target in these groups.
 fn read_there(
@@ -144,14 +144,14 @@ fn read_there(
     held: &[Held],
     groups: &[Undecided],
     trouble: &mut Trouble,
-) -> Result<Side> {
+) -> Result<Prints> {
     let numbers: HashMap<u32, usize> = groups
         .iter()
         .flat_map(|group| &group.held)
         .map(|at| (held[*at].uid, *at))
         .collect();
     let uids: UidSet = numbers.keys().copied().collect();
-    let mut there = Side::new();
+    let mut there = Prints::new();
     bodies::read(channel, wire, &uids, trouble, |uid, print| {
         if let Err(reason) = &print {
             debug!(uid, reason, "a message of the target cannot be read");
@@ -170,8 +170,8 @@ fn read_here(
     origins: &[MessageRef],
     groups: &[Undecided],
     repairs: Repairs,
-) -> Result<Side> {
-    let mut here = Side::new();
+) -> Result<Prints> {
+    let mut here = Prints::new();
     for one in groups.iter().flat_map(|group| &group.wanted) {
         let origin = origins[*one];
         let dir = &jobs[origin.job].here().dir;

@@ -33,10 +33,10 @@ pub struct Ready {
     pub sha256: String,
     /// What was mended.
     pub mending: Mending,
-    body: Body,
+    body: Content,
 }
 
-enum Body {
+enum Content {
     Memory(Vec<u8>),
     File(File, Repairs),
 }
@@ -66,7 +66,7 @@ impl Ready {
             Err(error) => return damaged(format!("{error:#}")),
         };
         let read = || format!("read {}", dir.message_path(uid).display());
-        let mut seen = match Seen::of(&mut file, repairs) {
+        let mut seen = match FilePass::of(&mut file, repairs) {
             Ok(seen) => seen,
             Err(error) if disk::is_about_us(&error) => return Err(error).with_context(read),
             Err(error) => return damaged(format!("{}: {}", read(), disk::advised(error))),
@@ -79,7 +79,7 @@ impl Ready {
             // Proved by its digest once each line has its end again: what is sent is what the source had.
             repairs.bare_lf = true;
             file.seek(SeekFrom::Start(0)).with_context(read)?;
-            seen = Seen::of(&mut file, repairs).with_context(read)?;
+            seen = FilePass::of(&mut file, repairs).with_context(read)?;
             seen.sha256 = known.to_ascii_lowercase();
             seen.length = sidecar.size.unwrap_or(seen.length);
         }
@@ -96,10 +96,10 @@ impl Ready {
         }
         let internaldate = message::internaldate_for(&sidecar.internaldate, &seen.head);
         let body = if seen.whole {
-            Body::Memory(std::mem::take(&mut seen.sent))
+            Content::Memory(std::mem::take(&mut seen.sent))
         } else {
             file.seek(SeekFrom::Start(0)).with_context(read)?;
-            Body::File(file, repairs)
+            Content::File(file, repairs)
         };
         Ok(Ok(Self {
             uid,
@@ -118,8 +118,8 @@ impl Ready {
     /// Those of the file system.
     pub fn body(&mut self) -> io::Result<Box<dyn Read + '_>> {
         match &mut self.body {
-            Body::Memory(bytes) => Ok(Box::new(&bytes[..])),
-            Body::File(file, repairs) => {
+            Content::Memory(bytes) => Ok(Box::new(&bytes[..])),
+            Content::File(file, repairs) => {
                 file.seek(SeekFrom::Start(0))?;
                 Ok(Box::new(Repairer::new(file, *repairs)))
             }
@@ -136,7 +136,7 @@ fn lost_line_ends(file: &mut File, known: &str) -> io::Result<bool> {
 }
 
 /// What one pass over a message file tells.
-struct Seen {
+struct FilePass {
     length: u64,
     sha256: String,
     head: Vec<u8>,
@@ -147,7 +147,7 @@ struct Seen {
     mending: Mending,
 }
 
-impl Seen {
+impl FilePass {
     fn of(file: &mut File, repairs: Repairs) -> io::Result<Self> {
         let mut digest = Sha256::new();
         let mut seen = Self {

@@ -49,7 +49,7 @@ pub struct Place {
 
 /// What is to be done after a refusal.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum AfterRefusal {
     /// The same name again, after the levels above it.
     ParentsFirst,
     /// Another name.
@@ -147,11 +147,11 @@ impl Place {
     }
 
     /// The target refuses the name, with these words.
-    pub fn refused(&mut self, words: &str, delimiter: Option<char>) -> Next {
+    pub fn refused(&mut self, words: &str, delimiter: Option<char>) -> AfterRefusal {
         if !self.parents.is_empty() {
             // Servers should make superior names themselves (RFC 3501 section 6.3.3); this one does not.
             self.first = std::mem::take(&mut self.parents);
-            return Next::ParentsFirst;
+            return AfterRefusal::ParentsFirst;
         }
         self.attempts += 1;
         let learnt =
@@ -168,13 +168,13 @@ impl Place {
         let mut others = self.others(delimiter).into_iter();
         let other = learnt.or_else(|| others.find(|name| !self.tried.contains(name)));
         let Some(name) = other.filter(|_| self.attempts < MAX_ATTEMPTS) else {
-            return Next::GiveUp;
+            return AfterRefusal::GiveUp;
         };
         self.tried.push(name.clone());
         self.wire = Name::new(&name).wire().to_vec();
         self.to = name;
         self.first.clear();
-        Next::Renamed
+        AfterRefusal::Renamed
     }
 
     /// All other names, the mildest first.

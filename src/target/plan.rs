@@ -12,7 +12,7 @@ use super::mend::Repairs;
 use super::message;
 use super::{deleted, renamed, views};
 use crate::archive::account::{AccountArchive, Standing};
-use crate::archive::journal::{Journal, Known};
+use crate::archive::journal::{Journal, RouteRecord};
 use crate::filter::Filter;
 use crate::mailbox::Name;
 use crate::mailbox::uidset::UidSet;
@@ -241,7 +241,7 @@ impl<'a> Plan<'a> {
             job.listed(there.is_some_and(|there| there.subscribed), &status);
             job.recall(match there {
                 Some(_) => known(self.only.as_ref(), job, journal),
-                None => Known::default(),
+                None => RouteRecord::default(),
             });
         }
         // Who asks for messages by name wants their mailbox, too.
@@ -286,7 +286,7 @@ pub fn target(listing: &Listing, learnt: Option<&str>) -> (Target, Option<char>)
 }
 
 /// What the journal knows of a mailbox, but for the messages that are meant although it knows them.
-fn known(only: Option<&Messages>, job: &Job, journal: &Journal) -> Known {
+fn known(only: Option<&Messages>, job: &Job, journal: &Journal) -> RouteRecord {
     let mut known = journal.known(&job.route());
     let meant = only.and_then(|only| only.get(&job.here().directory));
     for uid in meant.iter().flat_map(|meant| meant.iter()) {

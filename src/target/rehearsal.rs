@@ -14,14 +14,14 @@ use crate::session::list::{Listing, Mailbox};
 /// Shared by the tests of both sides, and by the run that follows them.
 #[derive(Debug, Default)]
 pub struct Rehearsal {
-    accounts: Mutex<HashMap<String, Known>>,
+    accounts: Mutex<HashMap<String, Rehearsed>>,
     bytes: AtomicU64,
     without_size: AtomicU64,
 }
 
 /// What is known of one account.
 #[derive(Debug, Default, Clone)]
-pub struct Known {
+pub struct Rehearsed {
     /// What the source lists, where the archive has nothing of it yet.
     listing: Option<std::sync::Arc<Listing>>,
     /// What the test of the target said.
@@ -99,11 +99,11 @@ impl Rehearsal {
 
     /// What is known of an account.
     #[must_use]
-    pub fn of(&self, account: &str) -> Known {
+    pub fn of(&self, account: &str) -> Rehearsed {
         self.lock().get(account).cloned().unwrap_or_default()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Known>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Rehearsed>> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -113,7 +113,7 @@ fn add(sum: &AtomicU64, more: u64) {
     let _ = sum.fetch_update(Relaxed, Relaxed, |sum| Some(sum.saturating_add(more)));
 }
 
-impl Known {
+impl Rehearsed {
     /// True where the source was listed, as the archive has nothing of it.
     #[must_use]
     pub fn is_listed(&self) -> bool {

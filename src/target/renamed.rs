@@ -8,7 +8,7 @@ use super::mailbox::{Job, Jobs};
 use super::mend::Repairs;
 use super::message;
 use super::trouble::Trouble;
-use crate::archive::journal::{Journal, Known};
+use crate::archive::journal::{Journal, RouteRecord};
 use crate::session::channel::Channel;
 use crate::session::list::Listing;
 
@@ -71,7 +71,7 @@ fn is_proved(
     channel: &mut Channel,
     job: &Job,
     wire: &[u8],
-    recorded: &Known,
+    recorded: &RouteRecord,
     repairs: Repairs,
 ) -> Result<bool> {
     let mut pairs = recorded.pairs.clone();

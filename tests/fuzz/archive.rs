@@ -2,8 +2,8 @@
 
 use std::fs;
 
+use imapsync_bulk_migrator::testing::ExportState;
 use imapsync_bulk_migrator::testing::MailboxDir;
-use imapsync_bulk_migrator::testing::State;
 use imapsync_bulk_migrator::testing::UidSet;
 use imapsync_bulk_migrator::testing::failed::{self, During};
 use imapsync_bulk_migrator::testing::{Journal, Route};
@@ -59,14 +59,14 @@ fn states() {
     let dir = tempfile::tempdir().expect("a directory");
     fuzz("state", &WORDS, |input| {
         fs::write(dir.path().join("export-state.json"), input).expect("write");
-        if let Ok(Some(state)) = State::load(dir.path()) {
+        if let Ok(Some(state)) = ExportState::load(dir.path()) {
             state
                 .save(dir.path())
                 .expect("what was read can be written");
-            let again = State::load(dir.path())
+            let again = ExportState::load(dir.path())
                 .expect("and read again")
                 .expect("it is there");
-            let json = |state: &State| serde_json::to_value(state).expect("JSON");
+            let json = |state: &ExportState| serde_json::to_value(state).expect("JSON");
             assert_eq!(json(&again), json(&state));
         }
         fs::write(dir.path().join("failed.jsonl"), input).expect("write");

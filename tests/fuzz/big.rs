@@ -8,10 +8,10 @@ use std::path::Path;
 use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
+use imapsync_bulk_migrator::testing::ExportState;
 use imapsync_bulk_migrator::testing::Journal;
 use imapsync_bulk_migrator::testing::MailboxDir;
 use imapsync_bulk_migrator::testing::Reply;
-use imapsync_bulk_migrator::testing::State;
 use imapsync_bulk_migrator::testing::UidSet;
 use imapsync_bulk_migrator::testing::failed::{self, During};
 use imapsync_bulk_migrator::testing::{NoBody, Reader, Response};
@@ -218,7 +218,7 @@ fn archives() {
         bounded(what, 24 * *BIG + (16 << 20), || {
             let _ = mailbox.read_sidecar(7);
             let _ = mailbox.identify(None);
-            let _ = State::load(dir.path());
+            let _ = ExportState::load(dir.path());
             let _ = failed::load(dir.path(), During::Export);
             let journal = Journal::open(dir.path(), "b.example", 143, "anna", false);
             assert!(journal.is_ok());
@@ -259,7 +259,7 @@ fn an_archive_file_without_end_is_refused() {
             "{sidecar:#}"
         );
         assert!(mailbox.identify(None).is_err());
-        assert!(State::load(dir.path()).is_err());
+        assert!(ExportState::load(dir.path()).is_err());
         assert!(failed::load(dir.path(), During::Export).is_err());
     });
     fs::write(dir.path().join("import.journal.jsonl"), vec![b'x'; *BIG]).expect("write");

@@ -14,7 +14,7 @@ use super::mailbox::MailboxDir;
 use super::meta::{MailboxMeta, NameSource};
 use super::original::Original;
 use super::path::{self, digest, encode_name};
-use super::state::{self, State};
+use super::state::{self, ExportState};
 use crate::disk::file;
 use crate::mailbox::Name;
 use crate::mailbox::uidset::UidSet;
@@ -65,7 +65,7 @@ pub struct AccountArchive {
     dir: PathBuf,
     /// `None` when it was opened for reading only.
     lock: Option<Lock>,
-    state: Option<State>,
+    state: Option<ExportState>,
     /// The original tool's, where it is one.
     original: Option<Original>,
     /// A mailbox has been written by this program.
@@ -144,7 +144,7 @@ impl AccountArchive {
     }
 
     fn read(dir: PathBuf, lock: Option<Lock>) -> Result<Self> {
-        let state = State::load(&dir)?;
+        let state = ExportState::load(&dir)?;
         let original = Original::load(&dir)?;
         let mut is_ours = false;
         let mut mailboxes = BTreeMap::new();
@@ -212,7 +212,7 @@ impl AccountArchive {
 
     /// The state as the last run left it.
     #[must_use]
-    pub fn state(&self) -> Option<&State> {
+    pub fn state(&self) -> Option<&ExportState> {
         self.state.as_ref()
     }
 

@@ -124,10 +124,10 @@ fn recorded(root: &Path, uids: &str, complete: bool) -> MailboxDir {
         origin: None,
         uids,
     };
-    let state = State {
+    let state = ExportState {
         complete,
         mailboxes: vec![known],
-        ..State::default()
+        ..ExportState::default()
     };
     state.save(archive.dir()).expect("saved");
     dir

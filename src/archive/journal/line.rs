@@ -6,7 +6,7 @@ use crate::mailbox::uidset::UidSet;
 
 /// Messages of one mailbox and where they go.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Batch {
+pub(super) struct BatchLine {
     pub target: String,
     pub mailbox: String,
     pub uidvalidity: u32,
@@ -17,8 +17,8 @@ pub(super) struct Batch {
 
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
-pub(super) enum Line {
-    Pending(Batch),
+pub(super) enum JournalLine {
+    Pending(BatchLine),
     Done {
         target: String,
         mailbox: String,
@@ -36,9 +36,9 @@ pub(super) enum Line {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sent: Option<String>,
     },
-    Settled(Batch),
+    Settled(BatchLine),
     /// What was known of this route is not so any more; its `uids` mean nothing.
-    Forgotten(Batch),
+    Forgotten(BatchLine),
     /// The target refuses the planned name of a mailbox and takes this one.
     Named {
         target: String,

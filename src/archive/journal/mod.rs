@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use line::{Batch, Line};
+use line::{BatchLine, JournalLine};
 
 use crate::disk::{advised, file};
 use crate::mailbox::uidset::UidSet;
@@ -60,7 +60,7 @@ pub struct Flags {
 
 /// What is known of one route.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Known {
+pub struct RouteRecord {
     /// UIDs in the archive that the target has.
     pub done: UidSet,
     /// Their UIDs on the target, as far as it said them.
@@ -75,7 +75,7 @@ pub struct Known {
     pub flags: HashMap<u32, Flags>,
 }
 
-impl Known {
+impl RouteRecord {
     /// The message with the newest UID on the target: its UID in the archive, and there.
     #[must_use]
     pub fn newest(&self) -> Option<(u32, u32)> {
@@ -90,7 +90,7 @@ pub struct Journal {
     /// `None` where nothing is to be written.
     file: Option<File>,
     target: String,
-    known: HashMap<Route, Known>,
+    known: HashMap<Route, RouteRecord>,
     /// Where each mailbox went last, by its directory.
     names: HashMap<String, String>,
     /// Prefix of all names there, where a refusal has said it.
@@ -179,13 +179,13 @@ impl Journal {
         Ok(whole)
     }
 
-    fn note(&mut self, line: Line) {
+    fn note(&mut self, line: JournalLine) {
         match line {
-            Line::Pending(batch) if batch.target == self.target => {
+            JournalLine::Pending(batch) if batch.target == self.target => {
                 let (known, uids) = self.entry_of(batch);
                 known.pending.insert_all(&uids);
             }
-            Line::Done {
+            JournalLine::Done {
                 target,
                 mailbox,
                 uidvalidity,
@@ -204,28 +204,28 @@ impl Journal {
                 let known = self.entry(mailbox, uidvalidity, to, to_uidvalidity);
                 known.finish(uid, to_uid, flags);
             }
-            Line::Settled(batch) if batch.target == self.target => {
+            JournalLine::Settled(batch) if batch.target == self.target => {
                 let (known, uids) = self.entry_of(batch);
                 known.pending.remove_all(&uids);
             }
-            Line::Forgotten(batch) if batch.target == self.target => {
-                *self.entry_of(batch).0 = Known::default();
+            JournalLine::Forgotten(batch) if batch.target == self.target => {
+                *self.entry_of(batch).0 = RouteRecord::default();
             }
-            Line::Named {
+            JournalLine::Named {
                 target,
                 mailbox,
                 to,
             } if target == self.target => {
                 self.names.insert(mailbox, to);
             }
-            Line::Prefix { target, prefix } if target == self.target => {
+            JournalLine::Prefix { target, prefix } if target == self.target => {
                 self.prefix = Some(prefix);
             }
             _ => {}
         }
     }
 
-    fn entry_of(&mut self, batch: Batch) -> (&mut Known, UidSet) {
+    fn entry_of(&mut self, batch: BatchLine) -> (&mut RouteRecord, UidSet) {
         let known = self.entry(
             batch.mailbox,
             batch.uidvalidity,
@@ -235,8 +235,8 @@ impl Journal {
         (known, batch.uids)
     }
 
-    fn batch(&self, route: &Route, uids: &UidSet) -> Batch {
-        Batch {
+    fn batch(&self, route: &Route, uids: &UidSet) -> BatchLine {
+        BatchLine {
             target: self.target.clone(),
             mailbox: route.directory.clone(),
             uidvalidity: route.uidvalidity,
@@ -252,7 +252,7 @@ impl Journal {
         uidvalidity: u32,
         to: String,
         to_uidvalidity: u32,
-    ) -> &mut Known {
+    ) -> &mut RouteRecord {
         self.names.insert(directory.clone(), to.clone());
         let route = Route {
             directory,
@@ -290,7 +290,7 @@ impl Journal {
         if self.prefix() == Some(prefix) {
             return;
         }
-        self.write(&Line::Prefix {
+        self.write(&JournalLine::Prefix {
             target: self.target.clone(),
             prefix: prefix.to_owned(),
         });
@@ -302,7 +302,7 @@ impl Journal {
         if self.name_of(directory) == Some(to) {
             return;
         }
-        self.write(&Line::Named {
+        self.write(&JournalLine::Named {
             target: self.target.clone(),
             mailbox: directory.to_owned(),
             to: to.to_owned(),
@@ -312,7 +312,7 @@ impl Journal {
 
     /// What is known of a route.
     #[must_use]
-    pub fn known(&self, route: &Route) -> Known {
+    pub fn known(&self, route: &Route) -> RouteRecord {
         self.known.get(route).cloned().unwrap_or_default()
     }
 
@@ -339,7 +339,7 @@ impl Journal {
 
     /// Routes from a directory to a mailbox of this name that something is known of.
     #[must_use]
-    pub fn routes(&self, directory: &str, to: &str) -> Vec<(Route, Known)> {
+    pub fn routes(&self, directory: &str, to: &str) -> Vec<(Route, RouteRecord)> {
         let routes = self.known.iter().filter(|(route, known)| {
             route.directory == directory && route.to == to && !known.done.is_empty()
         });
@@ -349,7 +349,7 @@ impl Journal {
     }
 
     /// All routes by which something went.
-    pub fn filled(&self) -> impl Iterator<Item = (&Route, &Known)> {
+    pub fn filled(&self) -> impl Iterator<Item = (&Route, &RouteRecord)> {
         self.known
             .iter()
             .filter(|(_, known)| !known.done.is_empty())
@@ -402,20 +402,20 @@ impl Journal {
 
     /// Notes that what is known of a route is not so any more; durable after [`Journal::commit`].
     pub fn forget(&mut self, route: &Route) {
-        self.write(&Line::Forgotten(self.batch(route, &UidSet::new())));
+        self.write(&JournalLine::Forgotten(self.batch(route, &UidSet::new())));
         self.known.remove(route);
     }
 
     /// Notes that these messages are about to be sent; durable after [`Journal::commit`].
     pub fn pending(&mut self, route: &Route, uids: &UidSet) {
-        self.write(&Line::Pending(self.batch(route, uids)));
+        self.write(&JournalLine::Pending(self.batch(route, uids)));
         let known = self.known.entry(route.clone()).or_default();
         known.pending.insert_all(uids);
     }
 
     /// Notes that the target has a message; durable after [`Journal::commit`].
     pub fn done(&mut self, route: &Route, done: &Done) {
-        self.write(&Line::Done {
+        self.write(&JournalLine::Done {
             target: self.target.clone(),
             mailbox: route.directory.clone(),
             uidvalidity: route.uidvalidity,
@@ -437,12 +437,12 @@ impl Journal {
 
     /// Notes that these messages are no longer about to arrive, and not there; durable after [`Journal::commit`].
     pub fn settled(&mut self, route: &Route, uids: &UidSet) {
-        self.write(&Line::Settled(self.batch(route, uids)));
+        self.write(&JournalLine::Settled(self.batch(route, uids)));
         let known = self.known.entry(route.clone()).or_default();
         known.pending.remove_all(uids);
     }
 
-    fn write(&mut self, line: &Line) {
+    fn write(&mut self, line: &JournalLine) {
         serde_json::to_writer(&mut self.unwritten, line)
             .expect("names, numbers and sets of them are JSON, and memory takes it");
         self.unwritten.push(b'\n');
@@ -476,7 +476,7 @@ impl Journal {
     }
 }
 
-impl Known {
+impl RouteRecord {
     fn finish(&mut self, uid: u32, to_uid: Option<u32>, flags: Option<Flags>) {
         self.flags.extend(flags.map(|flags| (uid, flags)));
         self.pending.remove(uid);

@@ -37,12 +37,12 @@ fn what_is_committed_is_known_again_to_its_target_only() {
     assert_eq!(known.done, set("2:3"));
     assert_eq!(known.to_uids, set("102:103"));
     assert_eq!(known.pending, set("1,4:5"));
-    assert_eq!(open(143).known(&route()), Known::default());
+    assert_eq!(open(143).known(&route()), RouteRecord::default());
     let anew = Route {
         to_uidvalidity: 10,
         ..route()
     };
-    assert_eq!(open(993).known(&anew), Known::default());
+    assert_eq!(open(993).known(&anew), RouteRecord::default());
 }
 
 #[test]

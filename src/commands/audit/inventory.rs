@@ -134,7 +134,7 @@ pub fn read(
         let oldest = lane.steps().next().copied();
         match lane.next(&mut NoBody) {
             Ok(Answer::Untagged(InventoryStep::Open(at), response)) => {
-                reading.opened(*at, response)
+                reading.opened(*at, response);
             }
             Ok(Answer::Untagged(InventoryStep::Uids(at), response)) => {
                 if let Some(ask) = asked.get(at) {
@@ -142,7 +142,7 @@ pub fn read(
                 }
             }
             Ok(Answer::Untagged(InventoryStep::Search(at), response)) => {
-                reading.searched(*at, response)
+                reading.searched(*at, response);
             }
             Ok(Answer::Done(step, status)) => {
                 if let Some(at) = reading.done(step, &status)

@@ -17,7 +17,7 @@ use crate::session::refusal;
 use crate::session::response::Condition;
 use crate::session::select::{self, Selected};
 use crate::target::mailbox::{JobId, Jobs};
-use crate::target::place::Next;
+use crate::target::place::AfterRefusal;
 use crate::target::trouble::Trouble;
 
 /// Commands sent ahead of their answers.
@@ -88,8 +88,8 @@ fn make(
             let job = &mut jobs[number];
             let refused = job.place().to.clone();
             match job.place_mut().refused(&words, delimiter) {
-                Next::ParentsFirst => numbers.push(number),
-                Next::Renamed => {
+                AfterRefusal::ParentsFirst => numbers.push(number),
+                AfterRefusal::Renamed => {
                     let instead = &job.place().to;
                     info!(
                         mailbox = job.name(),
@@ -99,7 +99,7 @@ fn make(
                     job.told.notes.push(note);
                     numbers.push(number);
                 }
-                Next::GiveUp => job.fail(format!("cannot be made on the target: {words}")),
+                AfterRefusal::GiveUp => job.fail(format!("cannot be made on the target: {words}")),
             }
         }
     }

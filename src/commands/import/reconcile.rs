@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use tracing::{info, info_span, warn};
 
-use crate::archive::journal::{Done, Journal, Known};
+use crate::archive::journal::{Done, Journal, RouteRecord};
 use crate::compare::{self, Comparison};
 use crate::mailbox::uidset::UidSet;
 use crate::session::channel::Channel;
@@ -304,7 +304,7 @@ impl Look<'_> {
         job.told.notes.push(text);
         let route = job.route();
         let pairs = job.known().pairs.iter().copied().collect();
-        job.recall(Known::default());
+        job.recall(RouteRecord::default());
         self.journal.forget(&route);
         pairs
     }

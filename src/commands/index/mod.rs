@@ -16,7 +16,7 @@ use crate::config::document::{self, Document};
 use crate::panel::address::domain_to_ascii;
 use crate::panel::directadmin::DirectAdmin;
 use crate::panel::{Names, Panel};
-use crate::settings::index::{Plan, check_out};
+use crate::settings::index::{IndexPlan, check_out};
 use crate::stop::Stop;
 
 /// How an index ended.
@@ -31,7 +31,7 @@ pub enum Outcome {
 ///
 /// # Errors
 /// A panel that cannot be asked; domains that it does not have; those of the file system. Nothing is written then.
-pub fn run(plan: &Plan, stop: &Stop) -> Result<Outcome> {
+pub fn run(plan: &IndexPlan, stop: &Stop) -> Result<Outcome> {
     let panel = DirectAdmin::new(&plan.access, plan.timeout, stop)?;
     let domains = domains(&panel)?;
     let listings = Arc::new(Listings::new(domains.names, Box::new(panel)));

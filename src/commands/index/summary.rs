@@ -8,7 +8,7 @@ use crate::config::TlsMode;
 use crate::exit::Exit;
 use crate::printable::printable;
 use crate::report::table::Table;
-use crate::settings::index::Plan;
+use crate::settings::index::IndexPlan;
 
 /// Names that are told; the rest are counted.
 const SHOWN: usize = 20;
@@ -98,7 +98,7 @@ pub struct Summary {
 
 impl Summary {
     /// Puts it in words.
-    pub fn new(plan: &Plan, indexed: &Indexed, user: &str) -> Self {
+    pub fn new(plan: &IndexPlan, indexed: &Indexed, user: &str) -> Self {
         let mut table = Table::new(&["domain", "mailboxes"]);
         for (domain, count) in &indexed.domains {
             table.row(&[domain.clone(), count.clone()]);

@@ -227,7 +227,10 @@ mod tests {
         assert_eq!(read(&path).expect("read").expose(), "r1");
         assert_eq!(path.metadata().expect("there").mode() & 0o777, 0o600);
         stop.request();
-        assert_eq!(locked(&path, &stop).expect_err("held").kind, CredentialErrorKind::Stopped);
+        assert_eq!(
+            locked(&path, &stop).expect_err("held").kind,
+            CredentialErrorKind::Stopped
+        );
         drop(held);
         locked(&path, &stop).expect("free again");
     }

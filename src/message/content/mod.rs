@@ -35,7 +35,7 @@ pub enum Oddity {
 
 /// Where the line stands that comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Position {
     Header,
     /// In a body that is not multipart.
     Body,
@@ -53,7 +53,7 @@ enum Place {
 pub struct Inspector {
     line: Vec<u8>,
     number: u64,
-    place: Place,
+    place: Position,
     header: Vec<u8>,
     boundaries: Vec<Vec<u8>>,
     parts: u64,
@@ -70,7 +70,7 @@ impl Default for Inspector {
         Self {
             line: Vec::with_capacity(LINE),
             number: 0,
-            place: Place::Header,
+            place: Position::Header,
             header: Vec::new(),
             boundaries: Vec::new(),
             parts: 0,
@@ -113,13 +113,13 @@ impl Inspector {
             let kept = std::mem::take(&mut self.line);
             self.end_line(&kept);
         }
-        if self.place == Place::Header {
+        if self.place == Position::Header {
             self.end_header();
         }
-        if self.place == Place::Part {
+        if self.place == Position::Part {
             // No boundary ends the last part: what stands in it may be another message's.
             self.second.end();
-        } else if matches!(self.place, Place::Body | Place::OutsideParts) {
+        } else if matches!(self.place, Position::Body | Position::OutsideParts) {
             self.second.end();
             if !self.boundaries.is_empty() {
                 self.perhaps_raw = None;
@@ -158,7 +158,7 @@ impl Inspector {
         self.number += 1;
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         match self.place {
-            Place::Header => {
+            Position::Header => {
                 if line.is_empty() {
                     self.end_header();
                     return;
@@ -177,8 +177,8 @@ impl Inspector {
                     self.header.extend_from_slice(b"\r\n");
                 }
             }
-            Place::Body => self.body_line(line),
-            Place::OutsideParts => {
+            Position::Body => self.body_line(line),
+            Position::OutsideParts => {
                 if self.at_boundary(line) {
                     return;
                 }
@@ -187,22 +187,22 @@ impl Inspector {
                 }
                 self.second.line(self.number, line);
             }
-            Place::PartHeader => {
+            Position::PartHeader => {
                 if self.at_boundary(line) {
                     return;
                 }
                 if line.is_empty() {
-                    self.place = Place::Part;
+                    self.place = Position::Part;
                 } else if header::nests(line) {
-                    self.place = Place::Opaque;
+                    self.place = Position::Opaque;
                 }
             }
-            Place::Part => {
+            Position::Part => {
                 if !self.at_boundary(line) {
                     self.body_line(line);
                 }
             }
-            Place::Opaque => {
+            Position::Opaque => {
                 self.at_boundary(line);
             }
         }
@@ -219,13 +219,13 @@ impl Inspector {
         let facts = Header::read(&self.header);
         self.header = Vec::new();
         self.place = match facts.shape {
-            Shape::Leaf => Place::Body,
-            Shape::Nested => Place::Opaque,
-            Shape::Multipart if facts.boundaries.is_empty() => Place::Body,
-            Shape::Multipart => Place::OutsideParts,
+            Shape::Leaf => Position::Body,
+            Shape::Nested => Position::Opaque,
+            Shape::Multipart if facts.boundaries.is_empty() => Position::Body,
+            Shape::Multipart => Position::OutsideParts,
         };
         self.boundaries.clone_from(&facts.boundaries);
-        self.second.begin(self.place == Place::OutsideParts);
+        self.second.begin(self.place == Position::OutsideParts);
         self.facts = Some(facts);
     }
 
@@ -243,12 +243,12 @@ impl Inspector {
         };
         self.place = if rest.is_empty() {
             self.parts += 1;
-            Place::PartHeader
+            Position::PartHeader
         } else {
-            Place::OutsideParts
+            Position::OutsideParts
         };
         self.perhaps_raw = None;
-        self.second.begin(self.place == Place::OutsideParts);
+        self.second.begin(self.place == Position::OutsideParts);
         true
     }
 }

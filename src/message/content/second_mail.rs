@@ -25,7 +25,7 @@ pub struct SecondMail {
     last: Vec<u8>,
     /// The last line was empty.
     after_blank: bool,
-    block: Option<Block>,
+    block: Option<HeaderBlock>,
     found: Option<u64>,
 }
 
@@ -38,7 +38,7 @@ enum Announced {
 }
 
 /// Lines in a row that have the form of header fields.
-struct Block {
+struct HeaderBlock {
     first: u64,
     /// One bit for each of `BY_PEOPLE`, then of `BY_MACHINES`.
     fields: u8,
@@ -96,7 +96,7 @@ impl SecondMail {
         let mbox = is_mbox_line(line);
         let starts = mbox || field(line).is_some_and(|(_, value)| !value.trim_ascii().is_empty());
         if starts {
-            let mut block = Block {
+            let mut block = HeaderBlock {
                 first: number,
                 fields: 0,
                 enough: if mbox { 2 } else { 3 },
@@ -129,7 +129,7 @@ impl SecondMail {
     }
 }
 
-impl Block {
+impl HeaderBlock {
     fn add(&mut self, name: &[u8], value: &[u8]) {
         let all = BY_PEOPLE.iter().chain(&BY_MACHINES);
         if let Some(at) = all

@@ -11,17 +11,17 @@ use crate::report::{AccountReport, Compared, Report, Status};
 struct Balance {
     caption: &'static str,
     whole: (&'static str, u64),
-    parts: Vec<Part>,
+    parts: Vec<Portion>,
 }
 
 /// So many messages, and of what kinds they are; one may be of several kinds.
-struct Part {
+struct Portion {
     what: &'static str,
     count: u64,
     kinds: Vec<(&'static str, u64)>,
 }
 
-impl Part {
+impl Portion {
     fn new(what: &'static str, count: u64) -> Self {
         Self {
             what,
@@ -52,7 +52,7 @@ pub fn of(report: &Report) -> Markup {
         return html! {};
     };
     let parts: u64 = balance.parts.iter().map(|part| part.count).sum();
-    let unnamed: u64 = balance.parts.iter().map(Part::unnamed).sum();
+    let unnamed: u64 = balance.parts.iter().map(Portion::unnamed).sum();
     let unexplained = balance.whole.1.abs_diff(parts) + unnamed;
     html! {
         section #balance {
@@ -69,7 +69,7 @@ pub fn of(report: &Report) -> Markup {
     }
 }
 
-fn lines(part: &Part) -> Markup {
+fn lines(part: &Portion) -> Markup {
     let several = part.kinds.iter().map(|(_, count)| count).sum::<u64>() > part.count;
     html! {
         tr { th scope="row" { (part.what) } td { (grouped(part.count)) } }
@@ -86,8 +86,8 @@ fn of_target(sum: &Compared) -> Balance {
         caption: "Where every message of the archive is",
         whole: ("Messages in the archive", sum.archive),
         parts: vec![
-            Part::new("on the new server, identical byte for byte", sum.identical),
-            Part {
+            Portion::new("on the new server, identical byte for byte", sum.identical),
+            Portion {
                 what: "on the new server, changed harmlessly by it",
                 count: differing.saturating_sub(sum.content_differs),
                 kinds: vec![
@@ -97,12 +97,12 @@ fn of_target(sum: &Compared) -> Balance {
                     ("header lines broken in another way", sum.header_refolded),
                 ],
             },
-            Part::new(
+            Portion::new(
                 "on the new server, found there by its header; its content was not compared",
                 sum.matched.saturating_sub(sum.read_back),
             ),
-            Part::new("on the new server, with other content", sum.content_differs),
-            Part {
+            Portion::new("on the new server, with other content", sum.content_differs),
+            Portion {
                 what: "not migrated",
                 count: sum.missing + sum.unknown,
                 kinds: vec![
@@ -113,7 +113,7 @@ fn of_target(sum: &Compared) -> Balance {
                     ),
                 ],
             },
-            Part::new(
+            Portion::new(
                 "brought to the new server, and deleted there since",
                 sum.deleted,
             ),
@@ -139,9 +139,9 @@ fn of_transfer(report: &Report) -> Balance {
         caption: "Where every message is",
         whole: (whole, there + counts.failed),
         parts: vec![
-            Part::new(brought, counts.new),
-            Part::new("there already", there - counts.new),
-            Part::new("not brought over, each named below", counts.failed),
+            Portion::new(brought, counts.new),
+            Portion::new("there already", there - counts.new),
+            Portion::new("not brought over, each named below", counts.failed),
         ],
     }
 }

@@ -60,7 +60,7 @@ impl Which {
 
 /// What is asked of each message beside its identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
+pub enum Detail {
     /// Nothing.
     Identity,
     /// Its flags.
@@ -183,11 +183,11 @@ impl Holding {
         }
     }
 
-    fn note(&mut self, data: response::FetchData, extent: Extent) -> Result<()> {
+    fn note(&mut self, data: response::FetchData, extent: Detail) -> Result<()> {
         let Some(held) = held(&data) else {
             return Ok(());
         };
-        if extent == Extent::Flags {
+        if extent == Detail::Flags {
             let flags = data.flags.unwrap_or_default();
             let mut flags: Vec<u16> = flags.iter().filter_map(|f| self.number_of(f)).collect();
             flags.sort_unstable();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use anyhow::Result;
 use tracing::warn;
 
-use super::{Extent, Holding, Which};
+use super::{Detail, Holding, Which};
 use crate::mailbox::uidset::UidSet;
 use crate::message::Identity;
 use crate::session::channel::Channel;
@@ -27,12 +27,12 @@ const MAX_WHOLE: usize = 1000;
 pub(super) struct InParts<'a> {
     wire: &'a [u8],
     inventory: Inventory,
-    extent: Extent,
+    extent: Detail,
     holding: Holding,
 }
 
 impl<'a> InParts<'a> {
-    pub fn new(wire: &'a [u8], which: Which, extent: Extent) -> Self {
+    pub fn new(wire: &'a [u8], which: Which, extent: Detail) -> Self {
         Self {
             wire,
             inventory: Inventory::from(which.first()),
@@ -124,7 +124,7 @@ impl<'a> InParts<'a> {
         channel: &mut Channel,
         range: &str,
     ) -> crate::session::error::Result<Status> {
-        let ask = fetch::described(range, self.extent == Extent::Flags);
+        let ask = fetch::described(range, self.extent == Detail::Flags);
         let (inventory, holding, extent) = (&mut self.inventory, &mut self.holding, self.extent);
         let mut failed = None;
         let status = channel.run(&ask, |response| {
@@ -239,7 +239,7 @@ impl<'a> InParts<'a> {
 
     /// One command; those that are answered are taken out of `left`. The most that the server takes, where this was more.
     fn part(&mut self, channel: &mut Channel, left: &mut UidSet) -> Result<Option<usize>> {
-        let ask = fetch::identified(&*left, self.extent == Extent::Flags);
+        let ask = fetch::identified(&*left, self.extent == Detail::Flags);
         let mut failed = None;
         let (inventory, holding, extent) = (&mut self.inventory, &mut self.holding, self.extent);
         let status = channel.run(&ask, |response| {

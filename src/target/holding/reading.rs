@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::parts::InParts;
-use super::{Extent, Holding, Which};
+use super::{Detail, Holding, Which};
 use crate::session::channel::Channel;
 use crate::session::fetch;
 use crate::session::inventory::{Inventory, Next};
@@ -24,7 +24,7 @@ pub fn read(
     channel: &mut Channel,
     names: &[Vec<u8>],
     which: Which,
-    extent: Extent,
+    extent: Detail,
     trouble: &mut Trouble,
     mut take: impl FnMut(usize, &mut Channel, Result<Holding, String>, &mut Trouble) -> Result<()>,
 ) -> Result<()> {
@@ -71,7 +71,7 @@ pub fn read_one(
         channel,
         &names,
         which,
-        Extent::Identity,
+        Detail::Identity,
         trouble,
         |_, _, there, _| {
             found = there;
@@ -93,11 +93,11 @@ fn fly(
     names: &[Vec<u8>],
     flight: &[usize],
     which: Which,
-    extent: Extent,
+    extent: Detail,
     trouble: &mut Trouble,
 ) -> Result<Vec<Option<Holding>>> {
     let all = Inventory::from(which.first()).range();
-    let fetch = fetch::identified(all, extent == Extent::Flags);
+    let fetch = fetch::identified(all, extent == Detail::Flags);
     let mut lane: Lane<'_, ReadStep> = Lane::new(channel);
     for number in flight {
         let open = select::examine(&names[*number], lane.capabilities())?;
@@ -154,7 +154,7 @@ impl Current {
         self.holding.uidnext = self.selected.uidnext;
     }
 
-    fn take(&mut self, response: &Response, extent: Extent) -> Result<()> {
+    fn take(&mut self, response: &Response, extent: Detail) -> Result<()> {
         self.inventory.recount(response);
         if let Some(entry) = self.inventory.take(response) {
             self.is_whole &= entry.data.header.is_some();

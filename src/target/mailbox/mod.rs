@@ -10,7 +10,7 @@ pub use jobs::{JobId, Jobs, sources};
 use super::flags::{self, Kept};
 use super::place::Place;
 use crate::archive::account::{AccountArchive, Lost};
-use crate::archive::journal::{Known, Route};
+use crate::archive::journal::{Route, RouteRecord};
 use crate::archive::mailbox::MailboxDir;
 use crate::mailbox::uidset::UidSet;
 use crate::session::response::MailboxStatus;
@@ -64,7 +64,7 @@ struct There {
 #[derive(Default)]
 struct Open {
     /// What the journal knows.
-    known: Known,
+    known: RouteRecord,
     /// Another message has the newest UID on record.
     doubted: bool,
     /// Messages to append, ascending.
@@ -294,13 +294,13 @@ impl Job {
     }
 
     /// What the journal knows.
-    pub fn recall(&mut self, known: Known) {
+    pub fn recall(&mut self, known: RouteRecord) {
         self.open.known = known;
     }
 
     /// What the journal knows.
     #[must_use]
-    pub fn known(&self) -> &Known {
+    pub fn known(&self) -> &RouteRecord {
         &self.open.known
     }
 

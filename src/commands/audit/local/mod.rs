@@ -16,7 +16,7 @@ use crate::archive::mailbox::MailboxDir;
 use crate::archive::meta::{MailboxMeta, NameSource};
 use crate::archive::original::Original;
 use crate::archive::path;
-use crate::archive::state::{MailboxState, State};
+use crate::archive::state::{ExportState, MailboxState};
 use crate::filter::Filter;
 use crate::finding::{Code, Finding, Severity};
 use crate::mailbox::uidset::UidSet;
@@ -48,7 +48,7 @@ pub struct Local {
     /// Its mailboxes, those that are meant.
     pub mailboxes: Vec<Mailbox>,
     /// The state, where there is a readable one.
-    pub state: Option<State>,
+    pub state: Option<ExportState>,
     /// That of the original tool, where it is one.
     pub original: Option<Original>,
     /// This program has written into it.
@@ -104,7 +104,7 @@ pub fn audit(task: &Task<'_>, progress: &mut AccountProgress) -> Result<Local> {
 }
 
 /// What is to be read.
-fn held(state: &State) -> Rest {
+fn held(state: &ExportState) -> Rest {
     Rest {
         messages: state.mailboxes.iter().map(|mailbox| mailbox.messages).sum(),
         bytes: state.mailboxes.iter().map(|mailbox| mailbox.bytes).sum(),
@@ -123,7 +123,7 @@ struct Audit<'a> {
 impl Audit<'_> {
     fn run(&mut self, progress: &mut AccountProgress) -> Result<()> {
         let loaded =
-            State::load(&self.dir).and_then(|state| Ok((state, Original::load(&self.dir)?)));
+            ExportState::load(&self.dir).and_then(|state| Ok((state, Original::load(&self.dir)?)));
         match loaded {
             Ok((state, original)) => {
                 self.local.is_ours = state.is_some();

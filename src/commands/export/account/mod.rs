@@ -16,7 +16,7 @@ use crate::accounts;
 use crate::archive::account::AccountArchive;
 use crate::archive::failed::{self, During, FailedMessage};
 use crate::archive::listing;
-use crate::archive::state::{MailboxState, SourceServer, State};
+use crate::archive::state::{ExportState, MailboxState, SourceServer};
 use crate::archive::sync::Syncer;
 use crate::config::Account;
 use crate::disk::space::has_room;
@@ -235,7 +235,7 @@ impl Export<'_> {
             }
         };
         let now = new_state(self.account, &self.run.settings.folders, None).origin();
-        let then = archive.state().map(State::origin);
+        let then = archive.state().map(ExportState::origin);
         let before = archive.state().map(|state| state.mailboxes.as_slice());
         for job in self.jobs.iter_mut() {
             let _span = info_span!("mailbox", mailbox = job.name()).entered();
@@ -321,7 +321,7 @@ impl Export<'_> {
     }
 
     /// The archive may hold another server's mail by mistake; UIDVALIDITY keeps them apart, but say so.
-    fn compare_source(&mut self, before: Option<&State>) {
+    fn compare_source(&mut self, before: Option<&ExportState>) {
         let Some(before) = before else { return };
         let now = new_state(self.account, &self.run.settings.folders, None).origin();
         if before.origin() != now {
@@ -450,7 +450,7 @@ fn believe(archive: &AccountArchive, job: &Job, before: Option<&MailboxState>) -
 }
 
 /// The state to be written. A filter says what the record leaves out, unless that is one of the whole already.
-fn new_state(account: &Account, folders: &Filter, before: Option<&State>) -> State {
+fn new_state(account: &Account, folders: &Filter, before: Option<&ExportState>) -> ExportState {
     let whole = before.is_some_and(|before| {
         before.folders.is_empty()
             && before.exclude_folders.is_empty()
@@ -460,7 +460,7 @@ fn new_state(account: &Account, folders: &Filter, before: Option<&State>) -> Sta
         if whole { Vec::new() } else { patterns.to_vec() }
     };
     let server = &account.server;
-    State {
+    ExportState {
         server: SourceServer {
             host: server.host.clone(),
             port: server.port,
@@ -470,7 +470,7 @@ fn new_state(account: &Account, folders: &Filter, before: Option<&State>) -> Sta
         started: crate::clock::utc_now(),
         folders: left_out(folders.include()),
         exclude_folders: left_out(folders.exclude()),
-        ..State::default()
+        ..ExportState::default()
     }
 }
 

@@ -17,7 +17,7 @@ use crate::archive::checkpoint::Checkpoint;
 use crate::archive::incoming::Incoming;
 use crate::archive::mailbox::MailboxDir;
 use crate::archive::sidecar::Sidecar;
-use crate::archive::state::State;
+use crate::archive::state::ExportState;
 use crate::archive::sync::Syncer;
 use crate::archive::writer::Writer;
 use crate::disk::space;
@@ -27,7 +27,7 @@ use crate::session::fetch::Message;
 /// The account's archive while an export works on it.
 pub struct Store {
     archive: AccountArchive,
-    state: State,
+    state: ExportState,
     open: HashMap<JobId, MailboxDir>,
     writer: Writer,
     checkpoint: Checkpoint,
@@ -45,7 +45,7 @@ impl Store {
     /// No thread can be started.
     pub fn new(
         archive: AccountArchive,
-        state: State,
+        state: ExportState,
         syncer: Arc<Syncer>,
         min_free: u64,
     ) -> Result<Self> {
@@ -83,7 +83,7 @@ impl Store {
         if before.is_some_and(|before| !before.complete) {
             return Ok(());
         }
-        State {
+        ExportState {
             complete: false,
             finished: None,
             ..before.unwrap_or(&self.state).clone()
@@ -366,7 +366,7 @@ impl Store {
             return Ok(());
         }
         self.check_space()?;
-        let mut state = State {
+        let mut state = ExportState {
             complete: false,
             finished: None,
             ..self.state.clone()

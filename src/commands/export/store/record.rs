@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::archive::account::AccountArchive;
-use crate::archive::state::{MailboxState, State};
+use crate::archive::state::{ExportState, MailboxState};
 use crate::commands::export::job::{Job, Jobs};
 use crate::mailbox::Name;
 use crate::mailbox::uidset::UidSet;
@@ -16,7 +16,7 @@ pub(super) fn is_lost(archive: &AccountArchive, job: &Job) -> bool {
 /// The mailboxes of this run, then those that it was not to touch: they keep what the record says of them.
 pub(super) fn fill(
     archive: &AccountArchive,
-    state: &mut State,
+    state: &mut ExportState,
     jobs: &Jobs,
     moved: &HashSet<String>,
 ) {
@@ -32,7 +32,7 @@ pub(super) fn fill(
             && !moved.contains(&old.directory)
     });
     let now = state.origin();
-    let then = archive.state().map(State::origin);
+    let then = archive.state().map(ExportState::origin);
     let kept = untouched.map(|old| MailboxState {
         complete: old.complete && archive.uidvalidity_of(&old.directory).is_some(),
         origin: old

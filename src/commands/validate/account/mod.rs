@@ -24,7 +24,7 @@ use crate::session::peer::Peer;
 use crate::session::retry::keep_trying;
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::target::holding::{self, Extent, Holding, Which};
+use crate::target::holding::{self, Detail, Holding, Which};
 use crate::target::mailbox::{Job, JobId, Jobs};
 use crate::target::plan::{Messages, Plan};
 use crate::target::trouble::Trouble;
@@ -196,7 +196,7 @@ impl Comparing<'_> {
             Ok(())
         };
         let trouble = &mut memory.trouble;
-        holding::read(channel, &names, Which::All, Extent::Flags, trouble, take)?;
+        holding::read(channel, &names, Which::All, Detail::Flags, trouble, take)?;
         self.flags(session, jobs, &names, doubtful, &mut compared)?;
         if self.settings.validating.deep > 0 {
             for (at, pairs) in pairs.iter().enumerate() {
