@@ -88,7 +88,7 @@ pub mod testing {
 
     /// Accounts are listed.
     pub mod list {
-        pub use crate::session::list::{Numbers, list};
+        pub use crate::session::list::{StatusItems, list};
     }
 
     /// What refusals mean.
@@ -99,8 +99,8 @@ pub mod testing {
     /// Responses are understood.
     pub mod response {
         pub use crate::session::response::{
-            Line, classify, flag_words, parse_capability, parse_exists, parse_expunge, parse_fetch,
-            parse_list, parse_mailbox_status, parse_namespace, parse_quota,
+            ResponseKind, classify, flag_words, parse_capability, parse_exists, parse_expunge,
+            parse_fetch, parse_list, parse_mailbox_status, parse_namespace, parse_quota,
         };
     }
 }

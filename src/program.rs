@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use crate::child;
 use crate::cli::{self, Args, Typed};
-use crate::commands::{self, index, index::Outcome};
+use crate::commands::{self, index, index::IndexOutcome};
 use crate::config;
 use crate::exit::Exit;
 use crate::limits;
@@ -275,7 +275,7 @@ fn index(args: &Args, outputs: &Outputs) -> Result<Exit> {
     });
     stop.on_signals(told_to_stop, ended_at_once)?;
     match index::run(&plan, &stop) {
-        Ok(Outcome::Written(summary)) => {
+        Ok(IndexOutcome::Written(summary)) => {
             let accounts = summary.accounts.iter();
             report.accounts = accounts.map(|name| AccountReport::complete(name)).collect();
             report.warnings.extend(summary.notes.iter().cloned());
@@ -283,7 +283,7 @@ fn index(args: &Args, outputs: &Outputs) -> Result<Exit> {
             report.exit_code = report.exit_code.merge(summary.exit);
             Ok(outputs.tell(&mut report, &summary.to_string()))
         }
-        Ok(Outcome::Left) => {
+        Ok(IndexOutcome::Left) => {
             let error = anyhow!("nothing is written");
             logging::tell(&format!("{error}"));
             Ok(outputs.not_begun(report, &error, Exit::Stopped))

@@ -56,8 +56,8 @@ pub fn run(
     let mut environment = Vec::new();
     if has_precheck && settings.precheck && !rest.config.accounts.is_empty() {
         match check::precheck(&rest, provision.as_ref(), stop, progress)? {
-            check::Verdict::End(ended) => report = Some(*ended),
-            check::Verdict::GoOn(seen, more) => {
+            check::Precheck::End(ended) => report = Some(*ended),
+            check::Precheck::GoOn(seen, more) => {
                 environment = seen;
                 leave_out(&mut rest, &mut failed, more);
                 doubt = check_room(settings)?;

@@ -15,7 +15,7 @@ use crate::report::{Report, Status};
 
 /// What is to be rendered.
 #[derive(Debug)]
-pub struct Plan {
+pub struct Rendering {
     /// The reports.
     pub reports: Vec<PathBuf>,
     /// The configuration that says which accounts are missing.
@@ -26,7 +26,7 @@ pub struct Plan {
 
 /// What came of it.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct Rendered {
     /// The one report.
     pub report: Report,
     /// The names that were asked for.
@@ -37,7 +37,7 @@ pub struct Outcome {
 ///
 /// # Errors
 /// Files that cannot be read or are no reports; reports that contradict each other.
-pub fn run(plan: &Plan) -> Result<Outcome> {
+pub fn run(plan: &Rendering) -> Result<Rendered> {
     let Merged {
         mut report,
         missing,
@@ -67,7 +67,7 @@ pub fn run(plan: &Plan) -> Result<Outcome> {
         Some(ReportList::Failed) => Some(names(&report, Status::is_trouble)),
         Some(ReportList::Parked) => Some(names(&report, |status| status == Status::Parked)),
     };
-    Ok(Outcome { report, names })
+    Ok(Rendered { report, names })
 }
 
 fn names(report: &Report, is_meant: impl Fn(Status) -> bool) -> Vec<String> {
@@ -78,7 +78,11 @@ fn names(report: &Report, is_meant: impl Fn(Status) -> bool) -> Vec<String> {
 
 /// Accounts of the configuration that the report does not know, each with the missing shard that it belongs to; those
 /// of the report that the configuration does not know.
-fn unknown(path: &Path, report: &Report, missing: &[Shard]) -> Result<(Vec<Open>, Vec<String>)> {
+fn unknown(
+    path: &Path,
+    report: &Report,
+    missing: &[Shard],
+) -> Result<(Vec<Unreported>, Vec<String>)> {
     let accounts = report.accounts.iter();
     let known: HashSet<&str> = accounts.map(|account| account.account.as_str()).collect();
     let config = config::load(path, Side::Source, false)?;
@@ -103,10 +107,10 @@ fn unknown(path: &Path, report: &Report, missing: &[Shard]) -> Result<(Vec<Open>
 }
 
 /// An account without a report, and its shard.
-type Open = (String, Option<Shard>);
+type Unreported = (String, Option<Shard>);
 
 /// One report as it is; several as one.
-fn read(plan: &Plan) -> Result<Merged> {
+fn read(plan: &Rendering) -> Result<Merged> {
     let mut merging = Merging::default();
     for path in &plan.reports {
         let report =

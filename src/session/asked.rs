@@ -15,9 +15,9 @@ const MOST: u64 = 10_000_000;
 pub(super) struct Asked {
     commands: VecDeque<Question>,
     /// Messages of which something was said since a command ended, by number or UID.
-    heard: Numbers,
+    heard: NumberSet,
     /// Those of which a body came.
-    brought: Numbers,
+    brought: NumberSet,
     /// Messages of the mailbox, as said last.
     exists: Option<u64>,
 }
@@ -25,11 +25,11 @@ pub(super) struct Asked {
 #[derive(Debug)]
 struct Question {
     tag: String,
-    about: About,
+    about: Topic,
 }
 
 #[derive(Debug)]
-enum About {
+enum Topic {
     /// Messages of these UIDs.
     Messages(Vec<(u32, u32)>),
     /// Data that begins with one of these words.
@@ -47,7 +47,7 @@ impl Asked {
     /// A command has ended.
     pub(super) fn ended(&mut self, tag: &str) {
         self.commands.retain(|question| question.tag != tag);
-        (self.heard, self.brought) = (Numbers::default(), Numbers::default());
+        (self.heard, self.brought) = (NumberSet::default(), NumberSet::default());
     }
 
     /// Does this data bring a command further? The same thing does so once.
@@ -76,25 +76,25 @@ impl Asked {
 
 impl Question {
     fn wants(&self, word: &[u8]) -> bool {
-        matches!(&self.about, About::Data(words)
+        matches!(&self.about, Topic::Data(words)
             if words.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes())))
     }
 
     fn names(&self, uid: u32) -> bool {
-        matches!(&self.about, About::Messages(set)
+        matches!(&self.about, Topic::Messages(set)
             if set.iter().any(|(first, last)| (*first..=*last).contains(&uid)))
     }
 }
 
 /// Numbers, of which those that follow each other cost one range.
 #[derive(Debug, Default)]
-struct Numbers {
+struct NumberSet {
     /// First and last of each range.
     ranges: BTreeMap<u64, u64>,
     count: u64,
 }
 
-impl Numbers {
+impl NumberSet {
     /// False for one that is in it.
     fn insert(&mut self, number: u64) -> bool {
         let before = self.ranges.range(..=number).next_back();
@@ -112,7 +112,7 @@ impl Numbers {
 }
 
 /// What a command asks for, by its words.
-fn about(command: &[u8]) -> About {
+fn about(command: &[u8]) -> Topic {
     const LISTING: &[&str] = &["LIST", "LSUB", "STATUS"];
     let head = String::from_utf8_lossy(&command[..command.len().min(4096)]).to_ascii_uppercase();
     let mut words = head.split_ascii_whitespace();
@@ -121,14 +121,14 @@ fn about(command: &[u8]) -> About {
         name = words.next().unwrap_or_default();
     }
     match name {
-        "FETCH" | "STORE" => About::Messages(words.next().map(ranges).unwrap_or_default()),
-        "SEARCH" => About::Data(&["SEARCH", "ESEARCH"]),
-        "LIST" | "LSUB" | "STATUS" => About::Data(LISTING),
-        "NAMESPACE" => About::Data(&["NAMESPACE"]),
-        "GETQUOTAROOT" | "GETQUOTA" => About::Data(&["QUOTA", "QUOTAROOT"]),
-        "ID" => About::Data(&["ID"]),
-        "ENABLE" => About::Data(&["ENABLED"]),
-        _ => About::Data(&[]),
+        "FETCH" | "STORE" => Topic::Messages(words.next().map(ranges).unwrap_or_default()),
+        "SEARCH" => Topic::Data(&["SEARCH", "ESEARCH"]),
+        "LIST" | "LSUB" | "STATUS" => Topic::Data(LISTING),
+        "NAMESPACE" => Topic::Data(&["NAMESPACE"]),
+        "GETQUOTAROOT" | "GETQUOTA" => Topic::Data(&["QUOTA", "QUOTAROOT"]),
+        "ID" => Topic::Data(&["ID"]),
+        "ENABLE" => Topic::Data(&["ENABLED"]),
+        _ => Topic::Data(&[]),
     }
 }
 

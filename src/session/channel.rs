@@ -16,7 +16,7 @@ use super::error::{Kind, Result, SessionError};
 use super::pace::{Ahead, Pace};
 use super::reader::{BodySink, Reader, Response};
 use super::refusal;
-use super::response::{self, Condition, Line, Status};
+use super::response::{self, Condition, ResponseKind, Status};
 use crate::budget::Budget;
 use crate::waiting::Waiting;
 
@@ -190,7 +190,7 @@ impl Channel {
     pub fn receive(&mut self, response: &mut Response, sink: &mut dyn BodySink) -> Result<()> {
         loop {
             self.receive_any(response, sink)?;
-            let Line::Tagged(tag, _) = response::classify(response) else {
+            let ResponseKind::Tagged(tag, _) = response::classify(response) else {
                 return Ok(());
             };
             let Some(at) = self.unheard.iter().position(|unheard| unheard == tag) else {
@@ -212,21 +212,21 @@ impl Channel {
         }
         let line = response::classify(response);
         match line {
-            Line::Tagged(tag, _) => {
+            ResponseKind::Tagged(tag, _) => {
                 self.asked.ended(tag);
                 self.note_progress();
             }
-            Line::Data if self.asked.is_answer(response) => self.note_progress(),
+            ResponseKind::Data if self.asked.is_answer(response) => self.note_progress(),
             _ => self.check_progress(response)?,
         }
         match line {
-            Line::Tagged(_, status) => {
+            ResponseKind::Tagged(_, status) => {
                 self.untagged = 0;
                 self.reader.command_ended();
                 self.note_capabilities(&status);
                 self.last_status = Some(status);
             }
-            Line::Untagged(status) => {
+            ResponseKind::Untagged(status) => {
                 self.note_capabilities(&status);
                 if self.greeting.is_none() {
                     self.greeting = Some(status.text.clone());
@@ -246,13 +246,13 @@ impl Channel {
                     warn!("the server says: {}", status.text);
                 }
             }
-            Line::Data => {
+            ResponseKind::Data => {
                 if let Some(words) = response::parse_capability(response) {
                     self.capabilities = Capabilities(words);
                 }
             }
-            Line::Continuation => {}
-            Line::Garbage => return self.note_garbage(response),
+            ResponseKind::Continuation => {}
+            ResponseKind::Garbage => return self.note_garbage(response),
         }
         self.garbage = 0;
         Ok(())

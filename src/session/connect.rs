@@ -14,13 +14,13 @@ use super::capability::Capabilities;
 use super::channel::Channel;
 use super::command::Command;
 use super::error::{Ending, Kind, Result, SessionError};
-use super::guard::{Guard, Shared, crate_error};
+use super::guard::{Guard, SharedChannel, crate_error};
 use super::pace::Ahead;
 use super::peer::Peer;
 use super::preset;
 use super::reader::{Reader, Response};
 use super::refusal;
-use super::response::{self, Condition, Line};
+use super::response::{self, Condition, ResponseKind};
 use super::steps::{Step, Steps};
 use super::wire::Wire;
 use crate::config::TlsMode;
@@ -94,7 +94,7 @@ pub(super) fn recall(peer: &Peer) -> Result<()> {
 
 /// A server that answers a login with an untagged NO, or with a goodbye that speaks of the login, and hangs up has refused
 /// it: trying again could lock the account.
-fn perhaps_refused(channel: &Shared, error: SessionError) -> SessionError {
+fn perhaps_refused(channel: &SharedChannel, error: SessionError) -> SessionError {
     let channel = channel.borrow();
     let Some(status) = &channel.objection else {
         return error;
@@ -115,7 +115,7 @@ fn is_concurrent(channel: &Channel) -> bool {
     greeting.to_ascii_lowercase().contains("stalwart")
 }
 
-fn greeting(channel: &Shared, client: &mut Client) -> Result<()> {
+fn greeting(channel: &SharedChannel, client: &mut Client) -> Result<()> {
     let bytes = client
         .read_greeting()
         .map_err(|error| crate_error(channel, error, Kind::Transient))?;
@@ -125,8 +125,8 @@ fn greeting(channel: &Shared, client: &mut Client) -> Result<()> {
     };
     let refuse = |text: String| Err(SessionError::new(Kind::Permanent, text));
     match response::classify(&response) {
-        Line::Untagged(status) if status.condition == Condition::Ok => Ok(()),
-        Line::Untagged(status) if status.condition == Condition::Preauth => refuse(
+        ResponseKind::Untagged(status) if status.condition == Condition::Ok => Ok(()),
+        ResponseKind::Untagged(status) if status.condition == Condition::Preauth => refuse(
             "PREAUTH: the connection is logged in already, and not as the account".to_owned(),
         ),
         _ => refuse(format!(
@@ -137,7 +137,7 @@ fn greeting(channel: &Shared, client: &mut Client) -> Result<()> {
 }
 
 /// STARTTLS (RFC 3501 section 6.2.1); what was sent in plain text before it is forgotten.
-fn start_tls(peer: &Peer, channel: &Shared, steps: &mut Steps) -> Result<()> {
+fn start_tls(peer: &Peer, channel: &SharedChannel, steps: &mut Steps) -> Result<()> {
     steps.begin(Step::Tls);
     let mut channel = channel.borrow_mut();
     let host = &peer.server.host;

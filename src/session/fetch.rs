@@ -41,7 +41,7 @@ impl Message {
 
 /// What one response brought.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Brought {
+pub enum Fetched {
     /// Nothing that ends a message.
     Nothing,
     /// The message whose body is in the sink.
@@ -133,13 +133,13 @@ impl Assembler {
     ///
     /// # Errors
     /// [`Kind::Local`]: the sink's.
-    pub fn take(&mut self, response: &Response, sink: &mut dyn BodySink) -> Result<Brought> {
+    pub fn take(&mut self, response: &Response, sink: &mut dyn BodySink) -> Result<Fetched> {
         if response.bodies > 0 {
             self.release();
         }
         Ok(match response::parse_fetch(response) {
             Some(Ok(data)) if response.blank_behind_body && !is_as_announced(&data) => {
-                Brought::Malformed(
+                Fetched::Malformed(
                     "an empty line stands behind a body of another size than announced",
                 )
             }
@@ -149,14 +149,14 @@ impl Assembler {
                 }
                 self.merge(data)
             }
-            Some(Err(reason)) => Brought::Malformed(reason),
-            None if response.bodies > 0 => Brought::Malformed("a body outside a FETCH response"),
+            Some(Err(reason)) => Fetched::Malformed(reason),
+            None if response.bodies > 0 => Fetched::Malformed("a body outside a FETCH response"),
             None => {
                 // Sequence numbers have shifted: nothing half known can be told apart any more.
                 if response::parse_expunge(response).is_some() {
                     self.clear();
                 }
-                Brought::Nothing
+                Fetched::Nothing
             }
         })
     }
@@ -184,7 +184,7 @@ impl Assembler {
         }
     }
 
-    fn merge(&mut self, data: FetchData) -> Brought {
+    fn merge(&mut self, data: FetchData) -> Fetched {
         if self.partials.len() >= MAX_PARTIAL {
             self.clear();
         }
@@ -206,7 +206,7 @@ impl Assembler {
             Body::Absent => {}
             Body::Nil => {
                 let uid = partial.data.uid;
-                return Brought::Unfetchable(uid, "BODY[] NIL".to_owned());
+                return Fetched::Unfetchable(uid, "BODY[] NIL".to_owned());
             }
             Body::Streamed(length) => partial.length = Some(length),
             Body::Quoted(bytes) => partial.length = Some(bytes.len() as u64),
@@ -214,28 +214,28 @@ impl Assembler {
         self.whole(key)
     }
 
-    fn whole(&mut self, key: u64) -> Brought {
+    fn whole(&mut self, key: u64) -> Fetched {
         let Some(partial) = self.partials.get(&key) else {
-            return Brought::Nothing;
+            return Fetched::Nothing;
         };
         let (Some(uid), Some(length)) = (partial.data.uid, partial.length) else {
-            return Brought::Nothing;
+            return Fetched::Nothing;
         };
         if length == 0
             && let Some(announced) = partial.data.size.filter(|size| *size > 0)
         {
             let reason = format!("RFC822.SIZE is {announced}, but the body is empty");
-            return Brought::Unfetchable(Some(uid), reason);
+            return Fetched::Unfetchable(Some(uid), reason);
         }
         if partial.data.flags.is_none() || partial.data.internaldate.is_none() {
-            return Brought::Nothing;
+            return Fetched::Nothing;
         }
         self.held = None;
         let message = self
             .partials
             .remove(&key)
             .and_then(|partial| partial.into_message(uid));
-        message.map_or(Brought::Nothing, Brought::Whole)
+        message.map_or(Fetched::Nothing, Fetched::Whole)
     }
 }
 
@@ -292,14 +292,14 @@ mod tests {
         response
     }
 
-    fn take(assembler: &mut Assembler, line: &str) -> Brought {
+    fn take(assembler: &mut Assembler, line: &str) -> Fetched {
         let taken = assembler.take(&untagged(line), &mut NoBody);
         taken.expect("a sink that takes all")
     }
 
-    fn uid_of(brought: &Brought) -> Option<u32> {
+    fn uid_of(brought: &Fetched) -> Option<u32> {
         match brought {
-            Brought::Whole(message) => Some(message.uid),
+            Fetched::Whole(message) => Some(message.uid),
             _ => None,
         }
     }
@@ -320,7 +320,7 @@ mod tests {
             ),
         ] {
             let brought = take(&mut assembler, &line);
-            let Brought::Whole(message) = brought else {
+            let Fetched::Whole(message) = brought else {
                 panic!("{line}: {brought:?}");
             };
             assert_eq!(
@@ -354,7 +354,7 @@ mod tests {
         take(&mut assembler, "* 1 FETCH (UID 7 BODY[] {3}\r\n)");
         take(&mut assembler, "* 2 FETCH (UID 8 BODY[] {3}\r\n)");
         let late = take(&mut assembler, &format!("* 1 FETCH (FLAGS () {DATE})"));
-        assert_eq!(late, Brought::Nothing);
+        assert_eq!(late, Fetched::Nothing);
         let second = take(&mut assembler, &format!("* 2 FETCH (FLAGS () {DATE})"));
         assert_eq!(uid_of(&second), Some(8));
     }
@@ -365,7 +365,7 @@ mod tests {
         take(&mut assembler, "* 2 FETCH (UID 7 BODY[] {3}\r\n)");
         take(&mut assembler, "* 1 EXPUNGE");
         let late = take(&mut assembler, &format!("* 2 FETCH (FLAGS () {DATE})"));
-        assert_eq!(late, Brought::Nothing);
+        assert_eq!(late, Fetched::Nothing);
     }
 
     #[test]
@@ -375,11 +375,11 @@ mod tests {
             &mut assembler,
             &format!("* 1 FETCH (UID 7 FLAGS () {DATE} BODY[] NIL)"),
         );
-        assert_eq!(nil, Brought::Unfetchable(Some(7), "BODY[] NIL".to_owned()));
+        assert_eq!(nil, Fetched::Unfetchable(Some(7), "BODY[] NIL".to_owned()));
         let empty = format!("* 1 FETCH (UID 7 FLAGS () {DATE} RFC822.SIZE 9 BODY[] {{0}}\r\n)");
         assert!(matches!(
             take(&mut assembler, &empty),
-            Brought::Unfetchable(Some(7), _)
+            Fetched::Unfetchable(Some(7), _)
         ));
         let truly_empty = format!("* 1 FETCH (UID 7 FLAGS () {DATE} RFC822.SIZE 0 BODY[] \"\")");
         assert_eq!(uid_of(&take(&mut assembler, &truly_empty)), Some(7));
@@ -398,7 +398,7 @@ mod tests {
         ] {
             let brought = take(&mut Assembler::default(), line);
             assert!(
-                matches!(brought, Brought::Malformed(_)),
+                matches!(brought, Fetched::Malformed(_)),
                 "{line}: {brought:?}"
             );
         }
@@ -420,7 +420,7 @@ mod tests {
         for (attribute, expected) in cases {
             let line =
                 format!("* 1 FETCH (UID 7 {attribute} RFC822.SIZE -1 FLAGS () BODY[] {{3}}\r\n)");
-            let Brought::Whole(message) = take(&mut Assembler::default(), &line) else {
+            let Fetched::Whole(message) = take(&mut Assembler::default(), &line) else {
                 panic!("{line}");
             };
             assert_eq!(message.internaldate.as_deref(), expected, "{line}");

@@ -15,13 +15,13 @@ use super::channel::Channel;
 use super::error::{self, Kind, SessionError};
 use super::reader::{NoBody, Response};
 use super::refusal;
-use super::response::{self, Condition, Line, Status};
+use super::response::{self, Condition, ResponseKind, Status};
 
 /// Most that the server may say to a command of the crate, in bytes: greetings, logins and goodbyes are short.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
 
 /// A channel that the crate and we use by turns.
-pub(super) type Shared = Rc<RefCell<Channel>>;
+pub(super) type SharedChannel = Rc<RefCell<Channel>>;
 
 /// The crate's side of a shared [`Channel`].
 pub struct Guard {
@@ -79,13 +79,13 @@ impl Guard {
 /// What the crate gets to see of a response, if anything.
 fn presentable(response: &Response) -> Option<Vec<u8>> {
     let line = response::classify(response);
-    if matches!(line, Line::Continuation) || parses(&response.bytes) {
+    if matches!(line, ResponseKind::Continuation) || parses(&response.bytes) {
         return Some(response.bytes.clone());
     }
     match line {
-        Line::Tagged(tag, status) => Some(plain(tag, &status)),
-        Line::Untagged(status) => Some(plain("*", &status)),
-        Line::Continuation | Line::Data | Line::Garbage => None,
+        ResponseKind::Tagged(tag, status) => Some(plain(tag, &status)),
+        ResponseKind::Untagged(status) => Some(plain("*", &status)),
+        ResponseKind::Continuation | ResponseKind::Data | ResponseKind::Garbage => None,
     }
 }
 
@@ -146,7 +146,11 @@ impl Write for Guard {
 }
 
 /// The error behind one of the crate's, with the words of the server instead of the crate's.
-pub(super) fn crate_error(channel: &Shared, error: imap::Error, refused: Kind) -> SessionError {
+pub(super) fn crate_error(
+    channel: &SharedChannel,
+    error: imap::Error,
+    refused: Kind,
+) -> SessionError {
     match error {
         imap::Error::Io(error) => match error::from_io(&error) {
             Some(inner) => inner.clone(),

@@ -59,7 +59,7 @@ pub enum Extent {
 
 /// What is to be asked next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Next {
+pub enum NextQuery {
     /// Nothing: what is named now is all that will be.
     Done(Extent),
     /// SEARCH ALL.
@@ -70,7 +70,7 @@ pub enum Next {
 
 /// A line that names a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct NamedMessage {
     /// UID.
     pub uid: u32,
     /// No line before named it.
@@ -96,9 +96,9 @@ impl Inventory {
     }
 
     /// What to ask first where asking for sizes ends the connection: SEARCH reads no message.
-    pub fn by_search(&mut self) -> Next {
+    pub fn by_search(&mut self) -> NextQuery {
         self.searched = true;
-        Next::Search
+        NextQuery::Search
     }
 
     /// The mailbox is open, and counts so many.
@@ -123,12 +123,12 @@ impl Inventory {
     }
 
     /// Takes an answer to FETCH. `n:*` names the last message even where it is below n.
-    pub fn take(&mut self, response: &Response) -> Option<Entry> {
+    pub fn take(&mut self, response: &Response) -> Option<NamedMessage> {
         match response::parse_fetch(response)? {
             Ok(data) => {
                 let uid = data.uid.filter(|uid| *uid >= self.first)?;
                 let is_first = self.name(uid);
-                Some(Entry {
+                Some(NamedMessage {
                     uid,
                     is_first,
                     data,
@@ -158,12 +158,12 @@ impl Inventory {
     }
 
     /// The last command has ended: a refusal is no answer, and what is short is asked for in another way.
-    pub fn ended(&mut self, status: &Status) -> Next {
+    pub fn ended(&mut self, status: &Status) -> NextQuery {
         self.asked += 1;
         let is_answered = status.condition == Condition::Ok;
         // A FETCH of nothing may be refused.
         if self.counted == 0 || is_answered && self.extent() == Extent::Whole {
-            return Next::Done(Extent::Whole);
+            return NextQuery::Done(Extent::Whole);
         }
         let seen = self.seen.take();
         if let Some(limit) = status.message_limit() {
@@ -171,11 +171,11 @@ impl Inventory {
         }
         if let Some(range) = self.next_of_rest() {
             self.range = Some(range);
-            return Next::Fetch(shown(range));
+            return NextQuery::Fetch(shown(range));
         }
         if !self.searched {
             self.searched = true;
-            return Next::Search;
+            return NextQuery::Search;
         }
         self.below_the_window()
     }
@@ -229,16 +229,16 @@ impl Inventory {
     }
 
     /// What lies below the window that a server shows.
-    fn below_the_window(&mut self) -> Next {
+    fn below_the_window(&mut self) -> NextQuery {
         let grows = self.named.len() > self.before;
         self.before = self.named.len();
         let is_short = self.first <= 1 && self.extent() != Extent::Whole;
         match self.named.iter().next() {
             Some(lowest) if lowest > 1 && is_short && grows && self.asked < MAX_ASKED => {
                 self.range = Some((1, lowest - 1));
-                Next::Fetch(shown((1, lowest - 1)))
+                NextQuery::Fetch(shown((1, lowest - 1)))
             }
-            _ => Next::Done(self.extent()),
+            _ => NextQuery::Done(self.extent()),
         }
     }
 
@@ -331,14 +331,14 @@ mod tests {
     #[test]
     fn what_is_short_or_refused_is_searched_and_asked_for_below_the_window() {
         let (ok, no) = (status(Condition::Ok), status(Condition::No));
-        let whole = Next::Done(Extent::Whole);
+        let whole = NextQuery::Done(Extent::Whole);
         assert_eq!(of(2, &[3, 9]).ended(&ok), whole);
         assert_eq!(of(0, &[]).ended(&no), whole);
-        assert_eq!(of(2, &[3, 9]).ended(&no), Next::Search);
+        assert_eq!(of(2, &[3, 9]).ended(&no), NextQuery::Search);
         let mut short = of(4, &[8, 9]);
-        assert_eq!(short.ended(&ok), Next::Search);
+        assert_eq!(short.ended(&ok), NextQuery::Search);
         assert_eq!(short.take_search(&line("* SEARCH 9 7 8")), [7]);
-        assert_eq!(short.ended(&ok), Next::Fetch("1:6".to_owned()));
+        assert_eq!(short.ended(&ok), NextQuery::Fetch("1:6".to_owned()));
         let entry = short.take(&line("* 1 FETCH (UID 2)"));
         assert_eq!(
             entry.map(|entry| (entry.uid, entry.is_first)),
@@ -351,9 +351,9 @@ mod tests {
     fn a_window_that_does_not_grow_ends_the_asking() {
         let ok = status(Condition::Ok);
         let mut short = of(4, &[8, 9]);
-        assert_eq!(short.ended(&ok), Next::Search);
-        assert_eq!(short.ended(&ok), Next::Fetch("1:7".to_owned()));
-        assert_eq!(short.ended(&ok), Next::Done(short.extent()));
+        assert_eq!(short.ended(&ok), NextQuery::Search);
+        assert_eq!(short.ended(&ok), NextQuery::Fetch("1:7".to_owned()));
+        assert_eq!(short.ended(&ok), NextQuery::Done(short.extent()));
     }
 
     #[test]
@@ -367,8 +367,8 @@ mod tests {
         assert_eq!(inventory.take(&line("* 9 FETCH (UID 6)")), None);
         assert_eq!(inventory.take_search(&line("* SEARCH 5 7")), [7]);
         let ok = status(Condition::Ok);
-        assert_eq!(inventory.ended(&ok), Next::Search);
-        assert_eq!(inventory.ended(&ok), Next::Done(inventory.extent()));
+        assert_eq!(inventory.ended(&ok), NextQuery::Search);
+        assert_eq!(inventory.ended(&ok), NextQuery::Done(inventory.extent()));
     }
 
     #[test]
@@ -391,8 +391,8 @@ mod tests {
         mut answer: impl FnMut(&str) -> (Vec<u32>, Status),
     ) -> Vec<String> {
         let mut asked = Vec::new();
-        let mut next = Next::Fetch(inventory.range());
-        while let Next::Fetch(range) = next {
+        let mut next = NextQuery::Fetch(inventory.range());
+        while let NextQuery::Fetch(range) = next {
             let (uids, status) = answer(&range);
             asked.push(range);
             for uid in uids {
@@ -400,7 +400,7 @@ mod tests {
             }
             next = inventory.ended(&status);
         }
-        assert_eq!(next, Next::Done(Extent::Whole), "{asked:?}");
+        assert_eq!(next, NextQuery::Done(Extent::Whole), "{asked:?}");
         asked
     }
 
@@ -460,10 +460,10 @@ mod tests {
         let same = limited(Condition::Ok, "MESSAGELIMIT 1 9");
         let no = limited(Condition::No, "MESSAGELIMIT 1");
         let mut short = of(3, &[9]);
-        assert_eq!(short.ended(&same), Next::Fetch("1:8".to_owned()));
-        assert_eq!(short.ended(&no), Next::Fetch("8:8".to_owned()));
+        assert_eq!(short.ended(&same), NextQuery::Fetch("1:8".to_owned()));
+        assert_eq!(short.ended(&no), NextQuery::Fetch("8:8".to_owned()));
         let mut asked = 0;
-        while let Next::Fetch(_) = short.ended(&no) {
+        while let NextQuery::Fetch(_) = short.ended(&no) {
             asked += 1;
             assert!(asked < 20);
         }

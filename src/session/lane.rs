@@ -10,7 +10,7 @@ use super::command::Command;
 use super::error::{Ending, Kind, Result, SessionError};
 use super::pace::{Ahead, Pace};
 use super::reader::{BodySink, NoBody, Response};
-use super::response::{self, Condition, Line, Status};
+use super::response::{self, Condition, ResponseKind, Status};
 use crate::budget::{Budget, Direction};
 
 /// Whether a command's end may overtake that of the one before it (RFC 3501 section 5.5).
@@ -220,17 +220,17 @@ impl<'a, S> Lane<'a, S> {
         loop {
             self.channel.receive(&mut self.response, &mut NoBody)?;
             match response::classify(&self.response) {
-                Line::Continuation => return Ok(None),
-                Line::Tagged(tag, status) => {
+                ResponseKind::Continuation => return Ok(None),
+                ResponseKind::Tagged(tag, status) => {
                     let at = self.position(tag)?;
                     return Ok(self.outstanding.remove(at).map(|done| (done.step, status)));
                 }
                 // Outlook.com refuses what is too large in this way, and ends the command with no tag.
-                Line::Untagged(status) if status.condition == Condition::Bad => {
+                ResponseKind::Untagged(status) if status.condition == Condition::Bad => {
                     let refused = self.outstanding.pop_back();
                     return Ok(refused.map(|done| (done.step, status)));
                 }
-                Line::Untagged(_) | Line::Data | Line::Garbage => {}
+                ResponseKind::Untagged(_) | ResponseKind::Data | ResponseKind::Garbage => {}
             }
         }
     }
@@ -285,7 +285,7 @@ impl<'a, S> Lane<'a, S> {
                 None => Err(self.perhaps_lost(error)),
             };
         }
-        if let Line::Untagged(status) = response::classify(&self.response)
+        if let ResponseKind::Untagged(status) = response::classify(&self.response)
             && matches!(status.condition, Condition::No | Condition::Bad)
         {
             self.objection = Some(status);
@@ -304,12 +304,12 @@ impl<'a, S> Lane<'a, S> {
             return Err(nothing_outstanding());
         };
         match response::classify(&self.response) {
-            Line::Tagged(tag, status) => Ok(Some(Heard::End(tag.to_owned(), status))),
-            Line::Untagged(_) | Line::Data => {
+            ResponseKind::Tagged(tag, status) => Ok(Some(Heard::End(tag.to_owned(), status))),
+            ResponseKind::Untagged(_) | ResponseKind::Data => {
                 first.heard |= !self.channel.has_unheard();
                 Ok(first.void.is_none().then_some(Heard::Untagged))
             }
-            Line::Continuation | Line::Garbage => Ok(None),
+            ResponseKind::Continuation | ResponseKind::Garbage => Ok(None),
         }
     }
 

@@ -113,19 +113,19 @@ pub struct Reader {
     start: usize,
     end: usize,
     /// Of this response, the wait for its first bytes left out.
-    response: Pace,
+    response: Throughput,
     /// Since a command ended.
-    command: Pace,
+    command: Throughput,
 }
 
 /// How long bytes were waited for, and how many came.
 #[derive(Default)]
-struct Pace {
+struct Throughput {
     waited: Duration,
     received: u64,
 }
 
-impl Pace {
+impl Throughput {
     fn add(&mut self, waited: Duration, received: usize) {
         self.waited += waited;
         self.received += received as u64;
@@ -146,14 +146,14 @@ impl Reader {
             buffer: vec![0; BUFFER].into_boxed_slice(),
             start: 0,
             end: 0,
-            response: Pace::default(),
-            command: Pace::default(),
+            response: Throughput::default(),
+            command: Throughput::default(),
         }
     }
 
     /// A command has ended: the next one has its own time.
     pub fn command_ended(&mut self) {
-        self.command = Pace::default();
+        self.command = Throughput::default();
     }
 
     /// The connection, to write to.
@@ -187,7 +187,7 @@ impl Reader {
         sink: &mut dyn BodySink,
     ) -> Result<()> {
         response.clear();
-        self.response = Pace::default();
+        self.response = Throughput::default();
         self.response.add(Duration::ZERO, self.end - self.start);
         loop {
             let from = response.bytes.len();
@@ -222,7 +222,7 @@ impl Reader {
     /// # Errors
     /// Those of reading; [`Kind::Desync`] where such a line does not come in time.
     pub fn skip_line(&mut self, beginning: &[u8]) -> Result<()> {
-        self.response = Pace::default();
+        self.response = Throughput::default();
         let until = Instant::now() + self.wire.timeout() * COMMAND_PATIENCE;
         let mut matched = Some(0);
         loop {

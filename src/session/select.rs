@@ -5,7 +5,7 @@ use super::channel::Channel;
 use super::command::Command;
 use super::error::Result;
 use super::reader::Response;
-use super::response::{self, Line};
+use super::response::{self, ResponseKind};
 
 /// A name that no mailbox has.
 const NO_MAILBOX: &[u8] = b"no-such-mailbox.imapsync-bulk-migrator";
@@ -33,7 +33,7 @@ impl Selected {
         if let Some(count) = response::parse_exists(response) {
             self.exists = count;
         }
-        let Line::Untagged(status) = response::classify(response) else {
+        let ResponseKind::Untagged(status) = response::classify(response) else {
             return;
         };
         if let Some(value) = status.code_argument("UIDVALIDITY") {

@@ -24,12 +24,12 @@ const SETTLE: Duration = Duration::from_secs(10);
 /// Shared by all connections of a run to one server.
 #[derive(Debug, Default)]
 pub struct Slots {
-    state: Mutex<State>,
+    state: Mutex<SlotState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct SlotState {
     /// Connections of ours that are logged in.
     open: usize,
     /// When the last one ended.
@@ -96,12 +96,12 @@ impl Slots {
         state.open > 0 || state.settles()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, SlotState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl SlotState {
     fn settles(&self) -> bool {
         self.ended.is_some_and(|ended| ended.elapsed() < SETTLE)
     }
@@ -195,10 +195,10 @@ mod tests {
 
     #[test]
     fn waits_grow_and_end_of_a_connection_shortens_them() {
-        let mut state = State {
+        let mut state = SlotState {
             open: 1,
             tries: 20,
-            ..State::default()
+            ..SlotState::default()
         };
         assert_eq!(state.pause(), LONGEST);
         state.tries = 0;

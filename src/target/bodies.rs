@@ -10,7 +10,7 @@ use crate::mailbox::uidset::UidSet;
 use crate::message::{Fingerprint, Identity};
 use crate::session::channel::Channel;
 use crate::session::error::{Ending, Kind, SessionError};
-use crate::session::fetch::{self, Assembler, Brought};
+use crate::session::fetch::{self, Assembler, Fetched};
 use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::{BodySink, Response};
 use crate::session::refusal;
@@ -189,7 +189,7 @@ impl Reading {
             match lane.next(&mut sink) {
                 Ok(Answer::Untagged(_, response)) => {
                     let brought = assembler.take(response, &mut sink)?;
-                    if let Brought::Malformed(reason) = brought {
+                    if let Fetched::Malformed(reason) = brought {
                         self.misread(response, reason, under_way)?;
                     } else {
                         self.brought(brought, &mut sink, take)?;
@@ -211,13 +211,13 @@ impl Reading {
 
     fn brought(
         &mut self,
-        brought: Brought,
+        brought: Fetched,
         sink: &mut Sink,
         take: &mut impl FnMut(u32, std::result::Result<Print, String>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let (uid, print) = match brought {
-            Brought::Whole(message) => (message.uid, Ok(std::mem::take(&mut sink.0))),
-            Brought::Unfetchable(Some(uid), reason) => (uid, Err(reason)),
+            Fetched::Whole(message) => (message.uid, Ok(std::mem::take(&mut sink.0))),
+            Fetched::Unfetchable(Some(uid), reason) => (uid, Err(reason)),
             _ => return Ok(()),
         };
         if self.left.remove(&uid) {

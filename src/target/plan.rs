@@ -18,7 +18,7 @@ use crate::mailbox::Name;
 use crate::mailbox::uidset::UidSet;
 use crate::mapping::{self, FolderMap, Present, Source, Target};
 use crate::session::channel::Channel;
-use crate::session::list::{Glance, Glanced, Listing, Numbers, Tries};
+use crate::session::list::{Glance, Glanced, Listing, StatusItems, Tries};
 use crate::session::pace::Ahead;
 
 /// Messages by the directory of their mailbox.
@@ -140,7 +140,7 @@ impl<'a> Plan<'a> {
         let glances = self.glances(channel, journal);
         let seen = self
             .tries
-            .glance(channel, Numbers::Plain, |_| true, &glances);
+            .glance(channel, StatusItems::Plain, |_| true, &glances);
         let (listing, shown) = seen?;
         let repairs = self.want.repairs;
         renamed::find(channel, &mut self.jobs, &listing, journal, repairs)?;

@@ -9,7 +9,7 @@ use imapsync_bulk_migrator::testing::Steps;
 use imapsync_bulk_migrator::testing::Stop;
 use imapsync_bulk_migrator::testing::connect;
 use imapsync_bulk_migrator::testing::list;
-use imapsync_bulk_migrator::testing::response::{self, Line};
+use imapsync_bulk_migrator::testing::response::{self, ResponseKind};
 use imapsync_bulk_migrator::testing::{BodySink, Reader, Response};
 use imapsync_bulk_migrator::testing::{Credential, Token};
 use imapsync_bulk_migrator::testing::{error, refusal};
@@ -85,7 +85,7 @@ pub fn interpret(response: &Response) {
     let _ = response::parse_quota(response);
     let _ = response::parse_namespace(response);
     let text = String::from_utf8_lossy(&response.bytes);
-    if let Line::Untagged(status) = response::classify(response)
+    if let ResponseKind::Untagged(status) = response::classify(response)
         && let Some(flags) = status.code_argument("PERMANENTFLAGS")
     {
         let _ = response::flag_words(flags);
@@ -152,7 +152,7 @@ fn a_session_survives_whatever_the_server_says() {
             with_peer(&[start, input], |peer| {
                 let steps = &mut Steps::default();
                 if let Ok(mut session) = connect::attempt(peer, &login, &Stop::new(), steps) {
-                    let _ = list::list(session.channel(), list::Numbers::WithSize, |_| true);
+                    let _ = list::list(session.channel(), list::StatusItems::WithSize, |_| true);
                     session.logout();
                 }
             });

@@ -15,7 +15,7 @@ use crate::session::blame::{Blame, Owner, Verdict};
 use crate::session::channel::Channel;
 use crate::session::error::{Kind, SessionError};
 use crate::session::fetch;
-use crate::session::inventory::{Extent, Inventory, Next};
+use crate::session::inventory::{Extent, Inventory, NextQuery};
 use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::{NoBody, Response};
 use crate::session::response::{Condition, Status};
@@ -62,7 +62,7 @@ pub struct Ask<'a> {
 
 /// What the source has of a mailbox.
 #[derive(Debug, Default)]
-pub struct There {
+pub struct Inventoried {
     /// What EXAMINE says.
     pub selected: Selected,
     /// Messages that it names.
@@ -99,9 +99,9 @@ pub fn read(
     channel: &mut Channel,
     asks: Vec<Ask<'_>>,
     blame: &mut Blame<Owner<usize>>,
-    known: &mut HashMap<usize, There>,
+    known: &mut HashMap<usize, Inventoried>,
 ) -> Result<()> {
-    let mut reading = Reading {
+    let mut reading = InventoryReading {
         blame,
         known,
         under_way: HashMap::new(),
@@ -159,15 +159,15 @@ pub fn read(
     }
 }
 
-struct Reading<'a> {
+struct InventoryReading<'a> {
     blame: &'a mut Blame<Owner<usize>>,
-    known: &'a mut HashMap<usize, There>,
-    under_way: HashMap<usize, (There, usize)>,
+    known: &'a mut HashMap<usize, Inventoried>,
+    under_way: HashMap<usize, (Inventoried, usize)>,
     /// What was named so far, and what is to be asked next.
-    unfinished: HashMap<usize, (There, Next)>,
+    unfinished: HashMap<usize, (Inventoried, NextQuery)>,
 }
 
-impl Reading<'_> {
+impl InventoryReading<'_> {
     fn send(&mut self, lane: &mut Lane<'_, InventoryStep>, ask: &Ask<'_>) -> Result<()> {
         let open = match select::examine(ask.name.wire(), lane.capabilities()) {
             Ok(open) => open,
@@ -177,10 +177,10 @@ impl Reading<'_> {
             }
         };
         let (there, next) = self.unfinished.remove(&ask.at).unwrap_or_else(|| {
-            let there = There::default();
-            let all = Next::Fetch(there.inventory.range());
+            let there = Inventoried::default();
+            let all = NextQuery::Fetch(there.inventory.range());
             let first = if ask.is_empty {
-                Next::Done(Extent::Whole)
+                NextQuery::Done(Extent::Whole)
             } else {
                 all
             };
@@ -188,9 +188,9 @@ impl Reading<'_> {
         });
         lane.send(&open, InventoryStep::Open(ask.at), Order::Opens)?;
         let then = match next {
-            Next::Fetch(range) => Some((fetch::beside(&range), InventoryStep::Uids(ask.at))),
-            Next::Search => Some((fetch::search_all(), InventoryStep::Search(ask.at))),
-            Next::Done(_) => None,
+            NextQuery::Fetch(range) => Some((fetch::beside(&range), InventoryStep::Uids(ask.at))),
+            NextQuery::Search => Some((fetch::search_all(), InventoryStep::Search(ask.at))),
+            NextQuery::Done(_) => None,
         };
         let commands = 1 + usize::from(then.is_some());
         if let Some((command, step)) = then {
@@ -258,14 +258,14 @@ impl Reading<'_> {
         }
         let (mut there, _) = self.under_way.remove(&at)?;
         let next = match step {
-            _ if there.refusal.is_some() => Next::Done(Extent::Whole),
+            _ if there.refusal.is_some() => NextQuery::Done(Extent::Whole),
             // STATUS has called it empty, and it is not.
             InventoryStep::Open(_) if there.inventory.counted() > 0 => {
-                Next::Fetch(there.inventory.range())
+                NextQuery::Fetch(there.inventory.range())
             }
             _ => there.inventory.ended(status),
         };
-        if !matches!(next, Next::Done(_)) {
+        if !matches!(next, NextQuery::Done(_)) {
             self.unfinished.insert(at, (there, next));
             return Some(at);
         }
@@ -284,9 +284,9 @@ impl Reading<'_> {
     /// It does not say what it holds.
     fn give_up(&mut self, at: usize, words: String) {
         let refusal = Some(words);
-        let there = There {
+        let there = Inventoried {
             refusal,
-            ..There::default()
+            ..Inventoried::default()
         };
         self.known.insert(at, there);
     }

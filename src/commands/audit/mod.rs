@@ -208,7 +208,7 @@ impl<'a> AuditRun<'a> {
             );
         }
         let _lock = Lock::share(&dir, &account.name)?;
-        let task = local::Task {
+        let task = local::AuditTask {
             root,
             account: &account.name,
             folders: &settings.folders,
@@ -263,7 +263,7 @@ impl<'a> AuditRun<'a> {
 }
 
 /// What the report says of a mailbox: it stands in the archive, with so many messages and bytes.
-fn looked_at(mailbox: &local::Mailbox) -> MailboxReport {
+fn looked_at(mailbox: &local::ArchivedMailbox) -> MailboxReport {
     MailboxReport {
         mailbox: mailbox.meta.name.text().to_owned(),
         directory: mailbox.directory.clone(),

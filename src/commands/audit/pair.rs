@@ -19,7 +19,7 @@ use crate::message::{Inspector, Oddity, digest_with_crlf};
 const BUFFER: usize = 128 * 1024;
 
 /// What is said of the mailbox that the pair lies in.
-pub struct Expected<'a> {
+pub struct MailboxClaims<'a> {
     /// Its name, in UTF-8 and as on the wire.
     pub names: [&'a str; 2],
     /// UIDVALIDITY; `None` where the archive does not know it.
@@ -50,7 +50,12 @@ pub struct Checked {
 ///
 /// # Errors
 /// Those of this process and its limits: they say nothing about the archive.
-pub fn check(message: &Path, sidecar: &Path, uid: u32, expected: &Expected<'_>) -> Result<Checked> {
+pub fn check(
+    message: &Path,
+    sidecar: &Path,
+    uid: u32,
+    expected: &MailboxClaims<'_>,
+) -> Result<Checked> {
     let mut checked = Checked::default();
     let known = read_sidecar(sidecar, uid, expected, &mut checked)?;
     checked.beside = known.as_ref().map(|known| {
@@ -138,7 +143,7 @@ fn read_message(path: &Path, checked: &mut Checked) -> Result<Read> {
 fn read_sidecar(
     path: &Path,
     uid: u32,
-    expected: &Expected<'_>,
+    expected: &MailboxClaims<'_>,
     checked: &mut Checked,
 ) -> Result<Option<Sidecar>> {
     let flaws = &mut checked.flaws;

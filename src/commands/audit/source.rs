@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use anyhow::Result;
 
 use super::inventory::{self, Ask, read};
-use super::local::{Local, Mailbox};
+use super::local::{ArchivedMailbox, Local};
 use crate::archive::failed::{self, During, FailedMessage};
 use crate::config::Account;
 use crate::filter::Filter;
@@ -17,7 +17,7 @@ use crate::session::channel::Channel;
 use crate::session::dial;
 use crate::session::error::SessionError;
 use crate::session::inventory::Extent;
-use crate::session::list::{Numbers, Tries};
+use crate::session::list::{StatusItems, Tries};
 use crate::session::peer::Peer;
 use crate::session::retry::keep_trying;
 use crate::stop::Stop;
@@ -44,7 +44,7 @@ pub fn compare(
         }
         let mut session = dial::open(peer, account, stop)?;
         let settled = known.len();
-        let source = Source {
+        let source = SourceAudit {
             account: &account.name,
             folders,
             local,
@@ -64,7 +64,7 @@ pub fn compare(
     Ok(())
 }
 
-struct Source<'a> {
+struct SourceAudit<'a> {
     account: &'a str,
     folders: &'a Filter,
     local: &'a Local,
@@ -73,15 +73,15 @@ struct Source<'a> {
 }
 
 /// What the source says of one mailbox.
-struct There<'a> {
+struct Counterpart<'a> {
     /// Its place in the archive.
     at: usize,
-    mailbox: &'a Mailbox,
+    mailbox: &'a ArchivedMailbox,
     name: Name,
     messages: Option<u64>,
 }
 
-impl<'a> Source<'a> {
+impl<'a> SourceAudit<'a> {
     fn add(&mut self, code: Code, mailbox: &str, text: String) {
         let finding = Finding::new(code, self.account, text).in_mailbox(mailbox);
         self.findings.push(finding);
@@ -98,9 +98,9 @@ impl<'a> Source<'a> {
         channel: &mut Channel,
         tries: &mut Tries,
         blame: &mut Blame<Owner<usize>>,
-        known: &mut HashMap<usize, inventory::There>,
+        known: &mut HashMap<usize, inventory::Inventoried>,
     ) -> Result<Vec<Finding>> {
-        let listing = tries.list(channel, Numbers::Plain, |listed| {
+        let listing = tries.list(channel, StatusItems::Plain, |listed| {
             self.folders.matches(listed.name.text())
         })?;
         for line in &listing.unreadable {
@@ -113,7 +113,7 @@ impl<'a> Source<'a> {
             .state
             .as_ref()
             .map(|state| Filter::new(&state.folders, &state.exclude_folders));
-        let mut there: Vec<There<'a>> = Vec::new();
+        let mut there: Vec<Counterpart<'a>> = Vec::new();
         for listed in &listing.mailboxes {
             let name = listed.listed.name.text();
             if !self.folders.matches(name) {
@@ -121,7 +121,7 @@ impl<'a> Source<'a> {
             }
             let status = listed.status.clone().unwrap_or_default();
             if let Some((at, mailbox)) = self.mailbox_of(&listed.listed.name) {
-                there.push(There {
+                there.push(Counterpart {
                     at,
                     mailbox,
                     name: listed.listed.name.clone(),
@@ -174,7 +174,7 @@ impl<'a> Source<'a> {
         Ok(self.findings)
     }
 
-    fn mailbox_of(&self, name: &Name) -> Option<(usize, &'a Mailbox)> {
+    fn mailbox_of(&self, name: &Name) -> Option<(usize, &'a ArchivedMailbox)> {
         let mut mailboxes = self.local.mailboxes.iter().enumerate();
         mailboxes.find(|(_, mailbox)| mailbox.meta.name == *name)
     }
@@ -195,7 +195,7 @@ impl<'a> Source<'a> {
         })
     }
 
-    fn compare(&mut self, mailbox: &Mailbox, there: &inventory::There) {
+    fn compare(&mut self, mailbox: &ArchivedMailbox, there: &inventory::Inventoried) {
         let name = mailbox.meta.name.text();
         if let Some(refusal) = &there.refusal {
             let text = format!("the source does not say what it holds: {refusal}");
@@ -240,7 +240,7 @@ impl<'a> Source<'a> {
     }
 
     /// Which of the source's messages the archive has, and the reverse.
-    fn compare_uids(&mut self, mailbox: &Mailbox, there: &inventory::There) {
+    fn compare_uids(&mut self, mailbox: &ArchivedMailbox, there: &inventory::Inventoried) {
         let name = mailbox.meta.name.text();
         let state = mailbox.state.as_ref();
         let freeze = state.and_then(|state| state.uidnext);

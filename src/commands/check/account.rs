@@ -121,7 +121,7 @@ fn work(
         preflight::check(run, account, &mut session, quota, report);
     } else if is_unknown(run, account) {
         let wanted = |listed: &Listed| run.settings.folders.matches(listed.name.text());
-        let sizes = match list::list(session.channel(), list::Numbers::WithSize, wanted) {
+        let sizes = match list::list(session.channel(), list::StatusItems::WithSize, wanted) {
             // Sizes are a hint; an export does without them, too.
             Err(error) if matches!(error.kind, Kind::Transient | Kind::Desync) => listing,
             sizes => sizes?,

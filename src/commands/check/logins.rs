@@ -15,12 +15,12 @@ const MAX_FAILED: u32 = 5;
 /// Shared by all accounts of a test.
 #[derive(Default)]
 pub struct Logins {
-    state: Mutex<State>,
+    state: Mutex<LoginCounts>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct LoginCounts {
     any_accepted: bool,
     refused: u32,
     /// Failed before the login.
@@ -86,7 +86,7 @@ impl Logins {
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, LoginCounts> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

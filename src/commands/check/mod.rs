@@ -65,7 +65,7 @@ pub(super) fn run(
 }
 
 /// The report of a run that must not begin, or the accounts that it must leave out.
-pub enum Verdict {
+pub enum Precheck {
     /// All the same to the run: what was seen of machine and servers, and the reports of the accounts that failed, by
     /// their names.
     GoOn(Vec<String>, HashMap<String, AccountReport>),
@@ -82,7 +82,7 @@ pub(super) fn precheck(
     provision: Option<&Provision<'_>>,
     stop: &Stop,
     progress: &Progress,
-) -> Result<Verdict> {
+) -> Result<Precheck> {
     let mut report = run(settings, provision, stop, progress)?;
     progress.finish();
     for line in &report.environment {
@@ -105,7 +105,7 @@ pub(super) fn precheck(
                 account.status = Status::NotStarted;
             }
         }
-        return Ok(Verdict::End(Box::new(report)));
+        return Ok(Precheck::End(Box::new(report)));
     }
     let failed = report.accounts.into_iter();
     // Who waits for parked accounts does that in the run.
@@ -115,7 +115,7 @@ pub(super) fn precheck(
         _ => true,
     };
     let failed = failed.filter(|account| is_left_out(account.status));
-    Ok(Verdict::GoOn(
+    Ok(Precheck::GoOn(
         report.environment,
         failed
             .map(|mut account| {

@@ -80,7 +80,7 @@ fn planned(
     let settings = run.settings;
     let known = settings.rehearsal.of(&account.name);
     if known.is_listed() {
-        let there = list::list(session.channel(), list::Numbers::Plain, |_| false)?;
+        let there = list::list(session.channel(), list::StatusItems::Plain, |_| false)?;
         let placed = known.place(&there, &settings.folders, &settings.config.folder_map);
         let placed = placed.unwrap_or_default();
         let mut found = Preflight::default();

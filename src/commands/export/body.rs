@@ -9,13 +9,13 @@ use crate::session::reader::BodySink;
 
 /// The body that is arriving, if it is to go anywhere.
 #[derive(Default)]
-pub struct Body {
+pub struct ArrivingBody {
     dir: Option<MailboxDir>,
     incoming: Option<Incoming>,
     arriving: Arriving,
 }
 
-impl Body {
+impl ArrivingBody {
     /// One whose bytes are counted there.
     pub fn counted(arriving: Arriving) -> Self {
         Self {
@@ -40,7 +40,7 @@ impl Body {
     }
 }
 
-impl BodySink for Body {
+impl BodySink for ArrivingBody {
     fn begin(&mut self, announced: u64) -> io::Result<()> {
         let Some(dir) = &self.dir else {
             return Ok(());

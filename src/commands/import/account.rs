@@ -11,7 +11,7 @@ use super::closing::Sent;
 use super::create;
 use super::following;
 use super::listed;
-use super::reconcile::{self, Look};
+use super::reconcile::{self, Reconciler};
 use crate::accounts;
 use crate::archive::failed::{self, During, FailedMessage};
 use crate::archive::journal::Journal;
@@ -167,15 +167,15 @@ impl<'a> Import<'a> {
             }
             self.plan.recall_opened(*id, journal);
         }
-        let mut look = Look {
+        let mut reconciler = Reconciler {
             jobs: &mut self.plan.jobs,
             journal,
             trouble: &mut self.trouble,
             repairs: self.run.settings.importing.repairs,
             dry_run,
         };
-        for group in look.groups(&ids) {
-            look.find_missing(channel, &group)?;
+        for group in reconciler.groups(&ids) {
+            reconciler.find_missing(channel, &group)?;
         }
         journal.commit()?;
         let todo = self.plan.jobs.iter().map(|job| job.todo().len() as u64);
@@ -248,7 +248,7 @@ impl<'a> Import<'a> {
             taken: &taken,
             again: &self.sent_again,
         };
-        let mut look = Look {
+        let mut reconciler = Reconciler {
             jobs: &mut self.plan.jobs,
             journal,
             trouble: &mut self.trouble,
@@ -256,9 +256,9 @@ impl<'a> Import<'a> {
             dry_run: false,
         };
         channel.concluding = true;
-        look.close(channel, &sent, self.run.stop)?;
-        for id in look.jobs.ids() {
-            look.learn_uids(channel, id)?;
+        reconciler.close(channel, &sent, self.run.stop)?;
+        for id in reconciler.jobs.ids() {
+            reconciler.learn_uids(channel, id)?;
         }
         journal.commit()?;
         self.appender(channel, journal).pay(channel)?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Result;
 use tracing::{info, info_span, warn};
 
-use super::reconcile::Look;
+use super::reconcile::Reconciler;
 use crate::archive::journal::Done;
 use crate::compare::Comparison;
 use crate::mailbox::uidset::UidSet;
@@ -40,7 +40,7 @@ pub struct Sent<'a> {
     pub again: &'a BTreeSet<JobId>,
 }
 
-impl Look<'_> {
+impl Reconciler<'_> {
     /// Looks once more where it is called for.
     ///
     /// # Errors
@@ -203,10 +203,10 @@ struct Since {
 
 impl Since {
     /// Messages that the target took, and does not have.
-    fn swallowed(&self, look: &Look<'_>) -> Vec<MessageRef> {
+    fn swallowed(&self, reconciler: &Reconciler<'_>) -> Vec<MessageRef> {
         let missing = self.result.missing.iter().map(|one| self.origins[*one]);
         missing
-            .filter(|origin| look.jobs[origin.job].taken().contains(origin.uid))
+            .filter(|origin| reconciler.jobs[origin.job].taken().contains(origin.uid))
             .collect()
     }
 }

@@ -16,7 +16,7 @@ use crate::session::response::{self, Condition};
 use crate::session::select::{self, Selected};
 use crate::session::store::{
     self,
-    Change::{Add, Remove},
+    FlagChange::{Add, Remove},
 };
 use crate::target::flags;
 use crate::target::mailbox::{Job, JobId, Jobs};
@@ -33,11 +33,11 @@ struct Changed {
 }
 
 /// Flags to be added, and flags to be taken away.
-type Change = (String, String);
+type FlagDiff = (String, String);
 /// Flags on the target, by UID.
 type Shown = HashMap<u32, String>;
 /// UIDs in the archive and on the target, and the flags that they are to have, by what changes.
-type Groups = BTreeMap<Change, Vec<(u32, u32, Flags)>>;
+type Groups = BTreeMap<FlagDiff, Vec<(u32, u32, Flags)>>;
 
 /// Stores what changed; in a dry run it is only counted.
 ///
@@ -230,7 +230,7 @@ fn doubtful<'a>(
     groups: &'a Groups,
     refused: &[Option<String>],
     shown: &Shown,
-) -> Vec<(&'a Change, u32)> {
+) -> Vec<(&'a FlagDiff, u32)> {
     let mut doubtful = Vec::new();
     for ((change, group), refusal) in groups.iter().zip(refused) {
         for (_, to_uid, flags) in group {
@@ -243,7 +243,7 @@ fn doubtful<'a>(
 }
 
 /// Stores each of these by a command of its own, and reads what is there then.
-fn store_alone(channel: &mut Channel, doubtful: &[(&Change, u32)]) -> Result<Shown> {
+fn store_alone(channel: &mut Channel, doubtful: &[(&FlagDiff, u32)]) -> Result<Shown> {
     for part in doubtful.chunks(BATCH) {
         let mut lane: Lane<'_, ()> = Lane::new(channel);
         for ((add, remove), to_uid) in part {

@@ -9,7 +9,7 @@ use crate::mailbox::Name;
 use crate::mapping::{self, Why};
 use crate::session::channel::Channel;
 use crate::session::error::Result;
-use crate::session::list::{self, Numbers};
+use crate::session::list::{self, StatusItems};
 use crate::target::mailbox::{Job, JobId, Jobs};
 
 /// Believes LIST of mailboxes that it does not show by the names that they were opened with. `before` are the names
@@ -26,7 +26,7 @@ pub fn believe(
     if unlisted.is_empty() {
         return Ok(());
     }
-    let listing = list::list(channel, Numbers::Plain, |_| false)?;
+    let listing = list::list(channel, StatusItems::Plain, |_| false)?;
     let names: Vec<&Name> = listing
         .mailboxes
         .iter()

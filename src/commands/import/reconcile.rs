@@ -60,8 +60,8 @@ pub fn was_under_way(job: &Job, journal: &Journal) -> bool {
     journal.was_sent(&job.here().directory, job.here().uidvalidity, job.missing())
 }
 
-/// What a look at the target needs beside the connection.
-pub struct Look<'a> {
+/// Finds out what the target has already; beside it only the connection is needed.
+pub struct Reconciler<'a> {
     /// The mailboxes.
     pub jobs: &'a mut Jobs,
     /// What earlier runs have done.
@@ -74,7 +74,7 @@ pub struct Look<'a> {
     pub dry_run: bool,
 }
 
-impl Look<'_> {
+impl Reconciler<'_> {
     /// Without UIDPLUS: looks which UIDs the target gave to what was appended on this connection.
     ///
     /// It helps the next run to tell ours from others; a server that refuses costs nothing else.

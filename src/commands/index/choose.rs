@@ -12,12 +12,12 @@ use super::listing::Listings;
 use crate::settings::index::Choice;
 
 /// A line to choose.
-struct Line {
+struct DomainLine {
     number: usize,
     listings: Arc<Listings>,
 }
 
-impl fmt::Display for Line {
+impl fmt::Display for DomainLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = &self.listings.domains[self.number];
         write!(f, "{name}  ({})", self.listings.count(self.number))
@@ -37,11 +37,11 @@ pub fn choose(choice: &Choice, listings: &Arc<Listings>) -> Result<Option<Vec<us
 }
 
 fn ask(listings: &Arc<Listings>) -> Result<Option<Vec<usize>>> {
-    let lines = (0..listings.domains.len()).map(|number| Line {
+    let lines = (0..listings.domains.len()).map(|number| DomainLine {
         number,
         listings: Arc::clone(listings),
     });
-    let at_least_one = |chosen: &[ListOption<&Line>]| {
+    let at_least_one = |chosen: &[ListOption<&DomainLine>]| {
         Ok(if chosen.is_empty() {
             Validation::Invalid("choose at least one with the space bar, or leave with Esc".into())
         } else {
@@ -49,7 +49,7 @@ fn ask(listings: &Arc<Listings>) -> Result<Option<Vec<usize>>> {
         })
     };
     // A domain's count is not part of its name, and matching parts are easier to foresee than likeness.
-    let by_name = |typed: &str, line: &Line, _: &str, _: usize| {
+    let by_name = |typed: &str, line: &DomainLine, _: &str, _: usize| {
         let name = listings.domains[line.number].to_lowercase();
         name.contains(&typed.to_lowercase()).then_some(0)
     };

@@ -18,13 +18,13 @@ pub struct Listings {
     panel: Box<dyn Panel + Send>,
     /// In the order in which they are shown.
     pub domains: Vec<String>,
-    slots: Vec<OnceLock<Listing>>,
+    slots: Vec<OnceLock<DomainListing>>,
     only: OnceLock<HashSet<usize>>,
     next: AtomicUsize,
 }
 
 /// One domain.
-pub struct Listing {
+pub struct DomainListing {
     /// Its name.
     pub domain: String,
     /// Its mailboxes.
@@ -56,7 +56,7 @@ impl Listings {
     }
 
     /// A domain, asked for now unless it was before.
-    pub fn get(&self, number: usize) -> &Listing {
+    pub fn get(&self, number: usize) -> &DomainListing {
         self.slots[number].get_or_init(|| {
             let domain = self.domains[number].clone();
             let names = self.panel.mailboxes(&domain);
@@ -69,7 +69,7 @@ impl Listings {
             if let Err(error) = &details {
                 debug!(panel = %self.panel.name(), "{error}");
             }
-            Listing {
+            DomainListing {
                 domain,
                 names,
                 details,

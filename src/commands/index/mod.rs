@@ -20,7 +20,7 @@ use crate::settings::index::{IndexPlan, check_out};
 use crate::stop::Stop;
 
 /// How an index ended.
-pub enum Outcome {
+pub enum IndexOutcome {
     /// The configuration is written.
     Written(Summary),
     /// The user chose to leave; nothing is written.
@@ -31,13 +31,13 @@ pub enum Outcome {
 ///
 /// # Errors
 /// A panel that cannot be asked; domains that it does not have; those of the file system. Nothing is written then.
-pub fn run(plan: &IndexPlan, stop: &Stop) -> Result<Outcome> {
+pub fn run(plan: &IndexPlan, stop: &Stop) -> Result<IndexOutcome> {
     let panel = DirectAdmin::new(&plan.access, plan.timeout, stop)?;
     let domains = domains(&panel)?;
     let listings = Arc::new(Listings::new(domains.names, Box::new(panel)));
     let workers = listing::start(&listings);
     let Some(chosen) = choose::choose(&plan.choice, &listings)? else {
-        return Ok(Outcome::Left);
+        return Ok(IndexOutcome::Left);
     };
     listings.only(&chosen);
     workers.finish();
@@ -66,7 +66,7 @@ pub fn run(plan: &IndexPlan, stop: &Stop) -> Result<Outcome> {
     if !config.write(&plan.out, plan.overwrite)? {
         check_out(&plan.out, false)?;
     }
-    Ok(Outcome::Written(Summary::new(
+    Ok(IndexOutcome::Written(Summary::new(
         plan,
         &indexed,
         listings.user(),

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use super::listing::Listing;
+use super::listing::DomainListing;
 use crate::config::TlsMode;
 use crate::exit::Exit;
 use crate::printable::printable;
@@ -43,7 +43,7 @@ impl Indexed {
     }
 
     /// Takes a domain in; `user` is the panel's.
-    pub fn add(&mut self, listing: &Listing, user: &str) {
+    pub fn add(&mut self, listing: &DomainListing, user: &str) {
         let domain = &listing.domain;
         let names = match &listing.names {
             Ok(names) => names,

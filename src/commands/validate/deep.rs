@@ -27,7 +27,7 @@ pub struct Pair {
 }
 
 /// What reading a message back told.
-pub enum Verdict {
+pub enum ReadBack {
     /// The target did not give it; why.
     Unreadable(String),
     /// The archive's message is not what it was; why.
@@ -36,7 +36,7 @@ pub enum Verdict {
     Read(Vec<Difference>),
 }
 
-impl Verdict {
+impl ReadBack {
     /// Counts it; the finding, if it is one.
     pub fn count(self, counts: &mut Compared) -> Option<(Code, String)> {
         let differences = match self {
@@ -103,7 +103,7 @@ pub fn read_back(
     jobs: &Jobs,
     repairs: Repairs,
     trouble: &mut Trouble,
-    read: &mut HashMap<(JobId, u32), Verdict>,
+    read: &mut HashMap<(JobId, u32), ReadBack>,
 ) -> Result<()> {
     let left = pairs
         .iter()
@@ -116,7 +116,7 @@ pub fn read_back(
         };
         let verdict = match print {
             Ok(print) => verdict(*pair, jobs, repairs, print.fingerprint)?,
-            Err(reason) => Verdict::Unreadable(reason),
+            Err(reason) => ReadBack::Unreadable(reason),
         };
         read.insert((pair.job, pair.uid), verdict);
         Ok(())
@@ -124,10 +124,10 @@ pub fn read_back(
 }
 
 /// The archive's side is read as an import reads it: proved, and mended where that is asked for.
-fn verdict(pair: Pair, jobs: &Jobs, repairs: Repairs, there: Fingerprint) -> Result<Verdict> {
+fn verdict(pair: Pair, jobs: &Jobs, repairs: Repairs, there: Fingerprint) -> Result<ReadBack> {
     let dir = &jobs[pair.job].here().dir;
     Ok(match message::fingerprint(dir, pair.uid, repairs)? {
-        Ok(here) => Verdict::Read(here.differences(there)),
-        Err(damaged) => Verdict::Damaged(damaged.0),
+        Ok(here) => ReadBack::Read(here.differences(there)),
+        Err(damaged) => ReadBack::Damaged(damaged.0),
     })
 }

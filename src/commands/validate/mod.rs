@@ -19,7 +19,7 @@ use crate::stop::Stop;
 use crate::target::plan::Messages;
 
 /// Imports these messages of an account.
-pub type Import<'a> =
+pub type ImportMissing<'a> =
     dyn Fn(&Peers, &Account, AccountProgress, Messages) -> AccountReport + Sync + 'a;
 
 /// Validates every account; an error means that the run could not begin.
@@ -30,7 +30,7 @@ pub fn run(
     settings: &Settings,
     stop: &Stop,
     progress: &Progress,
-    import: &Import<'_>,
+    import: &ImportMissing<'_>,
 ) -> Result<Report> {
     let mut report = settings.report();
     let validation = Validation::new(settings, stop, progress, import)?;
@@ -46,7 +46,7 @@ pub(super) struct Validation<'a> {
     peers: Peers,
     stop: &'a Stop,
     progress: &'a Progress,
-    import: &'a Import<'a>,
+    import: &'a ImportMissing<'a>,
 }
 
 impl<'a> Validation<'a> {
@@ -56,7 +56,7 @@ impl<'a> Validation<'a> {
         settings: &'a Settings,
         stop: &'a Stop,
         progress: &'a Progress,
-        import: &'a Import<'a>,
+        import: &'a ImportMissing<'a>,
     ) -> Result<Self> {
         Ok(Self {
             settings,

@@ -10,7 +10,7 @@ use crate::target::holding::Holding;
 use crate::target::mailbox::Job;
 
 /// What is on record of one mailbox of the archive.
-pub struct Record {
+pub struct JournalRecord {
     /// UID on the target by UID in the archive; the last one counts.
     to_uids: HashMap<u32, u32>,
     flags: HashMap<u32, Flags>,
@@ -27,7 +27,7 @@ pub struct Lacking {
     pub later: Vec<String>,
 }
 
-impl Record {
+impl JournalRecord {
     /// What the journal says, and whether it is to be believed of what is not there.
     pub fn of(job: &Job, journal: &Journal, holding: &Holding) -> Self {
         let known = journal.known(&job.route_to(holding.uidvalidity));

@@ -27,7 +27,7 @@ pub struct Glanced {
 
 /// One of the two commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum GlanceStep {
     Open,
     Fetch,
 }
@@ -49,18 +49,18 @@ impl Glances {
         &mut self,
         glances: &[Glance],
         server: &Capabilities,
-    ) -> Result<Vec<(Command, Part)>> {
+    ) -> Result<Vec<(Command, GlanceStep)>> {
         let mut commands = Vec::new();
         for glance in glances {
-            commands.push((select::examine(&glance.wire, server)?, Part::Open));
-            commands.push((fetch::identified(glance.uid, false), Part::Fetch));
+            commands.push((select::examine(&glance.wire, server)?, GlanceStep::Open));
+            commands.push((fetch::identified(glance.uid, false), GlanceStep::Fetch));
             self.uids.push(glance.uid);
         }
         Ok(commands)
     }
 
-    pub fn take(&mut self, part: Part, response: &Response) {
-        if part == Part::Open {
+    pub fn take(&mut self, part: GlanceStep, response: &Response) {
+        if part == GlanceStep::Open {
             self.selected.take(response);
             return;
         }
@@ -73,9 +73,9 @@ impl Glances {
         }
     }
 
-    pub fn ended(&mut self, part: Part, status: &Status) {
+    pub fn ended(&mut self, part: GlanceStep, status: &Status) {
         let is_ok = status.condition == Condition::Ok;
-        if part == Part::Open {
+        if part == GlanceStep::Open {
             self.is_open = is_ok;
             return;
         }

@@ -22,7 +22,7 @@ use super::response::{self, Condition, MailboxStatus, Status};
 use super::steps::{Step, Steps};
 use crate::mailbox::{Listed, Name};
 pub use glance::{Glance, Glanced};
-use glance::{Glances, Part};
+use glance::{GlanceStep, Glances};
 pub use tries::Tries;
 
 /// Most mailboxes that one account may have.
@@ -75,7 +75,7 @@ impl Listing {
 
 /// What to ask of each mailbox beside its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Numbers {
+pub enum StatusItems {
     /// Its messages, and what tells whether they have changed.
     Plain,
     /// Their size as well, where the server offers that; it may have to read all of them to know.
@@ -96,7 +96,7 @@ enum ListStep {
     Inbox,
     /// STATUS of an INBOX that LIST does not name.
     UnlistedInbox,
-    Glance(Part),
+    Glance(GlanceStep),
 }
 
 impl ListStep {
@@ -115,7 +115,7 @@ impl ListStep {
 }
 
 #[derive(Default)]
-struct Heard {
+struct Answers {
     listed: Vec<Listed>,
     extended: Vec<Listed>,
     subscribed: Vec<Name>,
@@ -137,7 +137,7 @@ struct Heard {
 /// Those of the connection; [`Kind::Refused`] when LIST itself is refused or names nothing.
 pub fn list(
     channel: &mut Channel,
-    numbers: Numbers,
+    numbers: StatusItems,
     wanted: impl Fn(&Listed) -> bool,
 ) -> Result<Listing> {
     glance(channel, numbers, wanted, &[]).map(|(listing, _)| listing)
@@ -149,11 +149,11 @@ pub fn list(
 /// As for [`list`].
 pub fn glance(
     channel: &mut Channel,
-    numbers: Numbers,
+    numbers: StatusItems,
     wanted: impl Fn(&Listed) -> bool,
     glances: &[Glance],
 ) -> Result<(Listing, Vec<Option<Glanced>>)> {
-    let mut heard = Heard::default();
+    let mut heard = Answers::default();
     let pace = Arc::clone(&channel.pace);
     let items = &status_items(channel, numbers);
     let extended = extended_list(channel, items).filter(|_| !pace.does_without(Aside::Extended));
@@ -163,8 +163,8 @@ pub fn glance(
     for (command, part) in heard.glances.commands(glances, lane.capabilities())? {
         drain(&mut lane, &mut heard, GLANCE_WINDOW - 1)?;
         let order = match part {
-            Part::Open => Order::Opens,
-            Part::Fetch => Order::Loose,
+            GlanceStep::Open => Order::Opens,
+            GlanceStep::Fetch => Order::Loose,
         };
         lane.send(&command, ListStep::Glance(part), order)?;
     }
@@ -202,7 +202,7 @@ pub struct Look {
 /// # Errors
 /// As for [`list`].
 pub fn look(channel: &mut Channel, steps: &mut Steps) -> Result<Look> {
-    let mut heard = Heard::default();
+    let mut heard = Answers::default();
     let pace = Arc::clone(&channel.pace);
     let mut lane = Lane::new(channel);
     steps.begin(Step::List);
@@ -231,7 +231,7 @@ pub fn look(channel: &mut Channel, steps: &mut Steps) -> Result<Look> {
 /// Sends what tells which mailboxes there are.
 fn ask(
     lane: &mut Lane<'_, ListStep>,
-    heard: &mut Heard,
+    heard: &mut Answers,
     pace: &Pace,
     extended: Option<Command>,
 ) -> Result<()> {
@@ -260,7 +260,7 @@ fn ask(
 }
 
 /// What was heard, as a listing; what was not said is asked for in other ways.
-fn conclude(lane: &mut Lane<'_, ListStep>, heard: &mut Heard, pace: &Pace) -> Result<Listing> {
+fn conclude(lane: &mut Lane<'_, ListStep>, heard: &mut Answers, pace: &Pace) -> Result<Listing> {
     if let Some(status) = heard.refusal.take() {
         return Err(refused(&status));
     }
@@ -307,7 +307,7 @@ fn offers(channel: &Channel, extension: &str) -> bool {
 }
 
 /// Second ways to what the server has not said: INBOX, which is always there, and subscriptions without LSUB.
-fn ask_again(lane: &mut Lane<'_, ListStep>, heard: &mut Heard, pace: &Pace) -> Result<()> {
+fn ask_again(lane: &mut Lane<'_, ListStep>, heard: &mut Answers, pace: &Pace) -> Result<()> {
     if !heard.has_inbox() {
         find_inbox(lane, heard, pace)?;
     }
@@ -322,7 +322,7 @@ fn ask_again(lane: &mut Lane<'_, ListStep>, heard: &mut Heard, pace: &Pace) -> R
 }
 
 /// INBOX may be there whatever LIST says of it; what opens, or is refused for now, is.
-fn find_inbox(lane: &mut Lane<'_, ListStep>, heard: &mut Heard, pace: &Pace) -> Result<()> {
+fn find_inbox(lane: &mut Lane<'_, ListStep>, heard: &mut Answers, pace: &Pace) -> Result<()> {
     let inbox = Name::listed(b"INBOX".as_slice());
     // What connections die of is there, and is found out about with the others.
     let mut is_there = pace.does_without(Aside::Inbox);
@@ -349,13 +349,13 @@ fn find_inbox(lane: &mut Lane<'_, ListStep>, heard: &mut Heard, pace: &Pace) -> 
     Ok(())
 }
 
-fn status_items(channel: &Channel, numbers: Numbers) -> String {
+fn status_items(channel: &Channel, numbers: StatusItems) -> String {
     let capabilities = &channel.capabilities;
     let mut items = "(MESSAGES UIDNEXT UIDVALIDITY".to_owned();
     if capabilities.has("CONDSTORE") || capabilities.has("QRESYNC") {
         items.push_str(" HIGHESTMODSEQ");
     }
-    if numbers == Numbers::WithSize && capabilities.has("STATUS=SIZE") {
+    if numbers == StatusItems::WithSize && capabilities.has("STATUS=SIZE") {
         items.push_str(" SIZE");
     }
     items.push(')');
@@ -375,7 +375,7 @@ fn extended_list(channel: &Channel, items: &str) -> Option<Command> {
 }
 
 /// Takes answers until at most `leave` commands are outstanding.
-fn drain(lane: &mut Lane<'_, ListStep>, heard: &mut Heard, leave: usize) -> Result<()> {
+fn drain(lane: &mut Lane<'_, ListStep>, heard: &mut Answers, leave: usize) -> Result<()> {
     while lane.outstanding() > leave {
         let answer = match lane.next(&mut NoBody) {
             Ok(answer) => answer,
@@ -428,7 +428,7 @@ fn died(lane: &Lane<'_, ListStep>, error: SessionError) -> SessionError {
     error.by(Ending::Aside)
 }
 
-impl Heard {
+impl Answers {
     fn has_inbox(&self) -> bool {
         let mut listed = self.listed.iter();
         listed.any(|listed| listed.name.is_inbox() && is_selectable(listed))
@@ -495,7 +495,7 @@ fn is_selectable(listed: &Listed) -> bool {
 }
 
 /// Selectable mailboxes, each once, INBOX first.
-fn assemble(heard: &mut Heard) -> Vec<Mailbox> {
+fn assemble(heard: &mut Answers) -> Vec<Mailbox> {
     let extended: HashMap<&Name, &Vec<String>> = heard
         .extended
         .iter()

@@ -9,7 +9,7 @@ fn response(line: &str) -> Response {
 
 #[test]
 fn a_name_above_one_that_is_subscribed_is_not() {
-    let mut heard = Heard::default();
+    let mut heard = Answers::default();
     for name in ["Parent", "Parent/Child", "Other"] {
         let line = format!(r#"* LIST () "/" {name}"#);
         heard.take(ListStep::List, &response(&line));

@@ -2,7 +2,7 @@
 //!
 //! It makes no connections; whoever does keeps this from one to the next.
 
-use super::{Glance, Glanced, Listing, Numbers, glance};
+use super::{Glance, Glanced, Listing, StatusItems, glance};
 use crate::mailbox::Listed;
 use crate::session::channel::Channel;
 use crate::session::error::{Kind, Result};
@@ -24,7 +24,7 @@ impl Tries {
     pub fn list(
         &mut self,
         channel: &mut Channel,
-        numbers: Numbers,
+        numbers: StatusItems,
         wanted: impl Fn(&Listed) -> bool,
     ) -> Result<Listing> {
         let listing = self.glance(channel, numbers, wanted, &[]);
@@ -38,14 +38,14 @@ impl Tries {
     pub fn glance(
         &mut self,
         channel: &mut Channel,
-        numbers: Numbers,
+        numbers: StatusItems,
         wanted: impl Fn(&Listed) -> bool,
         glances: &[Glance],
     ) -> Result<(Listing, Vec<Option<Glanced>>)> {
         let numbers = if self.died == 0 {
             numbers
         } else {
-            Numbers::Plain
+            StatusItems::Plain
         };
         let asks_status = self.died < ENOUGH;
         let wanted = |listed: &Listed| asks_status && wanted(listed);

@@ -77,7 +77,7 @@ impl Status {
 
 /// What kind of line a response is.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Line<'a> {
+pub enum ResponseKind<'a> {
     /// The end of the command with this tag.
     Tagged(&'a str, Status),
     /// `+`: the server waits for more of the command.
@@ -92,24 +92,26 @@ pub enum Line<'a> {
 
 /// Tells what kind of line a response is.
 #[must_use]
-pub fn classify(response: &Response) -> Line<'_> {
+pub fn classify(response: &Response) -> ResponseKind<'_> {
     let line = response.line();
     if line.starts_with(b"+") {
-        return Line::Continuation;
+        return ResponseKind::Continuation;
     }
     let Some(space) = line.iter().position(|b| *b == b' ') else {
-        return Line::Garbage;
+        return ResponseKind::Garbage;
     };
     let (tag, rest) = (&line[..space], line[space..].trim_ascii_start());
     let status = parse_status(rest);
     match (tag, status) {
-        (b"*", Some(status)) => Line::Untagged(status),
-        (b"*", None) => Line::Data,
+        (b"*", Some(status)) => ResponseKind::Untagged(status),
+        (b"*", None) => ResponseKind::Data,
         (tag, Some(status)) => match std::str::from_utf8(tag) {
-            Ok(tag) if tag.bytes().all(|b| b.is_ascii_alphanumeric()) => Line::Tagged(tag, status),
-            _ => Line::Garbage,
+            Ok(tag) if tag.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+                ResponseKind::Tagged(tag, status)
+            }
+            _ => ResponseKind::Garbage,
         },
-        _ => Line::Garbage,
+        _ => ResponseKind::Garbage,
     }
 }
 

@@ -45,7 +45,7 @@ fn status_lines_keep_code_and_text() {
     ];
     for (line, condition, code, text) in cases {
         let response = response(line);
-        let Line::Untagged(status) = classify(&response) else {
+        let ResponseKind::Untagged(status) = classify(&response) else {
             panic!("{}", line.escape_ascii());
         };
         assert_eq!(status.condition, condition);
@@ -58,10 +58,10 @@ fn status_lines_keep_code_and_text() {
 fn lines_are_told_apart() {
     assert!(matches!(
         classify(&response(b"x1 NO no")),
-        Line::Tagged("x1", _)
+        ResponseKind::Tagged("x1", _)
     ));
-    assert_eq!(classify(&response(b"+")), Line::Continuation);
-    assert_eq!(classify(&response(b"* 5 EXISTS")), Line::Data);
+    assert_eq!(classify(&response(b"+")), ResponseKind::Continuation);
+    assert_eq!(classify(&response(b"* 5 EXISTS")), ResponseKind::Data);
     for garbage in [
         b"".as_slice(),
         b")",
@@ -71,7 +71,7 @@ fn lines_are_told_apart() {
     ] {
         assert_eq!(
             classify(&response(garbage)),
-            Line::Garbage,
+            ResponseKind::Garbage,
             "{}",
             garbage.escape_ascii()
         );

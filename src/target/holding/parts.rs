@@ -11,7 +11,7 @@ use crate::message::Identity;
 use crate::session::channel::Channel;
 use crate::session::error::{Kind, SessionError};
 use crate::session::fetch;
-use crate::session::inventory::{Inventory, Next};
+use crate::session::inventory::{Inventory, NextQuery};
 use crate::session::refusal;
 use crate::session::response::{self, Condition, Status};
 use crate::session::select::{self, Selected};
@@ -107,13 +107,13 @@ impl<'a> InParts<'a> {
         let mut next = if without_sizes {
             self.inventory.by_search()
         } else {
-            Next::Fetch(self.inventory.range())
+            NextQuery::Fetch(self.inventory.range())
         };
         loop {
             let status = match next {
-                Next::Done(_) => return Ok(Ok(())),
-                Next::Search => self.search(channel)?,
-                Next::Fetch(range) => self.attributes(channel, &range)?,
+                NextQuery::Done(_) => return Ok(Ok(())),
+                NextQuery::Search => self.search(channel)?,
+                NextQuery::Fetch(range) => self.attributes(channel, &range)?,
             };
             next = self.inventory.ended(&status);
         }

@@ -6,7 +6,7 @@ use super::parts::InParts;
 use super::{Detail, Holding, Which};
 use crate::session::channel::Channel;
 use crate::session::fetch;
-use crate::session::inventory::{Inventory, Next};
+use crate::session::inventory::{Inventory, NextQuery};
 use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::{NoBody, Response};
 use crate::session::response::{Condition, Status};
@@ -167,7 +167,7 @@ impl Current {
         self.holding.put_in_order();
         self.holding.exists = self.inventory.counted();
         let is_whole = self.is_whole && !self.inventory.is_odd();
-        let is_done = matches!(self.inventory.ended(status), Next::Done(_));
+        let is_done = matches!(self.inventory.ended(status), NextQuery::Done(_));
         (is_whole && is_done).then_some(self.holding)
     }
 }

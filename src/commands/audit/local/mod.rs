@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use rayon::prelude::*;
 
 use super::inventory::Beside;
-use super::pair::{self, Checked, Expected};
+use super::pair::{self, Checked, MailboxClaims};
 use crate::archive::account::AccountArchive;
 use crate::archive::listing::{self, Entry, EntryKind};
 use crate::archive::mailbox::MailboxDir;
@@ -24,7 +24,7 @@ use crate::progress::{AccountProgress, Rest};
 use crate::stop::Stop;
 
 /// A mailbox of the archive.
-pub struct Mailbox {
+pub struct ArchivedMailbox {
     /// Its directory.
     pub directory: String,
     /// What the directory holds.
@@ -46,7 +46,7 @@ pub struct Mailbox {
 /// The archive of an account as it was found.
 pub struct Local {
     /// Its mailboxes, those that are meant.
-    pub mailboxes: Vec<Mailbox>,
+    pub mailboxes: Vec<ArchivedMailbox>,
     /// The state, where there is a readable one.
     pub state: Option<ExportState>,
     /// That of the original tool, where it is one.
@@ -62,7 +62,7 @@ pub struct Local {
 }
 
 /// What the audit of an account needs.
-pub struct Task<'a> {
+pub struct AuditTask<'a> {
     /// The archive's root.
     pub root: &'a Path,
     /// The account.
@@ -83,7 +83,7 @@ pub struct Task<'a> {
 ///
 /// # Errors
 /// Those of the file system.
-pub fn audit(task: &Task<'_>, progress: &mut AccountProgress) -> Result<Local> {
+pub fn audit(task: &AuditTask<'_>, progress: &mut AccountProgress) -> Result<Local> {
     let dir = AccountArchive::directory(task.root, task.account);
     let mut audit = Audit {
         task,
@@ -113,7 +113,7 @@ fn held(state: &ExportState) -> Rest {
 }
 
 struct Audit<'a> {
-    task: &'a Task<'a>,
+    task: &'a AuditTask<'a>,
     dir: PathBuf,
     local: Local,
     /// Messages whose sidecar knows no digest.
@@ -258,7 +258,7 @@ impl Audit<'_> {
             self.local.findings.push(finding);
         }
         let files = pairs(entries);
-        let mut mailbox = Mailbox {
+        let mut mailbox = ArchivedMailbox {
             directory: directory.to_owned(),
             meta,
             origin,
@@ -281,7 +281,12 @@ impl Audit<'_> {
     }
 
     /// Halves of pairs, and UIDs that two files claim.
-    fn check_files(&mut self, dir: &Path, files: &BTreeMap<u32, Files>, mailbox: &mut Mailbox) {
+    fn check_files(
+        &mut self,
+        dir: &Path,
+        files: &BTreeMap<u32, UidFiles>,
+        mailbox: &mut ArchivedMailbox,
+    ) {
         for (uid, of_uid) in files {
             let (code, text, file) = match (&of_uid.messages[..], &of_uid.sidecars[..]) {
                 ([_], [_]) => {
@@ -323,17 +328,17 @@ impl Audit<'_> {
     fn check_messages(
         &mut self,
         dir: &Path,
-        files: &BTreeMap<u32, Files>,
-        mailbox: &mut Mailbox,
+        files: &BTreeMap<u32, UidFiles>,
+        mailbox: &mut ArchivedMailbox,
         progress: &mut AccountProgress,
     ) -> Result<()> {
-        let whole: Vec<(u32, &Files)> = files
+        let whole: Vec<(u32, &UidFiles)> = files
             .iter()
             .filter(|(_, of_uid)| !of_uid.messages.is_empty() && !of_uid.sidecars.is_empty())
             .map(|(uid, of_uid)| (*uid, of_uid))
             .collect();
         let wire = String::from_utf8_lossy(mailbox.meta.name.wire()).into_owned();
-        let expected = Expected {
+        let expected = MailboxClaims {
             names: [mailbox.meta.name.text(), &wire],
             uidvalidity: Some(mailbox.meta.uidvalidity).filter(|value| *value > 0),
             digest: matches!(mailbox.origin, NameSource::Ours | NameSource::State)
@@ -388,13 +393,13 @@ impl Audit<'_> {
 
 /// The files that claim a UID.
 #[derive(Default)]
-struct Files {
+struct UidFiles {
     messages: Vec<String>,
     sidecars: Vec<String>,
 }
 
-fn pairs(entries: Vec<Entry>) -> BTreeMap<u32, Files> {
-    let mut files: BTreeMap<u32, Files> = BTreeMap::new();
+fn pairs(entries: Vec<Entry>) -> BTreeMap<u32, UidFiles> {
+    let mut files: BTreeMap<u32, UidFiles> = BTreeMap::new();
     for entry in entries {
         let names = match entry.kind {
             EntryKind::Message(uid) => &mut files.entry(uid).or_default().messages,

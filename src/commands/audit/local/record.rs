@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Audit, Mailbox};
+use super::{ArchivedMailbox, Audit};
 use crate::archive::failed::{self, During};
 use crate::archive::meta::{MailboxMeta, NameSource};
 use crate::archive::original::OriginalMailbox;
@@ -12,7 +12,7 @@ use crate::mailbox::uidset::UidSet;
 
 impl Audit<'_> {
     /// `.mailbox.json` and the pairs against the state.
-    pub(super) fn compare_with_state(&mut self, mailbox: &mut Mailbox) {
+    pub(super) fn compare_with_state(&mut self, mailbox: &mut ArchivedMailbox) {
         let name = mailbox.meta.name.text().to_owned();
         let Some(all) = &self.local.state else {
             return;

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::Export;
 use crate::archive::failed::{self, During, FailedMessage};
 use crate::clock;
-use crate::commands::export::job::{Job, Jobs, Seen};
+use crate::commands::export::job::{Job, Jobs, SizeAndDate};
 use crate::filter::Filter;
 use crate::message;
 use crate::session::blame::Owner;
@@ -52,7 +52,7 @@ impl Export<'_> {
 }
 
 /// When a message came, UTC.
-fn date_of(seen: &Seen) -> Option<String> {
+fn date_of(seen: &SizeAndDate) -> Option<String> {
     let seconds = message::timestamp(seen.date.as_deref()?)?;
     u64::try_from(seconds).ok().map(clock::utc)
 }

@@ -10,7 +10,7 @@ use tracing::{debug, info_span, warn};
 
 use super::fetcher::Fetcher;
 use super::gone;
-use super::job::{Holding, Job, JobId, Jobs, Phase, Suspects};
+use super::job::{Archived, AskAlone, Job, JobId, JobPhase, Jobs};
 use super::store::Store;
 use crate::accounts;
 use crate::archive::account::AccountArchive;
@@ -29,7 +29,7 @@ use crate::session::blame::{Blame, Owner};
 use crate::session::channel::Channel;
 use crate::session::dial;
 use crate::session::error::SessionError;
-use crate::session::list::{self, Listing, Numbers};
+use crate::session::list::{self, Listing, StatusItems};
 use crate::session::peer::Peers;
 use crate::session::retry::{Backoff, keep_trying};
 use crate::settings::Settings;
@@ -125,7 +125,7 @@ impl Export<'_> {
         let (blame, first) = (&self.blame, !self.progressed);
         for (id, job) in self.jobs.with_ids() {
             let of = |uid| blame.ends(&Owner::Message(id, uid)) > 0;
-            job.rewind(&Suspects { of: &of, first });
+            job.rewind(&AskAlone { of: &of, first });
         }
     }
 
@@ -140,7 +140,7 @@ impl Export<'_> {
         if !self.listed {
             let wanted = |listed: &Listed| settings.folders.matches(listed.name.text());
             let channel = session.channel();
-            let listing = self.tries.list(channel, Numbers::WithSize, wanted)?;
+            let listing = self.tries.list(channel, StatusItems::WithSize, wanted)?;
             self.listed = true;
             self.prepare(listing)?;
         }
@@ -266,8 +266,8 @@ impl Export<'_> {
         for (id, job) in self.jobs.with_ids() {
             let not_there = !job.is_archived();
             let mut unlike = || !store.archive().describes(job.directory(), &job.meta());
-            let stale = job.phase() == Phase::Unchanged && (not_there || unlike());
-            if job.phase() == Phase::Done || stale {
+            let stale = job.phase() == JobPhase::Unchanged && (not_there || unlike());
+            if job.phase() == JobPhase::Done || stale {
                 store.open(id, job)?;
             }
         }
@@ -407,16 +407,16 @@ impl Export<'_> {
 }
 
 /// Fills in which messages of the archive are whole: those of the last checkpoint, and newer ones by their sha256.
-fn believe(archive: &AccountArchive, job: &Job, before: Option<&MailboxState>) -> Result<Holding> {
+fn believe(archive: &AccountArchive, job: &Job, before: Option<&MailboxState>) -> Result<Archived> {
     let Some(dir) = archive.mailbox(job.directory())? else {
-        return Ok(Holding {
+        return Ok(Archived {
             lost: before.map(|before| before.uids.clone()).unwrap_or_default(),
-            ..Holding::default()
+            ..Archived::default()
         });
     };
-    let mut held = Holding {
+    let mut held = Archived {
         uidvalidity: archive.uidvalidity_of(job.directory()),
-        ..Holding::default()
+        ..Archived::default()
     };
     let scan = dir.scan().context("read the archive")?;
     if scan.leftovers && archive.is_locked() {

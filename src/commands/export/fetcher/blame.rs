@@ -3,7 +3,7 @@
 use tracing::warn;
 
 use super::{FetchStep, Fetcher, Request};
-use crate::commands::export::job::{Chunk, JobId, Phase};
+use crate::commands::export::job::{Chunk, JobId, JobPhase};
 use crate::session::blame::{Owner, Verdict};
 use crate::session::error::{Ending, Kind, SessionError};
 use crate::session::lane::Lane;
@@ -76,7 +76,7 @@ impl Fetcher<'_> {
         };
         let Some(uid) = uid else {
             // All at once was asked for: next comes an inventory, and then it is known who it is.
-            self.misread = misread && self.jobs[id].phase() == Phase::Direct;
+            self.misread = misread && self.jobs[id].phase() == JobPhase::Direct;
             return;
         };
         let owner = Owner::Message(id, uid);

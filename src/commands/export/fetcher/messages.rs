@@ -3,44 +3,44 @@
 use anyhow::{Context, Result};
 use tracing::{debug, warn};
 
-use super::super::body::Body;
-use super::super::job::{Chunk, JobId, Phase};
+use super::super::body::ArrivingBody;
+use super::super::job::{Chunk, JobId, JobPhase};
 use super::super::store::Stored;
 use super::{FetchStep, Fetcher, Request};
 use crate::session::blame::{Owner, Verdict};
 use crate::session::error::{Ending, Kind, SessionError};
-use crate::session::fetch::{self, Brought, Message};
+use crate::session::fetch::{self, Fetched, Message};
 use crate::session::lane::{Lane, Order};
 use crate::session::reader::Response;
 use crate::session::refusal;
-use crate::session::response::{self, Condition, Line, Status};
+use crate::session::response::{self, Condition, ResponseKind, Status};
 
 impl Fetcher<'_> {
     pub(super) fn take_message(
         &mut self,
         id: JobId,
         chunk: &Chunk,
-        body: &mut Body,
+        body: &mut ArrivingBody,
         response: &Response,
     ) -> Result<()> {
         match self.assembler.take(response, body)? {
-            Brought::Nothing => {
+            Fetched::Nothing => {
                 if let Some(uid) = chunk.lone()
-                    && let Line::Untagged(said) = response::classify(response)
+                    && let ResponseKind::Untagged(said) = response::classify(response)
                     && matches!(said.condition, Condition::No | Condition::Bad)
                 {
                     self.jobs[id].excuse(uid, said.said());
                 }
                 Ok(())
             }
-            Brought::Whole(message) => self.commit(id, message, body),
-            Brought::Unfetchable(uid, reason) => {
+            Fetched::Whole(message) => self.commit(id, message, body),
+            Fetched::Unfetchable(uid, reason) => {
                 if let Some(uid) = uid.or(chunk.lone()) {
                     self.jobs[id].excuse(uid, reason);
                 }
                 Ok(())
             }
-            Brought::Malformed(reason) => {
+            Fetched::Malformed(reason) => {
                 let line = response.shown();
                 warn!(line, reason, "a FETCH response is odd");
                 if let Some(uid) = response::uid_hint(response) {
@@ -58,7 +58,12 @@ impl Fetcher<'_> {
         }
     }
 
-    pub(super) fn commit(&mut self, id: JobId, message: Message, body: &mut Body) -> Result<()> {
+    pub(super) fn commit(
+        &mut self,
+        id: JobId,
+        message: Message,
+        body: &mut ArrivingBody,
+    ) -> Result<()> {
         let job = &mut self.jobs[id];
         let uid = message.uid;
         if !job.asked_for(uid) {
@@ -105,7 +110,7 @@ impl Fetcher<'_> {
         lane: &mut Lane<'_, FetchStep>,
         id: JobId,
         chunk: &Chunk,
-        body: Body,
+        body: ArrivingBody,
         status: &Status,
     ) -> Result<()> {
         if let Some(uid) = chunk.lone().filter(|_| !self.jobs[id].is_on_trial()) {
@@ -126,7 +131,7 @@ impl Fetcher<'_> {
                 return Ok(());
             }
         }
-        if job.phase() == Phase::Direct {
+        if job.phase() == JobPhase::Direct {
             if job.is_short() || job.more_by_status().is_some() || status.condition != Condition::Ok
             {
                 job.absorb_received();
@@ -148,7 +153,7 @@ impl Fetcher<'_> {
         lane: &mut Lane<'_, FetchStep>,
         id: JobId,
         uid: u32,
-        mut body: Body,
+        mut body: ArrivingBody,
         status: &Status,
     ) -> Result<()> {
         let belated = self.assembler.lone(uid);

@@ -14,8 +14,8 @@ use std::collections::VecDeque;
 use anyhow::Result;
 use tracing::{info_span, warn};
 
-use super::body::Body;
-use super::job::{Chunk, JobId, Jobs, Phase, Seen};
+use super::body::ArrivingBody;
+use super::job::{Chunk, JobId, JobPhase, Jobs, SizeAndDate};
 use super::store::Store;
 use crate::archive::mailbox::MailboxDir;
 use crate::progress::AccountProgress;
@@ -45,7 +45,7 @@ struct FetchStep {
     bytes: usize,
     /// Bytes that it may bring, where a day's budget is kept to.
     weight: u64,
-    body: Body,
+    body: ArrivingBody,
 }
 
 enum Request {
@@ -97,7 +97,7 @@ pub struct Fetcher<'a> {
     /// The message that came last and was far shorter than announced.
     doubted: Option<u32>,
     /// The message that the probe under way has found, and what that says of it.
-    probed: Option<(u32, Seen)>,
+    probed: Option<(u32, SizeAndDate)>,
 }
 
 impl<'a> Fetcher<'a> {
@@ -212,11 +212,11 @@ impl<'a> Fetcher<'a> {
             }
             let job = &mut self.jobs[id];
             match job.phase() {
-                Phase::Look => {
+                JobPhase::Look => {
                     self.queue.pop_front();
                     self.examine(lane, id)?;
                 }
-                Phase::Recheck => {
+                JobPhase::Recheck => {
                     self.queue.pop_front();
                     // What is deleted is named no more by a view that begins now.
                     self.sent_examine = None;
@@ -230,7 +230,7 @@ impl<'a> Fetcher<'a> {
                         )?;
                     }
                 }
-                Phase::Survey => {
+                JobPhase::Survey => {
                     let weighs = self.weigh(lane, id);
                     self.queue.pop_front();
                     self.sent_examine = None;
@@ -239,10 +239,10 @@ impl<'a> Fetcher<'a> {
                     }
                     self.ask_inventory(lane, id, "1:*", weighs, None)?;
                 }
-                Phase::Direct if self.is_too_much_at_once(lane, id) => {
+                JobPhase::Direct if self.is_too_much_at_once(lane, id) => {
                     self.jobs[id].survey_first();
                 }
-                Phase::Direct | Phase::Fetch => {
+                JobPhase::Direct | JobPhase::Fetch => {
                     if !self.fits_budget(lane, id)? {
                         break;
                     }
@@ -257,7 +257,7 @@ impl<'a> Fetcher<'a> {
                     let command = fetch::messages(&chunk.set);
                     self.send(lane, &command, id, Request::Fetch(chunk), Order::Loose)?;
                 }
-                Phase::Unchanged | Phase::Done | Phase::Failed => {
+                JobPhase::Unchanged | JobPhase::Done | JobPhase::Failed => {
                     self.queue.pop_front();
                 }
             }
@@ -286,7 +286,7 @@ impl<'a> Fetcher<'a> {
             asked,
             bytes,
             weight,
-            body: Body::counted(self.progress.arriving()),
+            body: ArrivingBody::counted(self.progress.arriving()),
         };
         Ok(lane.send(command, step, order)?)
     }
@@ -349,7 +349,7 @@ impl<'a> Fetcher<'a> {
                     && data.uid == Some(*uid)
                 {
                     let (size, date) = (data.size, data.internaldate.flatten());
-                    self.probed = Some((*uid, Seen { size, date }));
+                    self.probed = Some((*uid, SizeAndDate { size, date }));
                 }
                 Ok(())
             }
@@ -401,7 +401,7 @@ impl<'a> Fetcher<'a> {
 
     fn examined(&mut self, id: JobId, status: &Status) -> Result<()> {
         let selected = std::mem::take(&mut self.selected);
-        if self.jobs[id].phase() == Phase::Failed {
+        if self.jobs[id].phase() == JobPhase::Failed {
             return Ok(());
         }
         if status.condition != Condition::Ok {
@@ -434,9 +434,9 @@ impl<'a> Fetcher<'a> {
             None if job.is_of_another_uidvalidity() => job.begins_anew(),
             None => {}
         }
-        if job.phase() == Phase::Look {
+        if job.phase() == JobPhase::Look {
             job.looked();
-            if job.phase() == Phase::Survey {
+            if job.phase() == JobPhase::Survey {
                 self.queue.push_front(id);
             }
         }
@@ -446,7 +446,7 @@ impl<'a> Fetcher<'a> {
     /// When nothing of a job is on its way any more, it is done, or begins anew.
     fn settle(&mut self, id: JobId) -> Result<()> {
         let job = &mut self.jobs[id];
-        if job.is_on_trial() && job.phase() == Phase::Fetch && !job.is_busy() {
+        if job.is_on_trial() && job.phase() == JobPhase::Fetch && !job.is_busy() {
             self.conclude_trial(id)?;
         }
         let job = &mut self.jobs[id];
@@ -454,7 +454,7 @@ impl<'a> Fetcher<'a> {
         if job.settle() {
             self.queue.push_back(id);
         }
-        if job.phase() == Phase::Done && was != Phase::Done || was == Phase::Look {
+        if job.phase() == JobPhase::Done && was != JobPhase::Done || was == JobPhase::Look {
             self.progress_made += 1;
             self.blame.clear(&Owner::Mailbox(id));
         }

@@ -3,12 +3,12 @@
 use anyhow::Result;
 use tracing::{debug, warn};
 
-use super::super::job::{Job, JobId, Seen, Suspects};
+use super::super::job::{AskAlone, Job, JobId, SizeAndDate};
 use super::super::store::Refreshed;
 use super::{FetchStep, Fetcher, Request};
 use crate::session::blame::Owner;
 use crate::session::fetch;
-use crate::session::inventory::{Extent, Next};
+use crate::session::inventory::{Extent, NextQuery};
 use crate::session::lane::{Lane, Order};
 use crate::session::manage;
 use crate::session::reader::Response;
@@ -33,7 +33,7 @@ impl Fetcher<'_> {
         if !job.has(uid) {
             if self.blame.ends(&Owner::Message(id, uid)) > 0 {
                 let (size, date) = (line.size, line.internaldate.flatten());
-                job.note_seen(uid, Seen { size, date });
+                job.note_seen(uid, SizeAndDate { size, date });
             }
             job.want(uid, line.size);
             return Ok(());
@@ -93,10 +93,10 @@ impl Fetcher<'_> {
         let job = &mut self.jobs[id];
         let is_on_trial = job.is_on_trial() && (ended_well || job.count() == 0);
         match job.inventory().ended(status) {
-            Next::Fetch(range) => self.survey_rest(lane, id, &range, refusal),
+            NextQuery::Fetch(range) => self.survey_rest(lane, id, &range, refusal),
             _ if is_on_trial => self.surveyed_for_trial(id),
-            Next::Done(extent) => self.concluded(lane, id, extent, refusal.as_ref(), status),
-            Next::Search => {
+            NextQuery::Done(extent) => self.concluded(lane, id, extent, refusal.as_ref(), status),
+            NextQuery::Search => {
                 let inventory = self.jobs[id].inventory();
                 let (named, exists) = (inventory.named().len(), inventory.counted());
                 warn!(
@@ -125,7 +125,9 @@ impl Fetcher<'_> {
     ) -> Result<()> {
         match self.jobs[id].inventory().ended(status) {
             // Refused was all of it, and may be again: that is for another try to find out.
-            Next::Fetch(range) if refusal.is_none() => self.survey_rest(lane, id, &range, None),
+            NextQuery::Fetch(range) if refusal.is_none() => {
+                self.survey_rest(lane, id, &range, None)
+            }
             _ => {
                 let extent = self.jobs[id].inventory().extent();
                 self.concluded(lane, id, extent, refusal, status)
@@ -241,7 +243,7 @@ impl Fetcher<'_> {
             return Ok(());
         }
         let blame = &*self.blame;
-        job.prepare_fetches(&Suspects {
+        job.prepare_fetches(&AskAlone {
             of: &|uid| blame.ends(&Owner::Message(id, uid)) > 0,
             first: false,
         });

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::super::job::{JobId, Outcome};
+use super::super::job::{JobId, TrialOutcome};
 use super::Fetcher;
 
 impl Fetcher<'_> {
@@ -19,13 +19,13 @@ impl Fetcher<'_> {
     pub(super) fn conclude_trial(&mut self, id: JobId) -> Result<()> {
         let job = &mut self.jobs[id];
         match job.outcome() {
-            Outcome::Other => return self.begin_anew(id),
-            Outcome::Unknown => {
+            TrialOutcome::Other => return self.begin_anew(id),
+            TrialOutcome::Unknown => {
                 let reason = "it cannot be told whether this is the mailbox that the archive holds, as the server gives none of its messages";
                 self.fail(id, reason);
                 return Ok(());
             }
-            Outcome::Same => {}
+            TrialOutcome::Same => {}
         }
         job.keep();
         if let Some(store) = self.store.as_deref_mut() {

@@ -2,14 +2,14 @@
 //!
 //! Dates and sizes decide against it; for it speak only the bytes of a sample.
 
-use super::{Job, Phase, Survey, chunk};
+use super::{Job, JobPhase, Survey, chunk};
 
 /// Messages of which the bytes are compared.
 const SAMPLE: usize = 5;
 
 /// Whose UIDs they are that the archive has.
 #[derive(Default)]
-pub(super) enum Identity {
+pub(super) enum UidTrust {
     /// The server's, as UIDVALIDITY says.
     #[default]
     Said,
@@ -33,7 +33,7 @@ pub(super) struct Trial {
 
 /// What a trial comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum TrialOutcome {
     /// It is the same mailbox.
     Same,
     /// It is another one.
@@ -47,8 +47,8 @@ impl Job {
     #[must_use]
     pub fn must_be_tried(&self) -> bool {
         let doubtful = self.is_foreign() || self.is_of_another_uidvalidity();
-        matches!(self.identity, Identity::Said)
-            && self.phase == Phase::Survey
+        matches!(self.identity, UidTrust::Said)
+            && self.phase == JobPhase::Survey
             && doubtful
             && !self.held.present.is_empty()
     }
@@ -67,24 +67,24 @@ impl Job {
 
     /// The trial begins.
     pub fn begin_trial(&mut self) {
-        self.identity = Identity::Trial(Trial::default());
+        self.identity = UidTrust::Trial(Trial::default());
     }
 
     /// True while it goes on.
     #[must_use]
     pub fn is_on_trial(&self) -> bool {
-        matches!(self.identity, Identity::Trial(_))
+        matches!(self.identity, UidTrust::Trial(_))
     }
 
     /// True when the archive's UIDVALIDITY stands, whatever the server says.
     #[must_use]
     pub(super) fn is_kept(&self) -> bool {
-        matches!(self.identity, Identity::Kept)
+        matches!(self.identity, UidTrust::Kept)
     }
 
     /// A message that both sides have under this UID has the same date and size, or has not.
     pub fn compared(&mut self, uid: u32, alike: bool) {
-        if let Identity::Trial(trial) = &mut self.identity {
+        if let UidTrust::Trial(trial) = &mut self.identity {
             if alike {
                 trial.alike.push(uid);
             } else {
@@ -95,7 +95,7 @@ impl Job {
 
     /// The inventory is over: asks for the bytes of a sample. False when nothing speaks for the same mailbox.
     pub fn ask_for_sample(&mut self) -> bool {
-        let Identity::Trial(trial) = &self.identity else {
+        let UidTrust::Trial(trial) = &self.identity else {
             return false;
         };
         if trial.unlike || trial.alike.is_empty() {
@@ -104,7 +104,7 @@ impl Job {
         let step = trial.alike.len().div_ceil(SAMPLE);
         let sample = trial.alike.iter().copied().step_by(step);
         self.survey.wanted = sample.collect();
-        self.phase = Phase::Fetch;
+        self.phase = JobPhase::Fetch;
         self.work.unsent = chunk::deal(
             self.survey.wanted.iter(),
             chunk::MOST,
@@ -116,7 +116,7 @@ impl Job {
     /// The bytes of a message of the sample have come.
     pub fn tried(&mut self, uid: u32, same: bool) {
         self.survey.wanted.remove(uid);
-        if let Identity::Trial(trial) = &mut self.identity {
+        if let UidTrust::Trial(trial) = &mut self.identity {
             if same {
                 trial.same += 1;
             } else {
@@ -127,18 +127,18 @@ impl Job {
 
     /// What the sample says.
     #[must_use]
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> TrialOutcome {
         match &self.identity {
-            Identity::Trial(trial) if trial.other > 0 => Outcome::Other,
-            Identity::Trial(trial) if trial.same == 0 => Outcome::Unknown,
-            _ => Outcome::Same,
+            UidTrust::Trial(trial) if trial.other > 0 => TrialOutcome::Other,
+            UidTrust::Trial(trial) if trial.same == 0 => TrialOutcome::Unknown,
+            _ => TrialOutcome::Same,
         }
     }
 
     /// It is the same mailbox: it keeps the UIDVALIDITY under which it is archived.
     pub fn keep(&mut self) {
         self.held.uidvalidity_moves |= self.is_of_another_uidvalidity();
-        self.identity = Identity::Kept;
+        self.identity = UidTrust::Kept;
         self.held.origin = None;
         self.freeze.uidvalidity = self.held.uidvalidity.unwrap_or(self.freeze.uidvalidity);
         self.take_inventory_anew();
@@ -168,7 +168,7 @@ impl Job {
 
     /// It is another mailbox: what the archive has of it is of no use to it.
     pub fn is_another(&mut self) {
-        self.identity = Identity::Said;
+        self.identity = UidTrust::Said;
         self.held.origin = None;
         self.begins_anew();
         self.take_inventory_anew();
@@ -177,13 +177,13 @@ impl Job {
     fn take_inventory_anew(&mut self) {
         self.work.unsent.clear();
         self.survey = Survey::default();
-        self.phase = Phase::Survey;
+        self.phase = JobPhase::Survey;
     }
 
     /// A new connection begins the trial anew, unless the mailbox was given up in it.
     pub(super) fn rewind_trial(&mut self) {
         if self.is_on_trial() && self.phase.is_open() {
-            self.identity = Identity::Said;
+            self.identity = UidTrust::Said;
             self.take_inventory_anew();
         }
     }

@@ -2,9 +2,9 @@
 
 use tracing::{debug, warn};
 
-use super::{Chunk, Job, Phase, Seen, Unfetched, chunk};
+use super::{Chunk, Job, JobPhase, SizeAndDate, Unfetched, chunk};
 use crate::mailbox::uidset::UidSet;
-use crate::session::inventory::{Extent, Next};
+use crate::session::inventory::{Extent, NextQuery};
 use crate::session::reader::Response;
 use crate::session::response::{Condition, Status};
 
@@ -12,7 +12,7 @@ use crate::session::response::{Condition, Status};
 const MANY_SHORT: usize = 20;
 
 /// Messages that are asked for alone, as they are suspected to be what connections die of.
-pub struct Suspects<'a> {
+pub struct AskAlone<'a> {
     /// Who they are.
     pub of: &'a dyn Fn(u32) -> bool,
     /// Before the others: the last connection brought nothing, so that they are to be done with.
@@ -27,7 +27,7 @@ impl Job {
             return false;
         }
         match self.phase {
-            Phase::Direct => self.freeze.covers(uid),
+            JobPhase::Direct => self.freeze.covers(uid),
             _ => self.survey.wanted.contains(uid),
         }
     }
@@ -47,8 +47,8 @@ impl Job {
     }
 
     /// Prepares the commands for what is missing: the suspects alone.
-    pub fn prepare_fetches(&mut self, suspects: &Suspects<'_>) {
-        self.phase = Phase::Fetch;
+    pub fn prepare_fetches(&mut self, suspects: &AskAlone<'_>) {
+        self.phase = JobPhase::Fetch;
         let (alone, together): (Vec<u32>, Vec<u32>) = self
             .missing()
             .into_iter()
@@ -170,7 +170,7 @@ impl Job {
     }
 
     /// A message is there and cannot be had.
-    pub fn refuse(&mut self, uid: u32, seen: Option<Seen>, reason: impl Into<String>) {
+    pub fn refuse(&mut self, uid: u32, seen: Option<SizeAndDate>, reason: impl Into<String>) {
         let seen = seen.or_else(|| self.trouble.seen.remove(&uid));
         self.tally.unfetched.push(Unfetched {
             uid: Some(uid),
@@ -180,7 +180,7 @@ impl Job {
     }
 
     /// An inventory says this of a message that may never come.
-    pub fn note_seen(&mut self, uid: u32, seen: Seen) {
+    pub fn note_seen(&mut self, uid: u32, seen: SizeAndDate) {
         self.trouble.seen.insert(uid, seen);
     }
 
@@ -188,7 +188,7 @@ impl Job {
     pub fn refuse_unnamed(&mut self, reason: impl Into<String>) {
         self.tally.unfetched.push(Unfetched {
             uid: None,
-            seen: Seen::default(),
+            seen: SizeAndDate::default(),
             reason: reason.into(),
         });
     }
@@ -206,7 +206,7 @@ impl Job {
     /// The second inventory, or a part of it, has ended: what it no longer names is deleted, if it is a whole one. What is
     /// still to be asked for.
     pub fn rechecked(&mut self, status: &Status) -> Option<String> {
-        if let Next::Fetch(range) = self.trouble.again.ended(status) {
+        if let NextQuery::Fetch(range) = self.trouble.again.ended(status) {
             return Some(range);
         }
         let again = std::mem::take(&mut self.trouble.again);
@@ -220,7 +220,7 @@ impl Job {
                 self.refuse(uid, None, reason);
             }
         }
-        self.phase = Phase::Done;
+        self.phase = JobPhase::Done;
         None
     }
 }

@@ -15,10 +15,10 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 pub use chunk::Chunk;
 use chunk::Weights;
 pub use freeze::Freeze;
-use identity::Identity;
-pub use identity::Outcome;
+pub use identity::TrialOutcome;
+use identity::UidTrust;
 pub use jobs::{JobId, Jobs};
-pub use messages::Suspects;
+pub use messages::AskAlone;
 
 use crate::archive::meta::MailboxMeta;
 use crate::archive::state::MailboxState;
@@ -34,7 +34,7 @@ const DIRECT_LIMIT: u64 = 1000;
 
 /// What is to be done next for a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Phase {
+pub enum JobPhase {
     /// Nothing: server and archive agree since the last run.
     Unchanged,
     /// STATUS says that it is empty: EXAMINE it, to be sure.
@@ -54,7 +54,7 @@ pub enum Phase {
     Failed,
 }
 
-impl Phase {
+impl JobPhase {
     fn is_open(self) -> bool {
         matches!(
             self,
@@ -69,14 +69,14 @@ pub struct Unfetched {
     /// UID; `None` for the mailbox, or for messages that it counts and does not name.
     pub uid: Option<u32>,
     /// What the server says of it, without its content.
-    pub seen: Seen,
+    pub seen: SizeAndDate,
     /// The server's words, or what is wrong with them.
     pub reason: String,
 }
 
 /// What a server says of a message that it may not give.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct SizeAndDate {
     /// RFC822.SIZE.
     pub size: Option<u64>,
     /// INTERNALDATE as sent.
@@ -85,7 +85,7 @@ pub struct Seen {
 
 /// What the archive holds of a mailbox.
 #[derive(Debug, Default)]
-pub struct Holding {
+pub struct Archived {
     /// UIDVALIDITY of it; `None` where there is nothing.
     pub uidvalidity: Option<u32>,
     /// UIDs whose pairs are whole.
@@ -142,7 +142,7 @@ struct Work {
 
 /// What is known of single messages that make trouble.
 #[derive(Default)]
-struct Trouble {
+struct MessageTrouble {
     /// A second inventory no longer names them.
     gone: HashSet<u32>,
     /// Named by an inventory and given by no FETCH, with what was said of them last.
@@ -152,14 +152,14 @@ struct Trouble {
     /// The server's last words on those that did not come.
     reasons: HashMap<u32, String>,
     /// What inventories say of those that connections ended at.
-    seen: HashMap<u32, Seen>,
+    seen: HashMap<u32, SizeAndDate>,
     /// Most messages in one command: fewer after each connection that died before any came.
     most: Option<u64>,
 }
 
 /// What the report tells.
 #[derive(Default)]
-struct Tally {
+struct JobTally {
     /// UIDs fetched in this run.
     received: UidSet,
     unfetched: Vec<Unfetched>,
@@ -178,18 +178,18 @@ struct Tally {
 pub struct Job {
     mailbox: Mailbox,
     directory: String,
-    held: Holding,
-    phase: Phase,
+    held: Archived,
+    phase: JobPhase,
     freeze: Freeze,
-    identity: Identity,
+    identity: UidTrust,
     /// EXAMINE has been answered in this run, or STATUS was enough.
     looked_at: bool,
     recount: survey::Recount,
     surveys: u32,
     survey: Survey,
     work: Work,
-    trouble: Trouble,
-    tally: Tally,
+    trouble: MessageTrouble,
+    tally: JobTally,
 }
 
 /// What it is.
@@ -201,17 +201,17 @@ impl Job {
         Self {
             mailbox,
             directory: String::new(),
-            held: Holding::default(),
-            phase: Phase::default(),
+            held: Archived::default(),
+            phase: JobPhase::default(),
             freeze: Freeze::from_status(&status),
-            identity: Identity::default(),
+            identity: UidTrust::default(),
             looked_at: false,
             recount: survey::Recount::default(),
             surveys: 0,
             survey: Survey::default(),
             work: Work::default(),
-            trouble: Trouble::default(),
-            tally: Tally::default(),
+            trouble: MessageTrouble::default(),
+            tally: JobTally::default(),
         }
     }
 
@@ -240,7 +240,7 @@ impl Job {
 
     /// What is next.
     #[must_use]
-    pub fn phase(&self) -> Phase {
+    pub fn phase(&self) -> JobPhase {
         self.phase
     }
 
@@ -319,7 +319,8 @@ impl Job {
     /// True when the archive holds all of the mailbox that this run was to bring.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        matches!(self.phase, Phase::Unchanged | Phase::Done) && self.tally.unfetched.is_empty()
+        matches!(self.phase, JobPhase::Unchanged | JobPhase::Done)
+            && self.tally.unfetched.is_empty()
     }
 
     /// Halves of messages that the server does not have: all that it has is in the archive.
@@ -366,7 +367,7 @@ impl Job {
     /// How many messages are likely to be fetched.
     #[must_use]
     pub fn expected(&self) -> u64 {
-        if self.phase == Phase::Unchanged {
+        if self.phase == JobPhase::Unchanged {
             0
         } else {
             let here = self.held.present.len();
@@ -379,7 +380,7 @@ impl Job {
     pub fn bytes_by_status(&self) -> Option<u64> {
         let size = self.mailbox.status.as_ref()?.size?;
         Some(match self.phase {
-            Phase::Unchanged => 0,
+            JobPhase::Unchanged => 0,
             _ => size.saturating_sub(self.held.bytes),
         })
     }
@@ -387,14 +388,14 @@ impl Job {
     /// True where nobody has told how large what is fetched is.
     #[must_use]
     pub fn comes_unsized(&self) -> bool {
-        self.phase == Phase::Direct && self.bytes_by_status().is_none()
+        self.phase == JobPhase::Direct && self.bytes_by_status().is_none()
     }
 
     /// Bytes that the inventory has named and that have not come yet.
     #[must_use]
     pub fn bytes_due(&self) -> u64 {
         match self.phase {
-            Phase::Fetch => self
+            JobPhase::Fetch => self
                 .survey
                 .bytes_wanted
                 .saturating_sub(self.survey.bytes_come),
@@ -418,7 +419,7 @@ impl Job {
             unchanged: self.kept().saturating_sub(self.tally.flags_changed),
             flags_changed: self.tally.flags_changed,
             vanished: self.tally.vanished,
-            failed: failed.len() as u64 + u64::from(self.phase == Phase::Failed && !named),
+            failed: failed.len() as u64 + u64::from(self.phase == JobPhase::Failed && !named),
             bytes,
         }
     }
@@ -447,7 +448,7 @@ impl Job {
 /// How it begins.
 impl Job {
     /// The archive has so much of it.
-    pub fn holds(&mut self, holding: Holding) {
+    pub fn holds(&mut self, holding: Archived) {
         self.held = holding;
     }
 
@@ -471,19 +472,19 @@ impl Job {
         let empty_here = self.held.present.is_empty() && self.held.doubtful.is_empty();
         self.phase = if before.is_some_and(|before| self.is_unchanged(before, &status)) {
             self.looked_at = true;
-            Phase::Unchanged
+            JobPhase::Unchanged
         } else if status.messages == Some(0) && empty_here {
-            Phase::Look
+            JobPhase::Look
         } else if empty_here
             && status.uidvalidity.is_some()
             && status.uidnext.is_some_and(|next| next > 1)
             && status.messages.is_some_and(|count| count <= DIRECT_LIMIT)
         {
-            Phase::Direct
+            JobPhase::Direct
         } else {
-            Phase::Survey
+            JobPhase::Survey
         };
-        if self.phase == Phase::Direct {
+        if self.phase == JobPhase::Direct {
             let all = Chunk::all_below(self.freeze.uidnext);
             self.work.unsent.push_back(all);
         }

@@ -1,6 +1,6 @@
 //! The inventory of a job: what the server names, set against what the archive holds.
 
-use super::{Job, Phase, Survey, Weights};
+use super::{Job, JobPhase, Survey, Weights};
 use crate::session::inventory::Inventory;
 
 /// Times that a mailbox is surveyed before what is still unclear is reported.
@@ -26,7 +26,7 @@ impl Job {
             return;
         }
         self.surveys += 1;
-        self.phase = Phase::Survey;
+        self.phase = JobPhase::Survey;
     }
 
     /// A day's budget is to be kept to: the inventory notes what messages weigh, and a command brings at most so many bytes.
@@ -64,7 +64,7 @@ impl Job {
     /// Sizes matter: all of it at once may be too much.
     pub fn survey_first(&mut self) {
         self.work.unsent.clear();
-        self.phase = Phase::Survey;
+        self.phase = JobPhase::Survey;
     }
 
     /// What the next FETCH would bring, as far as that is known.
@@ -169,6 +169,10 @@ impl Job {
 
     /// The inventory was all that was wanted of it.
     pub fn only_looked(&mut self, whole: bool) {
-        self.phase = if whole { Phase::Done } else { Phase::Failed };
+        self.phase = if whole {
+            JobPhase::Done
+        } else {
+            JobPhase::Failed
+        };
     }
 }

@@ -1,6 +1,6 @@
 //! A job on one connection: commands sent and answered, what EXAMINE says, and where it goes from there.
 
-use super::{Chunk, Freeze, Job, Phase, Survey, Suspects};
+use super::{AskAlone, Chunk, Freeze, Job, JobPhase, Survey};
 use crate::session::inventory::Inventory;
 use crate::session::select::Selected;
 
@@ -60,7 +60,7 @@ impl Job {
         self.survey.inventory.opened(selected);
         self.trouble.again.opened(selected);
         self.looked_at = true;
-        let begun = matches!(self.phase, Phase::Fetch | Phase::Recheck);
+        let begun = matches!(self.phase, JobPhase::Fetch | JobPhase::Recheck);
         if !begun {
             self.compare_with_status(freeze.uidvalidity);
             self.freeze = freeze.completed_by(&self.freeze);
@@ -84,9 +84,9 @@ impl Job {
     /// STATUS says that it is empty, and EXAMINE says the same, or something else: then an inventory is due.
     pub fn looked(&mut self) {
         self.phase = if self.work.count == 0 {
-            Phase::Done
+            JobPhase::Done
         } else {
-            Phase::Survey
+            JobPhase::Survey
         };
     }
 
@@ -103,7 +103,7 @@ impl Job {
 
     /// It cannot be read.
     pub fn fail(&mut self, reason: &str) {
-        self.phase = Phase::Failed;
+        self.phase = JobPhase::Failed;
         self.work.distrusted = true;
         self.work.unsent.clear();
         self.refuse_unnamed(reason);
@@ -115,12 +115,12 @@ impl Job {
         if self.work.in_flight > 0 || !self.work.unsent.is_empty() || self.work.postponed {
             return false;
         }
-        if self.work.distrusted && self.phase != Phase::Failed {
+        if self.work.distrusted && self.phase != JobPhase::Failed {
             self.work.distrusted = false;
             self.absorb_received();
             if self.has_nothing_here() {
                 // Whatever its UIDVALIDITY is: all of it in one opening.
-                self.phase = Phase::Direct;
+                self.phase = JobPhase::Direct;
                 self.work.unsent.push_back(Chunk::all());
             } else {
                 self.survey_again();
@@ -128,13 +128,13 @@ impl Job {
             return true;
         }
         match self.phase {
-            Phase::Fetch if !self.trouble.unclear.is_empty() => {
-                self.phase = Phase::Recheck;
+            JobPhase::Fetch if !self.trouble.unclear.is_empty() => {
+                self.phase = JobPhase::Recheck;
                 self.trouble.again = Inventory::default();
                 true
             }
-            Phase::Direct | Phase::Fetch => {
-                self.phase = Phase::Done;
+            JobPhase::Direct | JobPhase::Fetch => {
+                self.phase = JobPhase::Done;
                 false
             }
             _ => false,
@@ -148,21 +148,21 @@ impl Job {
     }
 
     /// After a lost connection: what was in flight is to be asked again.
-    pub fn rewind(&mut self, suspects: &Suspects<'_>) {
+    pub fn rewind(&mut self, suspects: &AskAlone<'_>) {
         self.work.in_flight = 0;
         self.work.distrusted = false;
         self.work.postponed = false;
         self.rewind_trial();
         match self.phase {
             // What has come stays; the inventory tells what has not.
-            Phase::Direct => {
+            JobPhase::Direct => {
                 self.absorb_received();
                 self.survey_again();
             }
-            Phase::Survey => self.survey = Survey::default(),
-            Phase::Fetch => self.prepare_fetches(suspects),
-            Phase::Recheck => self.trouble.again = Inventory::default(),
-            Phase::Look | Phase::Unchanged | Phase::Done | Phase::Failed => {}
+            JobPhase::Survey => self.survey = Survey::default(),
+            JobPhase::Fetch => self.prepare_fetches(suspects),
+            JobPhase::Recheck => self.trouble.again = Inventory::default(),
+            JobPhase::Look | JobPhase::Unchanged | JobPhase::Done | JobPhase::Failed => {}
         }
     }
 }

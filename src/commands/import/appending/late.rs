@@ -12,7 +12,7 @@ use crate::session::channel::Channel;
 use crate::session::lane::{Lane, Order};
 use crate::session::response::Status;
 use crate::session::select;
-use crate::session::store::{self, Change};
+use crate::session::store::{self, FlagChange};
 use crate::target::mailbox::JobId;
 
 impl Appender<'_> {
@@ -103,7 +103,7 @@ impl Appender<'_> {
                 lane.send(&select, AppendStep::Open, Order::Strict)?;
                 open = Some(one.id);
             }
-            let store = store::flags_silently(one.to_uid, Change::Add, &one.flags);
+            let store = store::flags_silently(one.to_uid, FlagChange::Add, &one.flags);
             lane.send(&store, AppendStep::Flags(one), Order::Loose)?;
         }
         Ok(is_any)

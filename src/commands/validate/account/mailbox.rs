@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use anyhow::{Context, Result};
 
 use super::super::deep::{self, Pair};
-use super::super::record::Record;
+use super::super::record::JournalRecord;
 use super::Comparing;
 use crate::compare::{Comparison, Held, Wanted};
 use crate::finding::{Code, Finding, Severity};
@@ -19,7 +19,7 @@ use crate::target::message::{self, Described};
 use crate::target::trouble::Trouble;
 
 /// The target's side of a comparison.
-pub(super) struct Side<'a> {
+pub(super) struct TargetSide<'a> {
     /// Number of the mailbox.
     pub at: usize,
     pub channel: &'a mut Channel,
@@ -94,14 +94,14 @@ impl Comparing<'_> {
         &mut self,
         jobs: &Jobs,
         group: &[JobId],
-        side: &mut Side<'_>,
+        side: &mut TargetSide<'_>,
         compared: &mut HashMap<JobId, Compared>,
         doubtful: &mut Vec<(usize, JobId, u32, Vec<String>)>,
     ) -> Result<Vec<Pair>> {
         let (at, holding) = (side.at, side.holding);
-        let mut records: HashMap<JobId, Record> = group
+        let mut records: HashMap<JobId, JournalRecord> = group
             .iter()
-            .map(|id| (*id, Record::of(&jobs[*id], self.journal, holding)))
+            .map(|id| (*id, JournalRecord::of(&jobs[*id], self.journal, holding)))
             .collect();
         let (expected, sought) = self.expected(jobs, group, &records)?;
         let held = &holding.messages;
@@ -173,7 +173,7 @@ impl Comparing<'_> {
         &mut self,
         jobs: &Jobs,
         expected: &Expected,
-        records: &HashMap<JobId, Record>,
+        records: &HashMap<JobId, JournalRecord>,
         compared: &mut HashMap<JobId, Compared>,
     ) {
         let Expected {
@@ -242,7 +242,7 @@ impl Comparing<'_> {
         &mut self,
         jobs: &Jobs,
         group: &[JobId],
-        records: &HashMap<JobId, Record>,
+        records: &HashMap<JobId, JournalRecord>,
     ) -> Result<(Vec<Expected>, Sought)> {
         let (mut all, mut sought) = (Vec::new(), Sought::default());
         for &id in group {
@@ -364,7 +364,7 @@ impl Comparing<'_> {
 
 /// Holds the records against what was found.
 fn prove(
-    records: &mut HashMap<JobId, Record>,
+    records: &mut HashMap<JobId, JournalRecord>,
     expected: &[Expected],
     result: &Comparison,
     held: &[Held],

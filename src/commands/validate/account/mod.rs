@@ -6,10 +6,10 @@ mod mailbox;
 use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Result;
-use mailbox::Side;
+use mailbox::TargetSide;
 use tracing::info;
 
-use super::deep::{self, Pair, Verdict};
+use super::deep::{self, Pair, ReadBack};
 use crate::archive::account::Standing;
 use crate::archive::journal::Journal;
 use crate::config::Account;
@@ -114,7 +114,7 @@ fn shortcomings(account: &str, plan: &Plan<'_>) -> Vec<Finding> {
 struct Memory {
     trouble: Trouble,
     /// What was read back already.
-    read_back: HashMap<(JobId, u32), Verdict>,
+    read_back: HashMap<(JobId, u32), ReadBack>,
 }
 
 struct Comparing<'a> {
@@ -182,7 +182,7 @@ impl Comparing<'_> {
             let group: &[JobId] = there_of[at];
             match there {
                 Ok(holding) => {
-                    let mut side = Side {
+                    let mut side = TargetSide {
                         at,
                         channel,
                         trouble,
