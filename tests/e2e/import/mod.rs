@@ -5,6 +5,7 @@ mod again;
 mod blame;
 mod content;
 mod dates;
+mod following;
 mod hostile_archive;
 mod identity;
 mod interrupted;
