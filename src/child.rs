@@ -18,7 +18,7 @@ const STREAMS: Duration = Duration::from_secs(1);
 
 /// A program that has ended.
 #[derive(Debug)]
-pub struct Ran {
+pub struct ChildOutput {
     /// How it ended.
     pub status: ExitStatus,
     /// What it wrote to standard output.
@@ -29,7 +29,7 @@ pub struct Ran {
 
 /// Why a program did not come to its end.
 #[derive(Debug)]
-pub enum Failure {
+pub enum ChildFailure {
     /// It could not be started or waited for.
     System(io::Error),
     /// It took longer than this, and was ended.
@@ -40,7 +40,7 @@ pub enum Failure {
     Stopped,
 }
 
-impl std::fmt::Display for Failure {
+impl std::fmt::Display for ChildFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::System(error) => write!(f, "cannot be run: {error}"),
@@ -53,19 +53,19 @@ impl std::fmt::Display for Failure {
     }
 }
 
-impl std::error::Error for Failure {}
+impl std::error::Error for ChildFailure {}
 
 /// Runs a command without input, in a process group of its own, which a signal from the terminal does not reach: what
 /// `should_stop` says counts.
 ///
 /// # Errors
-/// See [`Failure`]; the program and its children have been killed then.
+/// See [`ChildFailure`]; the program and its children have been killed then.
 pub fn run(
     command: &mut Command,
     patience: Duration,
     limit: usize,
     should_stop: impl Fn() -> bool,
-) -> Result<Ran, Failure> {
+) -> Result<ChildOutput, ChildFailure> {
     without_secrets(command);
     let mut child = command
         .stdin(Stdio::null())
@@ -73,7 +73,7 @@ pub fn run(
         .stderr(Stdio::piped())
         .process_group(0)
         .spawn()
-        .map_err(Failure::System)?;
+        .map_err(ChildFailure::System)?;
     let _running = Running::new(child.id());
     let collectors = Collector::new(child.stdout.take(), limit)
         .and_then(|stdout| Ok((stdout, Collector::new(child.stderr.take(), limit)?)));
@@ -81,7 +81,7 @@ pub fn run(
         Ok(collectors) => collectors,
         Err(error) => {
             end(&mut child);
-            return Err(Failure::System(error));
+            return Err(ChildFailure::System(error));
         }
     };
     let flooded = || stdout.is_full() || stderr.is_full();
@@ -92,20 +92,20 @@ pub fn run(
             Ok(None) => {}
             Err(error) => {
                 end(&mut child);
-                return Err(Failure::System(error));
+                return Err(ChildFailure::System(error));
             }
         }
         if flooded() {
             end(&mut child);
-            return Err(Failure::TooMuch(limit));
+            return Err(ChildFailure::TooMuch(limit));
         }
         if should_stop() || stop::signalled() {
             end(&mut child);
-            return Err(Failure::Stopped);
+            return Err(ChildFailure::Stopped);
         }
         if began.elapsed() > patience {
             end(&mut child);
-            return Err(Failure::TooLong(patience));
+            return Err(ChildFailure::TooLong(patience));
         }
         std::thread::sleep(TICK);
     };
@@ -116,9 +116,9 @@ pub fn run(
     // What it left behind in its group ends with it.
     end(&mut child);
     if flooded() {
-        return Err(Failure::TooMuch(limit));
+        return Err(ChildFailure::TooMuch(limit));
     }
-    Ok(Ran {
+    Ok(ChildOutput {
         status,
         stdout: stdout.taken(),
         stderr: stderr.taken(),
@@ -225,7 +225,7 @@ fn kill(group: u32) {
 mod tests {
     use super::*;
 
-    fn shell(script: &str, patience: Duration) -> Result<Ran, Failure> {
+    fn shell(script: &str, patience: Duration) -> Result<ChildOutput, ChildFailure> {
         run(
             Command::new("sh").args(["-c", script]),
             patience,
@@ -250,7 +250,7 @@ mod tests {
         let note = dir.path().join("pid");
         let script = format!("sleep 600 & echo $! >{}; wait", note.display());
         let hangs = shell(&script, Duration::from_millis(300)).expect_err("hangs");
-        assert!(matches!(hangs, Failure::TooLong(_)), "{hangs}");
+        assert!(matches!(hangs, ChildFailure::TooLong(_)), "{hangs}");
         let pid = std::fs::read_to_string(&note).expect("noted");
         let status = format!("/proc/{}/status", pid.trim());
         let is_gone = || !std::fs::read_to_string(&status).is_ok_and(|s| !s.contains("Z (zombie)"));
@@ -260,7 +260,7 @@ mod tests {
         }
         assert!(is_gone(), "its child lives on");
         let floods = shell("yes", Duration::from_secs(60)).expect_err("floods");
-        assert!(matches!(floods, Failure::TooMuch(10_000)), "{floods}");
+        assert!(matches!(floods, ChildFailure::TooMuch(10_000)), "{floods}");
     }
 
     #[test]

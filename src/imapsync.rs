@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow, bail};
 use tracing::{debug, info};
 
-use crate::child::{self, Ran};
+use crate::child::{self, ChildOutput};
 use crate::config::{Server, TlsMode};
 use crate::stop::Stop;
 
@@ -148,7 +148,7 @@ fn printable(line: &str) -> String {
         .collect()
 }
 
-fn log(ran: &Ran) {
+fn log(ran: &ChildOutput) {
     for line in String::from_utf8_lossy(&ran.stdout)
         .lines()
         .chain(String::from_utf8_lossy(&ran.stderr).lines())

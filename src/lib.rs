@@ -68,7 +68,7 @@ pub mod testing {
 
     /// What did not come over.
     pub mod failed {
-        pub use crate::archive::failed::{During, load};
+        pub use crate::archive::failed::{Transfer, load};
     }
 
     /// Where mailboxes go.

@@ -8,13 +8,13 @@ use crate::settings::Settings;
 
 /// What is being done to accounts.
 #[derive(Debug, Clone, Copy)]
-pub struct Doing {
+pub struct Activity {
     mode: Mode,
     dry_run: bool,
     is_aside: bool,
 }
 
-impl Doing {
+impl Activity {
     /// As the run does it.
     #[must_use]
     pub fn of(settings: &Settings) -> Self {

@@ -26,18 +26,18 @@ use crate::session::error::{is_stopped, parked};
 use crate::settings::Settings;
 use crate::stop::Stop;
 
-pub use doing::Doing;
+pub use doing::Activity;
 
 /// What is done about accounts that do not come to their end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct How {
+pub struct OnFailure {
     /// The others go on after one that failed; else the first one in trouble asks them all to stop.
     pub ignore_errors: bool,
     /// Those that are parked are worked on again when their time has come, after all others.
     pub wait: bool,
 }
 
-impl How {
+impl OnFailure {
     /// As the run is to do it.
     #[must_use]
     pub fn of(settings: &Settings) -> Self {
@@ -61,10 +61,10 @@ const LOOK: Duration = Duration::from_millis(200);
 pub fn run(
     accounts: &[Account],
     workers: usize,
-    how: How,
+    how: OnFailure,
     stop: &Stop,
     progress: &Progress,
-    doing: Doing,
+    doing: Activity,
     work: impl Fn(&Account, &mut AccountReport) -> Result<()> + Sync,
 ) -> Result<Vec<AccountReport>> {
     let pool = threads(workers.min(accounts.len()).max(1))?;
@@ -125,10 +125,10 @@ pub fn each(
     let reports = run(
         accounts,
         settings.workers,
-        How::of(settings),
+        OnFailure::of(settings),
         stop,
         progress,
-        Doing::of(settings),
+        Activity::of(settings),
         |account, report| work(account, progress.account(&account.name), report),
     )?;
     // A shard may well have no account at all.
@@ -274,7 +274,7 @@ pub fn both(work: Result<()>, recorded: Result<()>) -> Result<()> {
 }
 
 /// One line an account; the rest is for the log file.
-fn log(doing: Doing, report: &AccountReport) {
+fn log(doing: Activity, report: &AccountReport) {
     let ended = doing.ended(report);
     if let Some(reason) = &report.error {
         error!("{reason}");
@@ -317,12 +317,12 @@ mod tests {
             .collect()
     }
 
-    const DOING: Doing = Doing::now(Mode::Export);
-    const STOPS: How = How {
+    const DOING: Activity = Activity::now(Mode::Export);
+    const STOPS: OnFailure = OnFailure {
         ignore_errors: false,
         wait: false,
     };
-    const GOES_ON: How = How {
+    const GOES_ON: OnFailure = OnFailure {
         ignore_errors: true,
         wait: false,
     };

@@ -15,7 +15,7 @@ pub const FILE: &str = "failed.jsonl";
 /// Which way a message was to go.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum During {
+pub enum Transfer {
     /// From the source to the archive.
     #[default]
     Export,
@@ -44,7 +44,7 @@ pub struct FailedMessage {
     pub at: String,
     /// Which way it was to go.
     #[serde(default)]
-    pub during: During,
+    pub during: Transfer,
 }
 
 /// Earlier versions wrote 0 where there is none.
@@ -59,7 +59,7 @@ fn uid_or_none<'de, D: Deserializer<'de>>(
 ///
 /// # Errors
 /// Those of the file system.
-pub fn load(dir: &Path, during: During) -> Result<Vec<FailedMessage>> {
+pub fn load(dir: &Path, during: Transfer) -> Result<Vec<FailedMessage>> {
     let mut all = load_all(dir)?;
     all.retain(|message| message.during == during);
     Ok(all)
@@ -82,7 +82,7 @@ fn load_all(dir: &Path) -> Result<Vec<FailedMessage>> {
 ///
 /// # Errors
 /// Those of the file system.
-pub fn write(dir: &Path, during: During, failed: &[FailedMessage]) -> Result<()> {
+pub fn write(dir: &Path, during: Transfer, failed: &[FailedMessage]) -> Result<()> {
     let path = dir.join(FILE);
     let shown = path.display();
     let mut all = load_all(dir)?;
@@ -124,7 +124,7 @@ mod tests {
         };
         let lines =
             || std::fs::read_to_string(dir.path().join(FILE)).map_or(0, |t| t.lines().count());
-        let (export, import) = (During::Export, During::Import);
+        let (export, import) = (Transfer::Export, Transfer::Import);
         write(dir.path(), export, &[failed(export, 1), failed(export, 2)]).expect("written");
         write(dir.path(), import, &[failed(import, 3)]).expect("written");
         assert_eq!(lines(), 3);

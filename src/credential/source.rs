@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::child::{self, Failure};
+use crate::child::{self, ChildFailure};
 use crate::secret::Secret;
 
 /// How long a password command may take.
@@ -21,7 +21,7 @@ pub enum PasswordSource {
     /// It is known already.
     Ready(Secret),
     /// A command prints it, and is run once, whoever else needs what it prints.
-    Command(Arc<Once>),
+    Command(Arc<CommandOutput>),
     /// Somebody is asked for it before the run begins.
     Typed(Arc<TypedPassword>),
 }
@@ -53,11 +53,12 @@ impl TypedPassword {
 }
 
 /// Those of the configurations in use: both sides of a migration may name the same.
-static COMMANDS: LazyLock<Mutex<HashMap<Vec<String>, Weak<Once>>>> = LazyLock::new(Mutex::default);
+static COMMANDS: LazyLock<Mutex<HashMap<Vec<String>, Weak<CommandOutput>>>> =
+    LazyLock::new(Mutex::default);
 
 /// A command, and what it said.
 #[derive(Debug)]
-pub struct Once {
+pub struct CommandOutput {
     /// Program and arguments.
     words: Vec<String>,
     said: Mutex<Option<Secret>>,
@@ -71,7 +72,7 @@ impl PasswordSource {
         if let Some(once) = known.get(&words).and_then(Weak::upgrade) {
             return Self::Command(once);
         }
-        let once = Arc::new(Once {
+        let once = Arc::new(CommandOutput {
             words: words.clone(),
             said: Mutex::default(),
         });
@@ -145,7 +146,7 @@ pub fn output(
     command.args(arguments).envs(environment.iter().copied());
     let ran = match child::run(&mut command, patience, MAX_OUTPUT, should_stop) {
         Ok(ran) => ran,
-        Err(Failure::System(error)) => {
+        Err(ChildFailure::System(error)) => {
             return Err(error).with_context(|| format!("run {key} \"{program}\""));
         }
         Err(failure) => bail!("{key} {failure}"),

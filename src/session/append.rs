@@ -7,7 +7,7 @@ use super::command::Command;
 use super::error::{Kind, Result, SessionError};
 use super::lane::{Lane, Order};
 use super::pace::Ahead;
-use super::response::Status;
+use super::response::StatusResponse;
 
 /// Largest literal that LITERAL- lets go without asking, in bytes (RFC 7888 section 5).
 const LITERAL_MINUS: u64 = 4096;
@@ -27,7 +27,7 @@ enum Literals {
 
 /// How messages go to a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ways {
+pub struct AppendSupport {
     /// Several messages in one command (RFC 3502).
     pub multi: bool,
     literals: Literals,
@@ -35,7 +35,7 @@ pub struct Ways {
     pub limit: Option<u64>,
 }
 
-impl Ways {
+impl AppendSupport {
     /// What the capabilities allow.
     #[must_use]
     pub fn of(capabilities: &Capabilities) -> Self {
@@ -91,7 +91,7 @@ pub struct Outgoing<'a> {
 /// Sends messages in one APPEND command, through a fixed buffer.
 pub struct Append<'l, 'a, S> {
     lane: &'l mut Lane<'a, S>,
-    ways: Ways,
+    ways: AppendSupport,
     out: Vec<u8>,
 }
 
@@ -100,7 +100,12 @@ impl<'l, 'a, S> Append<'l, 'a, S> {
     ///
     /// # Errors
     /// A mailbox name that cannot be sent.
-    pub fn begin(lane: &'l mut Lane<'a, S>, ways: Ways, mailbox: &[u8], step: S) -> Result<Self> {
+    pub fn begin(
+        lane: &'l mut Lane<'a, S>,
+        ways: AppendSupport,
+        mailbox: &[u8],
+        step: S,
+    ) -> Result<Self> {
         let command = Command::new("APPEND").mailbox(mailbox, lane.capabilities())?;
         let mut out = lane.begin(step, Order::Loose);
         out.extend_from_slice(command.bytes());
@@ -111,7 +116,7 @@ impl<'l, 'a, S> Append<'l, 'a, S> {
     ///
     /// # Errors
     /// Those of the connection; [`Kind::Local`] when `body` fails or ends early: the connection is of no use then.
-    pub fn message(&mut self, message: &mut Outgoing<'_>) -> Result<Option<(S, Status)>> {
+    pub fn message(&mut self, message: &mut Outgoing<'_>) -> Result<Option<(S, StatusResponse)>> {
         self.lane.one_message()?;
         let asks = self.ways.must_ask(message.size);
         if let Some(flags) = message.flags {
@@ -175,7 +180,7 @@ fn local(text: &str) -> SessionError {
 
 /// UIDVALIDITY and UIDs of `[APPENDUID …]` (RFC 4315), in the order of the messages.
 #[must_use]
-pub fn append_uids(status: &Status) -> Option<(u32, Vec<u32>)> {
+pub fn append_uids(status: &StatusResponse) -> Option<(u32, Vec<u32>)> {
     /// More UIDs than anyone appends in a command are a lie.
     const MAX: u32 = 100_000;
     let (uidvalidity, set) = status.code_argument("APPENDUID")?.split_once(' ')?;
@@ -199,7 +204,7 @@ mod tests {
     #[test]
     fn appenduid_gives_uids_in_order() {
         let uids = |code: &str| {
-            append_uids(&Status {
+            append_uids(&StatusResponse {
                 condition: Condition::Ok,
                 code: Some(code.to_owned()),
                 text: String::new(),

@@ -16,7 +16,7 @@ use super::error::{Kind, Result, SessionError};
 use super::pace::{Ahead, Pace};
 use super::reader::{BodySink, Reader, Response};
 use super::refusal;
-use super::response::{self, Condition, ResponseKind, Status};
+use super::response::{self, Condition, ResponseKind, StatusResponse};
 use crate::budget::Budget;
 use crate::waiting::Waiting;
 
@@ -34,11 +34,11 @@ pub struct Channel {
     /// As last said by the server: in the greeting, after login, or when asked.
     pub capabilities: Capabilities,
     /// The last status response that was not only information: greeting, tagged ends, BYE.
-    pub last_status: Option<Status>,
+    pub last_status: Option<StatusResponse>,
     /// The text of the greeting.
     pub greeting: Option<String>,
     /// The last untagged NO or BAD.
-    pub objection: Option<Status>,
+    pub objection: Option<StatusResponse>,
     /// Set when LOGOUT was sent: then BYE is the proper answer.
     pub leaving: bool,
     /// Set when only the result of what was done is asked for: no end of a day's budget holds that up.
@@ -258,7 +258,7 @@ impl Channel {
         Ok(())
     }
 
-    fn note_capabilities(&mut self, status: &Status) {
+    fn note_capabilities(&mut self, status: &StatusResponse) {
         if let Some(words) = status.code_argument("CAPABILITY") {
             self.capabilities = Capabilities(response::capability_words(words));
         }

@@ -15,7 +15,7 @@ use super::channel::Channel;
 use super::error::{self, Kind, SessionError};
 use super::reader::{NoBody, Response};
 use super::refusal;
-use super::response::{self, Condition, ResponseKind, Status};
+use super::response::{self, Condition, ResponseKind, StatusResponse};
 
 /// Most that the server may say to a command of the crate, in bytes: greetings, logins and goodbyes are short.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
@@ -90,7 +90,7 @@ fn presentable(response: &Response) -> Option<Vec<u8>> {
 }
 
 /// A status line with the same meaning and nothing that could be misread.
-fn plain(tag: &str, status: &Status) -> Vec<u8> {
+fn plain(tag: &str, status: &StatusResponse) -> Vec<u8> {
     let condition = match status.condition {
         Condition::Ok => "OK",
         Condition::No => "NO",

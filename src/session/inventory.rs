@@ -7,7 +7,7 @@
 use tracing::debug;
 
 use super::reader::Response;
-use super::response::{self, Condition, FetchData, Status};
+use super::response::{self, Condition, FetchData, StatusResponse};
 use super::select::Selected;
 use crate::mailbox::UidSet;
 
@@ -158,7 +158,7 @@ impl Inventory {
     }
 
     /// The last command has ended: a refusal is no answer, and what is short is asked for in another way.
-    pub fn ended(&mut self, status: &Status) -> NextQuery {
+    pub fn ended(&mut self, status: &StatusResponse) -> NextQuery {
         self.asked += 1;
         let is_answered = status.condition == Condition::Ok;
         // A FETCH of nothing may be refused.
@@ -291,8 +291,8 @@ mod tests {
         }
     }
 
-    fn status(condition: Condition) -> Status {
-        Status {
+    fn status(condition: Condition) -> StatusResponse {
+        StatusResponse {
             condition,
             code: None,
             text: String::new(),
@@ -378,8 +378,8 @@ mod tests {
         assert!(inventory.is_odd());
     }
 
-    fn limited(condition: Condition, code: &str) -> Status {
-        Status {
+    fn limited(condition: Condition, code: &str) -> StatusResponse {
+        StatusResponse {
             code: Some(code.to_owned()),
             ..status(condition)
         }
@@ -388,7 +388,7 @@ mod tests {
     /// What is asked for until nothing more is, of a server that answers as `answer` says: UIDs and the end.
     fn walk(
         inventory: &mut Inventory,
-        mut answer: impl FnMut(&str) -> (Vec<u32>, Status),
+        mut answer: impl FnMut(&str) -> (Vec<u32>, StatusResponse),
     ) -> Vec<String> {
         let mut asked = Vec::new();
         let mut next = NextQuery::Fetch(inventory.range());

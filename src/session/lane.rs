@@ -10,7 +10,7 @@ use super::command::Command;
 use super::error::{Ending, Kind, Result, SessionError};
 use super::pace::{Ahead, Pace};
 use super::reader::{BodySink, NoBody, Response};
-use super::response::{self, Condition, ResponseKind, Status};
+use super::response::{self, Condition, ResponseKind, StatusResponse};
 use crate::budget::{Budget, Direction};
 
 /// Whether a command's end may overtake that of the one before it (RFC 3501 section 5.5).
@@ -35,7 +35,7 @@ struct Outstanding<S> {
     /// Something was said while it was the oldest.
     heard: bool,
     /// It needs the mailbox whose opening ended so.
-    void: Option<Status>,
+    void: Option<StatusResponse>,
 }
 
 /// Commands sent ahead: each carries a step, and comes back with its answers in order.
@@ -44,7 +44,7 @@ pub struct Lane<'a, S> {
     outstanding: VecDeque<Outstanding<S>>,
     response: Response,
     /// What the server said last, where that was an untagged NO or BAD.
-    objection: Option<Status>,
+    objection: Option<StatusResponse>,
 }
 
 /// What came back.
@@ -52,7 +52,7 @@ pub enum Answer<'a, S> {
     /// An untagged response while this step was the first outstanding one.
     Untagged(&'a mut S, &'a Response),
     /// The tagged end of this step.
-    Done(S, Status),
+    Done(S, StatusResponse),
 }
 
 impl<'a, S> Lane<'a, S> {
@@ -216,7 +216,7 @@ impl<'a, S> Lane<'a, S> {
     ///
     /// # Errors
     /// Those of receiving; [`Kind::Desync`] for a tagged end that fits no command.
-    pub fn await_go_ahead(&mut self) -> Result<Option<(S, Status)>> {
+    pub fn await_go_ahead(&mut self) -> Result<Option<(S, StatusResponse)>> {
         loop {
             self.channel.receive(&mut self.response, &mut NoBody)?;
             match response::classify(&self.response) {
@@ -324,7 +324,7 @@ impl<'a, S> Lane<'a, S> {
     }
 
     /// The only command ends so; its tag may still come.
-    fn ended_by(&mut self, status: Status) -> Heard {
+    fn ended_by(&mut self, status: StatusResponse) -> Heard {
         let tag = self.outstanding.front().map(|only| only.tag.clone());
         let tag = tag.unwrap_or_default();
         self.channel.forget(tag.clone());
@@ -364,7 +364,7 @@ impl<'a, S> Lane<'a, S> {
     }
 
     /// What was meant for a mailbox that is not open is not sent any more, or not listened to.
-    fn make_void(&mut self, from: usize, status: &Status) {
+    fn make_void(&mut self, from: usize, status: &StatusResponse) {
         let behind = self.outstanding.iter_mut().skip(from);
         let mut harmed = false;
         for command in behind.take_while(|command| command.order == Order::Loose) {
@@ -403,7 +403,7 @@ enum Sinks<'a, S> {
 /// What one response was.
 enum Heard {
     Untagged,
-    End(String, Status),
+    End(String, StatusResponse),
     /// Nothing was said: the command cannot be sent any more.
     Unsent,
 }
@@ -417,7 +417,11 @@ impl Channel {
     ///
     /// # Errors
     /// Those of sending and receiving. NO and BAD are no errors here.
-    pub fn run(&mut self, command: &Command, mut handle: impl FnMut(&Response)) -> Result<Status> {
+    pub fn run(
+        &mut self,
+        command: &Command,
+        mut handle: impl FnMut(&Response),
+    ) -> Result<StatusResponse> {
         let mut lane = Lane::new(self);
         lane.send(command, (), Order::Strict)?;
         loop {

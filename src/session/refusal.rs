@@ -5,14 +5,14 @@
 use std::time::Duration;
 
 use super::error::{Ending, Kind, Result, SessionError};
-use super::response::Status;
+use super::response::StatusResponse;
 
 /// The longest wait that a run stays for.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// What a status that is not OK means; `fallback` where it says nothing that is known.
 #[must_use]
-pub fn kind(status: &Status, fallback: Kind) -> Kind {
+pub fn kind(status: &StatusResponse, fallback: Kind) -> Kind {
     classify(status.code.as_deref(), &status.text, fallback)
 }
 
@@ -55,7 +55,7 @@ pub fn classify(code: Option<&str>, text: &str, fallback: Kind) -> Kind {
 
 /// The error for a status that is not OK, with the server's words.
 #[must_use]
-pub fn error(status: &Status, fallback: Kind) -> SessionError {
+pub fn error(status: &StatusResponse, fallback: Kind) -> SessionError {
     SessionError::new(
         kind(status, fallback),
         format!("the server says {}", status.said()),
@@ -68,7 +68,7 @@ pub fn error(status: &Status, fallback: Kind) -> SessionError {
 /// hour (`Session expired, please login again`). Gmail says the latter to whoever is too fast, too: the retry loop tells
 /// them apart by how often it comes.
 #[must_use]
-pub fn goodbye(status: &Status) -> SessionError {
+pub fn goodbye(status: &StatusResponse) -> SessionError {
     let lower = status.text.to_ascii_lowercase();
     let over = [
         "accesstokenexpired",
@@ -86,7 +86,7 @@ pub fn goodbye(status: &Status) -> SessionError {
 ///
 /// # Errors
 /// That refusal.
-pub fn check_state(status: &Status) -> Result<()> {
+pub fn check_state(status: &StatusResponse) -> Result<()> {
     if let Some(error) = about_host(status) {
         return Err(error);
     }
@@ -103,7 +103,7 @@ pub fn check_state(status: &Status) -> Result<()> {
 /// The NO or BAD to a command about one object, where it is the host's all the same: its words speak of connections or pace.
 /// Codes such as `[LIMIT]` or `[UNAVAILABLE]` (RFC 5530) are about the object.
 #[must_use]
-pub fn about_host(status: &Status) -> Option<SessionError> {
+pub fn about_host(status: &StatusResponse) -> Option<SessionError> {
     let code = status.code.as_deref();
     let code = code.filter(|code| code.eq_ignore_ascii_case("THROTTLED"));
     let kind = classify(code, &status.text, Kind::Refused);
@@ -113,7 +113,7 @@ pub fn about_host(status: &Status) -> Option<SessionError> {
 
 /// True for a goodbye that refuses the login, and says nothing of a state that passes.
 #[must_use]
-pub fn is_about_login(status: &Status) -> bool {
+pub fn is_about_login(status: &StatusResponse) -> bool {
     const LOGIN: [&str; 8] = [
         "login",
         "log in",
@@ -144,7 +144,7 @@ pub fn is_about_login(status: &Status) -> bool {
 
 /// True for a refusal of an object that another try may change (RFC 5530).
 #[must_use]
-pub fn may_pass(status: &Status) -> bool {
+pub fn may_pass(status: &StatusResponse) -> bool {
     const PASSING: [&str; 6] = [
         "SERVERBUG",
         "UNAVAILABLE",
@@ -204,7 +204,7 @@ pub enum Meaning {
 ///
 /// Codes such as `SERVERBUG` and `LIMIT` speak of the message: only words about connections and time speak of us.
 #[must_use]
-pub fn meaning(status: &Status) -> Meaning {
+pub fn meaning(status: &StatusResponse) -> Meaning {
     let code = status.code.as_deref().unwrap_or_default();
     let code = code.split_ascii_whitespace().next().unwrap_or_default();
     let text = status.text.to_ascii_lowercase();
@@ -310,7 +310,7 @@ mod tests {
     #[test]
     fn refusals_are_told_apart() {
         let meaning = |code: Option<&str>, text: &str| {
-            meaning(&Status {
+            meaning(&StatusResponse {
                 condition: Condition::No,
                 code: code.map(str::to_owned),
                 text: text.to_owned(),

@@ -14,7 +14,7 @@ use crate::session::fetch::{self, Assembler, Fetched};
 use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::{BodySink, Response};
 use crate::session::refusal;
-use crate::session::response::{self, Condition, Status};
+use crate::session::response::{self, Condition, StatusResponse};
 use crate::session::select;
 
 /// Messages asked for in one command.
@@ -250,7 +250,7 @@ impl Reading {
     fn ended(
         &mut self,
         batch: &[u32],
-        status: &Status,
+        status: &StatusResponse,
         batches: &mut VecDeque<Vec<u32>>,
     ) -> Result<(), SessionError> {
         if let Some((most, _)) = status.message_limit() {

@@ -5,7 +5,7 @@ use std::fs;
 use imapsync_bulk_migrator::testing::ExportState;
 use imapsync_bulk_migrator::testing::MailboxDir;
 use imapsync_bulk_migrator::testing::UidSet;
-use imapsync_bulk_migrator::testing::failed::{self, During};
+use imapsync_bulk_migrator::testing::failed::{self, Transfer};
 use imapsync_bulk_migrator::testing::{Journal, Route};
 
 use crate::fuzz;
@@ -70,7 +70,7 @@ fn states() {
             assert_eq!(json(&again), json(&state));
         }
         fs::write(dir.path().join("failed.jsonl"), input).expect("write");
-        let _ = failed::load(dir.path(), During::Export);
+        let _ = failed::load(dir.path(), Transfer::Export);
         if let Ok(set) = String::from_utf8_lossy(input).parse::<UidSet>() {
             assert_eq!(set.to_string().parse(), Ok(set));
         }

@@ -13,7 +13,7 @@ use imapsync_bulk_migrator::testing::Journal;
 use imapsync_bulk_migrator::testing::MailboxDir;
 use imapsync_bulk_migrator::testing::Reply;
 use imapsync_bulk_migrator::testing::UidSet;
-use imapsync_bulk_migrator::testing::failed::{self, During};
+use imapsync_bulk_migrator::testing::failed::{self, Transfer};
 use imapsync_bulk_migrator::testing::{NoBody, Reader, Response};
 
 use crate::feed::with_wire;
@@ -219,7 +219,7 @@ fn archives() {
             let _ = mailbox.read_sidecar(7);
             let _ = mailbox.identify(None);
             let _ = ExportState::load(dir.path());
-            let _ = failed::load(dir.path(), During::Export);
+            let _ = failed::load(dir.path(), Transfer::Export);
             let journal = Journal::open(dir.path(), "b.example", 143, "anna", false);
             assert!(journal.is_ok());
         });
@@ -260,7 +260,7 @@ fn an_archive_file_without_end_is_refused() {
         );
         assert!(mailbox.identify(None).is_err());
         assert!(ExportState::load(dir.path()).is_err());
-        assert!(failed::load(dir.path(), During::Export).is_err());
+        assert!(failed::load(dir.path(), Transfer::Export).is_err());
     });
     fs::write(dir.path().join("import.journal.jsonl"), vec![b'x'; *BIG]).expect("write");
     bounded("a journal of one line", 40 << 20, || {

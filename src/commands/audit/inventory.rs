@@ -18,7 +18,7 @@ use crate::session::fetch;
 use crate::session::inventory::{Extent, Inventory, NextQuery};
 use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::{NoBody, Response};
-use crate::session::response::{Condition, Status};
+use crate::session::response::{Condition, StatusResponse};
 use crate::session::select::{self, Selected};
 
 /// Commands sent ahead of their answers.
@@ -238,7 +238,7 @@ impl InventoryReading<'_> {
     }
 
     /// A mailbox that is to be asked about once more.
-    fn done(&mut self, step: InventoryStep, status: &Status) -> Option<usize> {
+    fn done(&mut self, step: InventoryStep, status: &StatusResponse) -> Option<usize> {
         let at = step.at();
         let (there, left) = self.under_way.get_mut(&at)?;
         *left -= 1;

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use tracing::warn;
 
-use crate::accounts::{self, Doing};
+use crate::accounts::{self, Activity};
 use crate::archive::account::{AccountArchive, require_root};
 use crate::archive::lock::Lock;
 use crate::archive::path::hex;
@@ -91,10 +91,10 @@ pub fn after_export(
     let audited = accounts::run(
         &accounts,
         settings.workers,
-        accounts::How::of(settings),
+        accounts::OnFailure::of(settings),
         stop,
         progress,
-        Doing::beside(Mode::Audit, settings.mode),
+        Activity::beside(Mode::Audit, settings.mode),
         |account, report| run.after_export(account, progress.account(&account.name), report),
     )?;
     progress.finish();

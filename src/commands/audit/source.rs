@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::inventory::{self, Ask, read};
 use super::local::{ArchivedMailbox, Local};
-use crate::archive::failed::{self, During, FailedMessage};
+use crate::archive::failed::{self, FailedMessage, Transfer};
 use crate::config::Account;
 use crate::filter::Filter;
 use crate::finding::{Code, Finding, Severity};
@@ -34,7 +34,7 @@ pub fn compare(
     dir: &std::path::Path,
     local: &mut Local,
 ) -> Result<()> {
-    let failed = failed::load(dir, During::Export)?;
+    let failed = failed::load(dir, Transfer::Export)?;
     let mut found = Vec::new();
     let (mut blame, mut known) = (Blame::default(), HashMap::new());
     let mut tries = Tries::default();

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use logins::Logins;
 
 use super::provision::Provision;
-use crate::accounts::{self, Doing};
+use crate::accounts::{self, Activity};
 use crate::config::UseImapsync;
 use crate::config::{Account, Config, Server};
 use crate::disk::space::check_space;
@@ -230,13 +230,13 @@ impl<'a> CheckRun<'a> {
         accounts::run(
             accounts,
             workers,
-            accounts::How {
+            accounts::OnFailure {
                 ignore_errors: true,
                 wait: false,
             },
             self.stop,
             progress,
-            Doing::beside(Mode::Test, self.settings.mode),
+            Activity::beside(Mode::Test, self.settings.mode),
             |account, report| {
                 let _progress = progress.account(&account.name);
                 account::test(self, account, report)

@@ -8,7 +8,7 @@ use crate::config::Account;
 use crate::mapping::Why;
 use crate::report::{AccountReport, Preflight};
 use crate::session::Session;
-use crate::session::append::Ways;
+use crate::session::append::AppendSupport;
 use crate::session::list;
 use crate::session::select;
 use crate::target::plan::{Plan, Want};
@@ -156,7 +156,7 @@ fn judged(
         }
     }
     let channel = session.channel();
-    found.append_limit = Ways::of(&channel.capabilities).limit;
+    found.append_limit = AppendSupport::of(&channel.capabilities).limit;
     if let (Some(largest), Some(limit)) = (found.largest, found.append_limit)
         && largest > limit
     {

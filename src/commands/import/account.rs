@@ -13,7 +13,7 @@ use super::following;
 use super::listed;
 use super::reconcile::{self, Reconciler};
 use crate::accounts;
-use crate::archive::failed::{self, During, FailedMessage};
+use crate::archive::failed::{self, FailedMessage, Transfer};
 use crate::archive::journal::Journal;
 use crate::commands::provision::{Provision, logged_in};
 use crate::config::Account;
@@ -93,7 +93,7 @@ pub fn import(
 impl<'a> Import<'a> {
     /// What an earlier run could not bring over.
     fn remember(&mut self) -> Result<()> {
-        for message in failed::load(self.plan.dir(), During::Import)? {
+        for message in failed::load(self.plan.dir(), Transfer::Import)? {
             let mut jobs = self.plan.jobs.numbered();
             let found = jobs.find(|(_, job)| job.name() == message.mailbox);
             if let Some(((id, _), uid)) = found.zip(message.uid) {
@@ -326,7 +326,7 @@ impl<'a> Import<'a> {
         if !complete {
             report.status = Status::Incomplete;
         }
-        let recorded = failed::write(self.plan.dir(), During::Import, &failures);
+        let recorded = failed::write(self.plan.dir(), Transfer::Import, &failures);
         accounts::both(outcome, recorded)
     }
 
@@ -354,7 +354,7 @@ impl<'a> Import<'a> {
                 date: None,
                 server: reason,
                 at: at.clone(),
-                during: During::Import,
+                during: Transfer::Import,
             };
             let refused = job.refused().iter();
             let refused = refused.map(|one| failed(one.uid, one.size, one.reason.clone()));

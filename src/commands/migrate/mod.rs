@@ -18,7 +18,7 @@ use crate::progress::{AccountProgress, Progress};
 use crate::report::{AccountReport, Report, Status};
 use crate::settings::Settings;
 use crate::stop::Stop;
-use whole::Whole;
+use whole::CombinedReport;
 
 /// Migrates every account; an error means that the run could not begin.
 ///
@@ -128,7 +128,7 @@ impl Migration<'_> {
         if self.settings.dry_run {
             return self.rehearse(source, progress);
         }
-        let mut whole = Whole::new(&source.name);
+        let mut whole = CombinedReport::new(&source.name);
         self.phases(source, progress, &mut whole);
         whole.report
     }
@@ -150,7 +150,7 @@ impl Migration<'_> {
         report
     }
 
-    fn phases(&self, source: &Account, progress: AccountProgress, whole: &mut Whole) {
+    fn phases(&self, source: &Account, progress: AccountProgress, whole: &mut CombinedReport) {
         let exported = accounts::one(source, |report| {
             export::account::export(&self.export, source, progress, report)
         });
@@ -177,7 +177,7 @@ impl Migration<'_> {
         }
     }
 
-    fn to_target(&self, target: &Account, is_news: bool, whole: &mut Whole) {
+    fn to_target(&self, target: &Account, is_news: bool, whole: &mut CombinedReport) {
         let validated = || {
             accounts::one(target, |report| {
                 self.validation.account(target, self.again(target), report)
@@ -212,7 +212,7 @@ impl Migration<'_> {
         self.progress.account(&account.name)
     }
 
-    fn is_stopped(&self, whole: &mut Whole) -> bool {
+    fn is_stopped(&self, whole: &mut CombinedReport) -> bool {
         let stopped = self.stop.requested();
         if stopped {
             whole.report.status = Status::Stopped;

@@ -4,12 +4,12 @@ use crate::mode::Phase;
 use crate::report::{AccountReport, MailboxReport, PhaseReport, Status};
 
 /// What is known of an account so far.
-pub struct Whole {
+pub struct CombinedReport {
     /// The report.
     pub report: AccountReport,
 }
 
-impl Whole {
+impl CombinedReport {
     /// Of an account that is begun now.
     pub fn new(account: &str) -> Self {
         let mut report = AccountReport::new(account);
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn what_went_wrong_in_one_phase_is_not_made_good_by_the_next() {
-        let mut whole = Whole::new("a");
+        let mut whole = CombinedReport::new("a");
         let counts = Counts {
             mailboxes: 2,
             new: 5,
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_phase_that_fails_is_the_last_one_and_says_which_it_was() {
-        let mut whole = Whole::new("a");
+        let mut whole = CombinedReport::new("a");
         let mut failed = part(Status::Failed, Counts::default());
         failed.error = Some("quota".to_owned());
         failed.cause = Some(Cause::Quota);

@@ -5,7 +5,7 @@ use crate::session::command::Command;
 use crate::session::error::Result;
 use crate::session::fetch;
 use crate::session::reader::Response;
-use crate::session::response::{self, Condition, FetchData, Status};
+use crate::session::response::{self, Condition, FetchData, StatusResponse};
 use crate::session::select::{self, Selected};
 
 /// A message to be looked at.
@@ -73,7 +73,7 @@ impl Glances {
         }
     }
 
-    pub fn ended(&mut self, part: GlanceStep, status: &Status) {
+    pub fn ended(&mut self, part: GlanceStep, status: &StatusResponse) {
         let is_ok = status.condition == Condition::Ok;
         if part == GlanceStep::Open {
             self.is_open = is_ok;

@@ -18,7 +18,7 @@ use super::manage;
 use super::pace::{Aside, Pace};
 use super::reader::{NoBody, Response};
 use super::refusal;
-use super::response::{self, Condition, MailboxStatus, Status};
+use super::response::{self, Condition, MailboxStatus, StatusResponse};
 use super::steps::{Step, Steps};
 use crate::mailbox::{Listed, Name};
 pub use glance::{Glance, Glanced};
@@ -122,11 +122,11 @@ struct Answers {
     status: HashMap<Name, MailboxStatus>,
     unreadable: Vec<String>,
     namespace: Option<(Name, Option<char>)>,
-    refusal: Option<Status>,
+    refusal: Option<StatusResponse>,
     /// Why it is not known which mailboxes are subscribed.
     subscriptions_refused: Option<String>,
     quota: Option<(u64, u64)>,
-    inbox: Option<Status>,
+    inbox: Option<StatusResponse>,
     glances: Glances,
     bytes: usize,
 }
@@ -192,7 +192,7 @@ pub struct Look {
     /// The mailboxes, without their STATUS.
     pub listing: Listing,
     /// What the server said to EXAMINE INBOX; `None` where there is no INBOX.
-    pub inbox: Option<Status>,
+    pub inbox: Option<StatusResponse>,
     /// Storage used and allowed, in KiB (RFC 9208), where the server says it.
     pub quota: Option<(u64, u64)>,
 }
@@ -280,7 +280,7 @@ fn conclude(lane: &mut Lane<'_, ListStep>, heard: &mut Answers, pace: &Pace) -> 
     Ok(listing)
 }
 
-fn refused(status: &Status) -> SessionError {
+fn refused(status: &StatusResponse) -> SessionError {
     let kind = refusal::kind(status, Kind::Refused);
     let text = format!("LIST is refused: {}", status.said());
     SessionError::new(kind, text)
@@ -334,8 +334,9 @@ fn find_inbox(lane: &mut Lane<'_, ListStep>, heard: &mut Answers, pace: &Pace) -
             lane.send(&examine, ListStep::Inbox, Order::Opens)?;
         }
         drain(lane, heard, 0)?;
-        let opens =
-            |said: &Status| said.condition == Condition::Ok || refusal::check_state(said).is_err();
+        let opens = |said: &StatusResponse| {
+            said.condition == Condition::Ok || refusal::check_state(said).is_err()
+        };
         is_there = heard.status.contains_key(&inbox) || heard.inbox.as_ref().is_some_and(opens);
     }
     if is_there {

@@ -28,7 +28,7 @@ pub enum Condition {
 
 /// A status response: its condition, response code and text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
+pub struct StatusResponse {
     /// OK, NO, BAD, BYE or PREAUTH.
     pub condition: Condition,
     /// What stands in the brackets, without them.
@@ -37,7 +37,7 @@ pub struct Status {
     pub text: String,
 }
 
-impl Status {
+impl StatusResponse {
     /// Code and text as the server said them, for errors and reports.
     #[must_use]
     pub fn said(&self) -> String {
@@ -79,11 +79,11 @@ impl Status {
 #[derive(Debug, PartialEq, Eq)]
 pub enum ResponseKind<'a> {
     /// The end of the command with this tag.
-    Tagged(&'a str, Status),
+    Tagged(&'a str, StatusResponse),
     /// `+`: the server waits for more of the command.
     Continuation,
     /// `* OK`, `* NO`, `* BAD`, `* BYE`, `* PREAUTH`.
-    Untagged(Status),
+    Untagged(StatusResponse),
     /// Any other `*` line.
     Data,
     /// Nothing that IMAP knows.
@@ -115,7 +115,7 @@ pub fn classify(response: &Response) -> ResponseKind<'_> {
     }
 }
 
-fn parse_status(rest: &[u8]) -> Option<Status> {
+fn parse_status(rest: &[u8]) -> Option<StatusResponse> {
     let end = rest
         .iter()
         .position(u8::is_ascii_whitespace)
@@ -130,7 +130,7 @@ fn parse_status(rest: &[u8]) -> Option<Status> {
     };
     let text = String::from_utf8_lossy(rest[end..].trim_ascii()).into_owned();
     let (code, text) = split_code(&text);
-    Some(Status {
+    Some(StatusResponse {
         condition,
         code,
         text,

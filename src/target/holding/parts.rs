@@ -13,7 +13,7 @@ use crate::session::error::{Kind, SessionError};
 use crate::session::fetch;
 use crate::session::inventory::{Inventory, NextQuery};
 use crate::session::refusal;
-use crate::session::response::{self, Condition, Status};
+use crate::session::response::{self, Condition, StatusResponse};
 use crate::session::select::{self, Selected};
 use crate::target::bodies;
 use crate::target::trouble::{Suspects, Trouble};
@@ -123,7 +123,7 @@ impl<'a> InParts<'a> {
         &mut self,
         channel: &mut Channel,
         range: &str,
-    ) -> crate::session::error::Result<Status> {
+    ) -> crate::session::error::Result<StatusResponse> {
         let ask = fetch::described(range, self.extent == Detail::Flags);
         let (inventory, holding, extent) = (&mut self.inventory, &mut self.holding, self.extent);
         let mut failed = None;
@@ -144,7 +144,7 @@ impl<'a> InParts<'a> {
         Ok(status)
     }
 
-    fn search(&mut self, channel: &mut Channel) -> crate::session::error::Result<Status> {
+    fn search(&mut self, channel: &mut Channel) -> crate::session::error::Result<StatusResponse> {
         let inventory = &mut self.inventory;
         channel.run(&fetch::search_all(), |response| {
             inventory.recount(response);

@@ -9,7 +9,7 @@ use crate::session::fetch;
 use crate::session::inventory::{Inventory, NextQuery};
 use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::{NoBody, Response};
-use crate::session::response::{Condition, Status};
+use crate::session::response::{Condition, StatusResponse};
 use crate::session::select::{self, Selected};
 use crate::target::trouble::Trouble;
 
@@ -163,7 +163,7 @@ impl Current {
         Ok(())
     }
 
-    fn end(mut self, status: &Status) -> Option<Holding> {
+    fn end(mut self, status: &StatusResponse) -> Option<Holding> {
         self.holding.put_in_order();
         self.holding.exists = self.inventory.counted();
         let is_whole = self.is_whole && !self.inventory.is_odd();

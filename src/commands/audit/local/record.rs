@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::{ArchivedMailbox, Audit};
-use crate::archive::failed::{self, During};
+use crate::archive::failed::{self, Transfer};
 use crate::archive::meta::{MailboxMeta, NameSource};
 use crate::archive::original::OriginalMailbox;
 use crate::archive::state::MailboxState;
@@ -138,7 +138,7 @@ impl Audit<'_> {
                 ),
             );
         }
-        let failures = failed::load(&self.dir, During::Export)?;
+        let failures = failed::load(&self.dir, Transfer::Export)?;
         for failed in &failures {
             if self.task.folders.matches(&failed.mailbox) {
                 let which = failed

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::Export;
-use crate::archive::failed::{self, During, FailedMessage};
+use crate::archive::failed::{self, FailedMessage, Transfer};
 use crate::clock;
 use crate::commands::export::job::{Job, Jobs, SizeAndDate};
 use crate::filter::Filter;
@@ -16,7 +16,7 @@ impl Export<'_> {
         let Some(store) = &mut self.store else {
             return Ok(());
         };
-        self.failed_before = failed::load(store.archive().dir(), During::Export)?;
+        self.failed_before = failed::load(store.archive().dir(), Transfer::Export)?;
         for (id, job) in self.jobs.with_ids() {
             let of_job = self.failed_before.iter();
             for failed in of_job.filter(|failed| failed.mailbox == job.name()) {
@@ -43,7 +43,7 @@ impl Export<'_> {
                     date: date_of(&unfetched.seen),
                     server: unfetched.reason.clone(),
                     at: at.clone(),
-                    during: During::Export,
+                    during: Transfer::Export,
                 })
                 .collect()
         };

@@ -14,7 +14,7 @@ use super::job::{Archived, AskAlone, Job, JobId, JobPhase, Jobs};
 use super::store::Store;
 use crate::accounts;
 use crate::archive::account::AccountArchive;
-use crate::archive::failed::{self, During, FailedMessage};
+use crate::archive::failed::{self, FailedMessage, Transfer};
 use crate::archive::listing;
 use crate::archive::state::{ExportState, MailboxState, SourceServer};
 use crate::archive::sync::Syncer;
@@ -401,7 +401,7 @@ impl Export<'_> {
             return Ok(());
         }
         let all = failures::on_record(failures, &self.failed_before, &self.jobs, folders);
-        failed::write(store.archive().dir(), During::Export, &all)?;
+        failed::write(store.archive().dir(), Transfer::Export, &all)?;
         store.finish(&self.jobs, complete)
     }
 }

@@ -13,7 +13,7 @@ use crate::session::fetch::{self, Fetched, Message};
 use crate::session::lane::{Lane, Order};
 use crate::session::reader::Response;
 use crate::session::refusal;
-use crate::session::response::{self, Condition, ResponseKind, Status};
+use crate::session::response::{self, Condition, ResponseKind, StatusResponse};
 
 impl Fetcher<'_> {
     pub(super) fn take_message(
@@ -111,7 +111,7 @@ impl Fetcher<'_> {
         id: JobId,
         chunk: &Chunk,
         body: ArrivingBody,
-        status: &Status,
+        status: &StatusResponse,
     ) -> Result<()> {
         if let Some(uid) = chunk.lone().filter(|_| !self.jobs[id].is_on_trial()) {
             return self.fetched_alone(lane, id, uid, body, status);
@@ -154,7 +154,7 @@ impl Fetcher<'_> {
         id: JobId,
         uid: u32,
         mut body: ArrivingBody,
-        status: &Status,
+        status: &StatusResponse,
     ) -> Result<()> {
         let belated = self.assembler.lone(uid);
         self.assembler.clear();
@@ -192,7 +192,7 @@ impl Fetcher<'_> {
 
     /// A message that the probe finds cannot be had; so is one of which the server says nothing but NO.
     /// Where it answers OK without the message, that may be deleted: a second inventory tells.
-    pub(super) fn probed(&mut self, id: JobId, uid: u32, reason: String, status: &Status) {
+    pub(super) fn probed(&mut self, id: JobId, uid: u32, reason: String, status: &StatusResponse) {
         let found = self.probed.take().filter(|(named, _)| *named == uid);
         let job = &mut self.jobs[id];
         match found {

@@ -27,7 +27,7 @@ use crate::session::fetch::{self, Assembler};
 use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::Response;
 use crate::session::refusal;
-use crate::session::response::{self, Condition, Status};
+use crate::session::response::{self, Condition, StatusResponse};
 use crate::session::select::{self, Selected};
 use crate::stop::Stop;
 
@@ -51,9 +51,9 @@ struct FetchStep {
 enum Request {
     Examine,
     /// What the mailbox holds, or a part of it; with these words a part was refused before.
-    Inventory(Option<Status>),
+    Inventory(Option<StatusResponse>),
     /// SEARCH ALL, after an inventory that names fewer messages than EXAMINE counted, or was refused with these words.
-    Search(Option<Status>),
+    Search(Option<StatusResponse>),
     Fetch(Chunk),
     /// A second inventory, for messages that did not come.
     Recheck,
@@ -361,7 +361,7 @@ impl<'a> Fetcher<'a> {
         &mut self,
         lane: &mut Lane<'_, FetchStep>,
         step: FetchStep,
-        status: &Status,
+        status: &StatusResponse,
     ) -> Result<()> {
         let id = step.job;
         self.unanswered -= step.bytes;
@@ -399,7 +399,7 @@ impl<'a> Fetcher<'a> {
         self.settle(id)
     }
 
-    fn examined(&mut self, id: JobId, status: &Status) -> Result<()> {
+    fn examined(&mut self, id: JobId, status: &StatusResponse) -> Result<()> {
         let selected = std::mem::take(&mut self.selected);
         if self.jobs[id].phase() == JobPhase::Failed {
             return Ok(());

@@ -13,7 +13,7 @@ use crate::session::lane::{Lane, Order};
 use crate::session::manage;
 use crate::session::reader::Response;
 use crate::session::refusal;
-use crate::session::response::{Condition, Status};
+use crate::session::response::{Condition, StatusResponse};
 
 impl Fetcher<'_> {
     pub(super) fn take_inventory(&mut self, id: JobId, response: &Response) -> Result<()> {
@@ -64,7 +64,7 @@ impl Fetcher<'_> {
         id: JobId,
         range: &str,
         weighs: bool,
-        refusal: Option<Status>,
+        refusal: Option<StatusResponse>,
     ) -> Result<()> {
         let job = &self.jobs[id];
         let is_fragile = self.blame.ends(&Owner::Mailbox(id)) > 0;
@@ -86,8 +86,8 @@ impl Fetcher<'_> {
         &mut self,
         lane: &mut Lane<'_, FetchStep>,
         id: JobId,
-        refusal: Option<Status>,
-        status: &Status,
+        refusal: Option<StatusResponse>,
+        status: &StatusResponse,
     ) -> Result<()> {
         let ended_well = status.condition == Condition::Ok;
         let job = &mut self.jobs[id];
@@ -120,8 +120,8 @@ impl Fetcher<'_> {
         &mut self,
         lane: &mut Lane<'_, FetchStep>,
         id: JobId,
-        refusal: Option<&Status>,
-        status: &Status,
+        refusal: Option<&StatusResponse>,
+        status: &StatusResponse,
     ) -> Result<()> {
         match self.jobs[id].inventory().ended(status) {
             // Refused was all of it, and may be again: that is for another try to find out.
@@ -141,7 +141,7 @@ impl Fetcher<'_> {
         lane: &mut Lane<'_, FetchStep>,
         id: JobId,
         range: &str,
-        refusal: Option<Status>,
+        refusal: Option<StatusResponse>,
     ) -> Result<()> {
         debug!(range, "the server has taken a part, asking for the rest");
         if !self.examine(lane, id)? {
@@ -157,8 +157,8 @@ impl Fetcher<'_> {
         lane: &mut Lane<'_, FetchStep>,
         id: JobId,
         extent: Extent,
-        refusal: Option<&Status>,
-        status: &Status,
+        refusal: Option<&StatusResponse>,
+        status: &StatusResponse,
     ) -> Result<()> {
         let is_answered = status.condition == Condition::Ok || self.jobs[id].count() == 0;
         if is_answered && extent == Extent::Whole {

@@ -6,7 +6,7 @@ use super::{Chunk, Job, JobPhase, SizeAndDate, Unfetched, chunk};
 use crate::mailbox::uidset::UidSet;
 use crate::session::inventory::{Extent, NextQuery};
 use crate::session::reader::Response;
-use crate::session::response::{Condition, Status};
+use crate::session::response::{Condition, StatusResponse};
 
 /// Messages shorter than announced after which no further one is asked for again: the server's sizes are estimates.
 const MANY_SHORT: usize = 20;
@@ -205,7 +205,7 @@ impl Job {
 
     /// The second inventory, or a part of it, has ended: what it no longer names is deleted, if it is a whole one. What is
     /// still to be asked for.
-    pub fn rechecked(&mut self, status: &Status) -> Option<String> {
+    pub fn rechecked(&mut self, status: &StatusResponse) -> Option<String> {
         if let NextQuery::Fetch(range) = self.trouble.again.ended(status) {
             return Some(range);
         }

@@ -15,14 +15,14 @@ use crate::session::lane::{Answer, Lane, Order};
 use crate::session::manage;
 use crate::session::reader::NoBody;
 use crate::session::refusal::{Meaning, meaning};
-use crate::session::response::{self, Condition, Status};
+use crate::session::response::{self, Condition, StatusResponse};
 use crate::target::mailbox::{JobId, Refused};
 
 /// A message of up to this size that finds no room says that the account is full, in bytes.
 const SMALL: u64 = 64 * 1024;
 
 /// True for a refusal that is about us, and leaves open what became of the messages.
-pub fn is_no_answer(status: &Status) -> bool {
+pub fn is_no_answer(status: &StatusResponse) -> bool {
     matches!(meaning(status), Meaning::Wait(_))
 }
 
@@ -65,7 +65,7 @@ impl Appender<'_> {
     pub(super) fn answered(
         &mut self,
         batch: Batch,
-        status: &Status,
+        status: &StatusResponse,
         lane: &mut Lane<'_, AppendStep>,
     ) -> Result<()> {
         self.unanswered = self.unanswered.saturating_sub(batch.bytes());
@@ -103,7 +103,7 @@ impl Appender<'_> {
     }
 
     /// One message, sent alone, is refused.
-    fn refused(&mut self, id: JobId, mut item: Item, status: &Status) -> Result<()> {
+    fn refused(&mut self, id: JobId, mut item: Item, status: &StatusResponse) -> Result<()> {
         let (uid, size, said) = (item.uid(), item.size(), status.said());
         let about = meaning(status);
         if about == Meaning::Later {
@@ -177,7 +177,7 @@ impl Appender<'_> {
     pub(super) fn accept(
         &mut self,
         batch: Batch,
-        status: &Status,
+        status: &StatusResponse,
         lane: &mut Lane<'_, AppendStep>,
     ) -> Result<()> {
         let to_uids = self.named_uids(&batch, status, lane)?;
@@ -254,7 +254,7 @@ impl Appender<'_> {
     fn named_uids(
         &mut self,
         batch: &Batch,
-        status: &Status,
+        status: &StatusResponse,
         lane: &mut Lane<'_, AppendStep>,
     ) -> Result<Vec<u32>> {
         let named = append_uids(status).filter(|_| !self.experience.distrusted);
@@ -323,7 +323,7 @@ fn alone(id: JobId, item: Item) -> Batch {
 }
 
 /// True for a refusal that says it is about what the message holds: another form of its flags changes nothing.
-fn is_about_content(status: &Status) -> bool {
+fn is_about_content(status: &StatusResponse) -> bool {
     const WORDS: [&str; 8] = [
         "message", "header", "body", "line", "large", "big", "size", "literal",
     ];

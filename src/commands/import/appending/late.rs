@@ -10,7 +10,7 @@ use super::{AppendStep, Appender};
 use crate::archive::journal::{Done, Flags};
 use crate::session::channel::Channel;
 use crate::session::lane::{Lane, Order};
-use crate::session::response::Status;
+use crate::session::response::StatusResponse;
 use crate::session::select;
 use crate::session::store::{self, FlagChange};
 use crate::target::mailbox::JobId;
@@ -50,7 +50,7 @@ impl Appender<'_> {
     }
 
     /// Flags that a STORE does not bring to the target either.
-    pub(super) fn lost_flags(&mut self, stored: &Late, status: &Status) {
+    pub(super) fn lost_flags(&mut self, stored: &Late, status: &StatusResponse) {
         let Late {
             id,
             uid,

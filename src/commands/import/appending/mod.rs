@@ -16,7 +16,7 @@ use crate::archive::journal::Journal;
 use crate::budget::Direction;
 use crate::mailbox::uidset::UidSet;
 use crate::progress::{AccountProgress, Arriving};
-use crate::session::append::{Append, Outgoing, Ways};
+use crate::session::append::{Append, AppendSupport, Outgoing};
 use crate::session::blame::{Blame, Owner, Verdict};
 use crate::session::channel::Channel;
 use crate::session::error::{Kind, SessionError};
@@ -92,7 +92,7 @@ pub struct Appender<'a> {
     watchful: bool,
     /// Of a mailbox that another account fills as well.
     turn: Option<(JobId, Turn<'a>)>,
-    ways: Ways,
+    ways: AppendSupport,
     /// What is to be sent once more, in smaller parts or in another way.
     again: VecDeque<Batch>,
     /// Refused batches of which the target may have kept a part.
@@ -153,7 +153,7 @@ impl<'a> Appender<'a> {
         progress: &'a mut AccountProgress,
         (experience, trouble, turns): (&'a mut Experience, &'a mut Trouble, &'a Turns),
     ) -> Self {
-        let mut ways = Ways::of(&channel.capabilities).paced(channel.pace.ahead());
+        let mut ways = AppendSupport::of(&channel.capabilities).paced(channel.pace.ahead());
         let watchful = !turns.is_alone() && jobs.iter().any(|job| job.identity_there().is_none());
         ways.multi &= !experience.stores_in_part;
         Self {
@@ -551,13 +551,13 @@ fn used_up(lane: &mut Lane<'_, AppendStep>, batch: &Batch) -> Option<SessionErro
 /// Sends the messages in one command; the command's end, if the server refuses before it has them.
 fn write(
     lane: &mut Lane<'_, AppendStep>,
-    ways: Ways,
+    ways: AppendSupport,
     wire: &[u8],
     id: JobId,
     items: &mut [Item],
     flags: &[Option<String>],
     sent: &Arriving,
-) -> Result<Option<crate::session::response::Status>> {
+) -> Result<Option<crate::session::response::StatusResponse>> {
     let mut append = Append::begin(lane, ways, wire, AppendStep::Append(id, Vec::new()))?;
     for (item, flags) in items.iter_mut().zip(flags) {
         let (uid, size) = (item.uid(), item.size());

@@ -31,7 +31,7 @@ use crate::target::trouble::Trouble;
 
 /// What a comparison tells.
 #[derive(Default)]
-pub struct Looked {
+pub struct Examined {
     /// A line for each mailbox of the archive.
     pub mailboxes: Vec<MailboxReport>,
     /// What differs.
@@ -46,9 +46,9 @@ pub struct Looked {
 ///
 /// # Errors
 /// An archive that cannot be read; those of the connection.
-pub fn look(settings: &Settings, peer: &Peer, stop: &Stop, account: &Account) -> Result<Looked> {
+pub fn look(settings: &Settings, peer: &Peer, stop: &Stop, account: &Account) -> Result<Examined> {
     let (mut plan, mut journal) = Plan::read(settings.want(account, false), None)?;
-    let mut looked = Looked::default();
+    let mut looked = Examined::default();
     let mut memory = Memory::default();
     keep_trying(stop, |backoff| {
         if memory.trouble.take_news() {
@@ -64,7 +64,7 @@ pub fn look(settings: &Settings, peer: &Peer, stop: &Stop, account: &Account) ->
             account: &account.name,
             settings,
             journal: &journal,
-            looked: Looked::default(),
+            looked: Examined::default(),
             changed_since: BTreeMap::new(),
             bytes: HashMap::new(),
             encoded: BTreeMap::new(),
@@ -121,7 +121,7 @@ struct Comparing<'a> {
     account: &'a str,
     settings: &'a Settings,
     journal: &'a Journal,
-    looked: Looked,
+    looked: Examined,
     /// Messages whose flags the archive has changed since their import.
     changed_since: BTreeMap<JobId, u64>,
     /// Bytes of what the archive has.
@@ -154,7 +154,7 @@ impl Comparing<'_> {
         listing: &Listing,
         jobs: &Jobs,
         memory: &mut Memory,
-    ) -> Result<Looked> {
+    ) -> Result<Examined> {
         let groups = by_target(jobs);
         let there_of: Vec<&[JobId]> = groups
             .iter()
