@@ -56,7 +56,7 @@ pub fn find(
                     let now = name.text();
                     info!(mailbox = job.name(), before, now, "renamed on the target");
                     let note = format!("was renamed on the target from \"{before}\" to \"{now}\"");
-                    job.told.notes.push(note);
+                    job.tell(note);
                     journal.renamed(&route, now);
                     break;
                 }

@@ -42,7 +42,7 @@ pub fn leave_out(jobs: &mut Jobs) -> Result<()> {
             }
         }
         if !shown.is_empty() {
-            job.told.notes.push(format!(
+            job.tell(format!(
                 "a view: {} of its messages are in other mailboxes and are not imported a second time",
                 shown.len()
             ));

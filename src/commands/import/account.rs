@@ -188,7 +188,8 @@ impl<'a> Import<'a> {
         if dry_run {
             // A dry run moves nothing.
             for job in &mut self.plan.jobs {
-                job.told.bytes = job.here().dir.bytes(job.todo().iter().copied())?;
+                let bytes = job.here().dir.bytes(job.todo().iter().copied())?;
+                job.told_mut().would_append(bytes);
             }
             return Ok(false);
         }
@@ -332,7 +333,7 @@ impl<'a> Import<'a> {
 
     /// What came twice is told, and never removed.
     fn doubled(&self, job: &Job) -> Option<Finding> {
-        let uids = &job.told.doubled;
+        let uids = job.told().doubled();
         let text = format!(
             "{} in \"{}\" on the target came a second time while the import was at work: an APPEND whose connection was lost took effect late, or somebody else imports the same",
             uids.told(),
@@ -392,50 +393,7 @@ fn lost_report(name: &str, messages: u64) -> MailboxReport {
 /// What the report says of a mailbox.
 #[must_use]
 fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
-    let (here, place, told) = (job.here(), job.place(), &job.told);
-    let mut notes = told.notes.clone();
-    notes.extend(job.failure().map(str::to_owned));
-    let mut note = |count: u64, text: &str| {
-        if count > 0 {
-            notes.push(format!("{count} {text}"));
-        }
-    };
-    let named: Vec<&str> = told.dropped_flags.iter().map(String::as_str).collect();
-    note(
-        told.flags_dropped,
-        &format!(
-            "messages without flags that the target does not keep ({})",
-            named.join(", ")
-        ),
-    );
-    let encoded = told.encoded_flags.iter();
-    let encoded: Vec<String> = encoded
-        .map(|(from, to)| format!("{from} as {to}"))
-        .collect();
-    note(
-        told.flags_encoded,
-        &format!(
-            "messages without flags that no command can carry, but with a form of them that can be undone ({})",
-            encoded.join(", ")
-        ),
-    );
-    note(
-        job.lost().count(),
-        "messages that the archive's own record has are gone from it",
-    );
-    note(
-        told.flags_changed,
-        "messages have the flags that changed in the archive since they were imported",
-    );
-    note(told.mended, "messages were mended");
-    note(
-        told.dates_from_headers,
-        "messages have the date of their headers, as the source gave none",
-    );
-    note(
-        told.undated,
-        "messages have the time of the import, as neither the source nor their headers give a date",
-    );
+    let (here, place, told) = (job.here(), job.place(), job.told());
     let new = if dry_run {
         job.todo().len() as u64
     } else {
@@ -450,12 +408,12 @@ fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
             mailboxes: 1,
             new,
             unchanged: job.done_before() + job.found_there().len() + job.elsewhere().len(),
-            flags_changed: told.flags_changed,
+            flags_changed: told.flags_changed(),
             failed: job.refused().len() as u64 + job.lost().count() + u64::from(job.has_failed()),
-            bytes: told.bytes,
+            bytes: told.bytes(),
             ..Counts::default()
         },
         compared: None,
-        note: (!notes.is_empty()).then(|| notes.join("; ")),
+        note: Some(job.sentences().join("; ")).filter(|note| !note.is_empty()),
     }
 }

@@ -189,7 +189,7 @@ impl Reconciler<'_> {
         if !doubled.is_empty() {
             let job = &mut self.jobs[group[0]];
             warn!("came twice: {} on the target", doubled.told());
-            job.told.doubled = doubled;
+            job.told_mut().double(doubled);
         }
     }
 }

@@ -96,7 +96,7 @@ fn make(
                         refused, instead, "the target refuses the name: {words}"
                     );
                     let note = format!("the target refuses the name \"{refused}\": {words}");
-                    job.told.notes.push(note);
+                    job.tell(note);
                     numbers.push(number);
                 }
                 AfterRefusal::GiveUp => job.fail(format!("cannot be made on the target: {words}")),
@@ -218,7 +218,9 @@ fn attempt(
                 let opened = std::mem::take(&mut selected);
                 if ok {
                     jobs[number].opened(opened);
-                    jobs[number].told.notes.extend(unsubscribed.remove(&number));
+                    if let Some(note) = unsubscribed.remove(&number) {
+                        jobs[number].tell(note);
+                    }
                 } else {
                     let why = words.remove(&number).unwrap_or_else(|| status.said());
                     flight.refused.push((number, why));

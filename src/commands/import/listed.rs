@@ -44,7 +44,7 @@ pub fn believe(
         let listed = name.text();
         let text = format!("the target calls it \"{listed}\" where \"{asked}\" was asked for");
         warn!(mailbox = job.name(), "{text}");
-        job.told.notes.push(text);
+        job.tell(text);
         job.place_mut().believe(name);
     }
     Ok(())
@@ -157,5 +157,5 @@ pub fn rename(jobs: &mut Jobs, id: JobId, known: JobId, before: &HashSet<Vec<u8>
         "the target has one mailbox, \"{to}\", for this and for \"{other}\": this one goes to \"{name}\""
     );
     warn!(mailbox = job.name(), "{text}");
-    job.told.notes.push(text);
+    job.tell(text);
 }

@@ -218,7 +218,9 @@ impl Reconciler<'_> {
             self.repairs,
             self.trouble,
         )?;
-        self.jobs[first].told.notes.extend(note);
+        if let Some(note) = note {
+            self.jobs[first].tell(note);
+        }
         self.take_over(group, &sought.origins, &there, &result);
         Ok(())
     }
@@ -278,7 +280,7 @@ impl Reconciler<'_> {
                 "messages of the target that cannot be read, or compared: uid {unread} there"
             );
             warn!("{text}");
-            self.jobs[group[0]].told.notes.push(text);
+            self.jobs[group[0]].tell(text);
         }
         for &id in group {
             self.settle(id);
@@ -301,7 +303,7 @@ impl Reconciler<'_> {
         );
         let job = &mut self.jobs[id];
         warn!(mailbox = job.name(), "{text}");
-        job.told.notes.push(text);
+        job.tell(text);
         let route = job.route();
         let pairs = job.known().pairs.iter().copied().collect();
         job.recall(RouteRecord::default());

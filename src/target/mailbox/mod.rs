@@ -1,11 +1,13 @@
 //! One mailbox on its way: what is here, where it goes, what is there, how far it is, what is to be told of it.
 
 mod jobs;
+mod told;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use anyhow::{Context, Result};
 pub use jobs::{JobId, Jobs, sources};
+use told::Told;
 
 use super::flags::{self, Kept};
 use super::place::Place;
@@ -15,9 +17,6 @@ use crate::archive::mailbox::MailboxDir;
 use crate::mailbox::uidset::UidSet;
 use crate::session::response::MailboxStatus;
 use crate::session::select::Selected;
-
-/// Flags that are named where they are lost.
-const MAX_NAMED: usize = 10;
 
 /// A message that is not on the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,33 +82,6 @@ struct Open {
     at_first: Option<(u32, u32)>,
 }
 
-/// What the report is to say, beyond how far it is.
-#[derive(Debug, Clone, Default)]
-pub struct Told {
-    /// Bytes appended in this run, or that would be.
-    pub bytes: u64,
-    /// Messages that went without a keyword or flag.
-    pub flags_dropped: u64,
-    /// The first of those flags.
-    pub dropped_flags: BTreeSet<String>,
-    /// Messages with a keyword that was sent in another form.
-    pub flags_encoded: u64,
-    /// The first of those keywords, with their forms.
-    pub encoded_flags: BTreeMap<String, String>,
-    /// Messages whose flags changed in the archive, and followed.
-    pub flags_changed: u64,
-    /// Messages that were mended.
-    pub mended: u64,
-    /// Messages that have the date of their headers.
-    pub dates_from_headers: u64,
-    /// Messages that have no date anywhere, so the target gives its own time.
-    pub undated: u64,
-    /// Messages that came twice, by their UIDs on the target.
-    pub doubled: UidSet,
-    /// What a reader should know.
-    pub notes: Vec<String>,
-}
-
 /// One mailbox at work.
 pub struct Job {
     here: Here,
@@ -122,36 +94,7 @@ pub struct Job {
     place: Place,
     there: There,
     open: Open,
-    /// What the report is to say.
-    pub told: Told,
-}
-
-impl Told {
-    /// A message goes without these flags.
-    pub fn drop_flags<'a>(&mut self, flags: impl IntoIterator<Item = &'a str>) {
-        let mut flags = flags.into_iter().peekable();
-        self.flags_dropped += u64::from(flags.peek().is_some());
-        self.name_flags(flags);
-    }
-
-    /// These flags are lost, of a message that is counted.
-    pub fn name_flags<'a>(&mut self, flags: impl IntoIterator<Item = &'a str>) {
-        for flag in flags {
-            if self.dropped_flags.len() < MAX_NAMED {
-                self.dropped_flags.insert(flag.to_owned());
-            }
-        }
-    }
-
-    /// A message goes with these keywords in another form.
-    pub fn encode_flags(&mut self, encoded: Vec<(String, String)>) {
-        self.flags_encoded += u64::from(!encoded.is_empty());
-        for (keyword, form) in encoded {
-            if self.encoded_flags.len() < MAX_NAMED {
-                self.encoded_flags.insert(keyword, form);
-            }
-        }
-    }
+    told: Told,
 }
 
 impl Job {
@@ -173,7 +116,7 @@ impl Job {
         };
         if !scan.unfinished.is_empty() || !scan.orphans.is_empty() {
             let count = scan.unfinished.len() + scan.orphans.len();
-            job.told.notes.push(format!(
+            job.tell(format!(
                 "{count} messages of the archive are unfinished and not imported"
             ));
         }
@@ -488,7 +431,7 @@ impl Job {
         );
         tracing::warn!(mailbox = self.name(), "{text}");
         match self.missing().count() {
-            0 => self.told.notes.push(text),
+            0 => self.tell(text),
             more => self.fail(format!(
                 "{text}; {more} messages that came since wait for that"
             )),

@@ -6,7 +6,6 @@ use tracing::{debug, info, warn};
 use super::item::{Batch, Item, Late, Try};
 use super::{AppendStep, Appender};
 use crate::archive::journal::{Done, Flags};
-use crate::message::DateSource;
 use crate::report::cause::{Because, Cause};
 use crate::session::append::append_uids;
 use crate::session::blame::{Owner, Verdict};
@@ -194,14 +193,8 @@ impl Appender<'_> {
         let job = &mut self.jobs[id];
         let wanted = job.keepable(&ready.flags);
         job.appended(uid);
-        job.told.bytes += ready.size;
-        job.told.mended += u64::from(ready.mending.any());
-        match ready.internaldate.1 {
-            DateSource::Server => {}
-            DateSource::DateHeader | DateSource::Received => job.told.dates_from_headers += 1,
-            DateSource::None => job.told.undated += 1,
-        }
-        job.told.encode_flags(wanted.encoded);
+        job.told_mut().append(&ready);
+        job.told_mut().encode_flags(wanted.encoded);
         self.experience.always_list |= how == Try::Bare && wanted.flags.is_empty();
         self.experience.blame.clear(&Owner::Message(id, uid));
         if let Some(careful) = self.experience.careful.get_mut(&id) {
@@ -247,7 +240,7 @@ impl Appender<'_> {
         } else if !later.is_empty() {
             self.owe(id, uid, &later);
         }
-        self.jobs[id].told.drop_flags(lost);
+        self.jobs[id].told_mut().drop_flags(lost);
     }
 
     /// The UIDs that APPENDUID names, as far as they can be believed: it is a hint, and some servers have it wrong.

@@ -113,7 +113,7 @@ impl Appender<'_> {
         if !self.experience.stores_in_part {
             let text = "the target had stored part of what it refused (MULTIAPPEND); each message is sent alone";
             warn!(mailbox = self.jobs[id].name(), "{text}");
-            self.jobs[id].told.notes.push(text.to_owned());
+            self.jobs[id].tell(text);
         }
         self.experience.stores_in_part = true;
         self.ways.multi = false;

@@ -40,7 +40,7 @@ impl Appender<'_> {
             }
             let words = flags.join(" ");
             warn!(uid, flags = words, "the flags are lost: no UID is known");
-            self.jobs[id].told.drop_flags(flags);
+            self.jobs[id].told_mut().drop_flags(flags);
             self.not_sent(id, (uid, None), &words);
         }
         if self.to_store.is_empty() {
@@ -59,9 +59,8 @@ impl Appender<'_> {
         } = stored;
         warn!(uid, flags, answer = status.said(), "the flags are lost");
         let is_new = self.without_flags.insert((*id, *to_uid));
-        let told = &mut self.jobs[*id].told;
-        told.name_flags(flags.split_ascii_whitespace());
-        told.flags_dropped += u64::from(is_new);
+        let told = self.jobs[*id].told_mut();
+        told.lose_flags(flags.split_ascii_whitespace(), is_new);
         if !flags.starts_with('\\') {
             self.experience.learn_keyword(*id, flags);
         }

@@ -84,7 +84,7 @@ pub fn follow(
             continue;
         }
         if dry_run {
-            jobs[id].told.flags_changed += changed.len() as u64;
+            jobs[id].told_mut().change_flags(changed.len());
             continue;
         }
         messages += changed.len();
@@ -142,7 +142,7 @@ fn bring(
             let text = format!(
                 "the flags of {left} messages were changed on the target as well, and stay"
             );
-            jobs[follower.id].told.notes.push(text);
+            jobs[follower.id].tell(text);
         }
     }
     flight::store(channel, &mut followers)?;
@@ -154,7 +154,7 @@ fn bring(
         follower.note_changes(&mut jobs[id], journal);
         info!(
             mailbox = jobs[id].name(),
-            messages = jobs[id].told.flags_changed,
+            messages = jobs[id].told().flags_changed(),
             "flags followed"
         );
     }
@@ -260,7 +260,7 @@ impl Follower {
     fn note_changes(mut self, job: &mut Job, journal: &mut Journal) {
         let tell = |job: &mut Job, text: String| {
             warn!(mailbox = job.name(), "{text}");
-            job.told.notes.push(text);
+            job.tell(text);
         };
         for change in std::mem::take(&mut self.changes) {
             let refused = change.refused.as_ref().or(self.closed.as_ref());
@@ -285,7 +285,7 @@ impl Follower {
                     ),
                 );
             }
-            job.told.flags_changed += kept.len() as u64;
+            job.told_mut().change_flags(kept.len());
             let route = job.route();
             for Followed { uid, to_uid, flags } in kept {
                 let done = Done {

@@ -230,7 +230,7 @@ impl Comparing<'_> {
                     ..Counts::default()
                 },
                 compared: Some(counts),
-                note: (!job.told.notes.is_empty()).then(|| job.told.notes.join("; ")),
+                note: Some(job.told().notes().join("; ")).filter(|note| !note.is_empty()),
             });
         }
     }

@@ -1,0 +1,185 @@
+//! What the report is to say of a mailbox, beyond how far it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Job;
+use crate::mailbox::uidset::UidSet;
+use crate::message::DateSource;
+use crate::target::message::Ready;
+
+/// Flags that are named where they are lost.
+const MAX_NAMED: usize = 10;
+
+/// What a run gathers for the report.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Bytes appended in this run, or that would be.
+    bytes: u64,
+    /// Messages that went without a keyword or flag.
+    flags_dropped: u64,
+    /// The first of those flags.
+    dropped_flags: BTreeSet<String>,
+    /// Messages with a keyword that was sent in another form.
+    flags_encoded: u64,
+    /// The first of those keywords, with their forms.
+    encoded_flags: BTreeMap<String, String>,
+    /// Messages whose flags changed in the archive, and followed.
+    flags_changed: u64,
+    /// Messages that were mended.
+    mended: u64,
+    /// Messages that have the date of their headers.
+    dates_from_headers: u64,
+    /// Messages that have no date anywhere, so the target gives its own time.
+    undated: u64,
+    /// Messages that came twice, by their UIDs on the target.
+    doubled: UidSet,
+    /// What a reader should know.
+    notes: Vec<String>,
+}
+
+impl Told {
+    /// So many bytes would be appended.
+    pub fn would_append(&mut self, bytes: u64) {
+        self.bytes = bytes;
+    }
+
+    /// The target has taken this message.
+    pub fn append(&mut self, ready: &Ready) {
+        self.bytes += ready.size;
+        self.mended += u64::from(ready.mending.any());
+        match ready.internaldate.1 {
+            DateSource::Server => {}
+            DateSource::DateHeader | DateSource::Received => self.dates_from_headers += 1,
+            DateSource::None => self.undated += 1,
+        }
+    }
+
+    /// A message goes without these flags.
+    pub fn drop_flags<'a>(&mut self, flags: impl IntoIterator<Item = &'a str>) {
+        let mut flags = flags.into_iter().peekable();
+        let is_any = flags.peek().is_some();
+        self.lose_flags(flags, is_any);
+    }
+
+    /// These flags are lost; the message is new among those that lack one, or counted already.
+    pub fn lose_flags<'a>(&mut self, flags: impl IntoIterator<Item = &'a str>, is_new: bool) {
+        self.flags_dropped += u64::from(is_new);
+        for flag in flags {
+            if self.dropped_flags.len() < MAX_NAMED {
+                self.dropped_flags.insert(flag.to_owned());
+            }
+        }
+    }
+
+    /// A message goes with these keywords in another form.
+    pub fn encode_flags(&mut self, encoded: Vec<(String, String)>) {
+        self.flags_encoded += u64::from(!encoded.is_empty());
+        for (keyword, form) in encoded {
+            if self.encoded_flags.len() < MAX_NAMED {
+                self.encoded_flags.insert(keyword, form);
+            }
+        }
+    }
+
+    /// The flags of so many messages have followed the archive's, or would.
+    pub fn change_flags(&mut self, messages: usize) {
+        self.flags_changed += messages as u64;
+    }
+
+    /// These came twice, by their UIDs on the target.
+    pub fn double(&mut self, uids: UidSet) {
+        self.doubled = uids;
+    }
+
+    /// Bytes appended in this run, or that would be.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Messages whose flags changed in the archive, and followed.
+    #[must_use]
+    pub fn flags_changed(&self) -> u64 {
+        self.flags_changed
+    }
+
+    /// Messages that came twice, by their UIDs on the target.
+    #[must_use]
+    pub fn doubled(&self) -> &UidSet {
+        &self.doubled
+    }
+
+    /// What a reader should know.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+}
+
+impl Job {
+    /// Tells a reader of the report.
+    pub fn tell(&mut self, note: impl Into<String>) {
+        self.told.notes.push(note.into());
+    }
+
+    /// What the report is to say.
+    #[must_use]
+    pub fn told(&self) -> &Told {
+        &self.told
+    }
+
+    /// The same, to be added to.
+    pub fn told_mut(&mut self) -> &mut Told {
+        &mut self.told
+    }
+
+    /// All that a reader should know of what was brought, and what was not.
+    #[must_use]
+    pub fn sentences(&self) -> Vec<String> {
+        let told = &self.told;
+        let mut notes = told.notes.clone();
+        notes.extend(self.failure().map(str::to_owned));
+        let mut note = |count: u64, text: &str| {
+            if count > 0 {
+                notes.push(format!("{count} {text}"));
+            }
+        };
+        let named: Vec<&str> = told.dropped_flags.iter().map(String::as_str).collect();
+        note(
+            told.flags_dropped,
+            &format!(
+                "messages without flags that the target does not keep ({})",
+                named.join(", ")
+            ),
+        );
+        let encoded = told.encoded_flags.iter();
+        let encoded: Vec<String> = encoded
+            .map(|(from, to)| format!("{from} as {to}"))
+            .collect();
+        note(
+            told.flags_encoded,
+            &format!(
+                "messages without flags that no command can carry, but with a form of them that can be undone ({})",
+                encoded.join(", ")
+            ),
+        );
+        note(
+            self.lost().count(),
+            "messages that the archive's own record has are gone from it",
+        );
+        note(
+            told.flags_changed,
+            "messages have the flags that changed in the archive since they were imported",
+        );
+        note(told.mended, "messages were mended");
+        note(
+            told.dates_from_headers,
+            "messages have the date of their headers, as the source gave none",
+        );
+        note(
+            told.undated,
+            "messages have the time of the import, as neither the source nor their headers give a date",
+        );
+        notes
+    }
+}
