@@ -10,7 +10,7 @@ use crate::mapping::{self, Why};
 use crate::session::channel::Channel;
 use crate::session::error::Result;
 use crate::session::list::{self, StatusItems};
-use crate::target::mailbox::{Job, JobId, Jobs};
+use crate::target::mailbox::{Figures, Job, JobId, Jobs};
 
 /// Believes LIST of mailboxes that it does not show by the names that they were opened with. `before` are the names
 /// that the target had listed before anything was made.
@@ -122,12 +122,16 @@ fn keys(job: &Job) -> Vec<String> {
 fn is_made_full(job: &Job, before: &HashSet<Vec<u8>>) -> bool {
     let place = job.place();
     let is_new = !before.contains(&place.wire) && !place.why.contains(&Why::Before);
-    is_new && job.numbers_there().2.is_some_and(|messages| messages > 0)
+    is_new && job.messages_there().is_some_and(|messages| messages > 0)
 }
 
 /// What two names of one mailbox have in common, where it holds messages.
 fn state(job: &Job) -> Option<String> {
-    let (uidvalidity, uidnext, messages) = job.numbers_there();
+    let Figures {
+        uidvalidity,
+        uidnext,
+        messages,
+    } = job.figures_there();
     let messages = messages.filter(|messages| *messages > 0)?;
     (uidnext > 0).then(|| format!("{messages} messages of {uidvalidity} before {uidnext}"))
 }

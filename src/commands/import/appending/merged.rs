@@ -48,7 +48,7 @@ impl Appender<'_> {
             let is_told_apart = there.is_some() && theirs.is_some() && there != theirs;
             let other = &self.jobs[*other];
             !is_told_apart
-                && other.numbers_there() == job.numbers_there()
+                && other.figures_there() == job.figures_there()
                 && other.place().wire != job.place().wire
                 && !other.place().is_meant_with(job.place())
         };
