@@ -1,7 +1,7 @@
 //! Runs one closure per account on the rayon pool, stops at the first failure or goes on, collects the outcomes.
 
-mod again;
-mod doing;
+mod activity;
+mod attempts;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -26,7 +26,7 @@ use crate::session::error::{is_stopped, parked};
 use crate::settings::Settings;
 use crate::stop::Stop;
 
-pub use doing::Activity;
+pub use activity::Activity;
 
 /// What is done about accounts that do not come to their end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// Works on the accounts in their order, `workers` at a time.
 ///
-/// `doing` is what the log says of an account that has ended. Accounts that were not begun are reported as such. A panic is
+/// `activity` is what the log says of an account that has ended. Accounts that were not begun are reported as such. A panic is
 /// the failure of its account.
 ///
 /// # Errors
@@ -64,7 +64,7 @@ pub fn run(
     how: OnFailure,
     stop: &Stop,
     progress: &Progress,
-    doing: Activity,
+    activity: Activity,
     work: impl Fn(&Account, &mut AccountReport) -> Result<()> + Sync,
 ) -> Result<Vec<AccountReport>> {
     let pool = threads(workers.min(accounts.len()).max(1))?;
@@ -88,13 +88,13 @@ pub fn run(
             if let Some(wait) = report.parked_for.filter(|_| how.wait) {
                 queue.again(index, wait);
             }
-            log(doing, &report);
+            log(activity, &report);
             progress.ended(&account.name, report.status);
             let mut told = slot.lock().unwrap_or_else(PoisonError::into_inner);
             // Only parked accounts come again.
             let is_again = told.status == Status::Parked;
             *told = if is_again {
-                again::after(&told, report)
+                attempts::joined(&told, report)
             } else {
                 report
             };
@@ -274,12 +274,12 @@ pub fn both(work: Result<()>, recorded: Result<()>) -> Result<()> {
 }
 
 /// One line an account; the rest is for the log file.
-fn log(doing: Activity, report: &AccountReport) {
-    let ended = doing.ended(report);
+fn log(activity: Activity, report: &AccountReport) {
+    let ended = activity.ended(report);
     if let Some(reason) = &report.error {
         error!("{reason}");
         debug!("{ended}");
-    } else if doing.is_for_the_file(report) {
+    } else if activity.is_for_the_file(report) {
         debug!("{ended}");
     } else {
         info!("{ended}");

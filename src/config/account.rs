@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::auth::{Auth, PASSWORD_KEYS};
-use super::place::Location;
-use super::read::ConfigReader;
+use super::location::Location;
+use super::reader::ConfigReader;
 use super::server::Servers;
 use super::{Account, Server, side};
 use crate::credential::source::PasswordSource;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::place::Location;
-use super::read::ConfigReader;
+use super::location::Location;
+use super::reader::ConfigReader;
 use crate::credential::source::{self, PasswordSource};
 use crate::credential::tokens::{TokenSource, Tokens};
 use crate::credential::{CredentialSource, Template};

@@ -8,8 +8,8 @@ use csv::{ByteRecord, ReaderBuilder, Trim};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::place::{AccountsFile, Location};
-use super::read::ConfigReader;
+use super::location::{AccountsFile, Location};
+use super::reader::ConfigReader;
 use crate::secret::SecretJson;
 use crate::spelling;
 

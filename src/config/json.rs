@@ -8,7 +8,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use super::place::Location;
+use super::location::Location;
 
 /// The JSON, and the places of keys that stand twice.
 ///

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::place::Location;
-use super::read::ConfigReader;
+use super::location::Location;
+use super::reader::ConfigReader;
 use crate::budget::Daily;
 
 /// Fewer bytes a second would make servers end sessions for being idle.

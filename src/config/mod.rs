@@ -6,9 +6,9 @@ mod csv;
 pub mod document;
 mod json;
 pub mod limits;
+mod location;
 mod oauth;
-mod place;
-mod read;
+mod reader;
 mod server;
 mod side;
 
@@ -22,8 +22,8 @@ use zeroize::Zeroizing;
 
 pub use auth::{Auth, Mechanism};
 use limits::Limits;
-use place::Location;
-use read::ConfigReader;
+use location::Location;
+use reader::ConfigReader;
 
 use crate::credential::{self, Credential, CredentialSource, Refusal, Who};
 use crate::mapping::FolderMap;

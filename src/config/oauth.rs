@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::place::Location;
-use super::read::ConfigReader;
+use super::location::Location;
+use super::reader::ConfigReader;
 use crate::credential::oauth::google::{self, ServiceAccount};
 use crate::credential::oauth::jwt::{Certificate, Key};
 use crate::credential::oauth::microsoft::{self, App, Proof};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::place::Location;
-use super::read::ConfigReader;
+use super::location::Location;
+use super::reader::ConfigReader;
 use super::{MinTls, Server, TlsMode};
 
 const KEYS: [&str; 9] = [

@@ -9,10 +9,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
-mod again;
 mod flags;
 mod hint;
 pub mod index;
+mod only_failed;
 mod panel;
 mod parts;
 pub mod report;
@@ -120,7 +120,7 @@ impl Settings {
             );
         }
         if let Some(path) = &args.only_failed {
-            again::keep(&mut config, path)?;
+            only_failed::keep(&mut config, path)?;
         }
         let config_sha256 = digest(&config, &args.folder, &args.exclude_folder);
         let shard = args

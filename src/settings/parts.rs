@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use super::panel;
 use crate::cli::Args;
 use crate::panel::access::Access;
-use crate::target::mend::Repairs;
+use crate::target::repair::Repairs;
 
 /// How an import has a panel create the mailboxes that are not there.
 #[derive(Debug, Clone)]

@@ -1,8 +1,8 @@
 //! How far a run is, for those who look from outside: a small JSON, and the same for Prometheus. Both files are replaced
 //! as a whole every few seconds and a last time at the end. It reads counters and knows no command.
 
+mod document;
 mod prometheus;
-mod seen;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use crate::mode::Mode;
 use crate::progress::Progress;
 use crate::report::Report;
 
-use seen::{AccountCounts, StatusDocument};
+use document::{AccountCounts, StatusDocument};
 
 /// Time between two writes.
 const EVERY: Duration = Duration::from_secs(5);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::seen::StatusDocument;
+use super::document::StatusDocument;
 
 /// What all names begin with.
 const PREFIX: &str = "imapsync_bulk_migrator";

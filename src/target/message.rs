@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-use super::mend::{Mending, Repairer, Repairs};
+use super::repair::{Repaired, Repairer, Repairs};
 use crate::archive::mailbox::MailboxDir;
 use crate::compare::Wanted;
 use crate::disk;
@@ -32,7 +32,7 @@ pub struct Ready {
     /// Digest of the message file, in lower-case hex.
     pub sha256: String,
     /// What was mended.
-    pub mending: Mending,
+    pub repaired: Repaired,
     body: Content,
 }
 
@@ -107,7 +107,7 @@ impl Ready {
             internaldate,
             size: seen.sent_length,
             sha256: seen.sha256,
-            mending: seen.mending,
+            repaired: seen.repaired,
             body,
         }))
     }
@@ -144,7 +144,7 @@ struct FilePass {
     whole: bool,
     sent: Vec<u8>,
     sent_length: u64,
-    mending: Mending,
+    repaired: Repaired,
 }
 
 impl FilePass {
@@ -157,7 +157,7 @@ impl FilePass {
             whole: true,
             sent: Vec::new(),
             sent_length: 0,
-            mending: Mending::default(),
+            repaired: Repaired::default(),
         };
         let mut repairer = Repairer::new(io::empty(), repairs);
         let mut buffer = vec![0; BUFFER];
@@ -189,7 +189,7 @@ impl FilePass {
                 break;
             }
         }
-        seen.mending = repairer.mending();
+        seen.repaired = repairer.repaired();
         seen.sha256 = crate::archive::path::hex(&digest.finalize());
         Ok(seen)
     }

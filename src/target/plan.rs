@@ -8,8 +8,8 @@ use tracing::warn;
 
 use super::holding;
 use super::mailbox::{self, Job, JobId, Jobs};
-use super::mend::Repairs;
 use super::message;
+use super::repair::Repairs;
 use super::{deleted, renamed, views};
 use crate::archive::account::{AccountArchive, Standing};
 use crate::archive::journal::{Journal, RouteRecord};

@@ -5,8 +5,8 @@ use tracing::info;
 
 use super::holding::{self, Which};
 use super::mailbox::{Job, Jobs};
-use super::mend::Repairs;
 use super::message;
+use super::repair::Repairs;
 use super::trouble::Trouble;
 use crate::archive::journal::{Journal, RouteRecord};
 use crate::session::channel::Channel;

@@ -15,8 +15,8 @@ use crate::stop::Stop;
 use crate::target::holding::{self, Holding, Which};
 use crate::target::mailbox::{Job, JobId, Jobs, Refused};
 use crate::target::matching::{self, MessageRef, Sought};
-use crate::target::mend::Repairs;
 use crate::target::message;
+use crate::target::repair::Repairs;
 use crate::target::trouble::Trouble;
 
 /// How long a server is given to finish what a connection that is gone had sent. Bytes that it has received and not

@@ -2,7 +2,7 @@
 //! side by side, so that the first are done while the last are still being read. Knows the order and what follows from
 //! each outcome; the work itself is theirs.
 
-mod whole;
+mod combined;
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,7 +18,7 @@ use crate::progress::{AccountProgress, Progress};
 use crate::report::{AccountReport, Report, Status};
 use crate::settings::Settings;
 use crate::stop::Stop;
-use whole::CombinedReport;
+use combined::CombinedReport;
 
 /// Migrates every account; an error means that the run could not begin.
 ///

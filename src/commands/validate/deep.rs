@@ -11,8 +11,8 @@ use crate::report::Compared;
 use crate::session::channel::Channel;
 use crate::target::bodies;
 use crate::target::mailbox::{JobId, Jobs};
-use crate::target::mend::Repairs;
 use crate::target::message;
+use crate::target::repair::Repairs;
 use crate::target::trouble::Trouble;
 
 /// A message and its copy on the target.

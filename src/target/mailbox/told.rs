@@ -46,7 +46,7 @@ impl Told {
     /// The target has taken this message.
     pub fn append(&mut self, ready: &Ready) {
         self.bytes += ready.size;
-        self.mended += u64::from(ready.mending.any());
+        self.mended += u64::from(ready.repaired.any());
         match ready.internaldate.1 {
             DateSource::Server => {}
             DateSource::DateHeader | DateSource::Received => self.dates_from_headers += 1,

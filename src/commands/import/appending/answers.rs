@@ -227,8 +227,8 @@ impl Appender<'_> {
             flags: Some(flags),
         };
         self.journal.done(&self.jobs[id].route(), &done);
-        if ready.mending.any() {
-            warn!(uid, "the message was mended on its way: {}", ready.mending);
+        if ready.repaired.any() {
+            warn!(uid, "the message was mended on its way: {}", ready.repaired);
         }
         let lost = wanted.dropped.iter().map(String::as_str).chain(gone);
         let lost: Vec<&str> = lost.collect();

@@ -13,9 +13,9 @@ pub struct Repairs {
     pub final_newline: bool,
 }
 
-/// What was mended in a message.
+/// What was repaired in a message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Mending {
+pub struct Repaired {
     /// Line feeds that got a carriage return.
     pub bare_lf: u64,
     /// Zero bytes left out.
@@ -24,7 +24,7 @@ pub struct Mending {
     pub final_newline: bool,
 }
 
-impl Mending {
+impl Repaired {
     /// True when something was.
     #[must_use]
     pub fn any(&self) -> bool {
@@ -33,7 +33,7 @@ impl Mending {
 }
 
 /// For people: what of a message is not as it was.
-impl std::fmt::Display for Mending {
+impl std::fmt::Display for Repaired {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut parts = Vec::new();
         if self.bare_lf > 0 {
@@ -56,7 +56,7 @@ impl std::fmt::Display for Mending {
 pub struct Repairer<R> {
     inner: R,
     repairs: Repairs,
-    mending: Mending,
+    repaired: Repaired,
     last: Option<u8>,
     ready: Vec<u8>,
     given: usize,
@@ -69,7 +69,7 @@ impl<R> Repairer<R> {
         Self {
             inner,
             repairs,
-            mending: Mending::default(),
+            repaired: Repaired::default(),
             last: None,
             ready: Vec::new(),
             given: 0,
@@ -78,8 +78,8 @@ impl<R> Repairer<R> {
     }
 
     /// What was mended so far.
-    pub fn mending(&self) -> Mending {
-        self.mending
+    pub fn repaired(&self) -> Repaired {
+        self.repaired
     }
 
     /// Adds the mended form of the next bytes to `out`.
@@ -91,11 +91,11 @@ impl<R> Repairer<R> {
         out.reserve(bytes.len());
         for &byte in bytes {
             if byte == 0 && self.repairs.nul {
-                self.mending.nul += 1;
+                self.repaired.nul += 1;
                 continue;
             }
             if byte == b'\n' && self.last != Some(b'\r') && self.repairs.bare_lf {
-                self.mending.bare_lf += 1;
+                self.repaired.bare_lf += 1;
                 out.push(b'\r');
             }
             out.push(byte);
@@ -106,7 +106,7 @@ impl<R> Repairer<R> {
     /// Adds what belongs behind the last byte.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         if self.repairs.final_newline && self.last.is_some_and(|last| last != b'\n') {
-            self.mending.final_newline = true;
+            self.repaired.final_newline = true;
             self.last = Some(b'\n');
             out.extend_from_slice(b"\r\n");
         }

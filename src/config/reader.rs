@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::Side;
-use super::place::Location;
+use super::location::Location;
 use crate::config::UseImapsync;
 use crate::credential::source::PasswordSource;
 use crate::spelling;

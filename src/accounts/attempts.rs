@@ -4,7 +4,7 @@
 use crate::report::{AccountReport, Counts, MailboxReport, PhaseReport};
 
 /// The report of an attempt that followed others.
-pub fn after(before: &AccountReport, mut now: AccountReport) -> AccountReport {
+pub fn joined(before: &AccountReport, mut now: AccountReport) -> AccountReport {
     now.counts = counts(before.counts, now.counts);
     now.seconds += before.seconds;
     now.reconnects += before.reconnects;
@@ -88,8 +88,8 @@ mod tests {
     #[test]
     fn what_attempts_brought_adds_up_and_the_last_one_says_how_it_ended() {
         let first = attempt(Status::Parked, 4, 1);
-        let second = after(&first, attempt(Status::Parked, 3, 5));
-        let third = after(&second, attempt(Status::Complete, 2, 8));
+        let second = joined(&first, attempt(Status::Parked, 3, 5));
+        let third = joined(&second, attempt(Status::Complete, 2, 8));
         assert_eq!(third.status, Status::Complete);
         let counts = third.counts;
         assert_eq!(
@@ -107,7 +107,7 @@ mod tests {
         let first = attempt(Status::Complete, 4, 0);
         let mut last = attempt(Status::Complete, 0, 0);
         last.phases[0].phase = Phase::Validate;
-        let phases = after(&first, last).phases;
+        let phases = joined(&first, last).phases;
         let phases: Vec<Phase> = phases.iter().map(|phase| phase.phase).collect();
         assert_eq!(phases, [Phase::Export, Phase::Validate]);
     }
