@@ -109,12 +109,10 @@ impl<'a> Board<'a> {
             size.held.push(*other);
         }
         let mut rest = Undecided::default();
-        let mut must_read = false;
         for size in sizes.into_values() {
             match (&size.wanted[..], &size.held[..]) {
                 ([one], [other]) => self.pair(*one, *other),
                 (wanted, held) => {
-                    must_read |= !wanted.is_empty() && !held.is_empty();
                     rest.wanted.extend(wanted);
                     rest.held.extend(held);
                 }
@@ -122,8 +120,8 @@ impl<'a> Board<'a> {
         }
         match (&rest.wanted[..], &rest.held[..]) {
             ([], _) | (_, []) => {}
-            // The only candidate: the same message, rewritten by a server.
-            ([one], [other]) if !must_read => self.pair(*one, *other),
+            // The only candidate, of another size: the same message, rewritten by a server.
+            ([one], [other]) => self.pair(*one, *other),
             _ => self.put_aside(rest),
         }
     }
