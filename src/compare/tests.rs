@@ -114,6 +114,42 @@ fn a_recorded_uid_tells_twins_apart() {
 }
 
 #[test]
+fn a_record_of_what_is_another_message_s_by_its_header_claims_nothing() {
+    // The one at the recorded UID is the other one that is wanted.
+    let one = [wanted("a", 10, Some(7)), wanted("b", 10, None)];
+    let result = compare(&one, &[held("b", 10, 7)]);
+    assert_eq!((result.matched, result.missing), (vec![(1, 0)], vec![0]));
+    assert!(result.undecided.is_empty());
+    // The recorded one is another by now, and itself is elsewhere.
+    let there = [held("a", 10, 8), held("c", 10, 7)];
+    let result = compare(&[wanted("a", 10, Some(7))], &there);
+    assert_eq!((result.matched, result.extra), (vec![(0, 0)], vec![1]));
+    assert!(result.undecided.is_empty());
+}
+
+#[test]
+fn what_was_decided_late_is_told_in_the_order_of_the_messages() {
+    let one = [
+        wanted("a", 10, None),
+        wanted("a", 10, None),
+        wanted("b", 10, None),
+        wanted("c", 10, None),
+    ];
+    let mut result = compare(&one, &[held("c", 10, 4), held("a", 10, 5)]);
+    assert_eq!(
+        (&result.matched[..], &result.missing[..]),
+        (&[(3, 0)][..], &[2][..])
+    );
+    let group = result.undecided.remove(0);
+    result.count(&group);
+    assert_eq!(result.matched, [(0, 1), (3, 0)]);
+    assert_eq!(result.missing, [1, 2]);
+    result.unknown.push(4);
+    result.doubt();
+    assert_eq!(result.unknown, [1, 2, 4]);
+}
+
+#[test]
 fn what_cannot_be_read_makes_its_likes_unknown_and_no_others() {
     let unread = Held {
         identity: None,

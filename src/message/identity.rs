@@ -148,6 +148,7 @@ mod tests {
         all.push(of("To: x\r\n"));
         all.push(of("From: x\r\nFrom: x\r\n"));
         all.push(of("From: x x\r\n"));
+        all.push(of("From: xx\r\n"));
         all.push(of("From:\r\n"));
         let count = all.len();
         all.sort();
