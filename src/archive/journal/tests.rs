@@ -232,3 +232,123 @@ fn what_one_target_settles_forgets_or_learns_is_not_anothers() {
     let learnt = (other.name_of("INBOX"), other.prefix());
     assert_eq!(learnt, (Some("Another's"), Some("X.")));
 }
+
+#[test]
+fn the_newest_message_on_record_is_that_of_the_highest_uid_there() {
+    assert_eq!(RouteRecord::default().newest(), None);
+    let pairs = vec![(9, 103), (4, 120), (7, 111)];
+    let known = RouteRecord {
+        pairs,
+        ..RouteRecord::default()
+    };
+    assert_eq!(known.newest(), Some((4, 120)));
+}
+
+#[test]
+fn a_journal_that_cannot_be_opened_is_not_taken_for_none() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let open =
+        |dir: &Path, read_only| Journal::open(dir, "b.example", 993, "anna", read_only).map(drop);
+    let gone = dir.path().join("gone");
+    open(&gone, true).expect("nothing is known, and nothing to be written");
+    open(&gone, false).expect_err("nowhere to write it");
+    std::os::unix::fs::symlink("elsewhere", dir.path().join(FILE)).expect("linked");
+    open(dir.path(), true).expect_err("no symlink is followed");
+    open(dir.path(), false).expect_err("no symlink is followed");
+}
+
+#[test]
+fn the_end_of_a_line_beyond_all_bounds_is_no_line() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let open = || Journal::open(dir.path(), "b.example", 993, "anna", false).expect("opened");
+    let mut journal = open();
+    journal.done(&route(), &done(1));
+    journal.commit().expect("written");
+    let path = dir.path().join(FILE);
+    let line = std::fs::read(&path).expect("read");
+    let beyond = vec![b' '; usize::try_from(MAX_LINE).expect("a length")];
+    std::fs::write(&path, [beyond, line].concat()).expect("written");
+    let journal = open();
+    assert_eq!(journal.known(&route()), RouteRecord::default());
+    assert_eq!(journal.damaged, 1);
+}
+
+#[test]
+fn what_is_known_of_a_mailbox_that_was_renamed_is_known_of_its_new_name() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let open = || Journal::open(dir.path(), "b.example", 993, "anna", false).expect("opened");
+    let flags = Flags {
+        archived: "\\Seen odd[flag".into(),
+        sent: "\\Seen".into(),
+    };
+    let mut journal = open();
+    journal.done(
+        &route(),
+        &Done {
+            flags: Some(flags.clone()),
+            ..done(1)
+        },
+    );
+    journal.done(&route(), &done(2));
+    journal.renamed(&route(), "Elsewhere");
+    let there = Route {
+        to: "Elsewhere".to_owned(),
+        ..route()
+    };
+    let never = Route {
+        uidvalidity: 8,
+        ..route()
+    };
+    journal.renamed(&never, "Nowhere");
+    journal.commit().expect("written");
+    for journal in [journal, open()] {
+        assert_eq!(journal.name_of("INBOX"), Some("Elsewhere"));
+        let known = journal.known(&there);
+        assert_eq!(known.done, set("1:2"));
+        assert_eq!(known.pairs, [(1, 101), (2, 102)]);
+        assert_eq!(journal.flags_of(&there, 1), Some(flags.clone()));
+        assert_eq!(journal.flags_of(&there, 2), None);
+        assert_eq!(journal.flags_of(&never, 1), None);
+    }
+}
+
+#[test]
+fn a_mailbox_of_the_target_is_claimed_by_all_that_went_to_it_and_by_nothing_else() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let mut journal = Journal::open(dir.path(), "b.example", 993, "anna", false).expect("opened");
+    let other = |directory: &str, to: &str, to_uidvalidity| Route {
+        directory: directory.to_owned(),
+        to: to.to_owned(),
+        to_uidvalidity,
+        ..route()
+    };
+    journal.done(&route(), &done(1));
+    journal.done(&other("Work", "INBOX", 9), &done(2));
+    journal.done(&other("INBOX", "INBOX", 8), &done(3));
+    journal.done(&other("INBOX", "Elsewhere", 9), &done(4));
+    assert_eq!(journal.claimed("INBOX", 9), set("101:102"));
+}
+
+#[test]
+fn what_is_under_way_on_other_routes_of_a_mailbox_is_known() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let mut journal = Journal::open(dir.path(), "b.example", 993, "anna", false).expect("opened");
+    let before = Route {
+        to_uidvalidity: 8,
+        ..route()
+    };
+    let elsewhere = Route {
+        directory: "Work".to_owned(),
+        ..route()
+    };
+    let quiet = Route {
+        to: "Elsewhere".to_owned(),
+        ..route()
+    };
+    journal.pending(&route(), &set("1:2"));
+    journal.pending(&before, &set("3"));
+    journal.pending(&elsewhere, &set("4"));
+    journal.pending(&quiet, &set("5"));
+    journal.settled(&quiet, &set("5"));
+    assert_eq!(journal.pending_elsewhere(&route()), [(before, set("3"))]);
+}
