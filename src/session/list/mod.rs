@@ -1,34 +1,31 @@
 //! Which mailboxes an account has, and how each stands: LIST, LSUB, STATUS in as few round trips as the server allows;
 //! and what a test looks at beside that.
 
+mod answers;
 mod glance;
 mod tries;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use super::capability::Capabilities;
 use super::channel::Channel;
 use super::command::Command;
-use super::error::{Ending, Kind, Result, SessionError};
-use super::lane::{Answer, Lane, Order};
+use super::error::{Kind, Result, SessionError};
+use super::lane::{Lane, Order};
 use super::manage;
 use super::pace::{Aside, Pace};
-use super::reader::{NoBody, Response};
+use super::reader::Response;
 use super::refusal;
 use super::response::{self, Condition, MailboxStatus, StatusResponse};
 use super::steps::{Step, Steps};
 use crate::mailbox::{Listed, Name};
+use answers::{Answers, assemble, drain};
+use glance::GlanceStep;
 pub use glance::{Glance, Glanced};
-use glance::{GlanceStep, Glances};
 pub use tries::Tries;
 
-/// Most mailboxes that one account may have.
-const MAX_MAILBOXES: usize = 100_000;
-/// Most that a server may say about all of them, in bytes.
-const MAX_ANSWER: usize = 64 * 1024 * 1024;
 /// STATUS commands sent ahead where the server has no LIST-STATUS.
 const STATUS_WINDOW: usize = 32;
 /// Commands sent ahead that look at messages: their answers are small.
@@ -112,23 +109,6 @@ impl ListStep {
             Self::UnlistedInbox => Some(Aside::Inbox),
         }
     }
-}
-
-#[derive(Default)]
-struct Answers {
-    listed: Vec<Listed>,
-    extended: Vec<Listed>,
-    subscribed: Vec<Name>,
-    status: HashMap<Name, MailboxStatus>,
-    unreadable: Vec<String>,
-    namespace: Option<(Name, Option<char>)>,
-    refusal: Option<StatusResponse>,
-    /// Why it is not known which mailboxes are subscribed.
-    subscriptions_refused: Option<String>,
-    quota: Option<(u64, u64)>,
-    inbox: Option<StatusResponse>,
-    glances: Glances,
-    bytes: usize,
 }
 
 /// Lists the account. `wanted` tells which mailboxes to ask the STATUS of, where that costs a command each.
@@ -373,157 +353,6 @@ fn extended_list(channel: &Channel, items: &str) -> Option<Command> {
     }
     let command = format!(r#"LIST "" "*" RETURN ({})"#, options.join(" "));
     (!options.is_empty()).then(|| Command::new(command))
-}
-
-/// Takes answers until at most `leave` commands are outstanding.
-fn drain(lane: &mut Lane<'_, ListStep>, heard: &mut Answers, leave: usize) -> Result<()> {
-    while lane.outstanding() > leave {
-        let answer = match lane.next(&mut NoBody) {
-            Ok(answer) => answer,
-            // A server that hangs up behind a refusal has said more with the refusal.
-            Err(error) => {
-                let said = heard.refusal.as_ref().map(refused);
-                return Err(said.unwrap_or_else(|| died(lane, error)));
-            }
-        };
-        match answer {
-            Answer::Untagged(step, response) => {
-                heard.take(*step, response);
-                if let Some(most) = heard.excess() {
-                    let text = format!("the server lists more than {most}");
-                    return Err(SessionError::new(Kind::Refused, text));
-                }
-            }
-            Answer::Done(ListStep::List, status) if status.condition != Condition::Ok => {
-                heard.refusal = Some(status);
-            }
-            Answer::Done(ListStep::Inbox, status) => heard.inbox = Some(status),
-            Answer::Done(ListStep::Glance(part), status) => heard.glances.ended(part, &status),
-            Answer::Done(ListStep::Subscribed | ListStep::SubscribedByList, status) => {
-                let is_refused = status.condition != Condition::Ok;
-                heard.subscriptions_refused = is_refused.then(|| status.said());
-            }
-            Answer::Done(_, status) if status.condition != Condition::Ok => {
-                debug!(answer = status.said(), "while listing");
-            }
-            Answer::Done(..) => {}
-        }
-    }
-    Ok(())
-}
-
-/// The connection ended: a question that can be done without is not asked for ever.
-fn died(lane: &Lane<'_, ListStep>, error: SessionError) -> SessionError {
-    let aside = if lane.has_unheard() {
-        Some(Aside::Identification)
-    } else {
-        lane.steps().next().and_then(|step| step.aside())
-    };
-    let is_its_own = matches!(error.kind, Kind::Transient | Kind::Desync)
-        && !matches!(error.ending, Some(Ending::SentAhead | Ending::SessionOver));
-    let Some(aside) = aside.filter(|_| is_its_own) else {
-        return error;
-    };
-    lane.pace()
-        .died_of(aside, error.ending == Some(Ending::TimedOut));
-    error.by(Ending::Aside)
-}
-
-impl Answers {
-    fn has_inbox(&self) -> bool {
-        let mut listed = self.listed.iter();
-        listed.any(|listed| listed.name.is_inbox() && is_selectable(listed))
-    }
-
-    /// What was said too much of.
-    fn excess(&self) -> Option<String> {
-        let heard = [
-            self.listed.len(),
-            self.subscribed.len(),
-            self.extended.len(),
-            self.status.len(),
-        ];
-        let most = heard.into_iter().max().unwrap_or(0);
-        if most + self.unreadable.len() > MAX_MAILBOXES {
-            return Some(format!("{MAX_MAILBOXES} mailboxes"));
-        }
-        (self.bytes > MAX_ANSWER).then(|| format!("{} MB of mailboxes", MAX_ANSWER >> 20))
-    }
-
-    fn take(&mut self, step: ListStep, response: &Response) {
-        self.bytes += response.bytes.len();
-        match step {
-            ListStep::List => match response::parse_list(response, "LIST") {
-                Some(Ok(listed)) => self.listed.push(listed),
-                Some(Err(reason)) => {
-                    warn!(line = response.shown(), reason, "a mailbox cannot be read");
-                    self.unreadable
-                        .push(format!("{}: {reason}", response.shown()));
-                }
-                None => {}
-            },
-            ListStep::Subscribed | ListStep::SubscribedByList => {
-                // \Noselect here means that only names below it are subscribed (RFC 3501 section 6.3.9).
-                let lsub = response::parse_list(response, "LSUB");
-                let list = || response::parse_list(response, "LIST");
-                if let Some(Ok(listed)) = lsub.or_else(list)
-                    && !listed.has("\\Noselect")
-                {
-                    self.subscribed.push(listed.name);
-                }
-            }
-            ListStep::Namespace => {
-                if let Some((prefix, delimiter)) = response::parse_namespace(response) {
-                    self.namespace = Some((Name::listed(prefix), delimiter));
-                }
-            }
-            ListStep::Quota => self.quota = self.quota.or_else(|| response::parse_quota(response)),
-            ListStep::Inbox => {}
-            ListStep::Glance(part) => self.glances.take(part, response),
-            ListStep::Extended | ListStep::Status | ListStep::UnlistedInbox => {
-                if let Some(Ok((name, status))) = response::parse_mailbox_status(response) {
-                    self.status.insert(name, status);
-                } else if let Some(Ok(listed)) = response::parse_list(response, "LIST") {
-                    self.extended.push(listed);
-                }
-            }
-        }
-    }
-}
-
-fn is_selectable(listed: &Listed) -> bool {
-    !listed.has("\\Noselect") && !listed.has("\\NonExistent")
-}
-
-/// Selectable mailboxes, each once, INBOX first.
-fn assemble(heard: &mut Answers) -> Vec<Mailbox> {
-    let extended: HashMap<&Name, &Vec<String>> = heard
-        .extended
-        .iter()
-        .map(|listed| (&listed.name, &listed.attributes))
-        .collect();
-    for listed in &mut heard.listed {
-        for attribute in extended.get(&listed.name).copied().into_iter().flatten() {
-            if !listed.has(attribute) {
-                listed.attributes.push(attribute.clone());
-            }
-        }
-    }
-    let subscribed: std::collections::HashSet<Name> = heard.subscribed.drain(..).collect();
-    let mut seen = std::collections::HashSet::new();
-    let mut mailboxes = Vec::new();
-    // What only one of the two names is there all the same.
-    for listed in heard.listed.drain(..).chain(heard.extended.drain(..)) {
-        if is_selectable(&listed) && seen.insert(listed.name.clone()) {
-            mailboxes.push(Mailbox {
-                subscribed: subscribed.contains(&listed.name),
-                listed,
-                status: None,
-            });
-        }
-    }
-    mailboxes.sort_by_key(|mailbox| !mailbox.listed.name.is_inbox());
-    mailboxes
 }
 
 #[cfg(test)]
