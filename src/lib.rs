@@ -51,7 +51,7 @@ pub mod testing {
     pub use crate::config::limits::Limits;
     pub use crate::config::{Auth, Mechanism, Server, TlsMode};
     pub use crate::credential::{Credential, Token};
-    pub use crate::mailbox::{Name, UidSet};
+    pub use crate::mailbox::{Listed, Name, UidSet};
     pub use crate::message::{
         DateSource, Fingerprint, Identity, Inspector, Oddity, internaldate_for, message_id,
         timestamp,
@@ -73,7 +73,7 @@ pub mod testing {
 
     /// Where mailboxes go.
     pub mod mapping {
-        pub use crate::mapping::{Present, Source, Target, plan};
+        pub use crate::mapping::{SourceMailbox, Target, plan};
     }
 
     /// Sessions begin.

@@ -8,7 +8,7 @@ use super::utf7;
 ///
 /// Two are equal when a server means the same mailbox by them: their bytes are, or both are INBOX (RFC 9051 section 5.1).
 /// Two that are not may read the same.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Name {
     wire: Vec<u8>,
     text: String,

@@ -18,39 +18,33 @@ pub use planner::folded;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::mailbox::{Listed, Name};
 use planner::Planner;
 
 /// A mailbox of the archive.
 #[derive(Debug, Clone)]
-pub struct Source {
-    /// Name, in UTF-8.
-    pub name: String,
-    /// Hierarchy delimiter; `None` for a flat name.
-    pub delimiter: Option<char>,
-    /// LIST attributes.
-    pub attributes: Vec<String>,
+pub struct SourceMailbox {
+    /// As its server listed it.
+    pub listed: Listed,
     /// Prefix of the personal namespace on its server, in UTF-8; empty where none is known.
     pub prefix: String,
     /// The mailbox of the target that it went to before, in UTF-8; it goes there again.
     pub before: Option<String>,
 }
 
-/// A mailbox that the target has.
-#[derive(Debug, Clone)]
-pub struct Present {
-    /// Name, in UTF-8.
-    pub name: String,
-    /// Name as on the wire.
-    pub wire: Vec<u8>,
-    /// LIST attributes.
-    pub attributes: Vec<String>,
+impl SourceMailbox {
+    /// Its name, in UTF-8.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.listed.name.text()
+    }
 }
 
 /// What is known of the target.
 #[derive(Debug, Clone, Default)]
 pub struct Target {
     /// Its mailboxes.
-    pub present: Vec<Present>,
+    pub present: Vec<Listed>,
     /// Prefix of its personal namespace, in UTF-8: `INBOX.` or empty.
     pub prefix: String,
     /// Its hierarchy delimiter.
@@ -104,10 +98,8 @@ impl fmt::Display for Why {
 pub struct Mapped {
     /// Number of the source.
     pub source: usize,
-    /// Name on the target, in UTF-8.
-    pub name: String,
-    /// The same as on the wire: as listed where it exists, else in modified UTF-7.
-    pub wire: Vec<u8>,
+    /// Name on the target: as listed where it exists, else in modified UTF-7.
+    pub name: Name,
     /// The target has it.
     pub exists: bool,
     /// Why it is called so; the strongest reason first.
@@ -121,7 +113,7 @@ pub struct Mapped {
 /// No two sources share a mailbox unless `folder_map` says so, and no two go to mailboxes of the same special use.
 #[must_use]
 pub fn plan(
-    sources: &[Source],
+    sources: &[SourceMailbox],
     target: &Target,
     folder_map: &BTreeMap<String, String>,
 ) -> Vec<Mapped> {

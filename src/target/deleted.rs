@@ -46,7 +46,7 @@ pub fn find(
 
 /// The target has a mailbox of this name, whatever LIST says.
 fn is_hidden(channel: &mut Channel, place: &Place) -> Result<bool> {
-    let ask = manage::uidvalidity(&place.wire, &channel.capabilities)?;
+    let ask = manage::uidvalidity(place.name.wire(), &channel.capabilities)?;
     let status = channel.run(&ask, |_| {})?;
     Ok(status.condition == Condition::Ok)
 }

@@ -19,10 +19,8 @@ const MAX_APART: u32 = 3;
 /// A name on the target.
 #[derive(Debug, Clone, Default)]
 pub struct Place {
-    /// In UTF-8.
-    pub to: String,
-    /// As on the wire.
-    pub wire: Vec<u8>,
+    /// The name.
+    pub name: Name,
     /// Why it is called so; the strongest reason first.
     pub why: Vec<Why>,
     /// The target has it.
@@ -32,9 +30,9 @@ pub struct Place {
     /// What stands before the first level.
     prefix: String,
     /// Levels above it that the target does not have.
-    parents: Vec<Vec<u8>>,
+    parents: Vec<Name>,
     /// Those that must be made before it, as the target does not make them itself.
-    first: Vec<Vec<u8>>,
+    first: Vec<Name>,
     /// The prefix that a refusal asked for.
     learnt: Option<String>,
     attempts: u32,
@@ -62,13 +60,9 @@ impl Place {
     /// Goes where the plan says.
     pub fn plan(&mut self, mapped: Mapped, prefix: &str) {
         prefix.clone_into(&mut self.prefix);
-        let parents = mapped.parents.iter();
-        self.parents = parents
-            .map(|parent| Name::new(parent).wire().to_vec())
-            .collect();
-        self.planned.clone_from(&mapped.name);
-        self.to = mapped.name;
-        self.wire = mapped.wire;
+        self.parents = mapped.parents.into_iter().map(Name::new).collect();
+        mapped.name.text().clone_into(&mut self.planned);
+        self.name = mapped.name;
         self.exists = mapped.exists;
         self.why = mapped.why;
     }
@@ -89,7 +83,7 @@ impl Place {
     /// True where the target has it by the name that was planned.
     #[must_use]
     pub fn is_as_planned(&self) -> bool {
-        self.to == self.planned
+        self.name.text() == self.planned
     }
 
     /// True where the plan has both in one mailbox.
@@ -112,8 +106,7 @@ impl Place {
 
     /// The target lists it by this name.
     pub fn believe(&mut self, name: &Name) {
-        name.text().clone_into(&mut self.to);
-        self.wire = name.wire().to_vec();
+        self.name = name.clone();
         self.learnt_name = true;
     }
 
@@ -137,12 +130,12 @@ impl Place {
     #[must_use]
     pub fn learnt_prefix(&self) -> Option<&str> {
         let learnt = self.learnt.as_deref().filter(|_| self.exists);
-        learnt.filter(|prefix| self.to.starts_with(prefix))
+        learnt.filter(|prefix| self.name.text().starts_with(prefix))
     }
 
     /// Levels above it that must be made first.
     #[must_use]
-    pub fn first(&self) -> &[Vec<u8>] {
+    pub fn first(&self) -> &[Name] {
         &self.first
     }
 
@@ -154,8 +147,8 @@ impl Place {
             return AfterRefusal::ParentsFirst;
         }
         self.attempts += 1;
-        let learnt =
-            mapping::learnt_prefix(words).filter(|prefix| !self.to.starts_with(prefix.as_str()));
+        let learnt = mapping::learnt_prefix(words)
+            .filter(|prefix| !self.name.text().starts_with(prefix.as_str()));
         if learnt.is_some() {
             self.learnt.clone_from(&learnt);
         }
@@ -164,15 +157,14 @@ impl Place {
             self.prefix.clone_from(prefix);
         }
         self.is_long |= refusal::is_about_length(words);
-        let learnt = learnt.map(|prefix| format!("{prefix}{}", self.to));
+        let learnt = learnt.map(|prefix| format!("{prefix}{}", self.name.text()));
         let mut others = self.others(delimiter).into_iter();
         let other = learnt.or_else(|| others.find(|name| !self.tried.contains(name)));
         let Some(name) = other.filter(|_| self.attempts < MAX_ATTEMPTS) else {
             return AfterRefusal::GiveUp;
         };
         self.tried.push(name.clone());
-        self.wire = Name::new(&name).wire().to_vec();
-        self.to = name;
+        self.name = Name::new(name);
         self.first.clear();
         AfterRefusal::Renamed
     }

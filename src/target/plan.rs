@@ -16,7 +16,7 @@ use crate::archive::journal::{Journal, RouteRecord};
 use crate::filter::Filter;
 use crate::mailbox::Name;
 use crate::mailbox::uidset::UidSet;
-use crate::mapping::{self, FolderMap, Present, Source, Target};
+use crate::mapping::{self, FolderMap, SourceMailbox, Target};
 use crate::session::channel::Channel;
 use crate::session::list::{Glance, Glanced, Listing, StatusItems, Tries};
 use crate::session::pace::Ahead;
@@ -54,7 +54,7 @@ pub struct Plan<'a> {
     want: Want<'a>,
     archive: AccountArchive,
     /// All mailboxes of the archive with their directories: the plan is the same whatever the filters leave of it.
-    sources: Vec<(String, Source)>,
+    sources: Vec<(String, SourceMailbox)>,
     /// These messages alone, whatever the journal says of them.
     only: Option<Messages>,
     /// The newest message on record of each mailbox has been asked for.
@@ -93,7 +93,7 @@ impl<'a> Plan<'a> {
         }
         let sources = mailbox::sources(&archive);
         want.folder_map
-            .see(sources.iter().map(|(_, source)| source.name.as_str()));
+            .see(sources.iter().map(|(_, source)| source.name()));
         let mut jobs = Jobs::read(&archive, &sources, want.folders)?;
         views::leave_out(&mut jobs)?;
         let mut lost = archive.lost_mailboxes();
@@ -162,8 +162,8 @@ impl<'a> Plan<'a> {
             let routes = journal.routes(&job.here().directory, name);
             let newest = routes.iter().filter_map(|(_, known)| known.newest());
             let (_, uid) = newest.max_by_key(|(_, to_uid)| *to_uid)?;
-            let wire = Name::new(name).wire().to_vec();
-            Some(Glance { wire, uid })
+            let mailbox = Name::new(name);
+            Some(Glance { mailbox, uid })
         };
         self.jobs.iter().filter_map(newest_of).collect()
     }
@@ -183,7 +183,9 @@ impl<'a> Plan<'a> {
         for job in &mut self.jobs {
             let known = journal.known(&job.route_to(glanced.uidvalidity));
             let newest = known.newest().filter(|(_, to_uid)| *to_uid == glance.uid);
-            let Some((uid, _)) = newest.filter(|_| job.place().wire == glance.wire) else {
+            let Some((uid, _)) =
+                newest.filter(|_| job.place().name.wire() == glance.mailbox.wire())
+            else {
                 continue;
             };
             let here = message::describe(&job.here().dir, uid, self.want.repairs)?;
@@ -198,10 +200,10 @@ impl<'a> Plan<'a> {
     }
 
     fn place(&mut self, target: &Target, journal: &Journal) {
-        let sources: Vec<Source> = self
+        let sources: Vec<SourceMailbox> = self
             .sources
             .iter()
-            .map(|(directory, source)| Source {
+            .map(|(directory, source)| SourceMailbox {
                 before: journal.name_of(directory).map(str::to_owned),
                 ..source.clone()
             })
@@ -215,7 +217,10 @@ impl<'a> Plan<'a> {
             let place = job.place_mut();
             // A name that the target refused before stays what it became.
             if place.was_refused() {
-                place.exists = target.present.iter().any(|there| there.wire == place.wire);
+                place.exists = target
+                    .present
+                    .iter()
+                    .any(|there| there.name.wire() == place.name.wire());
                 continue;
             }
             place.plan(mapped, &target.prefix);
@@ -234,7 +239,7 @@ impl<'a> Plan<'a> {
     ) -> Result<()> {
         for job in &mut self.jobs {
             let mut mailboxes = listing.mailboxes.iter();
-            let there = mailboxes.find(|there| there.listed.name.wire() == job.place().wire);
+            let there = mailboxes.find(|there| there.listed.name.wire() == job.place().name.wire());
             let status = there
                 .and_then(|there| there.status.clone())
                 .unwrap_or_default();
@@ -272,11 +277,7 @@ pub fn target(listing: &Listing, learnt: Option<&str>) -> (Target, Option<char>)
         let mut mailboxes = listing.mailboxes.iter();
         mailboxes.find_map(|there| there.listed.delimiter)
     });
-    let present = listing.mailboxes.iter().map(|there| Present {
-        name: there.listed.name.text().to_owned(),
-        wire: there.listed.name.wire().to_vec(),
-        attributes: there.listed.attributes.clone(),
-    });
+    let present = listing.mailboxes.iter().map(|there| there.listed.clone());
     let target = Target {
         present: present.collect(),
         prefix: prefix.to_owned(),

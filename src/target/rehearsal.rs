@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::plan;
 use crate::filter::Filter;
 use crate::mailbox::Listed;
-use crate::mapping::{self, FolderMap, Source, Why};
+use crate::mapping::{self, FolderMap, SourceMailbox, Why};
 use crate::report::Preflight;
 use crate::session::list::{Listing, Mailbox};
 
@@ -127,19 +127,17 @@ impl Rehearsed {
         let prefix = here.namespace.as_ref();
         let prefix = prefix.map_or("", |(prefix, _)| prefix.text());
         let mailboxes: Vec<&Mailbox> = here.mailboxes.iter().collect();
-        let sources: Vec<Source> = mailboxes
+        let sources: Vec<SourceMailbox> = mailboxes
             .iter()
-            .map(|mailbox| Source {
-                name: mailbox.listed.name.text().to_owned(),
-                delimiter: mailbox.listed.delimiter,
-                attributes: mailbox.listed.attributes.clone(),
+            .map(|mailbox| SourceMailbox {
+                listed: mailbox.listed.clone(),
                 prefix: prefix.to_owned(),
                 before: None,
             })
             .collect();
         let (target, _) = plan::target(there, None);
         let mapped = mapping::plan(&sources, &target, map.names()).into_iter();
-        let wanted = mapped.filter(|mapped| folders.matches(&sources[mapped.source].name));
+        let wanted = mapped.filter(|mapped| folders.matches(sources[mapped.source].name()));
         Some(
             wanted
                 .map(|mapped| {
@@ -150,8 +148,8 @@ impl Rehearsed {
                     let own = |count: Option<u64>| if is_view { Some(0) } else { count };
                     let messages = own(status.messages).unwrap_or(0);
                     Placed {
-                        name: sources[mapped.source].name.clone(),
-                        to: mapped.name,
+                        name: sources[mapped.source].name().to_owned(),
+                        to: mapped.name.text().to_owned(),
                         why: mapped.why,
                         exists: mapped.exists,
                         messages,

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use imapsync_bulk_migrator::testing::Name;
-use imapsync_bulk_migrator::testing::mapping::{self, Present, Source, Target};
+use imapsync_bulk_migrator::testing::mapping::{self, SourceMailbox, Target};
+use imapsync_bulk_migrator::testing::{Listed, Name};
 use imapsync_bulk_migrator::testing::{decode_name, encode_name};
 
 use crate::fuzz;
@@ -85,25 +85,19 @@ fn no_two_mailboxes_go_to_one() {
             .iter()
             .map(|name| Name::listed(Name::new(name).wire()).text().to_owned())
             .collect();
-        let mut sources: Vec<Source> = Vec::new();
+        let mut sources: Vec<SourceMailbox> = Vec::new();
         let (first, second) = names.split_at(names.len() / 2);
         for name in first.iter().take(40) {
-            if sources.iter().all(|source| source.name != *name) {
-                sources.push(Source {
-                    name: name.clone(),
-                    delimiter: Some('/'),
-                    attributes: Vec::new(),
+            if sources.iter().all(|source| source.name() != name) {
+                sources.push(SourceMailbox {
+                    listed: listed(name, Some('/')),
                     prefix: String::new(),
                     before: None,
                 });
             }
         }
-        let present = second.iter().take(40).map(|name| Present {
-            name: name.clone(),
-            wire: Name::new(name).wire().to_vec(),
-            attributes: Vec::new(),
-        });
-        let present: Vec<Present> = present.collect();
+        let present = second.iter().take(40).map(|name| listed(name, None));
+        let present: Vec<Listed> = present.collect();
         for (prefix, delimiter) in [("", Some('/')), ("INBOX.", Some('.')), ("", None)] {
             let target = Target {
                 present: present.clone(),
@@ -114,9 +108,22 @@ fn no_two_mailboxes_go_to_one() {
             assert_eq!(plan.len(), sources.len(), "every mailbox has a place");
             let mut taken: HashMap<Vec<u8>, usize> = HashMap::new();
             for mapped in plan {
-                let other = taken.insert(mapped.wire.clone(), mapped.source);
-                assert_eq!(other, None, "two go to {}", mapped.wire.escape_ascii());
+                let other = taken.insert(mapped.name.wire().to_vec(), mapped.source);
+                assert_eq!(
+                    other,
+                    None,
+                    "two go to {}",
+                    mapped.name.wire().escape_ascii()
+                );
             }
         }
     });
+}
+
+fn listed(name: &str, delimiter: Option<char>) -> Listed {
+    Listed {
+        name: Name::new(name),
+        delimiter,
+        attributes: Vec::new(),
+    }
 }

@@ -114,7 +114,7 @@ fn planned(
         all += bytes;
         placed.push(Placed {
             name: job.name().to_owned(),
-            to: job.place().to.clone(),
+            to: job.place().name.text().to_owned(),
             why: job.place().why.clone(),
             exists: job.place().exists,
             messages,

@@ -163,7 +163,7 @@ impl<'a> Import<'a> {
             }
             if (job.place().was_refused() || job.place().is_learnt()) && job.place().exists {
                 // The next run must know it of an empty mailbox, too.
-                journal.learn_name(&job.here().directory, &job.place().to);
+                journal.learn_name(&job.here().directory, job.place().name.text());
             }
             self.plan.recall_opened(*id, journal);
         }
@@ -337,7 +337,7 @@ impl<'a> Import<'a> {
         let text = format!(
             "{} in \"{}\" on the target came a second time while the import was at work: an APPEND whose connection was lost took effect late, or somebody else imports the same",
             uids.told(),
-            job.place().to
+            job.place().name.text()
         );
         let finding = Finding::new(Code::Doubled, &self.account.name, text);
         let finding = finding.in_mailbox(job.name()).graded(Severity::Warning);
@@ -402,7 +402,7 @@ fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
     MailboxReport {
         mailbox: here.name.clone(),
         directory: here.directory.clone(),
-        target: Some(place.to.clone()),
+        target: Some(place.name.text().to_owned()),
         why: Some(place.reasons()),
         counts: Counts {
             mailboxes: 1,

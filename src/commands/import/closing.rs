@@ -74,7 +74,7 @@ impl Reconciler<'_> {
             if lane.outstanding() < WINDOW
                 && let Some((group, at)) = queue.next()
             {
-                let wire = &self.jobs[group[0]].place().wire;
+                let wire = self.jobs[group[0]].place().name.wire();
                 let ask = manage::messages(wire, lane.capabilities())?;
                 lane.send(&ask, at, Order::Loose)?;
                 continue;
@@ -137,7 +137,7 @@ impl Reconciler<'_> {
         group: &[JobId],
         from: u32,
     ) -> Result<Option<Since>> {
-        let wire = self.jobs[group[0]].place().wire.clone();
+        let wire = self.jobs[group[0]].place().name.wire().to_vec();
         let there = match holding::read_one(channel, &wire, Which::From(from), self.trouble)? {
             Ok(there) => there,
             Err(words) => {

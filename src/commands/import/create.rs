@@ -76,7 +76,9 @@ fn make(
     let mut numbers = numbers.to_vec();
     numbers.retain(|number| {
         let job = &mut jobs[*number];
-        let closed = trouble.of(&job.place().wire).and_then(|it| it.closed());
+        let closed = trouble
+            .of(job.place().name.wire())
+            .and_then(|it| it.closed());
         let why = closed.map(|words| format!("cannot be opened on the target: {words}"));
         why.map(|why| job.fail(why)).is_none()
     });
@@ -86,11 +88,11 @@ fn make(
         numbers.clear();
         for (number, words) in flight.refused {
             let job = &mut jobs[number];
-            let refused = job.place().to.clone();
+            let refused = job.place().name.text().to_owned();
             match job.place_mut().refused(&words, delimiter) {
                 AfterRefusal::ParentsFirst => numbers.push(number),
                 AfterRefusal::Renamed => {
-                    let instead = &job.place().to;
+                    let instead = job.place().name.text();
                     info!(
                         mailbox = job.name(),
                         refused, instead, "the target refuses the name: {words}"
@@ -115,11 +117,11 @@ fn commands(
     let mut queue = Vec::new();
     for &number in numbers {
         let job = &jobs[number];
-        let wire = &job.place().wire;
+        let wire = job.place().name.wire();
         let is_new = !job.place().exists;
         if is_new {
             for parent in job.place().first() {
-                queue.push((manage::create(parent, server)?, CreateStep::Other));
+                queue.push((manage::create(parent.wire(), server)?, CreateStep::Other));
             }
             queue.push((manage::create(wire, server)?, CreateStep::Create(number)));
         }
@@ -150,7 +152,7 @@ fn later_for_one(
         return Err(error);
     };
     if matches!(step, CreateStep::Open(_)) {
-        trouble.count(&jobs[number].place().wire, None, &error);
+        trouble.count(jobs[number].place().name.wire(), None, &error);
     }
     Ok(error)
 }
@@ -189,7 +191,7 @@ fn attempt(
                 continue;
             }
             Answer::Untagged(CreateStep::List(number), response) => {
-                if list::shows(response, &jobs[*number].place().wire) {
+                if list::shows(response, jobs[*number].place().name.wire()) {
                     flight.unlisted.retain(|id| id != number);
                 }
                 continue;
@@ -205,7 +207,7 @@ fn attempt(
         }
         match step {
             CreateStep::Create(number) if !ok => {
-                let mailbox = &jobs[number].place().to;
+                let mailbox = jobs[number].place().name.text();
                 debug!(mailbox, answer = status.said(), "CREATE is refused");
                 words.insert(number, status.said());
             }

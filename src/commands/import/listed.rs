@@ -34,8 +34,11 @@ pub fn believe(
         .collect();
     for &id in unlisted {
         let job = &mut jobs[id];
-        let asked = job.place().to.clone();
-        if names.iter().any(|name| name.wire() == job.place().wire) {
+        let asked = job.place().name.text().to_owned();
+        if names
+            .iter()
+            .any(|name| name.wire() == job.place().name.wire())
+        {
             continue;
         }
         let Some(name) = as_listed(&asked, &names, before) else {
@@ -110,7 +113,7 @@ pub fn tell_apart(jobs: &mut Jobs, before: &HashSet<Vec<u8>>) -> Vec<JobId> {
 
 /// By what a mailbox is known: its name, and what the target says of it.
 fn keys(job: &Job) -> Vec<String> {
-    let name = format!("name {}", job.place().wire.escape_ascii());
+    let name = format!("name {}", job.place().name.wire().escape_ascii());
     // A server that says the same of all is not asked twice.
     let id = job
         .identity_there()
@@ -121,7 +124,7 @@ fn keys(job: &Job) -> Vec<String> {
 /// True for a mailbox that was made just now and holds messages all the same: it may be another one.
 fn is_made_full(job: &Job, before: &HashSet<Vec<u8>>) -> bool {
     let place = job.place();
-    let is_new = !before.contains(&place.wire) && !place.why.contains(&Why::Before);
+    let is_new = !before.contains(place.name.wire()) && !place.why.contains(&Why::Before);
     is_new && job.messages_there().is_some_and(|messages| messages > 0)
 }
 
@@ -141,14 +144,14 @@ fn state(job: &Job) -> Option<String> {
 pub fn rename(jobs: &mut Jobs, id: JobId, known: JobId, before: &HashSet<Vec<u8>>) {
     let taken: HashSet<String> = jobs
         .iter()
-        .map(|job| mapping::folded(&job.place().to))
+        .map(|job| mapping::folded(job.place().name.text()))
         .collect();
     let is_free = |name: &str| {
         !taken.contains(&mapping::folded(name)) && !before.contains(Name::new(name).wire())
     };
     let (other, to) = (
         jobs[known].name().to_owned(),
-        jobs[known].place().to.clone(),
+        jobs[known].place().name.text().to_owned(),
     );
     let job = &mut jobs[id];
     let Some(name) = job.place_mut().apart(&to, is_free) else {

@@ -90,7 +90,7 @@ impl Reconciler<'_> {
         let mut sought = Sought::default();
         sought.read(self.jobs, id, new, &HashMap::new(), self.repairs)?;
         let claimed = self.claimed(id);
-        let wire = job.place().wire.clone();
+        let wire = job.place().name.wire().to_vec();
         let mut there = match holding::read_one(channel, &wire, Which::From(from), self.trouble) {
             Ok(Ok(there)) => there,
             Ok(Err(words)) => {
@@ -137,9 +137,9 @@ impl Reconciler<'_> {
     pub fn groups(&self, ids: &[JobId]) -> Vec<Vec<JobId>> {
         let mut groups: Vec<Vec<JobId>> = Vec::new();
         for &id in ids.iter().filter(|id| !self.jobs[**id].has_failed()) {
-            let wire = &self.jobs[id].place().wire;
+            let wire = self.jobs[id].place().name.wire();
             let mut known = groups.iter_mut();
-            match known.find(|group| self.jobs[group[0]].place().wire == *wire) {
+            match known.find(|group| self.jobs[group[0]].place().name.wire() == wire) {
                 Some(group) => group.push(id),
                 None => groups.push(vec![id]),
             }
@@ -176,7 +176,7 @@ impl Reconciler<'_> {
             }
             return Ok(());
         }
-        let wire = job.place().wire.clone();
+        let wire = job.place().name.wire().to_vec();
         let mut there = match holding::read_one(channel, &wire, Which::All, self.trouble)? {
             Ok(there) => there,
             Err(words) => {

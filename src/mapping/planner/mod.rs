@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use unicode_normalization::UnicodeNormalization;
 
 use super::names::escaped;
-use super::{Mapped, Present, Source, Target, Why};
-use crate::mailbox::Name;
+use super::{Mapped, SourceMailbox, Target, Why};
+use crate::mailbox::{Listed, Name};
 
 /// Levels of a name. The first is `INBOX` for what is below INBOX, and empty for all that stands beside it.
 pub(super) type Path = Vec<String>;
 
 pub(super) struct Planner<'a> {
-    sources: &'a [Source],
+    sources: &'a [SourceMailbox],
     target: &'a Target,
     folder_map: &'a BTreeMap<String, String>,
     /// What each source begins with that is not its own.
@@ -22,9 +22,9 @@ pub(super) struct Planner<'a> {
     /// Of each source.
     paths: Vec<Path>,
     /// What the target has, by exact name.
-    present: HashMap<&'a str, &'a Present>,
+    present: HashMap<&'a str, &'a Listed>,
     /// The same, folded: the first in alphabetical order.
-    twins: HashMap<String, &'a Present>,
+    twins: HashMap<String, &'a Listed>,
     /// For which sources and parents of sources a mailbox of this folded name may be made; `None` is `folder_map`.
     claims: HashMap<String, Vec<(String, Option<Path>)>>,
     /// Where sources and their parents went.
@@ -39,12 +39,12 @@ pub(super) struct Planner<'a> {
 
 impl<'a> Planner<'a> {
     pub(super) fn new(
-        sources: &'a [Source],
+        sources: &'a [SourceMailbox],
         target: &'a Target,
         folder_map: &'a BTreeMap<String, String>,
     ) -> Self {
-        let mut sorted: Vec<&Present> = target.present.iter().collect();
-        sorted.sort_by(|a, b| b.name.cmp(&a.name));
+        let mut sorted: Vec<&Listed> = target.present.iter().collect();
+        sorted.sort_by(|a, b| b.name.text().cmp(a.name.text()));
         let common = common_prefix(sources);
         let strips: Vec<&str> = sources
             .iter()
@@ -62,11 +62,11 @@ impl<'a> Planner<'a> {
             strips,
             present: sorted
                 .iter()
-                .map(|there| (there.name.as_str(), *there))
+                .map(|there| (there.name.text(), *there))
                 .collect(),
             twins: sorted
                 .iter()
-                .map(|there| (folded(&there.name), *there))
+                .map(|there| (folded(there.name.text()), *there))
                 .collect(),
             claims: HashMap::new(),
             places: HashMap::new(),
@@ -75,7 +75,7 @@ impl<'a> Planner<'a> {
             mere_parents: HashMap::new(),
         };
         for (source, path) in sources.iter().zip(planner.paths.clone()) {
-            if let Some(to) = folder_map.get(&source.name) {
+            if let Some(to) = folder_map.get(source.name()) {
                 for made in planner.levels_above(to) {
                     planner.claim(made.to_owned(), None);
                 }
@@ -102,9 +102,9 @@ impl<'a> Planner<'a> {
         let mut plans: Vec<Option<Mapped>> = vec![None; self.sources.len()];
         // What is fixed comes first, so that nothing else takes its name.
         for (number, source) in self.sources.iter().enumerate() {
-            let (name, why) = if let Some(to) = self.folder_map.get(&source.name) {
+            let (name, why) = if let Some(to) = self.folder_map.get(source.name()) {
                 (to.as_str(), Why::Configured)
-            } else if is_inbox(&source.name) {
+            } else if is_inbox(source.name()) {
                 ("INBOX", Why::Same)
             } else {
                 continue;
@@ -155,8 +155,8 @@ impl<'a> Planner<'a> {
     }
 
     /// Where a source went before, unless `folder_map` sends it elsewhere now, or the target has it no more.
-    fn before<'s>(&self, source: &'s Source) -> Option<&'s str> {
-        let is_free = !is_inbox(&source.name) && !self.folder_map.contains_key(&source.name);
+    fn before<'s>(&self, source: &'s SourceMailbox) -> Option<&'s str> {
+        let is_free = !is_inbox(source.name()) && !self.folder_map.contains_key(source.name());
         let before = source.before.as_deref().filter(|_| is_free)?;
         self.present(before).map(|_| before)
     }
@@ -169,7 +169,7 @@ impl<'a> Planner<'a> {
     }
 
     /// What the target has by exactly this name.
-    pub(super) fn present(&self, name: &str) -> Option<&'a Present> {
+    pub(super) fn present(&self, name: &str) -> Option<&'a Listed> {
         self.present.get(name).copied()
     }
 
@@ -187,10 +187,10 @@ impl<'a> Planner<'a> {
     }
 
     /// The mailbox of the target that is this source's already, unless it was made for another.
-    pub(super) fn own(&self, plan: &Mapped) -> Option<&'a Present> {
-        let mut claimed = self.claimed(&plan.name, plan.source);
-        let is_anothers = claimed.any(|name| name == plan.name);
-        self.present(&plan.name).filter(|_| !is_anothers)
+    pub(super) fn own(&self, plan: &Mapped) -> Option<&'a Listed> {
+        let mut claimed = self.claimed(plan.name.text(), plan.source);
+        let is_anothers = claimed.any(|name| name == plan.name.text());
+        self.present(plan.name.text()).filter(|_| !is_anothers)
     }
 
     /// A path as the target writes it, were there nothing else.
@@ -222,7 +222,7 @@ impl<'a> Planner<'a> {
         } else if let Some(given) = self.folded.get(&form) {
             given.clone()
         } else if let Some(twin) = self.twins.get(&form) {
-            twin.name.clone()
+            twin.name.text().to_owned()
         } else {
             self.mere_parents.entry(form).or_insert(wanted).clone()
         };
@@ -237,12 +237,12 @@ impl<'a> Planner<'a> {
         };
         let below = format!("{parent}{delimiter}");
         let childless = self.present(parent).is_some_and(|there| {
-            has_attribute(there, "\\NoInferiors")
+            there.has("\\NoInferiors")
                 && !self
                     .target
                     .present
                     .iter()
-                    .any(|there| there.name.starts_with(&below))
+                    .any(|there| there.name.text().starts_with(&below))
         });
         match childless {
             true if is_inbox(parent) => {
@@ -270,7 +270,7 @@ impl<'a> Planner<'a> {
 
     pub(super) fn reasons(&self, number: usize, name: &str) -> Vec<Why> {
         let (source, path) = (&self.sources[number], &self.paths[number]);
-        if name == source.name {
+        if name == source.name() {
             return vec![Why::Same];
         }
         let mut why = Vec::new();
@@ -284,7 +284,7 @@ impl<'a> Planner<'a> {
         if !moved && path[0].is_empty() && self.strips[number] != self.target.prefix {
             why.push(Why::Prefix);
         }
-        if path.len() > 2 && source.delimiter != self.target.delimiter {
+        if path.len() > 2 && source.listed.delimiter != self.target.delimiter {
             why.push(Why::Delimiter);
         }
         if why.is_empty() {
@@ -308,8 +308,8 @@ impl<'a> Planner<'a> {
         };
         if free(wanted) {
             let twin = self.twins.get(&folded(wanted)).filter(|_| !there(wanted));
-            let twin = twin.filter(|twin| !self.names.contains(&twin.name));
-            return twin.map_or_else(|| wanted.to_owned(), |twin| twin.name.clone());
+            let twin = twin.filter(|twin| !self.names.contains(twin.name.text()));
+            return twin.map_or_else(|| wanted.to_owned(), |twin| twin.name.text().to_owned());
         }
         let numbered = (2_u64..).map(|count| format!("{wanted} ({count})"));
         let mut others = numbered.filter(|name| free(name) && !self.is_claimed(name, number));
@@ -338,13 +338,9 @@ impl<'a> Planner<'a> {
         Mapped {
             source,
             parents: absent.map(str::to_owned).collect(),
-            wire: there.map_or_else(
-                || Name::new(&name).wire().to_vec(),
-                |there| there.wire.clone(),
-            ),
             // One that cannot be selected becomes a mailbox by CREATE (RFC 3501 section 6.3.3).
             exists: there.is_some_and(is_selectable),
-            name,
+            name: there.map_or_else(|| Name::new(name), |there| there.name.clone()),
             why,
         }
     }
@@ -369,9 +365,9 @@ impl<'a> Planner<'a> {
 }
 
 /// `strip` is what the name begins with and the path does not.
-fn path(source: &Source, strip: &str) -> Path {
-    let plain = source.name.get(strip.len()..).unwrap_or(&source.name);
-    let mut levels: Path = match source.delimiter {
+fn path(source: &SourceMailbox, strip: &str) -> Path {
+    let plain = source.name().get(strip.len()..).unwrap_or(source.name());
+    let mut levels: Path = match source.listed.delimiter {
         Some(delimiter) => plain.split(delimiter).map(str::to_owned).collect(),
         None => vec![plain.to_owned()],
     };
@@ -384,35 +380,35 @@ fn path(source: &Source, strip: &str) -> Path {
 }
 
 /// The prefix of its namespace, as said by its server or else as common to all, where its name has it and goes on.
-fn own_prefix<'a>(source: &'a Source, common: Option<&'a str>) -> &'a str {
+fn own_prefix<'a>(source: &'a SourceMailbox, common: Option<&'a str>) -> &'a str {
     let said = [source.prefix.as_str()]
         .into_iter()
         .filter(|said| !said.is_empty());
     let mut known = said.chain(common);
     let has = |prefix: &&str| {
-        let head = source.name.get(..prefix.len());
+        let head = source.name().get(..prefix.len());
         let is_below = head.is_some_and(|head| match prefix.get(..5) {
             Some(first) if is_inbox(first) => head.eq_ignore_ascii_case(prefix),
             _ => head == *prefix,
         });
-        is_below && source.name.len() > prefix.len()
+        is_below && source.name().len() > prefix.len()
     };
     known.find(has).unwrap_or("")
 }
 
 /// `INBOX` and the delimiter, where all mailboxes but INBOX are below it.
-fn common_prefix(sources: &[Source]) -> Option<&str> {
+fn common_prefix(sources: &[SourceMailbox]) -> Option<&str> {
     let mut others = sources
         .iter()
-        .filter(|source| !is_inbox(&source.name))
+        .filter(|source| !is_inbox(source.name()))
         .peekable();
     let first = others.peek()?;
-    let delimiter = first.delimiter?;
-    let prefix = first.name.get(..5 + delimiter.len_utf8())?;
-    let is_below = |source: &Source| {
-        let rest = source.name.get(5..);
+    let delimiter = first.listed.delimiter?;
+    let prefix = first.name().get(..5 + delimiter.len_utf8())?;
+    let is_below = |source: &SourceMailbox| {
+        let rest = source.name().get(5..);
         rest.is_some_and(|rest| rest.starts_with(delimiter))
-            && source.name.get(..5).is_some_and(is_inbox)
+            && source.name().get(..5).is_some_and(is_inbox)
     };
     others.all(is_below).then_some(prefix)
 }
@@ -421,15 +417,8 @@ pub(super) fn is_inbox(name: &str) -> bool {
     name.eq_ignore_ascii_case("INBOX")
 }
 
-pub(super) fn has_attribute(there: &Present, attribute: &str) -> bool {
-    there
-        .attributes
-        .iter()
-        .any(|one| one.eq_ignore_ascii_case(attribute))
-}
-
-pub(super) fn is_selectable(there: &Present) -> bool {
-    !has_attribute(there, "\\NoSelect") && !has_attribute(there, "\\NonExistent")
+pub(super) fn is_selectable(there: &Listed) -> bool {
+    !there.has("\\NoSelect") && !there.has("\\NonExistent")
 }
 
 /// One form for names that differ only in case or in the composition of their characters.

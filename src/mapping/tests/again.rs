@@ -69,16 +69,16 @@ fn after(on_b: &Target, plans: &[Mapped], in_any_case: bool, dice: &mut Dice) ->
         for (name, is_parent) in mapped
             .parents
             .iter()
-            .map(|parent| (parent, true))
-            .chain([(&mapped.name, false)])
+            .map(|parent| (parent.as_str(), true))
+            .chain([(mapped.name.text(), false)])
         {
-            let same = |one: &Present| {
-                one.name == *name || in_any_case && folded(&one.name) == folded(name)
+            let same = |one: &Listed| {
+                one.name.text() == name || in_any_case && folded(one.name.text()) == folded(name)
             };
             if there.iter().any(same) {
                 continue;
             }
-            let is_parent = is_parent && !plans.iter().any(|mapped| mapped.name == *name);
+            let is_parent = is_parent && !plans.iter().any(|mapped| mapped.name.text() == name);
             // One made for its children only can otherwise not be told from one that was there before.
             let marked = match marked(&on_b.prefix, name) {
                 _ if is_parent => &["\\Noselect"],
@@ -96,15 +96,15 @@ fn after(on_b: &Target, plans: &[Mapped], in_any_case: bool, dice: &mut Dice) ->
     }
 }
 
-fn listed(sources: &[Source]) -> String {
+fn listed(sources: &[SourceMailbox]) -> String {
     let all = sources.iter();
-    let all = all.map(|source| format!("{:?} {:?}", source.name, source.attributes));
+    let all = all.map(|source| format!("{:?} {:?}", source.name(), source.listed.attributes));
     all.collect::<Vec<_>>().join(", ")
 }
 
 fn on(target: &Target) -> String {
     let all = target.present.iter();
-    let all = all.map(|there| format!("{:?} {:?}", there.name, there.attributes));
+    let all = all.map(|there| format!("{:?} {:?}", there.name.text(), there.attributes));
     let (prefix, delimiter) = (&target.prefix, target.delimiter);
     format!(
         "{prefix:?} {delimiter:?} {}",
@@ -132,7 +132,7 @@ fn the_plan_stays_the_same_once_the_target_has_what_it_told() {
         for _ in 0..dice.below(4) {
             let plain = dice.name(to);
             let name = format!("{prefix}{plain}");
-            let same = |one: &Present| folded(&one.name) == folded(&name);
+            let same = |one: &Listed| folded(one.name.text()) == folded(&name);
             if !on_b.present.iter().any(same) {
                 let attributes = match marked(prefix, &name) {
                     [] => dice.attributes(&plain),
@@ -146,14 +146,14 @@ fn the_plan_stays_the_same_once_the_target_has_what_it_told() {
         let mut targets = HashSet::new();
         for mapped in &plans {
             assert!(
-                targets.insert(&mapped.name),
+                targets.insert(mapped.name.text()),
                 "{} twice, {}",
-                mapped.name,
+                mapped.name.text(),
                 shown()
             );
             assert_eq!(
-                Name::listed(mapped.wire.as_slice()).text(),
-                mapped.name,
+                Name::listed(mapped.name.wire()).text(),
+                mapped.name.text(),
                 "{}",
                 shown()
             );
@@ -161,9 +161,8 @@ fn the_plan_stays_the_same_once_the_target_has_what_it_told() {
         let then = after(&on_b, &plans, in_any_case, &mut dice);
         let again = mapped(&sources, &then, &[]);
         for (one, other) in plans.iter().zip(&again) {
-            let is_same =
-                one.name == other.name || in_any_case && folded(&one.name) == folded(&other.name);
-            let (from, to) = (&one.name, &other.name);
+            let (from, to) = (one.name.text(), other.name.text());
+            let is_same = from == to || in_any_case && folded(from) == folded(to);
             assert!(
                 is_same,
                 "{from:?} becomes {to:?}: {} then {}",
@@ -176,7 +175,7 @@ fn the_plan_stays_the_same_once_the_target_has_what_it_told() {
 
 #[test]
 fn the_prefix_that_the_source_has_said_is_no_part_of_a_name() {
-    let of = |prefix: &str, name: &str, attributes: &[&str]| Source {
+    let of = |prefix: &str, name: &str, attributes: &[&str]| SourceMailbox {
         prefix: prefix.to_owned(),
         ..source(name, '/', attributes)
     };
@@ -218,8 +217,8 @@ fn the_prefix_that_the_source_has_said_is_no_part_of_a_name() {
 }
 
 /// The same, imported before.
-fn imported(name: &str, before: &str) -> Source {
-    Source {
+fn imported(name: &str, before: &str) -> SourceMailbox {
+    SourceMailbox {
         before: Some(before.to_owned()),
         ..source(name, '/', &[])
     }

@@ -7,27 +7,27 @@ use super::names::unescaped;
 use super::planner::{folded, is_inbox};
 use super::special_use::Use;
 use super::*;
-use crate::mailbox::Name;
 
-fn source(name: &str, delimiter: char, attributes: &[&str]) -> Source {
-    Source {
-        name: name.to_owned(),
-        delimiter: Some(delimiter),
-        attributes: attributes.iter().map(|a| (*a).to_owned()).collect(),
+fn source(name: &str, delimiter: char, attributes: &[&str]) -> SourceMailbox {
+    SourceMailbox {
+        listed: Listed {
+            delimiter: Some(delimiter),
+            ..present(name, attributes)
+        },
         prefix: String::new(),
         before: None,
     }
 }
 
-fn present(name: &str, attributes: &[&str]) -> Present {
-    Present {
-        name: name.to_owned(),
-        wire: Name::new(name).wire().to_vec(),
+fn present(name: &str, attributes: &[&str]) -> Listed {
+    Listed {
+        name: Name::new(name),
+        delimiter: None,
         attributes: attributes.iter().map(|a| (*a).to_owned()).collect(),
     }
 }
 
-fn target(prefix: &str, delimiter: char, present: Vec<Present>) -> Target {
+fn target(prefix: &str, delimiter: char, present: Vec<Listed>) -> Target {
     Target {
         present,
         prefix: prefix.to_owned(),
@@ -35,9 +35,12 @@ fn target(prefix: &str, delimiter: char, present: Vec<Present>) -> Target {
     }
 }
 
-fn names(sources: &[Source], target: &Target) -> Vec<String> {
+fn names(sources: &[SourceMailbox], target: &Target) -> Vec<String> {
     let plans = plan(sources, target, &BTreeMap::new());
-    plans.into_iter().map(|mapped| mapped.name).collect()
+    plans
+        .into_iter()
+        .map(|mapped| mapped.name.text().to_owned())
+        .collect()
 }
 
 #[test]
@@ -92,7 +95,7 @@ fn special_use_goes_to_the_same_use_and_children_follow() {
         ],
     );
     let plans = plan(&sources, &on_b, &BTreeMap::new());
-    let names: Vec<&str> = plans.iter().map(|mapped| mapped.name.as_str()).collect();
+    let names: Vec<&str> = plans.iter().map(|mapped| mapped.name.text()).collect();
     assert_eq!(
         names,
         ["INBOX", "Sent", "Envoyés", "Envoyés.2020", "Trash", "Spam"]
@@ -119,7 +122,7 @@ fn folder_map_wins_and_may_join() {
         vec![present("INBOX", &[]), present("S", &["\\Sent"])],
     );
     let plans = plan(&sources, &on_b, &map);
-    let names: Vec<&str> = plans.iter().map(|mapped| mapped.name.as_str()).collect();
+    let names: Vec<&str> = plans.iter().map(|mapped| mapped.name.text()).collect();
     assert_eq!(names, ["INBOX", "Past", "Past", "Out.box"]);
     assert_eq!(plans[3].parents, ["Out"]);
 }
@@ -277,7 +280,7 @@ fn prefixes_are_learnt_from_refusals() {
     }
 }
 
-fn mapped(sources: &[Source], target: &Target, map: &[(&str, &str)]) -> Vec<Mapped> {
+fn mapped(sources: &[SourceMailbox], target: &Target, map: &[(&str, &str)]) -> Vec<Mapped> {
     let map = map
         .iter()
         .map(|(from, to)| ((*from).to_owned(), (*to).to_owned()));
@@ -295,10 +298,8 @@ fn flat_names_and_flat_targets_lose_no_level() {
         source("a/b", '/', &[]),
         source("a%2Fb", '/', &[]),
         source("INBOX/sub", '/', &[]),
-        Source {
-            name: "x/y.z".to_owned(),
-            delimiter: None,
-            attributes: Vec::new(),
+        SourceMailbox {
+            listed: present("x/y.z", &[]),
             prefix: String::new(),
             before: None,
         },
@@ -352,7 +353,7 @@ fn children_follow_their_parents() {
         vec![present("OLD", &[]), present("Sent", &["\\Sent"])],
     );
     let plans = mapped(&sources, &on_b, &[]);
-    let names: Vec<&str> = plans.iter().map(|mapped| mapped.name.as_str()).collect();
+    let names: Vec<&str> = plans.iter().map(|mapped| mapped.name.text()).collect();
     assert_eq!(
         names,
         [
@@ -400,12 +401,12 @@ fn a_mailbox_that_cannot_be_selected_is_no_place_yet() {
 #[test]
 fn the_target_is_named_by_the_bytes_that_it_lists() {
     let mut there = present("Entwürfe", &["\\Drafts"]);
-    there.wire = "Entwürfe".as_bytes().to_vec();
+    there.name = Name::listed("Entwürfe");
     let on_b = target("", '/', vec![there]);
     let sources = [source("Drafts", '/', &[]), source("Ä", '/', &[])];
     let plans = mapped(&sources, &on_b, &[]);
-    assert_eq!(plans[0].wire, "Entwürfe".as_bytes());
-    assert_eq!(plans[1].wire, b"&AMQ-");
+    assert_eq!(plans[0].name.wire(), "Entwürfe".as_bytes());
+    assert_eq!(plans[1].name.wire(), b"&AMQ-");
 }
 
 #[test]
@@ -418,9 +419,9 @@ fn folder_map_may_join_with_a_mailbox_that_keeps_its_name() {
     ];
     let on_b = target("", '/', Vec::new());
     let plans = mapped(&sources, &on_b, &[("Old", "Work"), ("Eingang", "inbox")]);
-    let names: Vec<&str> = plans.iter().map(|mapped| mapped.name.as_str()).collect();
+    let names: Vec<&str> = plans.iter().map(|mapped| mapped.name.text()).collect();
     assert_eq!(names, ["Work", "Old/x", "Work", "INBOX"]);
 }
 
 /// What it shows, the sources, what the target has, where the sources go.
-type UseCase<'a> = (&'a str, &'a [Source], &'a [Present], &'a [&'a str]);
+type UseCase<'a> = (&'a str, &'a [SourceMailbox], &'a [Listed], &'a [&'a str]);

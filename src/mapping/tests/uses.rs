@@ -74,7 +74,7 @@ fn each_use_goes_to_the_best_mailbox_of_that_use() {
             expected,
             "{what}"
         );
-        let backwards: Vec<Present> = there.iter().rev().cloned().collect();
+        let backwards: Vec<Listed> = there.iter().rev().cloned().collect();
         assert_eq!(
             names(sources, &target("", '/', backwards)),
             expected,

@@ -1,5 +1,6 @@
 //! A look at one message of each of some mailboxes, sent along with the questions which mailboxes there are.
 
+use crate::mailbox::Name;
 use crate::session::capability::Capabilities;
 use crate::session::command::Command;
 use crate::session::error::Result;
@@ -11,8 +12,8 @@ use crate::session::select::{self, Selected};
 /// A message to be looked at.
 #[derive(Debug, Clone)]
 pub struct Glance {
-    /// The mailbox, as on the wire.
-    pub wire: Vec<u8>,
+    /// The mailbox.
+    pub mailbox: Name,
     /// The message.
     pub uid: u32,
 }
@@ -52,7 +53,10 @@ impl Glances {
     ) -> Result<Vec<(Command, GlanceStep)>> {
         let mut commands = Vec::new();
         for glance in glances {
-            commands.push((select::examine(&glance.wire, server)?, GlanceStep::Open));
+            commands.push((
+                select::examine(glance.mailbox.wire(), server)?,
+                GlanceStep::Open,
+            ));
             commands.push((fetch::identified(glance.uid, false), GlanceStep::Fetch));
             self.uids.push(glance.uid);
         }

@@ -7,8 +7,9 @@ use anyhow::Result;
 use super::{Here, Job};
 use crate::archive::account::{AccountArchive, Lost};
 use crate::filter::Filter;
+use crate::mailbox::Listed;
 use crate::mailbox::uidset::UidSet;
-use crate::mapping::Source;
+use crate::mapping::SourceMailbox;
 
 /// Which of an account's mailboxes is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,13 +26,13 @@ impl Jobs {
     /// Those of the file system.
     pub fn read(
         archive: &AccountArchive,
-        sources: &[(String, Source)],
+        sources: &[(String, SourceMailbox)],
         folders: &Filter,
     ) -> Result<Self> {
         let states = archive.state().map(|state| state.mailboxes.as_slice());
         let mut jobs = Vec::new();
         for (directory, source) in sources {
-            if !folders.matches(&source.name) {
+            if !folders.matches(source.name()) {
                 continue;
             }
             let Some(dir) = archive.mailbox(directory)? else {
@@ -42,8 +43,8 @@ impl Jobs {
             let here = Here {
                 directory: directory.clone(),
                 dir,
-                name: source.name.clone(),
-                attributes: source.attributes.clone(),
+                name: source.name().to_owned(),
+                attributes: source.listed.attributes.clone(),
                 uidvalidity: archive.uidvalidity_of(directory).unwrap_or(0),
                 subscribed: state.is_some_and(|state| state.subscribed),
             };
@@ -131,7 +132,7 @@ impl IndexMut<JobId> for Jobs {
 
 /// All mailboxes of the archive as the mapping needs them, each with its directory, in the order of the source.
 #[must_use]
-pub fn sources(archive: &AccountArchive) -> Vec<(String, Source)> {
+pub fn sources(archive: &AccountArchive) -> Vec<(String, SourceMailbox)> {
     let state = archive.state();
     // Mailboxes of another server than the rest have another namespace.
     let prefix_of = |directory: &str| {
@@ -141,13 +142,15 @@ pub fn sources(archive: &AccountArchive) -> Vec<(String, Source)> {
         });
         known.map_or_else(String::new, |state| state.prefix.clone())
     };
-    let mut all: Vec<(String, Source)> = archive
+    let mut all: Vec<(String, SourceMailbox)> = archive
         .mailboxes()
         .map(|(directory, meta)| {
-            let source = Source {
-                name: meta.name.text().to_owned(),
-                delimiter: meta.delimiter,
-                attributes: meta.attributes.clone(),
+            let source = SourceMailbox {
+                listed: Listed {
+                    name: meta.name.clone(),
+                    delimiter: meta.delimiter,
+                    attributes: meta.attributes.clone(),
+                },
                 prefix: prefix_of(directory),
                 before: None,
             };
@@ -161,9 +164,9 @@ pub fn sources(archive: &AccountArchive) -> Vec<(String, Source)> {
             .iter()
             .position(|state| state.directory == *directory);
         (
-            source.name != "INBOX",
+            source.name() != "INBOX",
             order.unwrap_or(usize::MAX),
-            source.name.clone(),
+            source.name().to_owned(),
         )
     });
     all

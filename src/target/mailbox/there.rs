@@ -122,7 +122,7 @@ impl Job {
         Route {
             directory: self.here.directory.clone(),
             uidvalidity: self.here.uidvalidity,
-            to: self.place.to.clone(),
+            to: self.place.name.text().to_owned(),
             to_uidvalidity: uidvalidity,
         }
     }

@@ -272,7 +272,7 @@ impl Appender<'_> {
         self.experience.distrusted = true;
         if !fits {
             // Was the mailbox made anew?
-            let ask = manage::uidvalidity(&job.place().wire, lane.capabilities())?;
+            let ask = manage::uidvalidity(job.place().name.wire(), lane.capabilities())?;
             lane.send(&ask, AppendStep::Check(id, None), Order::Loose)?;
         }
         Ok(Vec::new())

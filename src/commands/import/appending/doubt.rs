@@ -50,7 +50,7 @@ impl Appender<'_> {
     /// Does the mailbox hold more than what was there and what the target said it has taken?
     fn may_hold_more(&self, channel: &mut Channel, id: JobId) -> Result<bool> {
         let job = &self.jobs[id];
-        let there = manage::count(channel, &job.place().wire)?;
+        let there = manage::count(channel, job.place().name.wire())?;
         let taken = self.taken.get(&id).copied().unwrap_or(0);
         let expected = job.messages_there().map(|before| before + taken);
         Ok(there
@@ -62,7 +62,7 @@ impl Appender<'_> {
     fn take_out(&mut self, channel: &mut Channel, id: JobId, batches: &mut [Batch]) -> Result<()> {
         let repairs = self.settings.importing.repairs;
         let job = &self.jobs[id];
-        let (route, wire) = (job.route(), job.place().wire.clone());
+        let (route, wire) = (job.route(), job.place().name.wire().to_vec());
         let from = Which::From(job.uidnext_there().max(1));
         let mut there = match holding::read_one(channel, &wire, from, self.trouble)? {
             Ok(there) => there,

@@ -97,7 +97,7 @@ impl Appender<'_> {
         let is_any = !to_store.is_empty();
         for one in to_store {
             if open != Some(one.id) {
-                let wire = &self.jobs[one.id].place().wire;
+                let wire = self.jobs[one.id].place().name.wire();
                 let select = select::select(wire, lane.capabilities())?;
                 lane.send(&select, AppendStep::Open, Order::Strict)?;
                 open = Some(one.id);

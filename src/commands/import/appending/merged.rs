@@ -49,7 +49,7 @@ impl Appender<'_> {
             let other = &self.jobs[*other];
             !is_told_apart
                 && other.figures_there() == job.figures_there()
-                && other.place().wire != job.place().wire
+                && other.place().name.wire() != job.place().name.wire()
                 && !other.place().is_meant_with(job.place())
         };
         let mut filled: Vec<JobId> = self.batches.keys().copied().filter(is_alike).collect();
@@ -59,7 +59,7 @@ impl Appender<'_> {
 
     fn count(&mut self, lane: &mut Lane<'_, AppendStep>, ids: &[JobId]) -> Result<()> {
         for &id in ids {
-            let wire = &self.jobs[id].place().wire;
+            let wire = self.jobs[id].place().name.wire();
             let ask = manage::messages(wire, lane.capabilities())?;
             lane.send(&ask, AppendStep::Count(id), Order::Loose)?;
         }

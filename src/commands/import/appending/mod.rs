@@ -486,7 +486,7 @@ impl<'a> Appender<'a> {
         for (item, flags) in items.iter_mut().zip(&flags) {
             item.sent = flags.clone().unwrap_or_default();
         }
-        let wire = &self.jobs[id].place().wire;
+        let wire = self.jobs[id].place().name.wire();
         let arriving = self.progress.arriving();
         let sent = write(lane, self.ways, wire, id, &mut items, &flags, &arriving);
         // The step travels with the command, but the bodies are needed to send it.

@@ -24,7 +24,7 @@ impl Appender<'_> {
     /// These UIDs were given to what was sent; is one missing before or between them?
     pub(super) fn note_gap(&mut self, id: JobId, uids: &[u32]) {
         let job = &self.jobs[id];
-        let wire = job.place().wire.clone();
+        let wire = job.place().name.wire().to_vec();
         let mut next = self.next_uids.get(&wire).copied();
         if next.is_none() {
             next = Some(job.uidnext_there()).filter(|uidnext| *uidnext > 0);
@@ -80,7 +80,10 @@ impl Appender<'_> {
     /// How much of what came is what this account brings, or has brought.
     fn find_between(&mut self, channel: &mut Channel, id: JobId, from: u32) -> Result<usize> {
         let repairs = self.settings.importing.repairs;
-        let (route, wire) = (self.jobs[id].route(), self.jobs[id].place().wire.clone());
+        let (route, wire) = (
+            self.jobs[id].route(),
+            self.jobs[id].place().name.wire().to_vec(),
+        );
         let Ok(mut there) = holding::read_one(channel, &wire, Which::From(from), self.trouble)?
         else {
             return Ok(0);

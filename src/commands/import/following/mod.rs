@@ -165,7 +165,7 @@ impl Follower {
     fn new(id: JobId, job: &Job, changed: Vec<Changed>) -> Self {
         Self {
             id,
-            wire: job.place().wire.clone(),
+            wire: job.place().name.wire().to_vec(),
             uidvalidity: job.route().to_uidvalidity,
             changed,
             opening: Selected::default(),

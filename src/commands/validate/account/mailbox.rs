@@ -45,7 +45,7 @@ impl Comparing<'_> {
         let count = all.len();
         let is_deleted = |uid: &u32| job.deleted_with().is_some_and(|with| with.contains(*uid));
         let deleted = all.iter().filter(is_deleted).count() as u64;
-        let (missing, to) = (count - deleted, &job.place().to);
+        let (missing, to) = (count - deleted, job.place().name.text());
         if deleted > 0 {
             let text = format!(
                 "the mailbox \"{to}\" was deleted on the target after its import, with {deleted} messages"
@@ -80,7 +80,7 @@ impl Comparing<'_> {
             let count = job.expected().count() as u64;
             let text = format!(
                 "the target does not say what \"{}\" holds, so {count} messages cannot be looked for: {words}",
-                job.place().to
+                job.place().name.text()
             );
             self.add(Code::UnreadableOnTarget, job, text);
             let counts = compared.entry(id).or_default();
@@ -105,7 +105,7 @@ impl Comparing<'_> {
             .collect();
         let (expected, sought) = self.expected(jobs, group, &records)?;
         let held = &holding.messages;
-        let wire = &jobs[group[0]].place().wire;
+        let wire = jobs[group[0]].place().name.wire();
         let repairs = self.settings.importing.repairs;
         let (result, note) = matching::compare(
             side.channel,
@@ -182,7 +182,7 @@ impl Comparing<'_> {
             described,
         } = expected;
         let job = &jobs[*id];
-        let (to, size) = (&job.place().to, described.size);
+        let (to, size) = (job.place().name.text(), described.size);
         let counts = compared.entry(*id).or_default();
         if records[id].was_deleted(*uid) {
             counts.deleted += 1;
@@ -213,14 +213,14 @@ impl Comparing<'_> {
         if let Some((counted, named)) = holding.shortfall() {
             let text = format!(
                 "the target counts {counted} messages in \"{}\" and names {named}: {} of the archive cannot be looked for",
-                first.place().to,
+                first.place().name.text(),
                 result.unknown.len()
             );
             self.add(Code::UnreadableOnTarget, first, text);
         } else if !unread.is_empty() {
             let text = format!(
                 "the target does not give uid {unread} in \"{}\": what it is cannot be told",
-                first.place().to
+                first.place().name.text()
             );
             let finding = Finding::new(Code::UnreadableOnTarget, self.account, text);
             let finding = finding.in_mailbox(first.name()).graded(Severity::Warning);
@@ -329,7 +329,7 @@ impl Comparing<'_> {
                 let messages = extra.told();
                 let text = format!(
                     "{messages} in \"{}\" on the target: {what}",
-                    first.place().to
+                    first.place().name.text()
                 );
                 self.add(code, first, text);
             }

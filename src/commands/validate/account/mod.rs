@@ -163,7 +163,7 @@ impl Comparing<'_> {
             .collect();
         let names: Vec<Vec<u8>> = there_of
             .iter()
-            .map(|g| jobs[g[0]].place().wire.clone())
+            .map(|g| jobs[g[0]].place().name.wire().to_vec())
             .collect();
         let mut compared: HashMap<JobId, Compared> = HashMap::new();
         let mut pairs: Vec<Vec<Pair>> = vec![Vec::new(); names.len()];
@@ -221,7 +221,7 @@ impl Comparing<'_> {
             self.looked.mailboxes.push(MailboxReport {
                 mailbox: job.name().to_owned(),
                 directory: job.here().directory.clone(),
-                target: Some(job.place().to.clone()),
+                target: Some(job.place().name.text().to_owned()),
                 why: Some(job.place().reasons()),
                 counts: Counts {
                     mailboxes: 1,
@@ -275,7 +275,7 @@ impl Comparing<'_> {
     fn subscriptions(&mut self, listing: &Listing, jobs: &Jobs) {
         for job in jobs.iter().filter(|job| job.here().subscribed) {
             let mut mailboxes = listing.mailboxes.iter();
-            let there = mailboxes.find(|one| one.listed.name.wire() == job.place().wire);
+            let there = mailboxes.find(|one| one.listed.name.wire() == job.place().name.wire());
             if there.is_some_and(|there| !there.subscribed) {
                 let text = "was subscribed on the source, and is not on the target".to_owned();
                 self.add(Code::NotSubscribed, job, text);
@@ -290,7 +290,7 @@ impl Comparing<'_> {
             let count = there.status.as_ref().and_then(|status| status.messages);
             let known = jobs
                 .iter()
-                .any(|job| job.place().wire == there.listed.name.wire());
+                .any(|job| job.place().name.wire() == there.listed.name.wire());
             if let Some(count) = count.filter(|count| *count > 0 && !known)
                 && self.settings.folders.include().is_empty()
                 && self.settings.folders.exclude().is_empty()
@@ -310,7 +310,7 @@ fn by_target(jobs: &Jobs) -> Vec<Vec<JobId>> {
     for (id, job) in jobs.numbered() {
         match groups
             .iter_mut()
-            .find(|group| jobs[group[0]].place().wire == job.place().wire)
+            .find(|group| jobs[group[0]].place().name.wire() == job.place().name.wire())
         {
             Some(group) => group.push(id),
             None => groups.push(vec![id]),
