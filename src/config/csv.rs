@@ -128,8 +128,12 @@ impl<'a> ConfigReader<'a> {
             .trim(Trim::None)
             .from_reader(without_mark(&bytes));
         let mut header = ByteRecord::new();
-        if !matches!(csv.read_byte_record(&mut header), Ok(true)) {
-            return self.problem("accounts_file", format!("{shown} is empty"));
+        // The line that names the separator is a record, too.
+        let records_before = usize::from(named_separator(&bytes).is_some());
+        for _ in 0..=records_before {
+            if !matches!(csv.read_byte_record(&mut header), Ok(true)) {
+                return self.problem("accounts_file", format!("{shown} is empty"));
+            }
         }
         let (list, keys) = self.columns(name, &header);
         if !list.columns.contains_key("email") {
@@ -150,10 +154,10 @@ impl<'a> ConfigReader<'a> {
             }
             let at = Location::Line {
                 list: Arc::clone(&list),
-                line: record.position().map_or(0, csv::Position::line),
+                line: line_of(&record),
                 key: None,
             };
-            if let Some(row) = self.row(&record, &keys, header.len(), &at) {
+            if let Some(row) = self.row(&record, &keys, &header, &at) {
                 let row = SecretJson::new(Value::Object(row));
                 if let Some(row) = row.expose().as_object() {
                     take(self, &at, row);
@@ -168,6 +172,7 @@ impl<'a> ConfigReader<'a> {
         file: &str,
         header: &ByteRecord,
     ) -> (AccountsFile, Vec<Option<&'static str>>) {
+        let line = line_of(header);
         let mut list = AccountsFile {
             file: file.to_owned(),
             ..AccountsFile::default()
@@ -182,7 +187,7 @@ impl<'a> ConfigReader<'a> {
                 Some(key) => {
                     if let Some((first, _)) = list.columns.insert(key, (number, name.clone())) {
                         let text = format!("columns {first} and {number} both say the {key}");
-                        self.problem(format!("{file} line 1"), text);
+                        self.problem(format!("{file} line {line}"), text);
                     }
                 }
                 None if name.is_empty() => {}
@@ -192,15 +197,18 @@ impl<'a> ConfigReader<'a> {
         }
         let has_email = list.columns.contains_key("email");
         if !has_email {
-            let text = "no column is called email (or source email): the first line names the columns, with commas, \
+            let text = "no column is called email (or source email): this line names the columns, with commas, \
                         semicolons or tabs between them, as in email,password";
-            self.problem(format!("{file} line 1"), text);
+            self.problem(format!("{file} line {line}"), text);
         }
         for (number, name) in unknown {
             let is_missing = |key: &&str| !list.columns.contains_key(key);
             if let Some(meant) = nearest_key(&name).filter(is_missing) {
                 let text = format!("is unknown; is {meant} meant?");
-                self.problem(format!("{file} line 1, column {number} ({name})"), text);
+                self.problem(
+                    format!("{file} line {line}, column {number} ({name})"),
+                    text,
+                );
             } else if has_email {
                 let text = format!("{file}: column {number} ({name}) is unknown, and ignored");
                 self.warnings.push(text);
@@ -215,17 +223,19 @@ impl<'a> ConfigReader<'a> {
         &mut self,
         record: &ByteRecord,
         keys: &[Option<&'static str>],
-        fields: usize,
+        header: &ByteRecord,
         at: &Location,
     ) -> Option<Map<String, Value>> {
         if record.iter().all(|cell| cell.trim_ascii().is_empty()) {
             return None;
         }
-        if record.len() != fields {
+        if record.len() != header.len() {
             let text = format!(
-                "has {} fields, and line 1 has {fields}; a text with the separator or a quote in it stands in double \
+                "has {} fields, and line {} has {}; a text with the separator or a quote in it stands in double \
                  quotes, and a quote in it is doubled",
-                record.len()
+                record.len(),
+                line_of(header),
+                header.len()
             );
             self.problem(at, text);
             return None;
@@ -261,7 +271,7 @@ impl<'a> ConfigReader<'a> {
 
 /// What to write instead, for somebody who gives a list where a configuration belongs.
 pub fn instead_of(path: &Path, bytes: &[u8]) -> Option<String> {
-    let first = String::from_utf8_lossy(first_line(without_mark(bytes)));
+    let first = String::from_utf8_lossy(header_line(bytes));
     let first = first.trim();
     let separator = char::from(delimiter(bytes));
     let cells: Vec<&str> = first
@@ -312,8 +322,32 @@ fn first_line(bytes: &[u8]) -> &[u8] {
     lines.next().unwrap_or_default()
 }
 
-/// The separator that the first line has most of.
+/// The separator that a first line such as `sep=;` names, as Excel reads and writes it.
+fn named_separator(bytes: &[u8]) -> Option<u8> {
+    let first = first_line(without_mark(bytes)).trim_ascii_start();
+    let (word, separator) = first.split_at_checked(4)?;
+    // All but a tab may have blanks behind it.
+    match (word.eq_ignore_ascii_case(b"sep="), separator) {
+        (true, [separator, rest @ ..]) if rest.trim_ascii().is_empty() => Some(*separator),
+        _ => None,
+    }
+}
+
+/// The line that names the columns.
+fn header_line(bytes: &[u8]) -> &[u8] {
+    let bytes = without_mark(bytes);
+    let first = first_line(bytes);
+    match named_separator(bytes) {
+        Some(_) => first_line(bytes[first.len()..].trim_ascii_start()),
+        None => first,
+    }
+}
+
+/// The separator that is named, or that the first line has most of.
 fn delimiter(bytes: &[u8]) -> u8 {
+    if let Some(separator) = named_separator(bytes) {
+        return separator;
+    }
     let first = first_line(bytes);
     let count = |separator: u8| memchr::memchr_iter(separator, first).count();
     // Of several that are as frequent the last one wins.
@@ -321,6 +355,11 @@ fn delimiter(bytes: &[u8]) -> u8 {
         .iter()
         .max_by_key(|separator| count(**separator))
         .unwrap_or(&b',')
+}
+
+/// Where a record begins, counted from 1.
+fn line_of(record: &ByteRecord) -> u64 {
+    record.position().map_or(0, csv::Position::line)
 }
 
 #[cfg(test)]
@@ -358,6 +397,8 @@ mod tests {
             ("a;b;c\n", b';'),
             ("a\tb", b'\t'),
             ("a", b','),
+            ("sep=;\na,b,c\n", b';'),
+            ("\u{feff}SEP=\t\r\na\tb\n", b'\t'),
         ] {
             assert_eq!(delimiter(text.as_bytes()), separator, "{text}");
         }

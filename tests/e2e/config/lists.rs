@@ -29,6 +29,7 @@ fn lists_of_every_spelling_are_read() {
         format!(
             "\u{feff}Source Email;Source Password\r\n{ANNA};{PASSWORD}\r\n\r\nben@example.com;{quoted}"
         ),
+        format!("sep=;\r\nEmail;Password\r\n{ANNA};{PASSWORD}\r\nben@example.com;{quoted}\r\n"),
         format!(
             "First Name\tE-Mail\tLogin Name\tPassword\nAnna\t{ANNA}\t\t{PASSWORD}\nBen\tben@example.com\tben@example.com\t{quoted}\n"
         ),
