@@ -21,7 +21,7 @@ use crate::limits::NO_THREAD;
 use crate::meter;
 use crate::progress::{AccountProgress, Progress};
 use crate::report::cause::{Because, Cause};
-use crate::report::{AccountReport, Status};
+use crate::report::{AccountReport, LoginWith, Status};
 use crate::session::error::{is_stopped, parked};
 use crate::settings::Settings;
 use crate::stop::Stop;
@@ -225,6 +225,11 @@ pub fn one(
     let server = &account.server;
     report.identity = Some(shard::identity(account.whose(), &server.host, server.port));
     report.login = Some(account.login.clone());
+    report.login_with = if account.way.is_token() {
+        LoginWith::Token
+    } else {
+        LoginWith::Password
+    };
     // What an account before it left in this thread is not its own.
     let _ = meter::take();
     let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut report))).unwrap_or_else(|_| {

@@ -94,6 +94,9 @@ pub struct AccountReport {
     /// The user name of its login.
     #[serde(default)]
     pub login: Option<String>,
+    /// What it logs in with; not known of a report that was read.
+    #[serde(skip)]
+    pub login_with: LoginWith,
     /// Why it is not complete, in a word.
     #[serde(default)]
     pub cause: Option<Cause>,
@@ -139,6 +142,18 @@ pub struct AccountReport {
     /// The same before what was missing was imported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compared_before: Option<Compared>,
+}
+
+/// What proves a login; it decides what to do about one that is refused.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LoginWith {
+    /// One of the two.
+    #[default]
+    Unknown,
+    /// A password.
+    Password,
+    /// A token.
+    Token,
 }
 
 /// How a phase of a migration ended.

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 
 use serde::{Deserialize, Serialize};
 
+use super::LoginWith;
 use crate::credential::CredentialError;
 use crate::session::error::{Kind, SessionError, Stage};
 use crate::session::steps::Step;
@@ -155,9 +156,15 @@ impl Cause {
 
     /// What to do about so many accounts; nothing where running it again is all there is to do.
     #[must_use]
-    pub fn advice(self, accounts: &str) -> Option<String> {
+    pub fn advice(self, accounts: &str, login_with: LoginWith) -> Option<String> {
         Some(match self {
-            Self::Auth => format!("correct the passwords of {accounts}"),
+            Self::Auth => match login_with {
+                LoginWith::Password => format!("correct the passwords of {accounts}"),
+                LoginWith::Token => {
+                    format!("see above what the tokens of {accounts} lack (rights, scope, mailbox)")
+                }
+                LoginWith::Unknown => format!("correct the passwords or tokens of {accounts}"),
+            },
             Self::Credential => {
                 format!("see where the passwords or tokens of {accounts} come from")
             }

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use tracing::error;
 
 pub use about::{About, End, Filters, ServerReport};
-pub use account::{AccountReport, AuditReport, FailedMessageReport, MailboxReport, PhaseReport};
+pub use account::{
+    AccountReport, AuditReport, FailedMessageReport, LoginWith, MailboxReport, PhaseReport,
+};
 pub use cause::Cause;
 pub use compared::Compared;
 pub use counts::Counts;

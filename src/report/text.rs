@@ -57,8 +57,8 @@ fn write_lines(f: &mut impl Write, shown: &[String], rest: usize) -> fmt::Result
 mod tests {
     use crate::finding::{Code, Finding};
     use crate::mode::Mode;
-    use crate::report::{AccountReport, Cause, Counts, FailedMessageReport, MailboxReport};
-    use crate::report::{Report, Status};
+    use crate::report::{AccountReport, Cause, Counts, FailedMessageReport, LoginWith};
+    use crate::report::{MailboxReport, Report, Status};
 
     /// A folded row.
     const COUNTS: &str = "          2   17          0      0         0       0  2.00 KiB";
@@ -103,6 +103,7 @@ mod tests {
         let mut failed = account("c@example.com", Status::Failed);
         failed.error = Some("login: refused".into());
         failed.cause = Some(Cause::Auth);
+        failed.login_with = LoginWith::Token;
         lacks.cause = Some(Cause::RefusedMessage);
         let mut report = Report::for_tests(
             Mode::Export,
@@ -127,7 +128,8 @@ mod tests {
              \nWarnings:\n  few files\n  b@example.com: Old: is gone\n\
              \n17 messages, 2.00 KiB in 0 seconds\n\
              \nLists that are cut stand whole in last.json\n\
-             \nexport NOT complete: 1 of 3 accounts complete; correct the passwords of 1 account; \
+             \nexport NOT complete: 1 of 3 accounts complete; see above what the tokens of 1 account \
+             lack (rights, scope, mailbox); \
              see what the server refuses of 1 account (failed.jsonl): trying again alone does not help, \
              then run it again with --only-failed last.json\n"
         );

@@ -29,7 +29,9 @@ impl CombinedReport {
         whole.seconds += part.seconds;
         whole.reconnects += part.reconnects;
         whole.waiting_seconds += part.waiting_seconds;
-        whole.cause = whole.cause.or(part.cause);
+        if whole.cause.is_none() {
+            (whole.cause, whole.login_with) = (part.cause, part.login_with);
+        }
         whole.proof = part.proof.or(whole.proof.take());
         whole.status = worse(whole.status, part.status);
         if let Some(error) = part.error {

@@ -8,7 +8,7 @@ use indicatif::{HumanBytes, HumanDuration};
 use super::{Block, counted, is_gone_through, provisioned};
 use crate::finding::Tally;
 use crate::mode::Mode;
-use crate::report::{Cause, Report, Status};
+use crate::report::{Cause, LoginWith, Report, Status};
 
 /// What was found, in numbers, and the last line.
 pub fn of(report: &Report) -> Vec<Block> {
@@ -112,15 +112,20 @@ fn sentence(report: &Report, mode: &str) -> String {
 fn advice(report: &Report) -> Option<String> {
     /// More than that nobody reads in a line.
     const MOST: usize = 3;
-    let mut by_cause: BTreeMap<Cause, u64> = BTreeMap::new();
-    for cause in report.accounts.iter().filter_map(|account| account.cause) {
-        *by_cause.entry(cause).or_default() += 1;
+    let mut by_cause: BTreeMap<(Cause, LoginWith), u64> = BTreeMap::new();
+    for account in &report.accounts {
+        if let Some(cause) = account.cause {
+            let of_login = (cause == Cause::Auth).then_some(account.login_with);
+            *by_cause
+                .entry((cause, of_login.unwrap_or_default()))
+                .or_default() += 1;
+        }
     }
-    let mut causes: Vec<(Cause, u64)> = by_cause.into_iter().collect();
+    let mut causes: Vec<((Cause, LoginWith), u64)> = by_cause.into_iter().collect();
     causes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let advice: Vec<String> = causes
         .into_iter()
-        .filter_map(|(cause, count)| cause.advice(&counted(count, "account")))
+        .filter_map(|((cause, with), count)| cause.advice(&counted(count, "account"), with))
         .take(MOST)
         .collect();
     (!advice.is_empty()).then(|| advice.join("; "))

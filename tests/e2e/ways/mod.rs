@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::kit::Endpoint;
 use crate::kit::PASSWORD;
-use crate::kit::run::program::{Program, server_json};
+use crate::kit::run::program::{Output, Program, server_json};
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
 
 const ANNA: &str = "anna@example.com";
@@ -45,10 +45,14 @@ fn export(program: &Program, arguments: &[&str]) -> (i32, Value) {
     ]
     .concat();
     let output = program.export(&words);
+    let report = report_of(program, &output);
+    (output.status.code().unwrap_or(-1), report)
+}
+
+fn report_of(program: &Program, output: &Output) -> Value {
     let text = std::fs::read_to_string(program.path("report.json"));
     let report = text.ok().and_then(|text| serde_json::from_str(&text).ok());
-    let report = report.unwrap_or_else(|| panic!("{}", output.describe()));
-    (output.status.code().unwrap_or(-1), report)
+    report.unwrap_or_else(|| panic!("{}", output.describe()))
 }
 
 /// What a report says went wrong with an account.
