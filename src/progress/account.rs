@@ -1,11 +1,12 @@
 //! Progress of one account.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use indicatif::HumanCount;
 
 use super::{ProgressState, words};
+use crate::mode::Phase;
 use crate::printable::printable;
 
 /// What is still to be moved.
@@ -19,10 +20,20 @@ pub struct Rest {
     pub unsized_messages: u64,
 }
 
+/// What a migration does with an account at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Step {
+    pub phase: Phase,
+    /// What comes is moved once more afterwards.
+    pub comes_again: bool,
+}
+
 /// What an account counts; read by whoever tells.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub account: String,
+    /// None: the phase is all of one step.
+    step: OnceLock<Step>,
     mailbox: Mutex<String>,
     pub messages: AtomicU64,
     pub bytes: AtomicU64,
@@ -38,14 +49,23 @@ impl Counters {
         whole.saturating_add(self.on_their_way.load(Ordering::Relaxed))
     }
 
+    pub fn nothing_more_arrives(&self) {
+        self.on_their_way.store(0, Ordering::Relaxed);
+    }
+
+    pub fn step(&self) -> Option<Step> {
+        self.step.get().copied()
+    }
+
     pub fn due(&self) -> Option<Rest> {
         *self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// For example `anna@example.com  812/1,200  45.1 MiB  INBOX`.
+    /// For example `anna@example.com  812/1,200  45.1 MiB  INBOX`, of a migration `anna@example.com  import  …`.
     pub fn line(&self) -> String {
         let messages = self.messages.load(Ordering::Relaxed);
         let mut parts = vec![printable(&self.account)];
+        parts.extend(self.step().map(|step| step.phase.as_str().to_owned()));
         if let Some(due) = self.due() {
             let due = due.messages.max(messages);
             parts.push(format!("{}/{}", HumanCount(messages), HumanCount(due)));
@@ -78,6 +98,18 @@ impl AccountProgress {
             shared: Arc::clone(shared),
             counters,
         }
+    }
+
+    /// It is this step of a migration that counts, which goes on until `last`, or to its end.
+    #[must_use]
+    pub fn at(self, phase: Phase, last: Option<Phase>) -> Self {
+        let step = Step {
+            phase,
+            comes_again: phase == Phase::Export && last != Some(Phase::Export),
+        };
+        // Nobody else has it yet, and so nobody has set it.
+        let _ = self.counters.step.set(step);
+        self
     }
 
     /// So much is still to be moved from now on; what was expected before does not count any more.

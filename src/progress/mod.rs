@@ -6,7 +6,7 @@ pub mod screen;
 mod states;
 pub mod words;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -19,9 +19,10 @@ use unicode_width::UnicodeWidthStr;
 pub use account::{AccountProgress, Arriving, Rest};
 pub use states::{Moved, States};
 
+use crate::mode;
 use crate::report::Status;
 use crate::waiting;
-use account::Counters;
+use account::{Counters, Step};
 use estimate::PhaseSums;
 
 /// Time between log lines.
@@ -41,6 +42,7 @@ pub struct Progress {
 
 struct ProgressState {
     phase: Mutex<PhaseProgress>,
+    states: States,
 }
 
 /// What is being done; its counters are its own.
@@ -48,11 +50,16 @@ struct PhaseProgress {
     name: &'static str,
     began: Instant,
     accounts: u64,
-    /// How many work on an account that was begun; none: it is over.
-    begun: HashMap<String, usize>,
     at_work: Vec<Arc<Counters>>,
-    /// Of accounts that are over.
+    /// By those that are not at work any more.
+    moved: BTreeMap<Option<Step>, Sums>,
+}
+
+/// What was moved.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
     messages: u64,
+    /// Those of messages on their way included.
     bytes: u64,
 }
 
@@ -63,7 +70,7 @@ struct Ticker {
 }
 
 /// How far a phase is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Now {
     /// Its name; empty before the first.
     pub phase: &'static str,
@@ -71,45 +78,41 @@ pub struct Now {
     pub elapsed: Duration,
     /// Accounts that it has.
     pub accounts: u64,
-    /// Messages that were moved.
-    pub messages: u64,
-    /// Bytes that were moved, those of messages on their way included.
-    pub bytes: u64,
+    /// What was moved, bytes of messages on their way included; of a migration by each of its steps, in their order.
+    pub moved: Vec<Moved>,
     /// The time that it still takes.
     pub left: Option<Duration>,
 }
 
 /// What is told of a phase.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Snapshot {
     phase: &'static str,
     elapsed: Duration,
     known: PhaseSums,
+    moved: Vec<(Option<Step>, Sums)>,
 }
 
 impl Progress {
     /// A progress that draws lines where there is a terminal, unless only the log is to be written there.
     #[must_use]
     pub fn new(only_log: bool) -> Self {
+        let states = States::default();
         Self {
             shared: Arc::new(ProgressState {
                 phase: Mutex::new(PhaseProgress::new("", 0)),
+                states: states.clone(),
             }),
             on_screen: !only_log && screen::is_there(),
             ticker: Arc::default(),
-            states: States::default(),
+            states,
         }
     }
 
     /// Begins to tell of a phase with so many accounts; another one before it is over.
     pub fn start(&self, phase: &'static str, accounts: u64, quiet: bool) {
         self.finish();
-        let now = self.now();
-        self.states.next(Moved {
-            phase: now.phase,
-            messages: now.messages,
-            bytes: now.bytes,
-        });
+        self.states.next(self.now().moved);
         *self.shared.phase() = PhaseProgress::new(phase, accounts);
         if quiet {
             return;
@@ -144,9 +147,16 @@ impl Progress {
             phase: look.phase,
             elapsed: look.elapsed,
             accounts: look.known.accounts,
-            messages: look.known.messages,
-            bytes: look.known.bytes,
-            left: look.known.time_left(look.elapsed),
+            left: look.left(),
+            moved: look
+                .moved
+                .iter()
+                .map(|(step, sums)| Moved {
+                    phase: step.map_or(look.phase, |step| step.phase.as_str()),
+                    messages: sums.messages,
+                    bytes: sums.bytes,
+                })
+                .collect(),
         }
     }
 
@@ -197,34 +207,79 @@ impl PhaseProgress {
             name,
             began: Instant::now(),
             accounts,
-            begun: HashMap::new(),
             at_work: Vec::new(),
-            messages: 0,
-            bytes: 0,
+            moved: BTreeMap::new(),
         }
     }
 
-    fn known(&self) -> PhaseSums {
-        let over = self.begun.values().filter(|active| **active == 0).count() as u64;
+    /// What each step has moved; one at least.
+    fn moved(&self) -> Vec<(Option<Step>, Sums)> {
+        let mut moved = self.moved.clone();
+        for counters in &self.at_work {
+            moved.entry(counters.step()).or_default().add(counters);
+        }
+        let mut moved: Vec<_> = moved.into_iter().collect();
+        // An account has no step before its first one.
+        if moved.len() > 1 {
+            moved.retain(|(step, sums)| step.is_some() || sums.messages > 0);
+        }
+        moved
+    }
+
+    /// All that there is to move. What a migration reads into the archive it writes out again: that is work twice.
+    fn known(&self, over: u64) -> PhaseSums {
         let mut known = PhaseSums {
             accounts: self.accounts,
             over,
             measured: over,
-            due: self.bytes,
-            unsized_messages: 0,
-            messages: self.messages,
-            bytes: self.bytes,
+            ..PhaseSums::default()
         };
+        let (mut to_come, mut written) = (0_u64, 0_u64);
+        let mut take = |step: Option<Step>, sums: Sums, due: Rest| {
+            let comes_again = step.is_some_and(|step| step.comes_again);
+            match step.map(|step| step.phase) {
+                // They move nothing.
+                Some(mode::Phase::Audit | mode::Phase::Validate) => return false,
+                Some(mode::Phase::Import) => written = written.saturating_add(due.bytes),
+                None | Some(mode::Phase::Export) => {
+                    known.due = known.due.saturating_add(due.bytes);
+                    if comes_again {
+                        to_come = to_come.saturating_add(due.bytes);
+                    }
+                }
+            }
+            known.messages += sums.messages;
+            known.bytes = known.bytes.saturating_add(sums.bytes);
+            known.unsized_messages += due.unsized_messages * (1 + u64::from(comes_again));
+            true
+        };
+        for (step, sums) in &self.moved {
+            let bytes = sums.bytes;
+            let due = Rest {
+                bytes,
+                ..Rest::default()
+            };
+            take(*step, *sums, due);
+        }
+        let mut measured = 0;
         for counters in &self.at_work {
-            known.messages += counters.messages.load(Ordering::Relaxed);
-            known.bytes = known.bytes.saturating_add(counters.moved());
-            if let Some(due) = counters.due() {
-                known.measured += 1;
-                known.due = known.due.saturating_add(due.bytes);
-                known.unsized_messages += due.unsized_messages;
+            let mut sums = Sums::default();
+            sums.add(counters);
+            let due = counters.due();
+            if take(counters.step(), sums, due.unwrap_or_default()) {
+                measured += u64::from(due.is_some());
             }
         }
+        known.measured += measured;
+        known.due = known.due.saturating_add(to_come.max(written));
         known
+    }
+}
+
+impl Sums {
+    fn add(&mut self, counters: &Counters) {
+        self.messages += counters.messages.load(Ordering::Relaxed);
+        self.bytes = self.bytes.saturating_add(counters.moved());
     }
 }
 
@@ -234,29 +289,33 @@ impl ProgressState {
     }
 
     fn begins(&self, counters: &Arc<Counters>) {
-        let mut phase = self.phase();
-        *phase.begun.entry(counters.account.clone()).or_default() += 1;
-        phase.at_work.push(Arc::clone(counters));
+        self.phase().at_work.push(Arc::clone(counters));
     }
 
     /// What has not come of it until now does not come any more in this run.
     fn ends(&self, counters: &Arc<Counters>) {
+        counters.nothing_more_arrives();
         let mut phase = self.phase();
-        phase.at_work.retain(|one| !Arc::ptr_eq(one, counters));
+        let mut at_work = phase.at_work.iter();
         // One that began in an earlier phase is none of this one.
-        if let Some(active) = phase.begun.get_mut(&counters.account) {
-            *active = active.saturating_sub(1);
-            phase.messages += counters.messages.load(Ordering::Relaxed);
-            phase.bytes += counters.bytes.load(Ordering::Relaxed);
+        if let Some(place) = at_work.position(|one| Arc::ptr_eq(one, counters)) {
+            phase.at_work.remove(place);
+            phase
+                .moved
+                .entry(counters.step())
+                .or_default()
+                .add(counters);
         }
     }
 
     fn look(&self) -> Snapshot {
+        let over = self.states.over();
         let phase = self.phase();
         Snapshot {
             phase: phase.name,
             elapsed: phase.began.elapsed(),
-            known: phase.known(),
+            known: phase.known(over),
+            moved: phase.moved(),
         }
     }
 
@@ -282,46 +341,71 @@ impl ProgressState {
 }
 
 impl Snapshot {
-    /// For example `export 57/300 accounts · 1,172 messages · 4.3 MiB · 138 KiB/s · 12 min left`; where that is too
-    /// long, what matters least is left out.
+    /// For example `export 57/300 accounts · 1,172 messages · 4.3 MiB · 138 KiB/s · 12 min left`, of a migration `migrate
+    /// 57/300 accounts · exported 1,172 messages · 4.3 MiB · imported 980 messages · 3.9 MiB · 3 h left`; where that is
+    /// too long, what matters least is left out.
     fn line(&self, columns: usize) -> String {
-        /// Rate, messages, bytes.
-        const LEAST_FIRST: [usize; 3] = [3, 1, 2];
-        let PhaseSums {
-            accounts,
-            over,
-            messages,
-            bytes,
-            ..
-        } = self.known;
-        let mut parts: [Option<String>; 5] = Default::default();
+        let PhaseSums { accounts, over, .. } = self.known;
         let silent = match waiting::count() {
             0 => String::new(),
             count => format!(", {count} wait for silent servers"),
         };
-        parts[0] = Some(format!("{} {over}/{accounts} accounts{silent}", self.phase));
-        if messages > 0 || bytes > 0 {
-            let rate = u128::from(bytes) * 1000 / self.elapsed.as_millis().max(1);
-            let rate = u64::try_from(rate).unwrap_or(u64::MAX);
-            let plural = if messages == 1 { "" } else { "s" };
-            parts[1] = Some(format!("{} message{plural}", HumanCount(messages)));
-            parts[2] = Some(words::bytes(bytes));
-            parts[3] = Some(format!("{}/s", words::bytes(rate)));
+        // What has no rank stays.
+        let mut parts = vec![(
+            u8::MAX,
+            format!("{} {over}/{accounts} accounts{silent}", self.phase),
+        )];
+        for (step, sums) in &self.moved {
+            parts.extend(self.in_words(*step, *sums));
         }
-        let left = self.known.time_left(self.elapsed);
-        parts[4] = left.map(|left| format!("{} left", words::time(left)));
-        let joined = |parts: &[Option<String>; 5]| {
-            let parts: Vec<&str> = parts.iter().flatten().map(String::as_str).collect();
-            parts.join(" · ")
-        };
-        let mut line = joined(&parts);
-        for least in LEAST_FIRST {
-            if line.width() > columns {
-                parts[least] = None;
-                line = joined(&parts);
+        let left = self.left();
+        parts.extend(left.map(|left| (u8::MAX, format!("{} left", words::time(left)))));
+        loop {
+            let texts: Vec<&str> = parts.iter().map(|(_, text)| text.as_str()).collect();
+            let line = texts.join(" · ");
+            let mut ranks = parts.iter().map(|(rank, _)| *rank);
+            let least = ranks.clone().min().filter(|rank| *rank < u8::MAX);
+            match least.and_then(|least| ranks.position(|rank| rank == least)) {
+                Some(place) if line.width() > columns => drop(parts.remove(place)),
+                _ => return line,
             }
         }
-        line
+    }
+
+    /// What was moved, each part with its rank: the least is left out first.
+    fn in_words(&self, step: Option<Step>, sums: Sums) -> Vec<(u8, String)> {
+        let Sums { messages, bytes } = sums;
+        if messages == 0 && bytes == 0 {
+            return Vec::new();
+        }
+        let plural = if messages == 1 { "" } else { "s" };
+        let messages = format!("{} message{plural}", HumanCount(messages));
+        let bytes_in_words = words::bytes(bytes);
+        match step.map(|step| step.phase) {
+            None => {
+                let rate = u128::from(bytes) * 1000 / self.elapsed.as_millis().max(1);
+                let rate = u64::try_from(rate).unwrap_or(u64::MAX);
+                let rate = format!("{}/s", words::bytes(rate));
+                vec![(1, messages), (2, bytes_in_words), (0, rate)]
+            }
+            Some(mode::Phase::Export) => {
+                vec![(2, format!("exported {messages}")), (1, bytes_in_words)]
+            }
+            Some(mode::Phase::Import) => {
+                vec![(3, format!("imported {messages}")), (0, bytes_in_words)]
+            }
+            // They move nothing.
+            Some(mode::Phase::Audit | mode::Phase::Validate) => Vec::new(),
+        }
+    }
+
+    /// The time that is left. How long the checks of a migration take is known when an account is through them.
+    fn left(&self) -> Option<Duration> {
+        let is_of_steps = self.moved.iter().any(|(step, _)| step.is_some());
+        if is_of_steps && self.known.over == 0 {
+            return None;
+        }
+        self.known.time_left(self.elapsed)
     }
 }
 
@@ -350,6 +434,7 @@ mod tests {
         progress.start("export", 3, true);
         progress.account("a").message(1_000);
         drop(progress.account("a"));
+        progress.ended("a", Status::Complete);
         let b = progress.account("b");
         assert_eq!(
             told(&progress, 1, 80),
@@ -385,6 +470,51 @@ mod tests {
             200 << 20,
             "not counted twice"
         );
+    }
+
+    #[test]
+    fn each_step_of_a_migration_counts_its_own_and_what_comes_goes_again() {
+        let rest = |bytes| Rest {
+            messages: 2,
+            bytes,
+            unsized_messages: 0,
+        };
+        let progress = Progress::new(true);
+        progress.start("migrate", 2, true);
+        let step = |name: &str, phase| progress.account(name).at(phase, None);
+        let mut a = step("a", mode::Phase::Export);
+        a.expect(rest(2 << 20));
+        a.message(1 << 20);
+        a.message(1 << 20);
+        drop(a);
+        step("a", mode::Phase::Audit).message(2 << 20);
+        let mut b = step("b", mode::Phase::Export);
+        b.expect(rest(4 << 20));
+        b.message(2 << 20);
+        let mut a = step("a", mode::Phase::Import);
+        a.expect(rest(2 << 20));
+        a.message(1 << 20);
+        assert_eq!(
+            told(&progress, 60, 100),
+            "migrate 0/2 accounts · exported 3 messages · 4.0 MiB · imported 1 message · 1.0 MiB"
+        );
+        let lines = progress.shared.lines(80, 24);
+        assert_eq!(lines[2], "a  import  1/2  1.0 MiB");
+        a.message(1 << 20);
+        drop(a);
+        progress.ended("a", Status::Complete);
+        // Of 12 MiB, each counted on both ways, six have gone.
+        assert_eq!(
+            told(&progress, 60, 80),
+            "migrate 1/2 accounts · exported 3 messages · imported 2 messages · 1 min left"
+        );
+        let moved: Vec<(&str, u64)> = progress
+            .now()
+            .moved
+            .iter()
+            .map(|moved| (moved.phase, moved.messages))
+            .collect();
+        assert_eq!(moved, [("export", 3), ("audit", 1), ("import", 2)]);
     }
 
     #[test]

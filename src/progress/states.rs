@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde::Serialize;
+
 use crate::report::Status;
 
 /// Clones are the same.
@@ -17,7 +19,7 @@ struct AccountStates {
 }
 
 /// What a phase has moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Moved {
     /// Its name.
     pub phase: &'static str,
@@ -28,14 +30,17 @@ pub struct Moved {
 }
 
 impl States {
-    /// Another phase begins, after this one.
-    pub(super) fn next(&self, over: Moved) {
+    /// Another phase begins, after the one that has moved this.
+    pub(super) fn next(&self, over: Vec<Moved>) {
         let mut accounts = self.lock();
         accounts.at_work.clear();
         accounts.ended.clear();
-        if !over.phase.is_empty() {
-            accounts.past.push(over);
-        }
+        accounts.past.extend(over);
+    }
+
+    /// How many nobody works on any more.
+    pub(super) fn over(&self) -> u64 {
+        self.lock().ended.len() as u64
     }
 
     /// Somebody works on the account.
@@ -60,7 +65,7 @@ impl States {
         (accounts.at_work.len() as u64, ended)
     }
 
-    /// What the phases before this one have moved.
+    /// What each phase before this one has moved.
     #[must_use]
     pub fn past(&self) -> Vec<Moved> {
         self.lock().past.clone()

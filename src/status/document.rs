@@ -36,8 +36,7 @@ pub struct StatusDocument {
     pub started_at: u64,
     #[serde(skip)]
     pub updated_at: u64,
-    /// By phase, the one at work last.
-    #[serde(skip)]
+    /// By phase, those at work last.
     pub moved: Vec<Moved>,
 }
 
@@ -144,16 +143,14 @@ impl StatusDocument {
         }
         self.phase = Some(now.phase);
         self.phase_seconds = now.elapsed.as_secs();
-        self.messages = now.messages;
-        self.bytes = now.bytes;
-        let rate = u128::from(now.bytes) * 1000 / now.elapsed.as_millis().max(1);
+        // What a migration reads is what it moves.
+        if let Some(first) = now.moved.first() {
+            (self.messages, self.bytes) = (first.messages, first.bytes);
+        }
+        let rate = u128::from(self.bytes) * 1000 / now.elapsed.as_millis().max(1);
         self.bytes_per_second = u64::try_from(rate).unwrap_or(u64::MAX);
         self.seconds_left = now.left.map(|left| left.as_secs());
-        self.moved.push(Moved {
-            phase: now.phase,
-            messages: now.messages,
-            bytes: now.bytes,
-        });
+        self.moved.extend(now.moved);
     }
 
     pub fn json(&self) -> String {

@@ -151,6 +151,7 @@ impl Migration<'_> {
     }
 
     fn phases(&self, source: &Account, progress: AccountProgress, whole: &mut CombinedReport) {
+        let progress = progress.at(Phase::Export, self.settings.until);
         let exported = accounts::one(source, |report| {
             export::account::export(&self.export, source, progress, report)
         });
@@ -165,7 +166,7 @@ impl Migration<'_> {
                 return;
             }
             let audited = accounts::one(source, |report| {
-                audit.after_export(source, self.again(source), report)
+                audit.after_export(source, self.step(source, Phase::Audit), report)
             });
             whole.add(Phase::Audit, audited);
         }
@@ -180,7 +181,8 @@ impl Migration<'_> {
     fn to_target(&self, target: &Account, is_news: bool, whole: &mut CombinedReport) {
         let validated = || {
             accounts::one(target, |report| {
-                self.validation.account(target, self.again(target), report)
+                let progress = self.step(target, Phase::Validate);
+                self.validation.account(target, progress, report)
             })
         };
         if self.is_stopped(whole) {
@@ -198,7 +200,8 @@ impl Migration<'_> {
             }
         }
         let imported = accounts::one(target, |report| {
-            import::account::import(&self.import, target, self.again(target), None, report)
+            let progress = self.step(target, Phase::Import);
+            import::account::import(&self.import, target, progress, None, report)
         });
         if !whole.add(Phase::Import, imported) || self.settings.until == Some(Phase::Import) {
             return;
@@ -208,8 +211,9 @@ impl Migration<'_> {
         }
     }
 
-    fn again(&self, account: &Account) -> AccountProgress {
-        self.progress.account(&account.name)
+    fn step(&self, account: &Account, phase: Phase) -> AccountProgress {
+        let progress = self.progress.account(&account.name);
+        progress.at(phase, self.settings.until)
     }
 
     fn is_stopped(&self, whole: &mut CombinedReport) -> bool {

@@ -11,6 +11,7 @@ use crate::archive::account::AccountArchive;
 use crate::archive::lock::Lock;
 use crate::config::Account;
 use crate::finding::Tally;
+use crate::mode::Phase;
 use crate::progress::{AccountProgress, Progress};
 use crate::report::{AccountReport, Compared, Report, Status};
 use crate::session::peer::Peers;
@@ -97,6 +98,7 @@ impl<'a> Validation<'a> {
         }
         let before = report.compared.take();
         let again = self.progress.account(&account.name);
+        let again = again.at(Phase::Import, None);
         let imported = (self.import)(&self.peers, account, again, missing);
         if let Some(error) = imported.error {
             report.compared = before;

@@ -163,6 +163,37 @@ fn the_last_status_says_how_the_run_went() {
 }
 
 #[test]
+fn a_migration_counts_each_message_once_a_step() {
+    let users = [("anna@example.com", PASSWORD)];
+    let (old, new) = (
+        Dovecot::start(DovecotOptions::of(&users)),
+        Dovecot::start(DovecotOptions::of(&users)),
+    );
+    old.seed(users[0].0, "INBOX", &realistic(64, 5));
+    let program = Program::new();
+    program.config(&old.imaps(), &users);
+    program.target_config(&new.imaps(), &users);
+    let outside = ["--status", "status.json", "--metrics", "run.prom"];
+    program.migrate(&outside).code(0);
+    let told = status(&program.path("status.json"));
+    assert_eq!(
+        (&told["phase"], &told["messages"]),
+        (&json!("migrate"), &json!(5))
+    );
+    let text = fs::read_to_string(program.path("run.prom")).expect("metrics");
+    let samples = samples(&text);
+    for (phase, messages) in [("export", 5), ("audit", 5), ("import", 5)] {
+        let series = format!("messages_total{{phase=\"{phase}\"}}");
+        assert_eq!(samples.get(&series), Some(&messages), "{series} in {text}");
+        let moved = told["moved"].as_array().into_iter().flatten();
+        let of_phase: Vec<_> = moved.filter(|moved| moved["phase"] == phase).collect();
+        assert_eq!(of_phase.len(), 1, "{told}");
+        assert_eq!(of_phase[0]["messages"], messages, "{told}");
+    }
+    assert!(!text.contains("phase=\"migrate\"} 5"), "{text}");
+}
+
+#[test]
 fn while_the_run_works_the_status_is_whole_and_new() {
     let dir = TempDir::new();
     let (json, prom) = (dir.path().join("status.json"), dir.path().join("run.prom"));
