@@ -48,7 +48,7 @@ pub fn classify(code: Option<&str>, text: &str, fallback: Kind) -> Kind {
         | "EXPIRED"
         | "CONTACTADMIN"
         | "PRIVACYREQUIRED" => Kind::Authentication,
-        _ if lower.contains("[throttled]") || lower.contains("throttl") => Kind::Busy,
+        _ if lower.contains("throttl") => Kind::Busy,
         _ => fallback,
     }
 }
