@@ -299,4 +299,41 @@ mod tests {
                 .contains("format 2")
         );
     }
+
+    #[test]
+    fn only_a_state_that_is_not_there_or_another_tools_is_none() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let path = dir.path().join(FILE);
+        std::fs::write(&path, r#"{"schema_version":1}"#).expect("written");
+        assert_eq!(ExportState::load(dir.path()).expect("read"), None);
+        for ours in ["{}", r#"{"format":1,"schema_version":1}"#] {
+            std::fs::write(&path, ours).expect("written");
+            ExportState::load(dir.path()).expect_err("damaged");
+        }
+        std::fs::remove_file(&path).expect("removed");
+        std::fs::create_dir(&path).expect("created");
+        ExportState::load(dir.path()).expect_err("cannot be read");
+    }
+
+    #[test]
+    fn an_origin_is_login_host_and_port_and_a_host_has_no_case() {
+        let origin = |user: &str, host: &str, port| {
+            let server = SourceServer {
+                host: host.to_owned(),
+                port,
+                tls: "implicit".to_owned(),
+            };
+            let state = ExportState {
+                server,
+                user: user.to_owned(),
+                ..ExportState::default()
+            };
+            state.origin()
+        };
+        let one = origin("anna", "a.example", 993);
+        assert_eq!(origin("anna", "A.Example", 993), one);
+        assert_ne!(origin("Anna", "a.example", 993), one);
+        assert_ne!(origin("anna", "b.example", 993), one);
+        assert_ne!(origin("anna", "a.example", 143), one);
+    }
 }

@@ -268,6 +268,10 @@ mod tests {
             "{text}"
         );
         assert!(text.len() < 240 && text.len() > 190, "{text}");
+        // As many as there is room for are told whole.
+        let full: UidSet = (0..50).map(|n| 902 + n * 2).collect();
+        assert_eq!(full.to_string().len(), TOLD);
+        assert_eq!(full.told(), format!("50 messages (uid {full})"));
     }
 
     #[test]
@@ -281,6 +285,7 @@ mod tests {
         for text in ["0", "2:1", "1,1", "3,2", "1:*", "1,", "4294967296", "-1"] {
             assert_eq!(text.parse::<UidSet>(), Err(BadUidSet), "{text}");
         }
+        assert!(BadUidSet.to_string().contains("ascending set of UIDs"));
     }
 
     #[test]
