@@ -202,7 +202,7 @@ impl Inventory {
         }
         // Nothing of it was carried out: no more UIDs than it takes messages.
         let last = match last {
-            LAST => self.uidnext.checked_sub(1).filter(|uid| *uid > 0)?,
+            LAST => self.uidnext.checked_sub(1)?,
             last => last,
         };
         let asked = last.checked_sub(first)?.saturating_add(1);
