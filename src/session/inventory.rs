@@ -320,7 +320,13 @@ mod tests {
             counted: 3,
             named: 2,
         };
-        assert_eq!(of(3, &[3, 9, 3]).extent(), short);
+        let named = of(3, &[3, 9, 3]);
+        assert_eq!(named.extent(), short);
+        assert_eq!(
+            (named.counted(), named.named().to_string()),
+            (3, "3,9".to_owned())
+        );
+        assert!(!named.is_odd());
         let mut shrunk = of(3, &[3, 9]);
         shrunk.recount(&line("* 2 EXPUNGE"));
         assert_eq!(shrunk.extent(), Extent::Whole);
@@ -467,5 +473,62 @@ mod tests {
             asked += 1;
             assert!(asked < 20);
         }
+    }
+
+    #[test]
+    fn a_part_that_is_none_and_one_that_was_asked_for_already_are_not_asked_for() {
+        // It stopped at the very first UID: nothing lies below.
+        let mut short = of(3, &[5, 1]);
+        let stopped = limited(Condition::Ok, "MESSAGELIMIT 2 1");
+        assert_eq!(short.ended(&stopped), NextQuery::Search);
+        assert_eq!(short.ended(&stopped), NextQuery::Done(short.extent()));
+        // It names again what it had named.
+        let mut short = of(3, &[9]);
+        let stopped = limited(Condition::Ok, "MESSAGELIMIT 1 9");
+        assert_eq!(short.ended(&stopped), NextQuery::Fetch("1:8".to_owned()));
+        short.take(&line("* 1 FETCH (UID 9)"));
+        assert_eq!(short.ended(&stopped), NextQuery::Search);
+    }
+
+    #[test]
+    fn a_limit_counts_below_the_window_too() {
+        let mut short = of(4, &[8, 9]);
+        let ok = status(Condition::Ok);
+        assert_eq!(short.ended(&ok), NextQuery::Search);
+        assert_eq!(short.ended(&ok), NextQuery::Fetch("1:7".to_owned()));
+        let limit = limited(Condition::No, "MESSAGELIMIT 3");
+        assert_eq!(short.ended(&limit), NextQuery::Fetch("5:7".to_owned()));
+        assert_eq!(short.ended(&ok), NextQuery::Fetch("2:4".to_owned()));
+    }
+
+    /// How many commands a server gets that names one message more at each, and always the highest asked for.
+    fn commands(status: impl Fn(u32) -> StatusResponse) -> u32 {
+        let highest = 1_000_000;
+        let mut inventory = Inventory::from(1);
+        inventory.opened(&Selected {
+            exists: 2_000_000,
+            ..Selected::default()
+        });
+        let mut next = NextQuery::Fetch(inventory.range());
+        let mut commands = 0;
+        while !matches!(next, NextQuery::Done(_)) {
+            commands += 1;
+            let mut last = highest;
+            if let NextQuery::Fetch(range) = &next {
+                let asked = range.rsplit(':').next().and_then(|last| last.parse().ok());
+                last = asked.unwrap_or(highest);
+                inventory.name(last);
+            }
+            next = inventory.ended(&status(last));
+        }
+        commands
+    }
+
+    #[test]
+    fn no_server_is_asked_for_ever() {
+        assert_eq!(commands(|_| status(Condition::Ok)), MAX_ASKED);
+        let part = |last| limited(Condition::Ok, &format!("MESSAGELIMIT 1 {last}"));
+        // The last one is a SEARCH.
+        assert_eq!(commands(part), MAX_STEPS + 1);
     }
 }
