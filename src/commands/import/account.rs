@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Result;
 use tracing::info;
 
-use super::appending::{Appender, Experience};
+use super::appending::{Appender, Experience, Given};
 use super::closing::Sent;
 use super::create;
 use super::following;
@@ -268,19 +268,17 @@ impl<'a> Import<'a> {
 
     /// A pass over all jobs on this connection.
     fn appender<'b>(&'b mut self, channel: &Channel, journal: &'b mut Journal) -> Appender<'b> {
-        Appender::new(
-            channel,
-            &mut self.plan.jobs,
+        let given = Given {
+            jobs: &mut self.plan.jobs,
             journal,
-            self.run.settings,
-            self.run.stop,
-            &mut self.progress,
-            (
-                &mut self.experience,
-                &mut self.trouble,
-                &self.run.peers.of(self.account).turns,
-            ),
-        )
+            settings: self.run.settings,
+            stop: self.run.stop,
+            progress: &mut self.progress,
+            experience: &mut self.experience,
+            trouble: &mut self.trouble,
+            turns: &self.run.peers.of(self.account).turns,
+        };
+        Appender::new(channel, given)
     }
 
     /// What there is to append.

@@ -189,7 +189,8 @@ impl Appender<'_> {
 
     /// The target has this message.
     pub(super) fn keep(&mut self, id: JobId, item: Item, to_uid: Option<u32>) {
-        let (uid, how, sent, ready) = (item.uid(), item.how, item.sent, item.ready);
+        let (uid, how, ready) = (item.uid(), item.how, item.ready);
+        let sent = item.sent.unwrap_or_default();
         let job = &mut self.jobs[id];
         let wanted = job.keepable(&ready.flags);
         job.appended(uid);

@@ -41,8 +41,8 @@ pub struct Item {
     pub ready: Ready,
     /// In which form.
     pub how: Try,
-    /// The flags that it was sent with last.
-    pub sent: String,
+    /// The flags that it was sent with last; `None` where no list was.
+    pub sent: Option<String>,
     /// What the server said to the first form.
     pub first_words: Option<String>,
 }
@@ -84,7 +84,7 @@ impl Item {
         Self {
             ready,
             how: Try::Flags,
-            sent: String::new(),
+            sent: None,
             first_words: None,
         }
     }
@@ -106,7 +106,8 @@ impl Item {
 
     /// The form after this one, by the flags that it was sent with; `None` when there is no other.
     pub fn next_try(&self) -> Option<Try> {
-        let mut sent = self.sent.split_ascii_whitespace();
+        let sent = self.sent.as_deref().unwrap_or_default();
+        let mut sent = sent.split_ascii_whitespace();
         match self.how {
             Try::Flags if sent.any(|flag| !flag.starts_with('\\')) => Some(Try::NoKeywords),
             Try::Flags | Try::NoKeywords => Some(Try::Bare),

@@ -2,22 +2,25 @@
 
 mod answers;
 mod doubt;
+mod experience;
+mod gathering;
 mod item;
 mod late;
 mod merged;
+mod sending;
 mod strangers;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tracing::info_span;
 
 use crate::archive::journal::Journal;
 use crate::budget::Direction;
 use crate::mailbox::uidset::UidSet;
-use crate::progress::{AccountProgress, Arriving};
-use crate::session::append::{Append, AppendSupport, Outgoing};
-use crate::session::blame::{Blame, Owner, Verdict};
+use crate::progress::AccountProgress;
+use crate::session::append::AppendSupport;
+use crate::session::blame::Owner;
 use crate::session::channel::Channel;
 use crate::session::error::{Kind, SessionError};
 use crate::session::lane::{Answer, Lane, Order};
@@ -28,43 +31,12 @@ use crate::session::turns::{Turn, Turns};
 use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::target::mailbox::{JobId, Jobs, Refused};
-use crate::target::message::Ready;
 use crate::target::trouble::Trouble;
-use item::{Batch, Counted, Item, Late, Owed};
+pub use experience::Experience;
+use item::{Batch, Item, Late, Owed};
 
-/// Messages in one journal entry, and in one MULTIAPPEND.
-const BATCH_MESSAGES: usize = 100;
-/// Bytes after which a batch is sent.
-const BATCH_BYTES: u64 = 4 * 1024 * 1024;
 /// Bytes that go with a message, about.
 const BESIDE: u64 = 256;
-/// Commands that may be unanswered.
-const WINDOW: usize = 100;
-/// Bytes that may be unanswered.
-const WINDOW_BYTES: u64 = 16 * 1024 * 1024;
-
-/// What is known of a target from one connection to the next.
-#[derive(Default)]
-pub struct Experience {
-    /// Whose fault an end that is not OK was.
-    blame: Blame<Owner<JobId>>,
-    /// Messages that were under way when a connection was lost: each goes alone.
-    careful: HashMap<JobId, UidSet>,
-    /// It stores parts of a MULTIAPPEND that it refuses.
-    stores_in_part: bool,
-    /// Its APPENDUID is not to be believed.
-    distrusted: bool,
-    /// It wants a list of flags, were it empty.
-    always_list: bool,
-    /// Keywords that a mailbox does not take.
-    refused_keywords: HashMap<JobId, HashSet<String>>,
-    /// Looks into gaps between UIDs that found nothing.
-    idle_gaps: u32,
-    /// Flags that are to be stored when the UIDs of their messages are known.
-    owed: Vec<Owed>,
-    /// A message of this size has no room there any more; with the words that said so.
-    no_room: Option<(u64, String)>,
-}
 
 enum AppendStep {
     Append(JobId, Vec<Item>),
@@ -78,8 +50,8 @@ enum AppendStep {
     Flags(Late),
 }
 
-/// One pass over the jobs on one connection.
-pub struct Appender<'a> {
+/// What a pass works on, and with.
+pub struct Given<'a> {
     pub jobs: &'a mut Jobs,
     pub journal: &'a mut Journal,
     pub settings: &'a Settings,
@@ -87,6 +59,19 @@ pub struct Appender<'a> {
     pub progress: &'a mut AccountProgress,
     pub experience: &'a mut Experience,
     pub trouble: &'a mut Trouble,
+    /// Of the server, at its mailboxes.
+    pub turns: &'a Turns,
+}
+
+/// One pass over the jobs on one connection.
+pub struct Appender<'a> {
+    jobs: &'a mut Jobs,
+    journal: &'a mut Journal,
+    settings: &'a Settings,
+    stop: &'a Stop,
+    progress: &'a mut AccountProgress,
+    experience: &'a mut Experience,
+    trouble: &'a mut Trouble,
     turns: &'a Turns,
     /// Others are at work on the server, and may be in the same mailboxes.
     watchful: bool,
@@ -124,35 +109,19 @@ pub struct Appender<'a> {
     pub committed: u64,
 }
 
-impl Experience {
-    /// An earlier run could not bring this message over: it goes alone, and has one try.
-    pub fn remember(&mut self, id: JobId, uid: u32) {
-        self.blame.remember(Owner::Message(id, uid));
-        self.careful.entry(id).or_default().insert(uid);
-    }
-
-    fn refuses_keyword(&self, id: JobId, flag: &str) -> bool {
-        let refused = self.refused_keywords.get(&id);
-        refused.is_some_and(|refused| refused.contains(flag))
-    }
-
-    fn learn_keyword(&mut self, id: JobId, flag: &str) {
-        let refused = self.refused_keywords.entry(id).or_default();
-        refused.insert(flag.to_owned());
-    }
-}
-
 impl<'a> Appender<'a> {
     /// A pass that appends what the jobs' `todo` names.
-    pub fn new(
-        channel: &Channel,
-        jobs: &'a mut Jobs,
-        journal: &'a mut Journal,
-        settings: &'a Settings,
-        stop: &'a Stop,
-        progress: &'a mut AccountProgress,
-        (experience, trouble, turns): (&'a mut Experience, &'a mut Trouble, &'a Turns),
-    ) -> Self {
+    pub fn new(channel: &Channel, given: Given<'a>) -> Self {
+        let Given {
+            jobs,
+            journal,
+            settings,
+            stop,
+            progress,
+            experience,
+            trouble,
+            turns,
+        } = given;
         let mut ways = AppendSupport::of(&channel.capabilities).paced(channel.pace.ahead());
         let watchful = !turns.is_alone() && jobs.iter().any(|job| job.identity_there().is_none());
         ways.multi &= !experience.stores_in_part;
@@ -353,69 +322,6 @@ impl<'a> Appender<'a> {
         }
     }
 
-    /// Proves and gathers the next messages of a mailbox, no more bytes than are left of the day, but for a single one;
-    /// `None` when there are no more.
-    fn next_batch(&mut self, id: JobId, left: Option<u64>) -> Result<Option<Batch>> {
-        let mut items = Vec::new();
-        let mut bytes = 0;
-        while items.len() < BATCH_MESSAGES && bytes < BATCH_BYTES {
-            let Some(uid) = self.jobs[id].pop() else {
-                break;
-            };
-            let owner = Owner::Message(id, uid);
-            if self.experience.blame.verdict(&owner) == Verdict::Over {
-                let words = self.experience.blame.words(&owner).unwrap_or("no answer");
-                let reason = format!("the connection ended each time that it was sent: {words}");
-                self.refuse(id, uid, None, reason)?;
-                continue;
-            }
-            let dir = &self.jobs[id].here().dir;
-            let ready = match Ready::load(dir, uid, self.settings.importing.repairs)? {
-                Ok(ready) => ready,
-                Err(damaged) => {
-                    let reason = format!("the archive is damaged here: {}", damaged.0);
-                    self.refuse(id, uid, None, reason)?;
-                    continue;
-                }
-            };
-            if let Some(reason) = self.is_too_large(ready.size) {
-                self.refuse(id, uid, Some(ready.size), reason)?;
-                continue;
-            }
-            if let Some((_, words)) = self.has_no_room(ready.size) {
-                let reason = format!("no room on the target: {words}");
-                let size = Some(ready.size);
-                self.over_quota.push((id, Refused { uid, size, reason }));
-                continue;
-            }
-            let more = bytes + ready.size + BESIDE;
-            if !items.is_empty() && left.is_some_and(|left| more > left) {
-                self.jobs[id].put_back(uid);
-                break;
-            }
-            bytes = more;
-            items.push(Item::new(ready));
-        }
-        Ok((!items.is_empty()).then_some(Batch { id, items }))
-    }
-
-    fn is_too_large(&self, size: u64) -> Option<String> {
-        let limit = self.ways.limit.filter(|limit| size > *limit)?;
-        Some(format!(
-            "larger than the {limit} bytes that the server takes (APPENDLIMIT)"
-        ))
-    }
-
-    fn has_no_room(&self, size: u64) -> Option<&(u64, String)> {
-        let no_room = self.experience.no_room.as_ref();
-        no_room.filter(|(refused, _)| size >= *refused)
-    }
-
-    fn is_careful(&self, id: JobId, uid: u32) -> bool {
-        let careful = self.experience.careful.get(&id);
-        careful.is_some_and(|careful| careful.contains(uid))
-    }
-
     fn note_pending(&mut self, batch: &Batch) -> Result<()> {
         let route = self.jobs[batch.id].route();
         self.journal.pending(&route, &batch.uids());
@@ -426,100 +332,6 @@ impl<'a> Appender<'a> {
     fn note_settled(&mut self, batch: &Batch) {
         let route = self.jobs[batch.id].route();
         self.journal.settled(&route, &batch.uids());
-    }
-
-    /// Sends a batch, in one command where the server can, waiting while too much is unanswered.
-    fn send(&mut self, lane: &mut Lane<'_, AppendStep>, batch: Batch) -> Result<()> {
-        let id = batch.id;
-        let alone = |item: &Item| !self.ways.multi || self.is_careful(id, item.uid());
-        let mut parts = batch.parts(alone);
-        let mut outcome = Ok(());
-        while outcome.is_ok()
-            && !self.stop.requested()
-            && self.doubtful.is_empty()
-            && let Some(part) = parts.pop_front()
-        {
-            // What was refused goes first, in another form: it may teach what the others are to leave out.
-            outcome = self.make_room(lane, &part);
-            if outcome.is_ok() {
-                outcome = self.send_again(lane);
-            }
-            if outcome.is_ok() {
-                outcome = self.make_room(lane, &part);
-            }
-            if outcome.is_ok() && self.doubtful.is_empty() {
-                outcome = self.send_command(lane, part);
-            } else {
-                parts.push_front(part);
-            }
-        }
-        if outcome.is_ok() && !self.stop.requested() {
-            self.again.extend(parts);
-            return Ok(());
-        }
-        for unsent in parts {
-            self.note_settled(&unsent);
-        }
-        outcome
-    }
-
-    /// Takes answers until these messages may be sent, too.
-    fn make_room(&mut self, lane: &mut Lane<'_, AppendStep>, batch: &Batch) -> Result<()> {
-        let alone = batch
-            .items
-            .iter()
-            .any(|item| self.ways.must_ask(item.size()) || self.is_careful(batch.id, item.uid()));
-        let bytes = batch.bytes();
-        while lane.outstanding() > 0
-            && (alone || lane.outstanding() >= WINDOW || self.unanswered + bytes > WINDOW_BYTES)
-        {
-            self.receive(lane)?;
-        }
-        Ok(())
-    }
-
-    fn send_command(&mut self, lane: &mut Lane<'_, AppendStep>, batch: Batch) -> Result<()> {
-        let (id, mut items) = (batch.id, batch.items);
-        self.unanswered += items.iter().map(Item::size).sum::<u64>();
-        let careful = items.iter().any(|item| self.is_careful(id, item.uid()));
-        let flags: Vec<Option<String>> = items.iter().map(|item| self.flags(id, item)).collect();
-        for (item, flags) in items.iter_mut().zip(&flags) {
-            item.sent = flags.clone().unwrap_or_default();
-        }
-        let wire = self.jobs[id].place().name.wire();
-        let arriving = self.progress.arriving();
-        let sent = write(lane, self.ways, wire, id, &mut items, &flags, &arriving);
-        // The step travels with the command, but the bodies are needed to send it.
-        if matches!(sent, Ok(None) | Err(_))
-            && let Some(AppendStep::Append(_, held)) = lane.last_step()
-            && held.is_empty()
-        {
-            held.append(&mut items);
-        }
-        if let Some(status) = sent? {
-            return self.answered(Batch { id, items }, &status, lane);
-        }
-        if careful {
-            self.receive(lane)?;
-        }
-        Ok(())
-    }
-
-    fn send_again(&mut self, lane: &mut Lane<'_, AppendStep>) -> Result<()> {
-        while self.doubtful.is_empty()
-            && let Some(batch) = self.again.pop_front()
-        {
-            if let Err(error) = self.make_room(lane, &batch) {
-                self.again.push_front(batch);
-                return Err(error);
-            }
-            if self.doubtful.is_empty() {
-                self.send_command(lane, batch)?;
-            } else {
-                self.again.push_front(batch);
-            }
-        }
-        Ok(())
     }
 
     /// Takes all answers that are still to come.
@@ -546,34 +358,4 @@ fn used_up(lane: &mut Lane<'_, AppendStep>, batch: &Batch) -> Option<SessionErro
     let bytes = batch.bytes() + BESIDE * batch.items.len() as u64;
     let fits = bytes <= left || batch.items.len() == 1 && budget.is_fresh(Direction::Up);
     (!fits).then(|| SessionError::used_up(budget, Direction::Up))
-}
-
-/// Sends the messages in one command; the command's end, if the server refuses before it has them.
-fn write(
-    lane: &mut Lane<'_, AppendStep>,
-    ways: AppendSupport,
-    wire: &[u8],
-    id: JobId,
-    items: &mut [Item],
-    flags: &[Option<String>],
-    sent: &Arriving,
-) -> Result<Option<crate::session::response::StatusResponse>> {
-    let mut append = Append::begin(lane, ways, wire, AppendStep::Append(id, Vec::new()))?;
-    for (item, flags) in items.iter_mut().zip(flags) {
-        let (uid, size) = (item.uid(), item.size());
-        let (date, body) = item.date_and_body();
-        let body = body.with_context(|| format!("read uid {uid}"))?;
-        let mut body = Counted { body, sent };
-        let refused = append.message(&mut Outgoing {
-            flags: flags.as_deref(),
-            internaldate: date.as_deref(),
-            size,
-            body: &mut body,
-        })?;
-        if let Some((_, status)) = refused {
-            return Ok(Some(status));
-        }
-    }
-    append.end()?;
-    Ok(None)
 }

@@ -1,0 +1,61 @@
+//! What is known of a target from one connection to the next.
+
+use std::collections::{HashMap, HashSet};
+
+use super::item::Owed;
+use crate::mailbox::uidset::UidSet;
+use crate::session::blame::{Blame, Owner};
+use crate::target::mailbox::JobId;
+
+/// What is known of a target from one connection to the next.
+#[derive(Default)]
+pub struct Experience {
+    /// Whose fault an end that is not OK was.
+    pub(super) blame: Blame<Owner<JobId>>,
+    /// Messages that were under way when a connection was lost: each goes alone.
+    pub(super) careful: HashMap<JobId, UidSet>,
+    /// It stores parts of a MULTIAPPEND that it refuses.
+    pub(super) stores_in_part: bool,
+    /// Its APPENDUID is not to be believed.
+    pub(super) distrusted: bool,
+    /// It wants a list of flags, were it empty.
+    pub(super) always_list: bool,
+    /// Keywords that a mailbox does not take.
+    pub(super) refused_keywords: HashMap<JobId, HashSet<String>>,
+    /// Looks into gaps between UIDs that found nothing.
+    pub(super) idle_gaps: u32,
+    /// Flags that are to be stored when the UIDs of their messages are known.
+    pub(super) owed: Vec<Owed>,
+    /// A message of this size has no room there any more; with the words that said so.
+    pub(super) no_room: Option<(u64, String)>,
+}
+
+impl Experience {
+    /// An earlier run could not bring this message over: it goes alone, and has one try.
+    pub fn remember(&mut self, id: JobId, uid: u32) {
+        self.blame.remember(Owner::Message(id, uid));
+        self.careful.entry(id).or_default().insert(uid);
+    }
+
+    pub(super) fn refuses_keyword(&self, id: JobId, flag: &str) -> bool {
+        let refused = self.refused_keywords.get(&id);
+        refused.is_some_and(|refused| refused.contains(flag))
+    }
+
+    pub(super) fn learn_keyword(&mut self, id: JobId, flag: &str) {
+        let refused = self.refused_keywords.entry(id).or_default();
+        refused.insert(flag.to_owned());
+    }
+    /// It was under way when a connection was lost: it goes alone.
+    pub(super) fn is_careful(&self, id: JobId, uid: u32) -> bool {
+        let careful = self.careful.get(&id);
+        careful.is_some_and(|careful| careful.contains(uid))
+    }
+
+    /// The words that refused one of this size, or a smaller one, for want of room.
+    pub(super) fn no_room_for(&self, size: u64) -> Option<&str> {
+        let no_room = self.no_room.as_ref();
+        let no_room = no_room.filter(|(refused, _)| size >= *refused);
+        no_room.map(|(_, words)| words.as_str())
+    }
+}

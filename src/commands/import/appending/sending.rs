@@ -1,0 +1,139 @@
+//! Batches go out ahead of their answers, as many as the server and the memory bear.
+
+use anyhow::{Context, Result};
+
+use super::item::{Batch, Counted, Item};
+use super::{AppendStep, Appender};
+use crate::progress::Arriving;
+use crate::session::append::{Append, Outgoing};
+use crate::session::lane::Lane;
+use crate::session::response::StatusResponse;
+
+/// Commands that may be unanswered.
+const WINDOW: usize = 100;
+/// Bytes that may be unanswered.
+const WINDOW_BYTES: u64 = 16 * 1024 * 1024;
+
+impl Appender<'_> {
+    /// Sends a batch, in one command where the server can, waiting while too much is unanswered.
+    pub(super) fn send(&mut self, lane: &mut Lane<'_, AppendStep>, batch: Batch) -> Result<()> {
+        let id = batch.id;
+        let alone = |item: &Item| !self.ways.multi || self.experience.is_careful(id, item.uid());
+        let mut parts = batch.parts(alone);
+        let mut outcome = Ok(());
+        while outcome.is_ok()
+            && !self.stop.requested()
+            && self.doubtful.is_empty()
+            && let Some(part) = parts.pop_front()
+        {
+            // What was refused goes first, in another form: it may teach what the others are to leave out.
+            outcome = self.make_room(lane, &part);
+            if outcome.is_ok() {
+                outcome = self.send_again(lane);
+            }
+            if outcome.is_ok() {
+                outcome = self.make_room(lane, &part);
+            }
+            if outcome.is_ok() && self.doubtful.is_empty() {
+                outcome = self.send_command(lane, part);
+            } else {
+                parts.push_front(part);
+            }
+        }
+        if outcome.is_ok() && !self.stop.requested() {
+            self.again.extend(parts);
+            return Ok(());
+        }
+        for unsent in parts {
+            self.note_settled(&unsent);
+        }
+        outcome
+    }
+
+    /// Takes answers until these messages may be sent, too.
+    fn make_room(&mut self, lane: &mut Lane<'_, AppendStep>, batch: &Batch) -> Result<()> {
+        let alone = batch.items.iter().any(|item| {
+            self.ways.must_ask(item.size()) || self.experience.is_careful(batch.id, item.uid())
+        });
+        let bytes = batch.bytes();
+        while lane.outstanding() > 0
+            && (alone || lane.outstanding() >= WINDOW || self.unanswered + bytes > WINDOW_BYTES)
+        {
+            self.receive(lane)?;
+        }
+        Ok(())
+    }
+
+    fn send_command(&mut self, lane: &mut Lane<'_, AppendStep>, batch: Batch) -> Result<()> {
+        let (id, mut items) = (batch.id, batch.items);
+        self.unanswered += items.iter().map(Item::size).sum::<u64>();
+        let careful = items
+            .iter()
+            .any(|item| self.experience.is_careful(id, item.uid()));
+        for item in &mut items {
+            item.sent = self.flags(id, item);
+        }
+        let wire = self.jobs[id].place().name.wire();
+        let arriving = self.progress.arriving();
+        let step = AppendStep::Append(id, Vec::new());
+        let sent = Append::begin(lane, self.ways, wire, step)
+            .map_err(Into::into)
+            .and_then(|append| write(append, &mut items, &arriving));
+        // The step travels with the command, but the bodies are needed to send it.
+        if matches!(sent, Ok(None) | Err(_))
+            && let Some(AppendStep::Append(_, held)) = lane.last_step()
+            && held.is_empty()
+        {
+            held.append(&mut items);
+        }
+        if let Some(status) = sent? {
+            return self.answered(Batch { id, items }, &status, lane);
+        }
+        if careful {
+            self.receive(lane)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn send_again(&mut self, lane: &mut Lane<'_, AppendStep>) -> Result<()> {
+        while self.doubtful.is_empty()
+            && let Some(batch) = self.again.pop_front()
+        {
+            if let Err(error) = self.make_room(lane, &batch) {
+                self.again.push_front(batch);
+                return Err(error);
+            }
+            if self.doubtful.is_empty() {
+                self.send_command(lane, batch)?;
+            } else {
+                self.again.push_front(batch);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sends the messages in one command; the command's end, if the server refuses before it has them.
+fn write(
+    mut append: Append<'_, '_, AppendStep>,
+    items: &mut [Item],
+    sent: &Arriving,
+) -> Result<Option<StatusResponse>> {
+    for item in items {
+        let (uid, size, flags) = (item.uid(), item.size(), item.sent.clone());
+        let (date, body) = item.date_and_body();
+        let body = body.with_context(|| format!("read uid {uid}"))?;
+        let mut body = Counted { body, sent };
+        let refused = append.message(&mut Outgoing {
+            flags: flags.as_deref(),
+            internaldate: date.as_deref(),
+            size,
+            body: &mut body,
+        })?;
+        if let Some((_, status)) = refused {
+            return Ok(Some(status));
+        }
+    }
+    append.end()?;
+    Ok(None)
+}
