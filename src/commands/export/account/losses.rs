@@ -36,12 +36,16 @@ impl Export<'_> {
                 job.name()
             ));
         }
-        let short = self.jobs.iter().filter(|job| !job.short().is_empty());
-        for job in short {
-            let (uid, length, announced) = job.short()[0];
+        for job in self.jobs.iter() {
+            let Some(first) = job.short().first() else {
+                continue;
+            };
             let text = format!(
-                "{} messages are shorter than the server announced, each time; the first is uid {uid}, {length} of {announced} bytes",
-                job.short().len()
+                "{} messages are shorter than the server announced, each time; the first is uid {}, {} of {} bytes",
+                job.short().len(),
+                first.uid,
+                first.length,
+                first.announced
             );
             if job.announces_estimates() {
                 let text = format!(

@@ -2,7 +2,7 @@
 
 use tracing::{debug, warn};
 
-use super::{Chunk, Job, JobPhase, SizeAndDate, Unfetched, chunk};
+use super::{Chunk, Job, JobPhase, Shortened, SizeAndDate, Unfetched, chunk};
 use crate::mailbox::uidset::UidSet;
 use crate::session::inventory::{Extent, NextQuery};
 use crate::session::reader::Response;
@@ -119,14 +119,19 @@ impl Job {
     pub fn doubts_length(&mut self, uid: u32, length: u64, announced: u64) -> bool {
         let again = self.tally.short.len() < MANY_SHORT && self.tally.doubted.insert(uid);
         if !again {
-            self.tally.short.push((uid, length, announced));
+            let short = Shortened {
+                uid,
+                length,
+                announced,
+            };
+            self.tally.short.push(short);
         }
         again
     }
 
-    /// Messages that are shorter than announced: UID, length, and what was announced.
+    /// Messages that are shorter than announced.
     #[must_use]
-    pub fn short(&self) -> &[(u32, u64, u64)] {
+    pub fn short(&self) -> &[Shortened] {
         &self.tally.short
     }
 

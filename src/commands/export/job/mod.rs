@@ -8,6 +8,7 @@ mod identity;
 mod jobs;
 mod messages;
 mod survey;
+mod tally;
 mod work;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -19,12 +20,13 @@ pub use identity::TrialOutcome;
 use identity::UidTrust;
 pub use jobs::{JobId, Jobs};
 pub use messages::AskAlone;
+use tally::JobTally;
+pub use tally::{Shortened, SizeAndDate, Unfetched};
 
 use crate::archive::meta::MailboxMeta;
 use crate::archive::state::MailboxState;
 use crate::mailbox::Name;
 use crate::mailbox::uidset::UidSet;
-use crate::report::Counts;
 use crate::session::inventory::Inventory;
 use crate::session::list::Mailbox;
 use crate::session::response::MailboxStatus;
@@ -61,26 +63,6 @@ impl JobPhase {
             Self::Look | Self::Direct | Self::Survey | Self::Fetch | Self::Recheck
         )
     }
-}
-
-/// A message that the server does not give, or a mailbox.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unfetched {
-    /// UID; `None` for the mailbox, or for messages that it counts and does not name.
-    pub uid: Option<u32>,
-    /// What the server says of it, without its content.
-    pub seen: SizeAndDate,
-    /// The server's words, or what is wrong with them.
-    pub reason: String,
-}
-
-/// What a server says of a message that it may not give.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SizeAndDate {
-    /// RFC822.SIZE.
-    pub size: Option<u64>,
-    /// INTERNALDATE as sent.
-    pub date: Option<String>,
 }
 
 /// What the archive holds of a mailbox.
@@ -155,23 +137,6 @@ struct MessageTrouble {
     seen: HashMap<u32, SizeAndDate>,
     /// Most messages in one command: fewer after each connection that died before any came.
     most: Option<u64>,
-}
-
-/// What the report tells.
-#[derive(Default)]
-struct JobTally {
-    /// UIDs fetched in this run.
-    received: UidSet,
-    unfetched: Vec<Unfetched>,
-    flags_changed: u64,
-    vanished: u64,
-    /// Bytes of the messages fetched in this run.
-    bytes: u64,
-    /// Messages that came far shorter than announced, and were asked for again.
-    doubted: HashSet<u32>,
-    /// Those that are so all the same: UID, length, and what was announced.
-    short: Vec<(u32, u64, u64)>,
-    note: Option<String>,
 }
 
 /// One mailbox at work.
@@ -334,17 +299,6 @@ impl Job {
         halves
     }
 
-    /// What a reader of the report should know.
-    #[must_use]
-    pub fn note(&self) -> Option<&str> {
-        self.tally.note.as_deref()
-    }
-
-    /// Tells a reader of the report.
-    pub fn tell(&mut self, note: impl Into<String>) {
-        self.tally.note = Some(note.into());
-    }
-
     /// True when this run has nothing more to say of it.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -356,12 +310,6 @@ impl Job {
     pub fn lacks(&self, uid: Option<u32>) -> bool {
         let came = uid.is_some_and(|uid| self.has(uid) || self.tally.received.contains(uid));
         !came && !self.tally.unfetched.iter().any(|failed| failed.uid == uid)
-    }
-
-    /// What could not be fetched.
-    #[must_use]
-    pub fn unfetched(&self) -> &[Unfetched] {
-        &self.tally.unfetched
     }
 
     /// How many messages are likely to be fetched.
@@ -403,45 +351,10 @@ impl Job {
         }
     }
 
-    /// What the report counts; in a dry run what would be fetched.
-    #[must_use]
-    pub fn counts(&self, dry_run: bool) -> Counts {
-        let (new, bytes) = if dry_run {
-            (self.survey.wanted.len(), self.survey.bytes_wanted)
-        } else {
-            (self.tally.received.len(), self.tally.bytes)
-        };
-        let failed = &self.tally.unfetched;
-        let named = failed.iter().any(|failed| failed.uid.is_none());
-        Counts {
-            mailboxes: 1,
-            new,
-            unchanged: self.kept().saturating_sub(self.tally.flags_changed),
-            flags_changed: self.tally.flags_changed,
-            vanished: self.tally.vanished,
-            failed: failed.len() as u64 + u64::from(self.phase == JobPhase::Failed && !named),
-            bytes,
-        }
-    }
-
     /// Attributes as listed.
     #[must_use]
     pub fn attributes(&self) -> &[String] {
         &self.mailbox.listed.attributes
-    }
-
-    /// Messages moved aside in this run.
-    #[must_use]
-    pub fn vanished_count(&self) -> u64 {
-        self.tally.vanished
-    }
-
-    /// Number of messages that were in the archive before this run and still are.
-    #[must_use]
-    pub fn kept(&self) -> u64 {
-        let mut kept = self.held.present.clone();
-        kept.remove_all(&self.tally.received);
-        kept.len()
     }
 }
 
