@@ -26,6 +26,7 @@ mod meter;
 mod mode;
 mod outputs;
 mod panel;
+mod plural;
 mod printable;
 mod program;
 mod progress;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::plural;
 use anyhow::{Result, bail};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::SIGXFSZ;
@@ -54,8 +55,9 @@ pub fn workers_with_files(wanted: usize) -> Result<(usize, Option<String>)> {
     }
     let workers = usize::try_from((allowed - FIXED) / PER_WORKER).unwrap_or(wanted);
     let warning = format!(
-        "only {allowed} files may be open at a time, too few for {wanted} workers: {workers} work at a time; \
-         raise the limit with ulimit -n {needed}, or ask for fewer with --max-workers"
+        "only {allowed} files may be open at a time, too few for {wanted} workers: {workers} {} at a time; \
+         raise the limit with ulimit -n {needed}, or ask for fewer with --max-workers",
+        plural::verb(workers, "works", "work")
     );
     Ok((workers, Some(warning)))
 }

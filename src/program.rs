@@ -15,6 +15,7 @@ use crate::limits;
 use crate::logging::{self, Format, LogFile, Verbosity};
 use crate::mode::Mode;
 use crate::outputs::{self, Outputs};
+use crate::plural::counted;
 use crate::progress::{Progress, screen};
 use crate::report::{About, AccountReport, Report};
 use crate::settings::{self, Settings};
@@ -233,10 +234,10 @@ fn log_beginning(settings: &Settings) {
         std::process::id()
     );
     debug!(
-        "configuration: {}, sha256 {}, {} accounts, {} at a time",
+        "configuration: {}, sha256 {}, {}, {} at a time",
         settings.config.path.display(),
         report.config_sha256,
-        settings.config.accounts.len(),
+        counted(settings.config.accounts.len(), "account"),
         settings.workers
     );
     for server in &report.servers {

@@ -3,6 +3,7 @@
 use indicatif::HumanBytes;
 
 use crate::mode::Mode;
+use crate::plural::counted;
 use crate::report::{AccountReport, Status};
 use crate::settings::Settings;
 
@@ -73,13 +74,5 @@ impl Activity {
         let would = if self.dry_run { " (dry run)" } else { "" };
         let (status, seconds) = (report.status.as_str(), report.seconds);
         format!("{done}{would}: {status}, {what}, in {seconds:.1} s")
-    }
-}
-
-fn counted(number: u64, word: &str) -> String {
-    match (number, word) {
-        (1, _) => format!("1 {word}"),
-        (_, "mailbox") => format!("{number} mailboxes"),
-        _ => format!("{number} {word}s"),
     }
 }

@@ -19,6 +19,7 @@ use crate::config::Account;
 use crate::fleet::shard;
 use crate::limits::NO_THREAD;
 use crate::meter;
+use crate::plural::counted;
 use crate::progress::{AccountProgress, Progress};
 use crate::report::cause::{Because, Cause};
 use crate::report::{AccountReport, LoginWith, Status};
@@ -157,7 +158,10 @@ fn threads(mut count: usize) -> Result<ThreadPool> {
             Err(error) if count == 1 => return Err(error).context(NO_THREAD),
             Err(error) => {
                 count /= 2;
-                warn!("only {count} accounts at a time: {NO_THREAD}: {error}");
+                warn!(
+                    "only {} at a time: {NO_THREAD}: {error}",
+                    counted(count, "account")
+                );
             }
         }
     }

@@ -13,6 +13,7 @@ use crate::credential::oauth::refresh::Refresh;
 use crate::credential::oauth::{Oauth, device, loopback};
 use crate::credential::tokens::TokenSource;
 use crate::credential::{CredentialError, CredentialErrorKind, CredentialSource};
+use crate::plural::counted;
 use crate::report::{AccountReport, Cause, Status};
 use crate::secret::Secret;
 use crate::stop::Stop;
@@ -90,9 +91,9 @@ fn authorize(
     let consent = &client.consent;
     let granted = if let Some(url) = &consent.device_url {
         let code = device::begin(client, url, stop)?;
-        let minutes = code.time().as_secs().div_ceil(60);
+        let minutes = counted(code.time().as_secs().div_ceil(60), "minute");
         say(&format!(
-            "{name}: open {} in any browser, type the code {} and sign in as {} (within {minutes} minutes)",
+            "{name}: open {} in any browser, type the code {} and sign in as {} (within {minutes})",
             code.place(),
             code.code(),
             account.login
@@ -100,9 +101,9 @@ fn authorize(
         device::wait(client, &code, stop)?
     } else if let Some(url) = &consent.authorize_url {
         let waiting = loopback::begin(client, url, &account.login)?;
-        let minutes = loopback::TIME.as_secs().div_ceil(60);
+        let minutes = counted(loopback::TIME.as_secs().div_ceil(60), "minute");
         say(&format!(
-            "{name}: open this in a browser on this machine and sign in as {} (within {minutes} minutes):\n{}",
+            "{name}: open this in a browser on this machine and sign in as {} (within {minutes}):\n{}",
             account.login, waiting.url
         ));
         waiting.wait(client, stop)?

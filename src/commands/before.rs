@@ -12,6 +12,7 @@ use crate::archive::account::require_root;
 use crate::config::Account;
 use crate::disk::space::has_room;
 use crate::mode::Mode;
+use crate::plural::{counted, verb};
 use crate::progress::Progress;
 use crate::report::{AccountReport, ProvisionReport, ProvisionState, Report, Status};
 use crate::settings::Settings;
@@ -109,8 +110,10 @@ fn check_room(settings: &Settings) -> Result<Option<String>> {
         return Ok(None);
     }
     let doubt = format!(
-        "the server does not say how large {without_size} messages are; with 75 kB each, as mail often has, {text}; \
-         --dry-run asks for their sizes"
+        "the server does not say how large {} {}; with 75 kB each, as mail often has, {text}; \
+         --dry-run asks for sizes",
+        counted(without_size, "message"),
+        verb(without_size, "is", "are")
     );
     warn!("{doubt}");
     Ok(Some(doubt))

@@ -27,6 +27,7 @@ use reader::ConfigReader;
 
 use crate::credential::{self, Credential, CredentialSource, Refusal, Who};
 use crate::mapping::FolderMap;
+use crate::plural;
 use crate::secret::SecretJson;
 use crate::stop::Stop;
 
@@ -319,8 +320,7 @@ pub fn load(path: &Path, side: Side, can_ask: bool) -> Result<Config> {
     let has_both_sides = !targets.is_empty() && targets.iter().all(is_here);
     let (problems, warnings) = reader.into_findings();
     if !problems.is_empty() {
-        let count = problems.len();
-        let noun = if count == 1 { "problem" } else { "problems" };
+        let count = plural::counted(problems.len(), "problem");
         // A misspelt name, which is only a warning, often explains the problem beside it.
         let all = [problems, warnings].concat();
         let (first, rest) = all.split_at(all.len().min(SHOWN));
@@ -328,7 +328,7 @@ pub fn load(path: &Path, side: Side, can_ask: bool) -> Result<Config> {
         if !rest.is_empty() {
             lines.push(format!("and {} more", rest.len()));
         }
-        bail!("{shown} has {count} {noun}:\n  {}", lines.join("\n  "));
+        bail!("{shown} has {count}:\n  {}", lines.join("\n  "));
     }
     Ok(Config {
         path: path.to_path_buf(),

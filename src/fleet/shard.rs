@@ -8,6 +8,7 @@
 
 use std::fmt;
 
+use crate::plural::counted;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -129,8 +130,10 @@ impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{}: {} of {} accounts",
-            self.shard, self.accounts, self.configured
+            "{}: {} of {}",
+            self.shard,
+            self.accounts,
+            counted(self.configured, "account")
         )
     }
 }

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use super::terminal::Terminal;
 use crate::disk::file;
+use crate::plural::{counted, verb};
 
 /// `<dir>/<mode>-<UTC time>.log`, 0600; a second run in the same second gets a number.
 pub fn create(dir: &Path, mode: &str) -> Result<(PathBuf, File)> {
@@ -107,10 +108,8 @@ impl LogFile {
         let state = self.lock();
         let shown = self.path.display();
         if state.lost > 0 {
-            let (lost, reason) = (state.lost, &state.reason);
-            return Some(format!(
-                "{lost} lines are missing in the log file {shown}: {reason}"
-            ));
+            let (missing, reason) = (missing(state.lost), &state.reason);
+            return Some(format!("{missing} in the log file {shown}: {reason}"));
         }
         (!file::has_name(&state.file, &self.path))
             .then(|| format!("the log file {shown} was removed while the run was at work"))
@@ -121,11 +120,19 @@ impl LogFile {
     }
 }
 
+fn missing(lines: u64) -> String {
+    format!(
+        "{} {} missing",
+        counted(lines, "line"),
+        verb(lines, "is", "are")
+    )
+}
+
 impl FileState {
     fn write(&mut self, line: &[u8]) -> io::Result<()> {
         if self.untold > 0 {
             // The last line that was begun may be torn.
-            let told = format!("\n… {} lines are missing: {}\n", self.untold, self.reason);
+            let told = format!("\n… {}: {}\n", missing(self.untold), self.reason);
             self.file.write_all(told.as_bytes())?;
             self.untold = 0;
         }

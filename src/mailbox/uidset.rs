@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::plural::counted;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// UIDs in ascending order; a mailbox without gaps costs one range.
@@ -110,14 +111,13 @@ impl UidSet {
     #[must_use]
     pub fn told(&self) -> String {
         let count = self.len();
-        let noun = if count == 1 { "message" } else { "messages" };
         let mut list = self.to_string();
         if list.len() > TOLD {
             let end = list[..TOLD].rfind(',').unwrap_or(TOLD);
             list.truncate(end);
             list.push_str(",…");
         }
-        format!("{count} {noun} (uid {list})")
+        format!("{} (uid {list})", counted(count, "message"))
     }
 }
 

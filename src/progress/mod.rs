@@ -20,6 +20,7 @@ pub use account::{AccountProgress, Arriving, Rest};
 pub use states::{Moved, States};
 
 use crate::mode;
+use crate::plural::{form, verb};
 use crate::report::Status;
 use crate::waiting;
 use account::{Counters, Step};
@@ -348,7 +349,10 @@ impl Snapshot {
         let PhaseSums { accounts, over, .. } = self.known;
         let silent = match waiting::count() {
             0 => String::new(),
-            count => format!(", {count} wait for silent servers"),
+            count => format!(
+                ", {count} {} for silent servers",
+                verb(count, "waits", "wait")
+            ),
         };
         // What has no rank stays.
         let mut parts = vec![(
@@ -378,8 +382,8 @@ impl Snapshot {
         if messages == 0 && bytes == 0 {
             return Vec::new();
         }
-        let plural = if messages == 1 { "" } else { "s" };
-        let messages = format!("{} message{plural}", HumanCount(messages));
+        let noun = form(messages, "message");
+        let messages = format!("{} {noun}", HumanCount(messages));
         let bytes_in_words = words::bytes(bytes);
         match step.map(|step| step.phase) {
             None => {

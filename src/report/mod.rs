@@ -24,6 +24,7 @@ use crate::disk::output::Output;
 use crate::exit::Exit;
 use crate::fleet::shard::{Part, Shard};
 use crate::mode::{Mode, Phase};
+use crate::plural::counted;
 use crate::redact::redacted;
 use crate::stop::Stop;
 
@@ -253,11 +254,11 @@ impl Report {
             .map(|(status, count)| format!("{count} {}", status.as_str()))
             .collect();
         format!(
-            "accounts: {}; {} mailboxes, {} messages, {} bytes, {} failed, in {:.0} s",
+            "accounts: {}; {}, {}, {}, {} failed, in {:.0} s",
             accounts.join(", "),
-            counts.mailboxes,
-            counts.new,
-            counts.bytes,
+            counted(counts.mailboxes, "mailbox"),
+            counted(counts.new, "message"),
+            counted(counts.bytes, "byte"),
             counts.failed,
             self.seconds
         )

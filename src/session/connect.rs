@@ -24,6 +24,7 @@ use super::response::{self, Condition, ResponseKind};
 use super::steps::{Step, Steps};
 use super::wire::Wire;
 use crate::config::TlsMode;
+use crate::plural::{counted, verb};
 use crate::stop::Stop;
 
 type Client = imap::Client<Guard>;
@@ -158,7 +159,11 @@ fn start_tls(peer: &Peer, channel: &SharedChannel, steps: &mut Steps) -> Result<
     }
     let injected = channel.reader().discard_buffered();
     if injected > 0 {
-        warn!("{injected} bytes sent in plain text behind STARTTLS are ignored");
+        warn!(
+            "{} sent in plain text behind STARTTLS {} ignored",
+            counted(injected, "byte"),
+            verb(injected, "is", "are")
+        );
     }
     channel.capabilities = Capabilities::default();
     channel.reader().wire().start_tls(peer, steps)

@@ -19,6 +19,7 @@ use super::turns::Turns;
 use crate::budget::{Allowance, Budget, Budgets};
 use crate::config::{Account, Server, TlsMode};
 use crate::fleet::shard;
+use crate::plural::counted;
 
 /// A server as connections are made to it: where it is, what it must prove, how long it may take. Clones share what is
 /// known of its limits.
@@ -120,7 +121,10 @@ impl Peer {
         let (limits, daily) = (self.server.limits, self.server.limits.daily);
         let mut parts = Vec::new();
         if limits.connections.is_none() {
-            parts.push(format!("{} connections at a time", preset.connections));
+            parts.push(format!(
+                "{} at a time",
+                counted(preset.connections, "connection")
+            ));
         }
         let of_day = [
             (daily.down, preset.daily.down, "read"),

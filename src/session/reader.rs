@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::error::{Ending, Kind, Result, SessionError};
 use super::wire::Wire;
 use crate::budget::Direction;
+use crate::plural::counted;
 use crate::redact::redacted;
 
 /// Longest line without its literals, in bytes.
@@ -328,8 +329,8 @@ impl Reader {
             return Ok(());
         };
         let text = format!(
-            "the server {doing} less than {SLOWEST} bytes a second: {} bytes in {} s",
-            pace.received,
+            "the server {doing} less than {SLOWEST} bytes a second: {} in {} s",
+            counted(pace.received, "byte"),
             pace.waited.as_secs()
         );
         Err(SessionError::new(Kind::Transient, text))

@@ -13,6 +13,7 @@ use x509_cert::der::Decode;
 
 use super::error::{Kind, Result, SessionError, Stage};
 use crate::config::Server;
+use crate::plural::counted;
 
 /// Bytes of the server's that are kept: its first message is far shorter.
 const KEPT: usize = 1024;
@@ -34,9 +35,8 @@ impl fmt::Display for TlsDetails {
         let subject = self.subject.as_deref().unwrap_or("unknown");
         write!(f, "TLS: {version}, certificate of {subject}, ")?;
         match self.days_left {
-            Some(days) if days < 0 => write!(f, "expired {} days ago", -days),
-            Some(1) => f.write_str("expires in 1 day"),
-            Some(days) => write!(f, "expires in {days} days"),
+            Some(days) if days < 0 => write!(f, "expired {} ago", counted(-days, "day")),
+            Some(days) => write!(f, "expires in {}", counted(days, "day")),
             None => f.write_str("without a date that can be read"),
         }
     }

@@ -11,6 +11,7 @@ use crate::archive::mailbox::MailboxDir;
 use crate::compare::Wanted;
 use crate::disk;
 use crate::message::{self, DateSource, Fingerprint, Identity};
+use crate::plural::counted;
 
 /// Most of a message that is read for its header, in bytes.
 const HEAD: usize = 16 * 1024 * 1024;
@@ -85,7 +86,8 @@ impl Ready {
         }
         if sidecar.size.is_some_and(|size| size != seen.length) {
             let expected = sidecar.size.unwrap_or(0);
-            let text = format!("has {} bytes, its sidecar says {expected}", seen.length);
+            let bytes = counted(seen.length, "byte");
+            let text = format!("has {bytes}, its sidecar says {expected}");
             return damaged(text);
         }
         if known.is_some_and(|known| !known.eq_ignore_ascii_case(&seen.sha256)) {

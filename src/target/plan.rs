@@ -17,6 +17,7 @@ use crate::filter::Filter;
 use crate::mailbox::Name;
 use crate::mailbox::uidset::UidSet;
 use crate::mapping::{self, FolderMap, SourceMailbox, Target};
+use crate::plural::counted;
 use crate::session::channel::Channel;
 use crate::session::list::{Glance, Glanced, Listing, StatusItems, Tries};
 use crate::session::pace::Ahead;
@@ -86,9 +87,9 @@ impl<'a> Plan<'a> {
         let (host, port, login) = (want.host, want.port, want.login);
         let journal = Journal::open(archive.dir(), host, port, login, !want.write)?;
         if journal.damaged > 0 {
-            let lines = journal.damaged;
+            let lines = counted(journal.damaged, "line");
             warn(format!(
-                "{lines} lines of the journal cannot be read: what they spoke of is looked for on the target"
+                "{lines} of the journal cannot be read: what was said there is looked for on the target"
             ));
         }
         let sources = mailbox::sources(&archive);

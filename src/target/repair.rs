@@ -1,5 +1,6 @@
 //! Opt-in repairs of messages that strict servers refuse, on the fly. The archive stays as it is.
 
+use crate::plural::counted;
 use std::io::{self, Read};
 
 /// What an import mends in messages that a strict server refuses; nothing by default.
@@ -37,13 +38,11 @@ impl std::fmt::Display for Repaired {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut parts = Vec::new();
         if self.bare_lf > 0 {
-            parts.push(format!(
-                "carriage returns before {} line feeds",
-                self.bare_lf
-            ));
+            let feeds = counted(self.bare_lf, "line feed");
+            parts.push(format!("carriage returns before {feeds}"));
         }
         if self.nul > 0 {
-            parts.push(format!("{} zero bytes left out", self.nul));
+            parts.push(format!("{} left out", counted(self.nul, "zero byte")));
         }
         if self.final_newline {
             parts.push("an end for the last line".to_owned());

@@ -21,6 +21,7 @@ use crate::disk::file;
 use crate::finding::Tally;
 use crate::limits::NO_THREAD;
 use crate::mode::Mode;
+use crate::plural::counted;
 use crate::progress::{AccountProgress, Progress};
 use crate::report::{AccountReport, AuditReport, Counts, MailboxReport, Report, Status};
 use crate::session::peer::Peers;
@@ -182,11 +183,8 @@ impl<'a> AuditRun<'a> {
         }
         let tally = Tally::of(&report.findings);
         if tally.errors > 0 {
-            let plural = if tally.errors == 1 { "" } else { "s" };
-            warn!(
-                "the audit found loss or damage: {} error{plural}",
-                tally.errors
-            );
+            let errors = counted(tally.errors, "error");
+            warn!("the audit found loss or damage: {errors}");
         }
         outcome
     }

@@ -14,6 +14,7 @@ use crate::disk::{self, file};
 use crate::finding::Code;
 use crate::finding::Severity::{self, Error, Note, Warning};
 use crate::message::{Inspector, Oddity, digest_with_crlf};
+use crate::plural::counted;
 
 /// Bytes read at a time.
 const BUFFER: usize = 128 * 1024;
@@ -219,13 +220,18 @@ fn compare(known: Option<&Sidecar>, bytes: u64, sha256: &str, flaws: &mut Vec<Fl
     if bytes == 0 {
         let severity = if proven { Warning } else { Error };
         let text = match size {
-            Some(size) if size > 0 => format!("is empty; its sidecar says {size} bytes"),
+            Some(size) if size > 0 => {
+                format!("is empty; its sidecar says {}", counted(size, "byte"))
+            }
             _ => "is empty".to_owned(),
         };
         flaws.push((severity, Code::EmptyMessage, text));
     } else if size_differs {
         let size = size.unwrap_or(0);
-        let text = format!("has {bytes} bytes, its sidecar says {size}; {REPLACE}");
+        let text = format!(
+            "has {}, its sidecar says {size}; {REPLACE}",
+            counted(bytes, "byte")
+        );
         flaws.push((Error, Code::SizeMismatch, text));
     } else if digest_differs {
         let text = format!("its sha256 is {sha256}, not what its sidecar says; {REPLACE}");

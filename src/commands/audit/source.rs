@@ -12,6 +12,7 @@ use crate::filter::Filter;
 use crate::finding::{Code, Finding, Severity};
 use crate::mailbox::Name;
 use crate::mailbox::uidset::UidSet;
+use crate::plural;
 use crate::session::blame::{Blame, Owner};
 use crate::session::channel::Channel;
 use crate::session::dial;
@@ -129,18 +130,19 @@ impl<'a> SourceAudit<'a> {
                 });
                 continue;
             }
-            let count = status
-                .messages
-                .map_or_else(|| "an unknown number of".to_owned(), |n| n.to_string());
+            let count = status.messages.map_or_else(
+                || "an unknown number of messages".to_owned(),
+                |n| plural::counted(n, "message"),
+            );
             let wanted = !matches!(&left_out, Some(Ok(filter)) if !filter.matches(name));
             if !wanted {
                 let text = format!(
-                    "the source has this mailbox with {count} messages; the export was told to leave it out"
+                    "the source has this mailbox with {count}; the export was told to leave it out"
                 );
                 self.add(Code::MailboxLeftOut, name, text);
             } else if !self.directory_is_known(name) {
                 let text = format!(
-                    "the source has this mailbox with {count} messages, the archive has not; run the export again"
+                    "the source has this mailbox with {count}, the archive has not; run the export again"
                 );
                 self.add(Code::MailboxNotInArchive, name, text);
             }
@@ -152,8 +154,8 @@ impl<'a> SourceAudit<'a> {
                 .any(|t| t.mailbox.directory == mailbox.directory)
             {
                 let text = format!(
-                    "the source no longer has this mailbox; the archive has {} messages of it",
-                    mailbox.pairs.len()
+                    "the source no longer has this mailbox; the archive has {} of it",
+                    plural::counted(mailbox.pairs.len(), "message")
                 );
                 self.add(Code::MailboxVanished, mailbox.meta.name.text(), text);
             }
@@ -202,7 +204,10 @@ impl<'a> SourceAudit<'a> {
             return self.add(Code::UnreadableSource, name, text);
         }
         if let Extent::Short { counted, named } = there.inventory.extent() {
-            let text = format!("the source counts {counted} messages and names {named} of them");
+            let text = format!(
+                "the source counts {} and names {named} of them",
+                plural::counted(counted, "message")
+            );
             self.doubt(Code::UnreadableSource, name, text);
         }
         let archived = mailbox.meta.uidvalidity;

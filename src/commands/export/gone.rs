@@ -5,6 +5,7 @@
 use crate::archive::account::AccountArchive;
 use crate::archive::state::MailboxState;
 use crate::filter::Filter;
+use crate::plural::counted;
 use crate::session::list::Mailbox;
 
 use super::job::{Job, Jobs};
@@ -54,8 +55,8 @@ pub fn most_vanished(before: &[MailboxState], moved: &[String], jobs: &Jobs) -> 
             .filter(|mailbox| mailbox.name.is_inbox() && mailbox.messages > 0)
             .map(|inbox| {
                 format!(
-                    "INBOX is gone from the server, with {} messages",
-                    inbox.messages
+                    "INBOX is gone from the server, with {}",
+                    counted(inbox.messages, "message")
                 )
             }),
     );

@@ -18,6 +18,7 @@ use crate::archive::journal::Journal;
 use crate::commands::provision::{Provision, logged_in};
 use crate::config::Account;
 use crate::finding::{Code, Finding, Severity};
+use crate::plural::counted;
 use crate::progress::{AccountProgress, Rest};
 use crate::report::{AccountReport, Counts, FailedMessageReport, MailboxReport, Status};
 use crate::session::channel::Channel;
@@ -383,7 +384,8 @@ fn lost_report(name: &str, messages: u64) -> MailboxReport {
         },
         compared: None,
         note: Some(format!(
-            "the archive's own record has it, with {messages} messages, and its directory is gone from the archive"
+            "the archive's own record has it, with {}, and its directory is gone from the archive",
+            counted(messages, "message")
         )),
     }
 }

@@ -9,6 +9,7 @@ use tracing::{info, info_span, warn};
 use crate::archive::journal::{Done, Journal, RouteRecord};
 use crate::compare::{self, Comparison};
 use crate::mailbox::uidset::UidSet;
+use crate::plural;
 use crate::session::channel::Channel;
 use crate::session::error::{Kind, SessionError};
 use crate::stop::Stop;
@@ -259,7 +260,8 @@ impl Reconciler<'_> {
         for (id, uids) in unknown {
             if let Some((counted, named)) = there.shortfall() {
                 self.jobs[id].fail(format!(
-                    "the target counts {counted} messages here and names {named}: which of {} it has is not known, and nothing is appended",
+                    "the target counts {} here and names {named}: which of {} it has is not known, and nothing is appended",
+                    plural::counted(counted, "message"),
                     uids.len()
                 ));
                 continue;

@@ -6,6 +6,7 @@ use std::fmt;
 use super::listing::DomainListing;
 use crate::config::TlsMode;
 use crate::exit::Exit;
+use crate::plural::counted;
 use crate::printable::printable;
 use crate::report::table::Table;
 use crate::settings::index::IndexPlan;
@@ -150,9 +151,10 @@ impl Summary {
             text.push('\n');
         }
         let last = format!(
-            "\nwrote {}: {total} accounts of {} domains, server {}:{} ({})\n",
+            "\nwrote {}: {} of {}, server {}:{} ({})\n",
             plan.out.display(),
-            indexed.domains.len(),
+            counted(total, "account"),
+            counted(indexed.domains.len(), "domain"),
             plan.host,
             plan.port,
             match plan.tls {

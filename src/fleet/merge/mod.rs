@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use super::shard::Shard;
 use crate::exit::Exit;
 use crate::mode::Phase;
+use crate::plural::counted;
 use crate::report::{AccountReport, Counts, Report, ServerReport, ShardReport, Status};
 
 /// Mailboxes that a merged report names one by one; beyond that, those of complete accounts stand in the shards' own
@@ -150,7 +151,8 @@ impl Merging {
         let there = report.accounts.len();
         if missing.is_empty() && there != configured {
             bail!(
-                "all {count} shards are there, but they have {there} accounts and not the {configured} of the configuration"
+                "all shards are there, {count} of them, but with {} and not the {configured} of the configuration",
+                counted(there, "account")
             );
         }
         for shard in missing.iter().filter(|shard| !is_there(&shard.index)) {
@@ -159,7 +161,8 @@ impl Merging {
         if !missing.is_empty() {
             let open = configured.saturating_sub(there);
             report.errors.push(format!(
-                "nothing is known of {open} of {configured} accounts"
+                "nothing is known of {open} of {}",
+                counted(configured, "account")
             ));
             report.exit_code = report.exit_code.merge(Exit::Findings);
         }
@@ -219,7 +222,8 @@ fn contradictions(part: &Report) -> Vec<String> {
         && shard.accounts != part.accounts.len()
     {
         let there = part.accounts.len();
-        problems.push(format!("is of {} accounts and has {there}", shard.accounts));
+        let accounts = counted(shard.accounts, "account");
+        problems.push(format!("is of {accounts} and has {there}"));
     }
     problems
 }
@@ -251,7 +255,10 @@ fn contradiction(account: &AccountReport) -> Option<String> {
 fn differences(whole: &Report, part: &Report) -> Vec<String> {
     let shards = |report: &Report| {
         let part = report.shard;
-        part.map(|part| format!("{} shards, {} accounts", part.shard.count, part.configured))
+        part.map(|part| {
+            let accounts = counted(part.configured, "account");
+            format!("{}, {accounts}", counted(part.shard.count, "shard"))
+        })
     };
     let words = |report: &Report| {
         [

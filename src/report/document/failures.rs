@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Block, counted};
+use super::Block;
+use crate::plural::counted;
 use crate::report::{Cause, Report};
 
 /// Messages that could not be brought over.
@@ -12,7 +13,7 @@ pub fn messages(report: &Report) -> Vec<Block> {
         .map(|failed| {
             let size = failed
                 .size
-                .map_or_else(String::new, |size| format!(", {size} bytes"));
+                .map_or_else(String::new, |size| format!(", {}", counted(size, "byte")));
             let uid = failed
                 .uid
                 .map_or_else(String::new, |uid| format!("  uid {uid}"));

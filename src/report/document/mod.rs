@@ -185,12 +185,6 @@ fn audit(report: &Report, unlisted: Vec<Block>) -> Vec<Block> {
     blocks
 }
 
-/// A number and the word for what is counted.
-fn counted(number: u64, word: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {word}{plural}")
-}
-
 /// Gone through to the end, whatever was found.
 fn is_gone_through(status: Status) -> bool {
     matches!(status, Status::Complete | Status::Findings)

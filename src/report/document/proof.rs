@@ -1,6 +1,7 @@
 //! What a validation has proved, in words that can be handed on.
 
 use super::Block;
+use crate::plural::{counted, verb};
 use crate::report::{Compared, Report, table::Table};
 
 /// A line per account, then what was read back.
@@ -74,8 +75,10 @@ fn sentences(sum: &Compared) -> Vec<String> {
     let mut lines = vec![
         String::new(),
         format!(
-            "Of {} messages in the archive, {} were found on the target by Message-ID, Date, From, To, Cc and Subject.",
-            sum.archive, sum.matched
+            "Of {} in the archive, {} {} found on the target by Message-ID, Date, From, To, Cc and Subject.",
+            counted(sum.archive, "message"),
+            sum.matched,
+            verb(sum.matched, "was", "were")
         ),
     ];
     if sum.read_back == 0 {

@@ -1,6 +1,7 @@
 //! What a panel was asked to create.
 
 use super::Block;
+use crate::plural::{counted, verb};
 use crate::report::{ProvisionReport, ProvisionState, Provisioned, table::Table};
 
 /// Every account with what became of it.
@@ -49,16 +50,21 @@ pub fn created(report: &ProvisionReport) -> Vec<Block> {
 pub fn last_line(report: &ProvisionReport) -> String {
     let state = |state| report.count(state);
     let exist = state(ProvisionState::Exists);
+    let exist = format!(
+        "{} {}",
+        counted(exist, "mailbox"),
+        verb(exist, "exists", "exist")
+    );
     if report.has_failed() {
         let failed = state(ProvisionState::Failed);
         return format!(
-            "import NOT begun: on the panel {exist} mailboxes exist, {} were created, {failed} failed; mend that, \
+            "import NOT begun: on the panel {exist}, {} created, {failed} failed; put that right, \
              or leave out what fails with --ignore-errors",
             state(ProvisionState::Created),
         );
     }
     format!(
-        "dry run on the panel complete: {exist} mailboxes exist, {} would be created; nothing was changed",
+        "dry run on the panel complete: {exist}, {} would be created; nothing was changed",
         state(ProvisionState::WouldCreate)
     )
 }

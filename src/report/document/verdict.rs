@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use indicatif::{HumanBytes, HumanDuration};
 
-use super::{Block, counted, is_gone_through, provisioned};
+use super::{Block, is_gone_through, provisioned};
 use crate::finding::Tally;
 use crate::mode::Mode;
+use crate::plural::counted;
 use crate::report::{Cause, LoginWith, Report, Status};
 
 /// What was found, in numbers, and the last line.

@@ -17,6 +17,7 @@ use super::place::Place;
 use crate::archive::account::{AccountArchive, Lost};
 use crate::archive::mailbox::MailboxDir;
 use crate::mailbox::uidset::UidSet;
+use crate::plural::{counted, verb};
 
 /// What the archive has; the same throughout a run.
 pub struct Here {
@@ -69,7 +70,9 @@ impl Job {
         if !scan.unfinished.is_empty() || !scan.orphans.is_empty() {
             let count = scan.unfinished.len() + scan.orphans.len();
             job.tell(format!(
-                "{count} messages of the archive are unfinished and not imported"
+                "{} of the archive {} unfinished and not imported",
+                counted(count, "message"),
+                verb(count, "is", "are")
             ));
         }
         Ok(job)

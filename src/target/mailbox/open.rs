@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::Job;
 use crate::archive::journal::RouteRecord;
 use crate::mailbox::uidset::UidSet;
+use crate::plural::{counted, verb};
 
 /// A message that is not on the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,14 +179,16 @@ impl Job {
         };
         let advice = "it is not made again; validate --resync-missing brings it back";
         let text = format!(
-            "was deleted on the target after its import, with {} messages: {advice}",
-            with.len()
+            "was deleted on the target after its import, with {}: {advice}",
+            counted(with.len(), "message")
         );
         tracing::warn!(mailbox = self.name(), "{text}");
         match self.missing().count() {
             0 => self.tell(text),
             more => self.fail(format!(
-                "{text}; {more} messages that came since wait for that"
+                "{text}; {} that came since {} for that",
+                counted(more, "message"),
+                verb(more, "waits", "wait")
             )),
         }
     }

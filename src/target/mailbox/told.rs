@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Job;
 use crate::mailbox::uidset::UidSet;
 use crate::message::DateSource;
+use crate::plural::counted;
 use crate::target::message::Ready;
 
 /// Flags that are named where they are lost.
@@ -141,14 +142,14 @@ impl Job {
         notes.extend(self.failure().map(str::to_owned));
         let mut note = |count: u64, text: &str| {
             if count > 0 {
-                notes.push(format!("{count} {text}"));
+                notes.push(format!("{} {text}", counted(count, "message")));
             }
         };
         let named: Vec<&str> = told.dropped_flags.iter().map(String::as_str).collect();
         note(
             told.flags_dropped,
             &format!(
-                "messages without flags that the target does not keep ({})",
+                "without flags that the target does not keep ({})",
                 named.join(", ")
             ),
         );
@@ -159,26 +160,26 @@ impl Job {
         note(
             told.flags_encoded,
             &format!(
-                "messages without flags that no command can carry, but with a form of them that can be undone ({})",
+                "without flags that no command can carry, but with a form of them that can be undone ({})",
                 encoded.join(", ")
             ),
         );
         note(
             self.lost().count(),
-            "messages that the archive's own record has are gone from it",
+            "gone from the archive, by its own record",
         );
         note(
             told.flags_changed,
-            "messages have the flags that changed in the archive since they were imported",
+            "with flags that changed in the archive since the import",
         );
-        note(told.mended, "messages were mended");
+        note(told.mended, "repaired on the way");
         note(
             told.dates_from_headers,
-            "messages have the date of their headers, as the source gave none",
+            "with the date in the headers, as the source gave none",
         );
         note(
             told.undated,
-            "messages have the time of the import, as neither the source nor their headers give a date",
+            "with the time of the import, as neither the source nor the headers give a date",
         );
         notes
     }

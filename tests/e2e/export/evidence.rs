@@ -305,7 +305,7 @@ fn what_the_archive_lost_is_fetched_again_and_told() {
     program
         .export(&["--report", "report.json"])
         .code(0)
-        .says("2 messages that the archive had are lost");
+        .says("2 messages that the archive had were lost there, and fetched again");
     assert_eq!(uids(&program, "INBOX"), [1, 2, 3, 4, 5]);
     assert_eq!(report(&program)["totals"]["new"], 2);
     // What the server has no longer either is lost for good.

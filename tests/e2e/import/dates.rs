@@ -47,8 +47,8 @@ fn a_date_header_that_people_can_read_is_used_and_only_the_others_get_the_time_o
     assert_eq!(dates[6], "01-Jan-1970 00:00:00 +0000");
     let note = entry(&program, "INBOX")["note"].to_string();
     assert!(
-        note.contains("6 messages have the date of their headers")
-            && note.contains("1 messages have the time of the import"),
+        note.contains("6 messages with the date in the headers")
+            && note.contains("1 message with the time of the import"),
         "{note}"
     );
     import(&program, &[]).code(0);

@@ -164,7 +164,7 @@ fn a_refused_keyword_costs_itself_and_not_its_neighbours() {
             &[mail.clone().flagged("\\Seen Work Home")],
         );
         let note = entry(&program, "INBOX")["note"].to_string();
-        assert!(note.contains("1 messages without flags"), "{note}");
+        assert!(note.contains("1 message without flags"), "{note}");
         assert!(note.contains("NIL"), "{note}");
     }
 }

@@ -243,7 +243,10 @@ fn nothing_is_overwritten_or_half_written() {
             "--ignore-errors",
         ],
     );
-    output.code(1).says("the disk is empty").says("1 accounts");
+    output
+        .code(1)
+        .says("the disk is empty")
+        .says("1 account of ");
     index(
         &program,
         &panel,

@@ -20,6 +20,7 @@ use crate::archive::state::{ExportState, MailboxState};
 use crate::filter::Filter;
 use crate::finding::{Code, Finding, Severity};
 use crate::mailbox::uidset::UidSet;
+use crate::plural::counted;
 use crate::progress::{AccountProgress, Rest};
 use crate::stop::Stop;
 
@@ -149,8 +150,8 @@ impl Audit<'_> {
         self.check_state()?;
         if self.unproven > 0 {
             let text = format!(
-                "{} messages have no sha256 in their sidecars, as those of the original tool: their bytes cannot be proved",
-                self.unproven
+                "{} without sha256 in the sidecar, as the original tool leaves them: the bytes cannot be proved",
+                counted(self.unproven, "message")
             );
             self.add(Code::NoDigest, text);
         }

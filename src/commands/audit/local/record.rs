@@ -9,6 +9,7 @@ use crate::archive::original::OriginalMailbox;
 use crate::archive::state::MailboxState;
 use crate::finding::{Code, Finding, Severity};
 use crate::mailbox::uidset::UidSet;
+use crate::plural::counted;
 
 impl Audit<'_> {
     /// `.mailbox.json` and the pairs against the state.
@@ -106,8 +107,9 @@ impl Audit<'_> {
             let is_gone = !self.has(&known.path)?;
             if is_gone {
                 let text = format!(
-                    "its directory {} is gone, with {} messages",
-                    known.path, known.messages
+                    "its directory {} is gone, with {}",
+                    known.path,
+                    counted(known.messages, "message")
                 );
                 self.add_in(&known.mailbox, Code::MailboxGone, text);
             }
@@ -115,8 +117,8 @@ impl Audit<'_> {
         };
         if there < known.messages {
             let text = format!(
-                "{} messages are gone from the archive: the original tool's state counts {}, there are {there}",
-                known.messages - there,
+                "{} gone from the archive: the original tool's state counts {}, there are {there}",
+                counted(known.messages - there, "message"),
                 known.messages
             );
             self.add_in(&known.mailbox, Code::MessageGone, text);
@@ -160,8 +162,9 @@ impl Audit<'_> {
             let is_there = self.has(&mailbox.directory)?;
             if !is_there && was_read && self.task.folders.matches(mailbox.name.text()) {
                 let text = format!(
-                    "its directory {} is gone, with {} messages",
-                    mailbox.directory, mailbox.messages
+                    "its directory {} is gone, with {}",
+                    mailbox.directory,
+                    counted(mailbox.messages, "message")
                 );
                 self.add_in(mailbox.name.text(), Code::MailboxGone, text);
             }

@@ -6,6 +6,7 @@ use tracing::warn;
 use super::Export;
 use crate::commands::export::gone;
 use crate::finding::{Code, Finding};
+use crate::plural::{counted, verb};
 
 impl Export<'_> {
     /// What is lost, here or on the server: nothing that an exit code of 0 may follow.
@@ -15,15 +16,18 @@ impl Export<'_> {
             let replaced = job.replaced();
             if replaced > 0 {
                 self.report.warnings.push(format!(
-                    "{}: {replaced} messages that the archive had are lost there; they were fetched again",
-                    job.name()
+                    "{}: {} that the archive had {} lost there, and fetched again",
+                    job.name(),
+                    counted(replaced, "message"),
+                    verb(replaced, "was", "were")
                 ));
             }
             let lost = job.lost();
             if job.is_complete() && !lost.is_empty() {
                 let text = format!(
-                    "{} messages that the archive had (uid {lost}) are lost there, and the server has them no longer",
-                    lost.len()
+                    "{} that the archive had {} lost there, and no longer on the server",
+                    lost.told(),
+                    verb(lost.len(), "is", "are")
                 );
                 let finding = Finding::new(Code::MessageGone, account, text);
                 self.report.findings.push(finding.in_mailbox(job.name()));
@@ -41,8 +45,9 @@ impl Export<'_> {
                 continue;
             };
             let text = format!(
-                "{} messages are shorter than the server announced, each time; the first is uid {}, {} of {} bytes",
-                job.short().len(),
+                "{} {} shorter than the server announced, each time; the first is uid {}, {} of {} bytes",
+                counted(job.short().len(), "message"),
+                verb(job.short().len(), "is", "are"),
                 first.uid,
                 first.length,
                 first.announced
@@ -79,8 +84,9 @@ impl Export<'_> {
             let count = store.clear_halves(job)?;
             if count > 0 {
                 let warning = format!(
-                    "{}: {count} unfinished messages of an earlier run that the server no longer has moved to .vanished",
-                    job.name()
+                    "{}: {} of an earlier run that the server no longer has moved to .vanished",
+                    job.name(),
+                    counted(count, "unfinished message")
                 );
                 warn!("{warning}");
                 self.report.warnings.push(warning);

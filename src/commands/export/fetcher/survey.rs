@@ -6,6 +6,7 @@ use tracing::{debug, warn};
 use super::super::job::{AskAlone, Job, JobId, SizeAndDate};
 use super::super::store::Refreshed;
 use super::{FetchStep, Fetcher, Request};
+use crate::plural::{counted, verb};
 use crate::session::blame::Owner;
 use crate::session::fetch;
 use crate::session::inventory::{Extent, NextQuery};
@@ -182,7 +183,8 @@ impl Fetcher<'_> {
             }
         }
         let note = format!(
-            "the server counts {exists} messages but names only {named} ({}); the others cannot be read",
+            "the server counts {} but names only {named} ({}); the others cannot be read",
+            counted(exists, "message"),
             refusal.unwrap_or(status).said()
         );
         warn!("{note}");
@@ -208,7 +210,8 @@ impl Fetcher<'_> {
             return self.plan_fetch(id, true);
         };
         let note = format!(
-            "STATUS counts {by_status} messages, EXAMINE {}; the others cannot be read",
+            "STATUS counts {}, EXAMINE {}; the others cannot be read",
+            counted(by_status, "message"),
             job.inventory().counted()
         );
         warn!("{note}");
@@ -222,9 +225,10 @@ impl Fetcher<'_> {
         let corrected = job.count_against_uidnext();
         if corrected > 0 {
             let note = format!(
-                "UIDNEXT is {}, but {corrected} of the {} messages that EXISTS counts have that UID or a higher one; they are fetched all the same",
+                "UIDNEXT is {}, but of {} that EXISTS counts {corrected} {} that UID or a higher one: fetched all the same",
                 job.freeze().uidnext,
-                job.count()
+                counted(job.count(), "message"),
+                verb(corrected, "has", "have")
             );
             warn!("{note}");
             job.tell(note);

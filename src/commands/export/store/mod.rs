@@ -22,6 +22,7 @@ use crate::archive::sync::Syncer;
 use crate::archive::writer::Writer;
 use crate::disk::space;
 use crate::message;
+use crate::plural;
 use crate::session::fetch::Message;
 
 /// The account's archive while an export works on it.
@@ -148,8 +149,8 @@ impl Store {
             Some(origin) => format!("the archive holds another mailbox, of {origin}"),
             None => format!("UIDVALIDITY changed from {old} to {new}"),
         };
-        let note =
-            format!("{cause}: {moved} messages moved to .superseded-{old}, all fetched anew");
+        let messages = plural::counted(moved, "message");
+        let note = format!("{cause}: {messages} moved to .superseded-{old}, all fetched anew");
         warn!("{note}");
         job.tell(note);
         Ok(())

@@ -229,7 +229,10 @@ impl Appender<'_> {
         };
         self.journal.done(&self.jobs[id].route(), &done);
         if ready.repaired.any() {
-            warn!(uid, "the message was mended on its way: {}", ready.repaired);
+            warn!(
+                uid,
+                "the message was repaired on its way: {}", ready.repaired
+            );
         }
         let lost = wanted.dropped.iter().map(String::as_str).chain(gone);
         let lost: Vec<&str> = lost.collect();

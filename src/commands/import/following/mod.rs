@@ -9,6 +9,7 @@ use anyhow::Result;
 use tracing::{info, warn};
 
 use crate::archive::journal::{Done, Flags, Journal};
+use crate::plural::counted;
 use crate::session::channel::Channel;
 use crate::session::reader::Response;
 use crate::session::response;
@@ -140,7 +141,8 @@ fn bring(
         let left = follower.plan();
         if left > 0 {
             let text = format!(
-                "the flags of {left} messages were changed on the target as well, and stay"
+                "the flags of {} were changed on the target as well, and stay",
+                counted(left, "message")
             );
             jobs[follower.id].tell(text);
         }
@@ -268,7 +270,10 @@ impl Follower {
                 let count = change.messages.len();
                 tell(
                     job,
-                    format!("the flags of {count} messages cannot be changed: {words}"),
+                    format!(
+                        "the flags of {} cannot be changed: {words}",
+                        counted(count, "message")
+                    ),
                 );
                 continue;
             }
@@ -281,7 +286,8 @@ impl Follower {
                 tell(
                     job,
                     format!(
-                        "the target says OK to new flags of {count} messages and does not keep them"
+                        "the target says OK to new flags of {} and does not keep them",
+                        counted(count, "message")
                     ),
                 );
             }

@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use super::Comparing;
 use crate::finding::{Code, Finding, Severity};
+use crate::plural::counted;
 use crate::report::Compared;
 use crate::session::Session;
 use crate::session::select;
@@ -48,7 +49,8 @@ impl Comparing<'_> {
             let names: Vec<String> = names.into_iter().take(10).collect();
             let names = names.join(", ");
             let text = format!(
-                "{count} messages are without flags that the target does not keep: {names}"
+                "{} without flags that the target does not keep: {names}",
+                counted(count, "message")
             );
             let finding = Finding::new(Code::FlagsLost, self.account, text);
             let finding = finding.in_mailbox(jobs[id].name()).graded(Severity::Note);
@@ -56,7 +58,8 @@ impl Comparing<'_> {
         }
         for (id, count) in std::mem::take(&mut self.changed_since) {
             let text = format!(
-                "{count} messages have got flags in the archive since their import; the next import stores them, but where they were changed on the target as well"
+                "{} with new flags in the archive since the import: the next import stores them, unless they were changed on the target as well",
+                counted(count, "message")
             );
             let finding = Finding::new(Code::FlagsLost, self.account, text);
             let finding = finding.in_mailbox(jobs[id].name()).graded(Severity::Note);
@@ -66,7 +69,8 @@ impl Comparing<'_> {
             let forms = forms.iter().take(10);
             let forms: Vec<String> = forms.map(|(from, to)| format!("{from} as {to}")).collect();
             let text = format!(
-                "{count} messages are without flags that no command can carry, but have them in a form that can be undone: {}",
+                "{} without flags that no command can carry, but with a form of them that can be undone: {}",
+                counted(count, "message"),
                 forms.join(", ")
             );
             let finding = Finding::new(Code::FlagsLost, self.account, text);
@@ -77,7 +81,8 @@ impl Comparing<'_> {
             let added = compared.get(&id).map_or(0, |counts| counts.flags_added);
             if added > 0 {
                 let text = format!(
-                    "{added} messages have flags on the target that they have not in the archive, as after reading"
+                    "{} with flags on the target that the archive has not, as after reading",
+                    counted(added, "message")
                 );
                 self.add(Code::FlagsAdded, job, text);
             }

@@ -10,6 +10,7 @@ use super::Comparing;
 use crate::compare::{Comparison, Held, Wanted};
 use crate::finding::{Code, Finding, Severity};
 use crate::mailbox::uidset::UidSet;
+use crate::plural;
 use crate::report::Compared;
 use crate::session::channel::Channel;
 use crate::target::holding::Holding;
@@ -48,13 +49,17 @@ impl Comparing<'_> {
         let (missing, to) = (count - deleted, job.place().name.text());
         if deleted > 0 {
             let text = format!(
-                "the mailbox \"{to}\" was deleted on the target after its import, with {deleted} messages"
+                "the mailbox \"{to}\" was deleted on the target after its import, with {}",
+                plural::counted(deleted, "message")
             );
             self.add(Code::DeletedOnTarget, job, text);
         }
         if missing > 0 || deleted == 0 {
-            let text =
-                format!("the target has no mailbox \"{to}\": {missing} messages are missing");
+            let text = format!(
+                "the target has no mailbox \"{to}\": {} {} missing",
+                plural::counted(missing, "message"),
+                plural::verb(missing, "is", "are")
+            );
             self.add(Code::MailboxMissing, job, text);
         }
         let directory = job.here().directory.clone();
@@ -79,8 +84,9 @@ impl Comparing<'_> {
             let job = &jobs[id];
             let count = job.expected().count() as u64;
             let text = format!(
-                "the target does not say what \"{}\" holds, so {count} messages cannot be looked for: {words}",
-                job.place().name.text()
+                "the target does not say what \"{}\" holds, so {} cannot be looked for: {words}",
+                job.place().name.text(),
+                plural::counted(count, "message")
             );
             self.add(Code::UnreadableOnTarget, job, text);
             let counts = compared.entry(id).or_default();
@@ -182,16 +188,16 @@ impl Comparing<'_> {
             described,
         } = expected;
         let job = &jobs[*id];
-        let (to, size) = (job.place().name.text(), described.size);
+        let to = job.place().name.text();
+        let size = plural::counted(described.size, "byte");
         let counts = compared.entry(*id).or_default();
         if records[id].was_deleted(*uid) {
             counts.deleted += 1;
-            let text =
-                format!("was deleted on the target in \"{to}\" after its import ({size} bytes)");
+            let text = format!("was deleted on the target in \"{to}\" after its import ({size})");
             self.add_of(Code::DeletedOnTarget, job, *uid, text);
         } else {
             counts.missing += 1;
-            let text = format!("is missing on the target in \"{to}\" ({size} bytes)");
+            let text = format!("is missing on the target in \"{to}\" ({size})");
             self.add_of(Code::Missing, job, *uid, text);
         }
         let missing = self.looked.missing.entry(job.here().directory.clone());
@@ -212,7 +218,8 @@ impl Comparing<'_> {
         let unread: UidSet = holding.unread().collect();
         if let Some((counted, named)) = holding.shortfall() {
             let text = format!(
-                "the target counts {counted} messages in \"{}\" and names {named}: {} of the archive cannot be looked for",
+                "the target counts {} in \"{}\" and names {named}: {} of the archive cannot be looked for",
+                plural::counted(counted, "message"),
                 first.place().name.text(),
                 result.unknown.len()
             );
@@ -298,7 +305,8 @@ impl Comparing<'_> {
         {
             counts.sizes_differ += 1;
             let text = format!(
-                "has {size} bytes on the target, {} in the archive; --deep says in what they differ",
+                "has {} on the target, {} in the archive; --deep says in what they differ",
+                plural::counted(size, "byte"),
                 described.size
             );
             self.add_of(Code::SizeDiffers, job, expected.uid, text);

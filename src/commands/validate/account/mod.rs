@@ -14,6 +14,7 @@ use crate::archive::account::Standing;
 use crate::archive::journal::Journal;
 use crate::config::Account;
 use crate::finding::{Code, Finding, Severity};
+use crate::plural::counted;
 use crate::report::{Compared, Counts, MailboxReport};
 use crate::session::Session;
 use crate::session::channel::Channel;
@@ -95,14 +96,17 @@ fn shortcomings(account: &str, plan: &Plan<'_>) -> Vec<Finding> {
         found.push(Finding::new(code, account, text).graded(Severity::Error));
     }
     for (name, messages) in &plan.lost {
-        let text = format!("its directory is gone from the archive, with {messages} messages");
+        let text = format!(
+            "its directory is gone from the archive, with {}",
+            counted(*messages, "message")
+        );
         found.push(Finding::new(Code::MailboxGone, account, text).in_mailbox(name));
     }
     for job in plan.jobs.iter().filter(|job| job.lost().count() > 0) {
         let lost = job.lost();
         let text = match lost.unnamed {
-            0 => format!("{} are gone from the archive", lost.uids.told()),
-            more => format!("{more} messages are gone from the archive"),
+            0 => format!("{} gone from the archive", lost.uids.told()),
+            more => format!("{} gone from the archive", counted(more, "message")),
         };
         found.push(Finding::new(Code::MessageGone, account, text).in_mailbox(job.name()));
     }
@@ -295,8 +299,8 @@ impl Comparing<'_> {
                 && self.settings.folders.include().is_empty()
                 && self.settings.folders.exclude().is_empty()
             {
-                let text =
-                    format!("the target has {count} messages here that are not from the archive");
+                let messages = counted(count, "message");
+                let text = format!("the target has {messages} here, not from the archive");
                 let finding = Finding::new(Code::ExtraMailbox, self.account, text);
                 self.looked.findings.push(finding.in_mailbox(name));
             }

@@ -155,11 +155,11 @@ fn a_log_that_cannot_be_written_any_more_is_told_and_loses_no_run() {
             1
         );
         if mode != "test" {
-            output.says("lines are missing in the log file");
+            output.says("missing in the log file");
             assert_all_there(&program, &truth);
         }
         let report = fs::read_to_string(program.path("report.json")).expect("a report");
-        assert!(report.contains("lines are missing"), "{report}");
+        assert!(report.contains("missing in the log file"), "{report}");
         disk.grow();
         // Not even a name finds room.
         drop(disk);
@@ -183,7 +183,7 @@ fn a_log_that_fills_up_while_an_export_runs_keeps_its_beginning_and_costs_no_mes
     output
         .code(0)
         .warns("cannot be written any more")
-        .says("lines are missing in the log file");
+        .says("missing in the log file");
     assert_all_there(&program, &truth);
     let logs = fs::read_dir(program.path("logs")).expect("the logs");
     let logs: Vec<_> = logs.map(|log| log.expect("a name").path()).collect();

@@ -214,9 +214,8 @@ fn validated(source: &Source, target: Kind, program: &Program) {
         let text = finding["text"].as_str().expect("text");
         let Some(uid) = finding["uid"].as_u64() else {
             let (count, names) = lost.as_ref().expect("expected above");
-            let told = format!(
-                "{count} messages are without flags that the target does not keep: {names}"
-            );
+            let told =
+                format!("{count} messages without flags that the target does not keep: {names}");
             assert_eq!(text, told);
             continue;
         };
