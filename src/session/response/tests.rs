@@ -9,7 +9,7 @@ fn response(line: &[u8]) -> Response {
 
 #[test]
 fn status_lines_keep_code_and_text() {
-    let cases: [(&[u8], Condition, Option<&str>, &str); 7] = [
+    let cases: [(&[u8], Condition, Option<&str>, &str); 11] = [
         (
             b"* OK [UIDNEXT 5] next",
             Condition::Ok,
@@ -30,6 +30,20 @@ fn status_lines_keep_code_and_text() {
             "kept",
         ),
         (b"* NO [ALERT gone", Condition::No, None, "[ALERT gone"),
+        (
+            b"* NO [ALERT] over (quota)] now",
+            Condition::No,
+            Some("ALERT"),
+            "over (quota)] now",
+        ),
+        (b"* BAD what", Condition::Bad, None, "what"),
+        (b"* PREAUTH in", Condition::Preauth, None, "in"),
+        (
+            b"* no\t[TRYCREATE]\tgone",
+            Condition::No,
+            Some("TRYCREATE"),
+            "gone",
+        ),
         (
             b"* BYE gr\xfc\xdfe",
             Condition::Bye,
@@ -55,6 +69,45 @@ fn status_lines_keep_code_and_text() {
 }
 
 #[test]
+fn what_a_server_says_is_told_with_its_code_and_without_what_a_terminal_obeys() {
+    let said = |condition, code: Option<&str>| {
+        let code = code.map(str::to_owned);
+        let text = "no\u{1b}[2J more".to_owned();
+        StatusResponse {
+            condition,
+            code,
+            text,
+        }
+        .said()
+    };
+    assert_eq!(said(Condition::No, Some("ALERT")), "NO [ALERT] no[2J more");
+    assert_eq!(said(Condition::Bad, None), "BAD no[2J more");
+    assert_eq!(said(Condition::Bye, None), "BYE no[2J more");
+}
+
+#[test]
+fn a_limit_of_messages_is_a_number_and_a_uid_from_one_on() {
+    let limit = |code: &str| {
+        let line = response(format!("x OK [{code}] done").as_bytes());
+        match classify(&line) {
+            ResponseKind::Tagged("x", status) => status.message_limit(),
+            other => panic!("{code}: {other:?}"),
+        }
+    };
+    assert_eq!(limit("MESSAGELIMIT 5 7"), Some((5, Some(7))));
+    assert_eq!(limit("messagelimit 1 1"), Some((1, Some(1))));
+    assert_eq!(limit("MESSAGELIMIT 5 0"), Some((5, None)));
+    for none in [
+        "MESSAGELIMIT 0 7",
+        "MESSAGELIMIT",
+        "MESSAGELIMIT x",
+        "LIMIT 5",
+    ] {
+        assert_eq!(limit(none), None, "{none}");
+    }
+}
+
+#[test]
 fn lines_are_told_apart() {
     assert!(matches!(
         classify(&response(b"x1 NO no")),
@@ -68,6 +121,7 @@ fn lines_are_told_apart() {
         b"HTTP/1.1 200 OK",
         b"220 mail.example.org ESMTP",
         b"Hello there OK",
+        b"HTTP/1.1 OK",
     ] {
         assert_eq!(
             classify(&response(garbage)),
@@ -80,7 +134,7 @@ fn lines_are_told_apart() {
 
 #[test]
 fn every_form_of_a_list_line_is_read() {
-    let cases: [(&[u8], Option<char>, &[u8]); 12] = [
+    let cases: [(&[u8], Option<char>, &[u8]); 20] = [
         (br#"* LIST (\HasNoChildren) "/" INBOX"#, Some('/'), b"INBOX"),
         (br#"* LIST () "\\" "a\"b\\c""#, Some('\\'), br#"a"b\c"#),
         (b"* LIST () \"/\" {5}\r\na\r\n\"b", Some('/'), b"a\r\n\"b"),
@@ -105,6 +159,32 @@ fn every_form_of_a_list_line_is_read() {
             Some('/'),
             b"foo",
         ),
+        (br#"* LIST () "/" foo (OLDNAME ("bar"))"#, Some('/'), b"foo"),
+        // The same in the name itself.
+        (
+            br#"* LIST () "/" Mail (Archive 2 (x))"#,
+            Some('/'),
+            b"Mail (Archive 2 (x))",
+        ),
+        (
+            br#"* LIST () "/" Mail (OLDNAMES (x))"#,
+            Some('/'),
+            b"Mail (OLDNAMES (x))",
+        ),
+        (
+            br#"* LIST () "/" Mail (OLDNAME x)"#,
+            Some('/'),
+            b"Mail (OLDNAME x)",
+        ),
+        (
+            br#"* LIST () "/" x/OLDNAME (a))"#,
+            Some('/'),
+            b"x/OLDNAME (a))",
+        ),
+        (b"* LIST () \"/\" foo  ", Some('/'), b"foo"),
+        // A root that holds nothing.
+        (br#"* LIST (\Noselect) "/" """#, Some('/'), b""),
+        (br#"* LIST (\NonExistent) "/" """#, Some('/'), b""),
     ];
     for (line, delimiter, name) in cases {
         let listed = parse_list(&response(line), "LIST");
@@ -147,6 +227,31 @@ fn status_numbers_are_read_where_they_are_sane() {
     assert_eq!(status.uidnext, None);
     assert_eq!(status.uidvalidity, None);
     assert_eq!(status.highestmodseq, Some(9_223_372_036_854_775_807));
+    let numbers = |text: &str| {
+        let line = response(format!("* STATUS a ({text})").as_bytes());
+        let (_, status) = parse_mailbox_status(&line).expect("STATUS").expect("read");
+        status
+    };
+    let sane = numbers("messages 0 uidnext 12 UIDVALIDITY 7 SIZE 100 HIGHESTMODSEQ 1");
+    let expected = MailboxStatus {
+        messages: Some(0),
+        uidnext: Some(12),
+        uidvalidity: Some(7),
+        highestmodseq: Some(1),
+        size: Some(100),
+    };
+    assert_eq!(sane, expected);
+    // 0 is what a server says that has none.
+    let none = numbers("UIDNEXT 0 UIDVALIDITY 0 HIGHESTMODSEQ 0");
+    assert_eq!(none, MailboxStatus::default());
+}
+
+#[test]
+fn what_a_search_names_is_uids_up_to_what_is_none() {
+    let found = |line: &str| parse_search(&response(line.as_bytes()));
+    assert_eq!(found("* SEARCH 2 0  9 (MODSEQ 917)"), Some(vec![2, 9]));
+    assert_eq!(found("* SEARCH"), Some(Vec::new()));
+    assert_eq!(found("* ESEARCH 2"), None);
 }
 
 #[test]
