@@ -316,3 +316,107 @@ fn keywords_may_hold_parentheses() {
         );
     }
 }
+
+/// A FETCH line whose body of five bytes went to the sink.
+fn streamed(before: &str, behind: &str) -> Response {
+    let head = format!("* 2 FETCH ({before} BODY[] {{5}}\r\n");
+    Response {
+        elsewhere: vec![head.len()],
+        bytes: format!("{head}{behind}\r\n").into_bytes(),
+        bodies: 1,
+        ..Response::default()
+    }
+}
+
+#[test]
+fn what_stands_behind_the_list_counts_where_it_was_missing_and_else_nothing_is_believed() {
+    let read = |before: &str, behind: &str| {
+        let data = parse_fetch(&streamed(before, behind)).expect("FETCH");
+        data.inspect(|data| assert_eq!(data.body, Body::Streamed(5), "{before} {behind}"))
+    };
+    assert_eq!(
+        read("FLAGS ()", ") UID 9").map(|data| data.uid),
+        Ok(Some(9))
+    );
+    let flags = read("UID 9", ") FLAGS (\\Seen)").map(|data| data.flags);
+    assert_eq!(flags, Ok(Some(vec!["\\Seen".to_owned()])));
+    let date = read("UID 9", ") internaldate \"x\"").map(|data| data.internaldate);
+    assert_eq!(date, Ok(Some(Some("x".to_owned()))));
+    let size = read("UID 9", ") RFC822.SIZE 7").map(|data| data.size);
+    assert_eq!(size, Ok(Some(7)));
+    let two = read("X 1", ") UID 9 FLAGS ()").map(|data| (data.uid, data.flags));
+    assert_eq!(two, Ok((Some(9), Some(Vec::new()))));
+    for (before, behind) in [
+        ("UID 9", ") UID 8"),
+        ("UID 9 FLAGS ()", ") FLAGS (\\Seen)"),
+        ("UID 9 INTERNALDATE \"x\"", ") INTERNALDATE \"y\""),
+        ("UID 9 RFC822.SIZE 7", ") RFC822.SIZE 5"),
+        ("UID 9", ") X 5"),
+        ("UID 9", ") and more"),
+        ("UID 9 RFC822.SIZE 4", ") X 5"),
+        ("FLAGS ()", ") UID \"9\"X 5"),
+        ("UID 9", ""),
+    ] {
+        read(before, behind).expect_err(behind);
+    }
+    // The size says, too, that the body was over.
+    let over = read("UID 9 RFC822.SIZE 5", ") X 5 and more").map(|data| data.uid);
+    assert_eq!(over, Ok(Some(9)));
+    let unknown = read("UID 9 EMAILID \"x\"", " FLAGS ())").map(|data| data.header);
+    assert_eq!(unknown, Ok(None));
+    let line = response(b"* 2 FETCH (FLAGS ()) UID 9 X 5");
+    let data = parse_fetch(&line).expect("FETCH").expect("read");
+    assert_eq!((data.sequence, data.uid), (2, Some(9)));
+}
+
+#[test]
+fn a_uidfetch_line_begins_with_the_uid() {
+    let read = |line: &[u8]| {
+        let data = parse_fetch(&response(line)).expect("FETCH").expect("read");
+        (data.sequence, data.uid)
+    };
+    assert_eq!(read(b"* 7 UIDFETCH (FLAGS ())"), (0, Some(7)));
+    assert_eq!(read(b"* 1 UIDFETCH (FLAGS ())"), (0, Some(1)));
+    assert_eq!(read(b"* 0 UIDFETCH (FLAGS ())"), (0, None));
+    assert_eq!(read(b"* 7 FETCH (FLAGS ())"), (7, None));
+}
+
+#[test]
+fn a_date_without_quotes_has_three_words_at_most() {
+    for (attributes, date) in [
+        (
+            "INTERNALDATE 17-Jul-1996 02:44:25 -0700",
+            "17-Jul-1996 02:44:25 -0700",
+        ),
+        (
+            "INTERNALDATE 17-Jul-1996 02:44:25 +0700 5X 7",
+            "17-Jul-1996 02:44:25 +0700",
+        ),
+        ("INTERNALDATE 17-Jul-1996", "17-Jul-1996"),
+    ] {
+        let line = format!("* 2 FETCH ({attributes} UID 9)");
+        let data = parse_fetch(&response(line.as_bytes())).expect("FETCH");
+        let data = data.unwrap_or_else(|error| panic!("{line}: {error}"));
+        assert_eq!(data.internaldate, Some(Some(date.to_owned())), "{line}");
+        assert_eq!(data.uid, Some(9), "{line}");
+    }
+}
+
+#[test]
+fn whose_line_it_is_is_read_before_the_body_only() {
+    let hint = |before: &str| uid_hint(&streamed(before, " UID 7)"));
+    assert_eq!(hint("FLAGS (x uid 9"), Some(9));
+    assert_eq!(hint("(UID  10"), Some(10));
+    assert_eq!(hint("FLAGS ()"), None);
+    assert_eq!(hint("UID x"), None);
+}
+
+#[test]
+fn a_quota_is_that_of_storage_and_flags_are_words() {
+    let quota = |line: &str| parse_quota(&response(line.as_bytes()));
+    let line = "* QUOTA \"\" (MESSAGE 1 100 storage 10 512)";
+    assert_eq!(quota(line), Some((10, 512)));
+    assert_eq!(quota("* QUOTA x (MESSAGE 1 100)"), None);
+    assert_eq!(flag_words(" (\\Seen  $X) "), ["\\Seen", "$X"]);
+    assert!(flag_words("()").is_empty());
+}
