@@ -133,7 +133,7 @@ fn fetch_attribute(scanner: &mut Scanner<'_>, name: &[u8], data: &mut FetchData)
                 Value::Nil => Body::Nil,
                 Value::Elsewhere(size) => Body::Streamed(size),
                 Value::Text(bytes) => Body::Quoted(bytes.into_owned()),
-                Value::Atom(_) | Value::List(_) => return Err("the body is not a string"),
+                Value::Atom(_) | Value::List => return Err("the body is not a string"),
             };
         }
         name if name.starts_with(b"BODY[HEADER") => data.header = scanner.value()?.into_bytes(),

@@ -12,8 +12,8 @@ pub(super) enum Value<'a> {
     Text(Cow<'a, [u8]>),
     /// A literal of so many bytes that is not in the response.
     Elsewhere(u64),
-    /// The bytes between the parentheses.
-    List(&'a [u8]),
+    /// Something in parentheses.
+    List,
 }
 
 impl Value<'_> {
@@ -21,7 +21,7 @@ impl Value<'_> {
         match self {
             Value::Atom(bytes) => Some(bytes.to_vec()),
             Value::Text(bytes) => Some(bytes.into_owned()),
-            Value::Nil | Value::Elsewhere(_) | Value::List(_) => None,
+            Value::Nil | Value::Elsewhere(_) | Value::List => None,
         }
     }
 }
@@ -97,7 +97,7 @@ impl<'a> Scanner<'a> {
         self.skip_spaces();
         match self.rest().first() {
             Some(b'"') => self.quoted().map(Value::Text),
-            Some(b'(') => self.list().map(Value::List),
+            Some(b'(') => self.skip_list().map(|()| Value::List),
             Some(b'{') => self.literal(),
             Some(b'~') if self.rest().get(1) == Some(&b'{') => {
                 self.at += 1;
@@ -170,8 +170,7 @@ impl<'a> Scanner<'a> {
         matches!(self.rest().first(), Some(b' ' | b')'))
     }
 
-    pub(super) fn list(&mut self) -> Parsed<&'a [u8]> {
-        let start = self.at + 1;
+    fn skip_list(&mut self) -> Parsed<()> {
         let mut depth = 0_usize;
         while let Some(byte) = self.rest().first() {
             match byte {
@@ -189,7 +188,7 @@ impl<'a> Scanner<'a> {
             }
             self.at += 1;
             if depth == 0 {
-                return Ok(&self.response.bytes[start..self.at - 1]);
+                return Ok(());
             }
         }
         Err("a list without end")
