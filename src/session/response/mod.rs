@@ -212,7 +212,9 @@ fn list_line(mut scanner: Scanner<'_>) -> Parsed<Listed> {
     let name = match rest.first() {
         None => return Err("the mailbox name is missing"),
         Some(b'"') => Some(quoted_name(without_extension(rest))?),
-        Some(b'{' | b'~') => scanner.value()?.into_bytes(),
+        Some(_) if rest.starts_with(b"{") || rest.starts_with(b"~{") => {
+            scanner.value()?.into_bytes()
+        }
         Some(_) => Some(trim_blanks(without_extension(rest)).to_vec()),
     };
     let name = name.ok_or("the mailbox name is no string, or is too long")?;

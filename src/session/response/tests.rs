@@ -134,7 +134,7 @@ fn lines_are_told_apart() {
 
 #[test]
 fn every_form_of_a_list_line_is_read() {
-    let cases: [(&[u8], Option<char>, &[u8]); 20] = [
+    let cases: [(&[u8], Option<char>, &[u8]); 23] = [
         (br#"* LIST (\HasNoChildren) "/" INBOX"#, Some('/'), b"INBOX"),
         (br#"* LIST () "\\" "a\"b\\c""#, Some('\\'), br#"a"b\c"#),
         (b"* LIST () \"/\" {5}\r\na\r\n\"b", Some('/'), b"a\r\n\"b"),
@@ -182,6 +182,9 @@ fn every_form_of_a_list_line_is_read() {
             b"x/OLDNAME (a))",
         ),
         (b"* LIST () \"/\" foo  ", Some('/'), b"foo"),
+        (b"* LIST () \"/\" ~{3}\r\na b", Some('/'), b"a b"),
+        (br#"* LIST () "/" ~anna"#, Some('/'), b"~anna"),
+        (br#"* LIST () "/" ~My Folder"#, Some('/'), b"~My Folder"),
         // A root that holds nothing.
         (br#"* LIST (\Noselect) "/" """#, Some('/'), b""),
         (br#"* LIST (\NonExistent) "/" """#, Some('/'), b""),
