@@ -423,3 +423,20 @@ fn a_quota_is_that_of_storage_and_flags_are_words() {
     assert_eq!(flag_words(" (\\Seen  $X) "), ["\\Seen", "$X"]);
     assert!(flag_words("()").is_empty());
 }
+
+#[test]
+fn what_nobody_asked_for_is_skipped_whole() {
+    for value in [
+        r#""a\"b""#,
+        r#"("a)b" NIL (x))"#,
+        "({3}\r\na)b x)",
+        "{3}\r\n) (",
+        "~{3}\r\n) (",
+    ] {
+        let line = format!("* 2 FETCH (X {value} UID 9)");
+        let data = parse_fetch(&response(line.as_bytes())).expect("FETCH");
+        assert_eq!(data.map(|data| data.uid), Ok(Some(9)), "{line}");
+    }
+    let line = response(b"* 2 FETCH (X \"a\"UID 9)");
+    parse_fetch(&line).expect("FETCH").expect_err("no blank");
+}
