@@ -343,8 +343,8 @@ fn what_stands_behind_the_list_counts_where_it_was_missing_and_else_nothing_is_b
     );
     let flags = read("UID 9", ") FLAGS (\\Seen)").map(|data| data.flags);
     assert_eq!(flags, Ok(Some(vec!["\\Seen".to_owned()])));
-    let date = read("UID 9", ") internaldate \"x\"").map(|data| data.internaldate);
-    assert_eq!(date, Ok(Some(Some("x".to_owned()))));
+    let when = read("UID 9", ") internaldate \"x\"").map(|data| data.internaldate);
+    assert_eq!(when, Ok(Some(Some("x".to_owned()))));
     let size = read("UID 9", ") RFC822.SIZE 7").map(|data| data.size);
     assert_eq!(size, Ok(Some(7)));
     let two = read("X 1", ") UID 9 FLAGS ()").map(|data| (data.uid, data.flags));
