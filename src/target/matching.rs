@@ -8,7 +8,7 @@ use tracing::{debug, info};
 use super::bodies;
 use super::holding::Holding;
 use super::mailbox::{JobId, Jobs};
-use super::message::{self, Described};
+use super::message::{self, Damaged, Described};
 use super::repair::Repairs;
 use super::trouble::Trouble;
 use crate::compare::{self, Comparison, Held, Likeness, Undecided, Wanted};
@@ -21,8 +21,8 @@ const MAX_BYTES: u64 = 256 * 1024 * 1024;
 /// The same in messages.
 const MAX_MESSAGES: usize = 5000;
 
-/// A message of the archive that the target must have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A message of the archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MessageRef {
     /// The mailbox that it belongs to.
     pub job: JobId,
@@ -30,16 +30,55 @@ pub struct MessageRef {
     pub uid: u32,
 }
 
+/// An account's messages in the form in which an import sends them: proved, and repaired where that is asked for.
+#[derive(Clone, Copy)]
+pub struct ArchiveSide<'a> {
+    /// The mailboxes.
+    pub jobs: &'a Jobs,
+    /// What is repaired on the way.
+    pub repairs: Repairs,
+}
+
+impl ArchiveSide<'_> {
+    /// What a comparison wants to know of a message; `None` for a pair that cannot be read.
+    ///
+    /// # Errors
+    /// Those of the archive's file system.
+    pub fn describe(self, message: MessageRef) -> Result<Option<Described>> {
+        let dir = &self.jobs[message.job].here().dir;
+        message::describe(dir, message.uid, self.repairs)
+    }
+
+    /// The digests of a message.
+    ///
+    /// # Errors
+    /// The outer ones of the archive's file system; inside what is wrong with the pair.
+    pub fn fingerprint(self, message: MessageRef) -> Result<Result<Fingerprint, Damaged>> {
+        let dir = &self.jobs[message.job].here().dir;
+        message::fingerprint(dir, message.uid, self.repairs)
+    }
+}
+
 /// The archive's side of a comparison: messages that the target must have.
-#[derive(Default)]
-pub struct Sought {
+pub struct Sought<'a> {
+    archive: ArchiveSide<'a>,
     /// Which they are.
     pub origins: Vec<MessageRef>,
     /// What they are, in the same order.
     pub wanted: Vec<Wanted>,
 }
 
-impl Sought {
+impl<'a> Sought<'a> {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new(archive: ArchiveSide<'a>) -> Self {
+        Self {
+            archive,
+            origins: Vec::new(),
+            wanted: Vec::new(),
+        }
+    }
+
     /// Takes in messages of a mailbox; those that cannot be read are left out. `on_record` has the UIDs that they have on
     /// the target, where these are known.
     ///
@@ -47,17 +86,15 @@ impl Sought {
     /// Those of the archive's file system.
     pub fn read(
         &mut self,
-        jobs: &Jobs,
         job: JobId,
         uids: impl IntoIterator<Item = u32>,
         on_record: &HashMap<u32, u32>,
-        repairs: Repairs,
     ) -> Result<()> {
-        let dir = &jobs[job].here().dir;
         for uid in uids {
-            if let Some(described) = message::describe(dir, uid, repairs)? {
+            let message = MessageRef { job, uid };
+            if let Some(described) = self.archive.describe(message)? {
                 let to_uid = on_record.get(&uid).copied();
-                self.add(MessageRef { job, uid }, &described, to_uid);
+                self.add(message, &described, to_uid);
             }
         }
         Ok(())
@@ -68,53 +105,61 @@ impl Sought {
         self.origins.push(origin);
         self.wanted.push(described.wanted(to_uid));
     }
-}
 
-/// Compares, and reads what must be read for it; a note where that was too much.
-///
-/// # Errors
-/// Those of the connection and of the archive's file system.
-pub fn compare(
-    channel: &mut Channel,
-    jobs: &Jobs,
-    wire: &[u8],
-    sought: &Sought,
-    holding: &Holding,
-    repairs: Repairs,
-    trouble: &mut Trouble,
-) -> Result<(Comparison, Option<String>)> {
-    let held = &holding.messages;
-    let mut result = compare::compare(&sought.wanted, held);
-    let undecided = std::mem::take(&mut result.undecided);
-    let (to_read, too_many) = within_bounds(undecided, held);
-    if !to_read.is_empty() {
-        let contents = Contents {
-            there: read_there(channel, wire, held, &to_read, trouble)?,
-            here: read_here(jobs, &sought.origins, &to_read, repairs)?,
-        };
-        info!(
-            messages = contents.there.len(),
-            "messages with the same header were read to tell them apart"
-        );
-        for group in &to_read {
-            result.decide(group, |one, other| {
-                contents.likeness(one, other, group.by_body)
-            });
+    /// Compares with what a mailbox of the target holds, and reads what must be read for it; a note where that was too
+    /// much.
+    ///
+    /// # Errors
+    /// Those of the connection and of the archive's file system.
+    pub fn compare(
+        &self,
+        channel: &mut Channel,
+        wire: &[u8],
+        holding: &Holding,
+        trouble: &mut Trouble,
+    ) -> Result<(Comparison, Option<String>)> {
+        let held = &holding.messages;
+        let mut result = compare::compare(&self.wanted, held);
+        let undecided = std::mem::take(&mut result.undecided);
+        let (to_read, too_many) = within_bounds(undecided, held);
+        if !to_read.is_empty() {
+            let contents = Contents {
+                there: read_there(channel, wire, held, &to_read, trouble)?,
+                here: self.read_here(&to_read)?,
+            };
+            info!(
+                messages = contents.there.len(),
+                "messages with the same header were read to tell them apart"
+            );
+            for group in &to_read {
+                result.decide(group, |one, other| {
+                    contents.likeness(one, other, group.by_body)
+                });
+            }
         }
-    }
-    let note = (!too_many.is_empty()).then(|| {
+        let note = (!too_many.is_empty()).then(|| {
         let count: usize = too_many.iter().map(|group| group.held.len()).sum();
         format!(
             "{count} messages of the target have headers that others have too, and are too many to be read: they are told apart by size and number only"
         )
     });
-    for group in &too_many {
-        result.count(group);
+        for group in &too_many {
+            result.count(group);
+        }
+        if holding.shortfall().is_some() {
+            result.doubt();
+        }
+        Ok((result, note))
     }
-    if holding.shortfall().is_some() {
-        result.doubt();
+
+    /// The messages in these groups.
+    fn read_here(&self, groups: &[Undecided]) -> Result<Prints> {
+        let mut here = Prints::new();
+        for one in groups.iter().flat_map(|group| &group.wanted) {
+            here.insert(*one, self.archive.fingerprint(self.origins[*one])?.ok());
+        }
+        Ok(here)
     }
-    Ok((result, note))
 }
 
 /// The groups that are read, and those that would be too much.
@@ -162,22 +207,6 @@ fn read_there(
         Ok(())
     })?;
     Ok(there)
-}
-
-/// The messages of the archive in these groups.
-fn read_here(
-    jobs: &Jobs,
-    origins: &[MessageRef],
-    groups: &[Undecided],
-    repairs: Repairs,
-) -> Result<Prints> {
-    let mut here = Prints::new();
-    for one in groups.iter().flat_map(|group| &group.wanted) {
-        let origin = origins[*one];
-        let dir = &jobs[origin.job].here().dir;
-        here.insert(*one, message::fingerprint(dir, origin.uid, repairs)?.ok());
-    }
-    Ok(here)
 }
 
 impl Contents {

@@ -23,7 +23,7 @@ use crate::session::response;
 use crate::stop::Stop;
 use crate::target::holding::{self, Holding, Which};
 use crate::target::mailbox::{JobId, Refused};
-use crate::target::matching::{self, MessageRef, Sought};
+use crate::target::matching::{ArchiveSide, MessageRef, Sought};
 
 /// Commands sent ahead of their answers.
 const WINDOW: usize = 32;
@@ -145,7 +145,10 @@ impl Reconciler<'_> {
                 return Ok(None);
             }
         };
-        let mut sought = Sought::default();
+        let mut sought = Sought::new(ArchiveSide {
+            jobs: self.jobs,
+            repairs: self.repairs,
+        });
         for &id in group {
             let job = &self.jobs[id];
             let known = self.journal.known(&job.route());
@@ -156,18 +159,10 @@ impl Reconciler<'_> {
                 .iter()
                 .chain(job.found_there().iter())
                 .filter(|uid| on_record.get(uid).is_none_or(|to_uid| *to_uid >= from));
-            sought.read(self.jobs, id, uids, &on_record, self.repairs)?;
+            sought.read(id, uids, &on_record)?;
         }
         info!(messages = there.messages.len(), "looked at once more");
-        let (result, _) = matching::compare(
-            channel,
-            self.jobs,
-            &wire,
-            &sought,
-            &there,
-            self.repairs,
-            self.trouble,
-        )?;
+        let (result, _) = sought.compare(channel, &wire, &there, self.trouble)?;
         Ok(Some(Since {
             origins: sought.origins,
             there,

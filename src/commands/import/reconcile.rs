@@ -15,8 +15,7 @@ use crate::session::error::{Kind, SessionError};
 use crate::stop::Stop;
 use crate::target::holding::{self, Holding, Which};
 use crate::target::mailbox::{Job, JobId, Jobs, Refused};
-use crate::target::matching::{self, MessageRef, Sought};
-use crate::target::message;
+use crate::target::matching::{ArchiveSide, MessageRef, Sought};
 use crate::target::repair::Repairs;
 use crate::target::trouble::Trouble;
 
@@ -88,8 +87,14 @@ impl Reconciler<'_> {
         if new.is_empty() || from == 0 {
             return Ok(());
         }
-        let mut sought = Sought::default();
-        sought.read(self.jobs, id, new, &HashMap::new(), self.repairs)?;
+        let mut sought = Sought::new(ArchiveSide {
+            jobs: self.jobs,
+            repairs: self.repairs,
+        });
+        sought.read(id, new, &HashMap::new())?;
+        let Sought {
+            wanted, origins, ..
+        } = sought;
         let claimed = self.claimed(id);
         let wire = job.place().name.wire().to_vec();
         let mut there = match holding::read_one(channel, &wire, Which::From(from), self.trouble) {
@@ -105,12 +110,12 @@ impl Reconciler<'_> {
             Err(error) => return Err(error),
         };
         there.leave_out(&claimed);
-        let mut result = compare::compare(&sought.wanted, &there.messages);
+        let mut result = compare::compare(&wanted, &there.messages);
         for group in std::mem::take(&mut result.undecided) {
             result.count(&group);
         }
         for (one, at) in result.matched {
-            self.note_found(sought.origins[one], there.messages[at].uid);
+            self.note_found(origins[one], there.messages[at].uid);
         }
         Ok(())
     }
@@ -189,40 +194,39 @@ impl Reconciler<'_> {
             }
         };
         let nothing = HashMap::new();
-        let mut sought = Sought::default();
         for &id in group {
             if let Some(pairs) = self.doubt_record(id, &there)? {
                 on_record.insert(id, pairs);
             }
+        }
+        let mut sought = Sought::new(ArchiveSide {
+            jobs: self.jobs,
+            repairs: self.repairs,
+        });
+        let mut unreadable: Vec<(JobId, Vec<u32>)> = Vec::new();
+        for &id in group {
             let on_record = on_record.get(&id).unwrap_or(&nothing);
             let job = &self.jobs[id];
             // Without UIDPLUS nobody knows which messages there are ours: as many as we appended.
             let uids: UidSet = job.missing().chain(job.known().blind.iter()).collect();
             let before = sought.origins.len();
-            sought.read(self.jobs, id, uids.iter(), on_record, self.repairs)?;
+            sought.read(id, uids.iter(), on_record)?;
             let described = sought.origins[before..].iter().map(|origin| origin.uid);
             let described: UidSet = described.collect();
             // Appending says what is wrong with those that cannot be read.
-            let unreadable: Vec<u32> = job
-                .missing()
-                .filter(|uid| !described.contains(*uid))
-                .collect();
-            self.jobs[id].queue(unreadable);
+            let rest = job.missing().filter(|uid| !described.contains(*uid));
+            unreadable.push((id, rest.collect()));
         }
         there.leave_out(&self.claimed(first));
-        let (result, note) = matching::compare(
-            channel,
-            self.jobs,
-            &wire,
-            &sought,
-            &there,
-            self.repairs,
-            self.trouble,
-        )?;
+        let (result, note) = sought.compare(channel, &wire, &there, self.trouble)?;
+        let origins = sought.origins;
+        for (id, uids) in unreadable {
+            self.jobs[id].queue(uids);
+        }
         if let Some(note) = note {
             self.jobs[first].tell(note);
         }
-        self.take_over(group, &sought.origins, &there, &result);
+        self.take_over(group, &origins, &there, &result);
         Ok(())
     }
 
@@ -321,8 +325,11 @@ impl Reconciler<'_> {
         else {
             return Ok(false);
         };
-        let dir = &self.jobs[id].here().dir;
-        let described = message::describe(dir, uid, self.repairs)?;
+        let archive = ArchiveSide {
+            jobs: self.jobs,
+            repairs: self.repairs,
+        };
+        let described = archive.describe(MessageRef { job: id, uid })?;
         Ok(described.is_some_and(|here| !here.has_identity(identity)))
     }
 

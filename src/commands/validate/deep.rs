@@ -6,22 +6,18 @@ use anyhow::Result;
 
 use crate::finding::Code;
 use crate::mailbox::uidset::UidSet;
-use crate::message::{Difference, Fingerprint, Identity};
+use crate::message::{Difference, Identity};
 use crate::report::Compared;
 use crate::session::channel::Channel;
 use crate::target::bodies;
-use crate::target::mailbox::{JobId, Jobs};
-use crate::target::message;
-use crate::target::repair::Repairs;
+use crate::target::matching::{ArchiveSide, MessageRef};
 use crate::target::trouble::Trouble;
 
 /// A message and its copy on the target.
 #[derive(Debug, Clone, Copy)]
 pub struct Pair {
-    /// Number of the job that it belongs to.
-    pub job: JobId,
-    /// UID in the archive.
-    pub uid: u32,
+    /// In the archive.
+    pub here: MessageRef,
     /// UID on the target.
     pub to_uid: u32,
 }
@@ -92,42 +88,44 @@ pub fn is_sampled(share: u32, identity: &Identity) -> bool {
     identity.number() % 10_000 < u64::from(share)
 }
 
-/// Reads the copies in one mailbox of the target; `read` has each once, those of earlier connections included.
-///
-/// # Errors
-/// Those of the connection and of the archive's file system.
-pub fn read_back(
-    channel: &mut Channel,
-    wire: &[u8],
-    pairs: &[Pair],
-    jobs: &Jobs,
-    repairs: Repairs,
-    trouble: &mut Trouble,
-    read: &mut HashMap<(JobId, u32), ReadBack>,
-) -> Result<()> {
-    let left = pairs
-        .iter()
-        .filter(|pair| !read.contains_key(&(pair.job, pair.uid)));
-    let left: HashMap<u32, Pair> = left.map(|pair| (pair.to_uid, *pair)).collect();
-    let uids: UidSet = left.keys().copied().collect();
-    bodies::read(channel, wire, &uids, trouble, |uid, print| {
-        let Some(pair) = left.get(&uid) else {
-            return Ok(());
-        };
-        let verdict = match print {
-            Ok(print) => verdict(*pair, jobs, repairs, print.fingerprint)?,
-            Err(reason) => ReadBack::Unreadable(reason),
-        };
-        read.insert((pair.job, pair.uid), verdict);
-        Ok(())
-    })
-}
+/// What was read back, on this connection and on earlier ones.
+#[derive(Default)]
+pub struct Reread(HashMap<MessageRef, ReadBack>);
 
-/// The archive's side is read as an import reads it: proved, and mended where that is asked for.
-fn verdict(pair: Pair, jobs: &Jobs, repairs: Repairs, there: Fingerprint) -> Result<ReadBack> {
-    let dir = &jobs[pair.job].here().dir;
-    Ok(match message::fingerprint(dir, pair.uid, repairs)? {
-        Ok(here) => ReadBack::Read(here.differences(there)),
-        Err(damaged) => ReadBack::Damaged(damaged.0),
-    })
+impl Reread {
+    /// Reads the copies in one mailbox of the target, each once.
+    ///
+    /// # Errors
+    /// Those of the connection and of the archive's file system.
+    pub fn read(
+        &mut self,
+        channel: &mut Channel,
+        wire: &[u8],
+        pairs: &[Pair],
+        archive: ArchiveSide<'_>,
+        trouble: &mut Trouble,
+    ) -> Result<()> {
+        let left = pairs.iter().filter(|pair| !self.0.contains_key(&pair.here));
+        let left: HashMap<u32, Pair> = left.map(|pair| (pair.to_uid, *pair)).collect();
+        let uids: UidSet = left.keys().copied().collect();
+        bodies::read(channel, wire, &uids, trouble, |uid, print| {
+            let Some(pair) = left.get(&uid) else {
+                return Ok(());
+            };
+            let verdict = match print {
+                Err(reason) => ReadBack::Unreadable(reason),
+                Ok(print) => match archive.fingerprint(pair.here)? {
+                    Ok(here) => ReadBack::Read(here.differences(print.fingerprint)),
+                    Err(damaged) => ReadBack::Damaged(damaged.0),
+                },
+            };
+            self.0.insert(pair.here, verdict);
+            Ok(())
+        })
+    }
+
+    /// What reading this one told.
+    pub fn take(&mut self, message: MessageRef) -> Option<ReadBack> {
+        self.0.remove(&message)
+    }
 }

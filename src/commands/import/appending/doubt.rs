@@ -13,7 +13,7 @@ use crate::session::channel::Channel;
 use crate::session::manage;
 use crate::target::holding::{self, Which};
 use crate::target::mailbox::JobId;
-use crate::target::matching::{self, Sought};
+use crate::target::matching::{ArchiveSide, Sought};
 
 impl Appender<'_> {
     /// Looks what the target has of the refused batches; the rest is sent again in smaller parts.
@@ -60,7 +60,6 @@ impl Appender<'_> {
 
     /// Takes what the target has stored out of the batches.
     fn take_out(&mut self, channel: &mut Channel, id: JobId, batches: &mut [Batch]) -> Result<()> {
-        let repairs = self.settings.importing.repairs;
         let job = &self.jobs[id];
         let (route, wire) = (job.route(), job.place().name.wire().to_vec());
         let from = Which::From(job.uidnext_there().max(1));
@@ -74,22 +73,18 @@ impl Appender<'_> {
         let blind = job.taken().iter().filter(|uid| known.blind.contains(*uid));
         let sent = batches.iter().flat_map(|batch| &batch.items).map(Item::uid);
         let uids: UidSet = blind.chain(sent).collect();
-        let mut sought = Sought::default();
-        sought.read(self.jobs, id, uids.iter(), &HashMap::new(), repairs)?;
-        let (result, _) = matching::compare(
-            channel,
-            self.jobs,
-            &wire,
-            &sought,
-            &there,
-            repairs,
-            self.trouble,
-        )?;
+        let mut sought = Sought::new(ArchiveSide {
+            jobs: self.jobs,
+            repairs: self.settings.importing.repairs,
+        });
+        sought.read(id, uids.iter(), &HashMap::new())?;
+        let (result, _) = sought.compare(channel, &wire, &there, self.trouble)?;
+        let origins = sought.origins;
         let pairs = result.matched.iter().chain(&result.rewritten);
         let stored: HashMap<u32, u32> = pairs
-            .map(|(one, at)| (sought.origins[*one].uid, there.messages[*at].uid))
+            .map(|(one, at)| (origins[*one].uid, there.messages[*at].uid))
             .collect();
-        let unknown = result.unknown.iter().map(|one| sought.origins[*one].uid);
+        let unknown = result.unknown.iter().map(|one| origins[*one].uid);
         let unknown: UidSet = unknown.collect();
         for batch in batches {
             for item in std::mem::take(&mut batch.items) {

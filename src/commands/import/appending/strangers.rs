@@ -14,8 +14,7 @@ use crate::session::channel::Channel;
 use crate::session::error::SessionError;
 use crate::target::holding::{self, Which};
 use crate::target::mailbox::JobId;
-use crate::target::matching::{self, Sought};
-use crate::target::message;
+use crate::target::matching::{ArchiveSide, MessageRef, Sought};
 
 /// Looks that find nothing before gaps are taken for a habit of the server.
 const MAX_IDLE: u32 = 3;
@@ -79,7 +78,6 @@ impl Appender<'_> {
 
     /// How much of what came is what this account brings, or has brought.
     fn find_between(&mut self, channel: &mut Channel, id: JobId, from: u32) -> Result<usize> {
-        let repairs = self.settings.importing.repairs;
         let (route, wire) = (
             self.jobs[id].route(),
             self.jobs[id].place().name.wire().to_vec(),
@@ -89,30 +87,26 @@ impl Appender<'_> {
             return Ok(0);
         };
         there.leave_out(&self.journal.claimed(&route.to, route.to_uidvalidity));
-        let dir = &self.jobs[id].here().dir;
-        let (mut sought, todo) = (Sought::default(), self.jobs[id].todo());
-        let todo = todo.iter().copied();
-        sought.read(self.jobs, id, todo, &HashMap::new(), repairs)?;
+        let archive = ArchiveSide {
+            jobs: self.jobs,
+            repairs: self.settings.importing.repairs,
+        };
+        let mut sought = Sought::new(archive);
+        let todo = self.jobs[id].todo().iter().copied();
+        sought.read(id, todo, &HashMap::new())?;
         let strange: HashSet<Identity> =
             there.messages.iter().filter_map(|it| it.identity).collect();
         let mut between = 0;
         for uid in self.jobs[id].taken().iter() {
-            let described = message::describe(dir, uid, repairs)?;
+            let described = archive.describe(MessageRef { job: id, uid })?;
             between += usize::from(described.is_some_and(|it| strange.contains(&it.identity)));
         }
-        let (result, _) = matching::compare(
-            channel,
-            self.jobs,
-            &wire,
-            &sought,
-            &there,
-            repairs,
-            self.trouble,
-        )?;
+        let (result, _) = sought.compare(channel, &wire, &there, self.trouble)?;
+        let origins = sought.origins;
         let mut found = UidSet::new();
         for &(one, at) in result.matched.iter().chain(&result.rewritten) {
             let done = Done {
-                uid: sought.origins[one].uid,
+                uid: origins[one].uid,
                 sha256: None,
                 to_uid: Some(there.messages[at].uid),
                 flags: None,

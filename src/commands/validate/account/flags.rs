@@ -8,25 +8,28 @@ use anyhow::Result;
 use super::Comparing;
 use crate::finding::{Code, Finding, Severity};
 use crate::plural::counted;
-use crate::report::Compared;
 use crate::session::Session;
 use crate::session::select;
 use crate::target::flags;
-use crate::target::mailbox::{JobId, Jobs};
+use crate::target::mailbox::JobId;
+use crate::target::matching::MessageRef;
+
+/// Flags that a message lacks on the target, which may be able to keep them.
+pub(super) struct FlagLoss {
+    /// Number of the target's mailbox.
+    pub at: usize,
+    pub message: MessageRef,
+    pub lost: Vec<String>,
+}
 
 impl Comparing<'_> {
     /// Flags that the target lacks count only where it could keep them.
-    pub(super) fn flags(
-        &mut self,
-        session: &mut Session,
-        jobs: &Jobs,
-        names: &[Vec<u8>],
-        doubtful: Vec<(usize, JobId, u32, Vec<String>)>,
-        compared: &mut HashMap<JobId, Compared>,
-    ) -> Result<()> {
+    pub(super) fn flags(&mut self, session: &mut Session, names: &[Vec<u8>]) -> Result<()> {
+        let jobs = self.jobs;
         let mut permanent: HashMap<usize, Option<Vec<String>>> = HashMap::new();
         let mut dropped: BTreeMap<JobId, (u64, BTreeSet<String>)> = BTreeMap::new();
-        for (at, id, uid, lost) in doubtful {
+        for FlagLoss { at, message, lost } in std::mem::take(&mut self.doubtful) {
+            let MessageRef { job: id, uid } = message;
             let kept = match permanent.entry(at) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(place) => {
@@ -35,7 +38,7 @@ impl Comparing<'_> {
             };
             let kept = flags::kept(kept.as_deref(), &lost.join(" "));
             if !kept.flags.is_empty() {
-                compared.entry(id).or_default().flags_differ += 1;
+                self.compared.entry(id).or_default().flags_differ += 1;
                 let text = format!("has lost {} on the target", kept.flags);
                 self.add_of(Code::FlagsLost, &jobs[id], uid, text);
             }
@@ -78,7 +81,10 @@ impl Comparing<'_> {
             self.looked.findings.push(finding);
         }
         for (id, job) in jobs.numbered() {
-            let added = compared.get(&id).map_or(0, |counts| counts.flags_added);
+            let added = self
+                .compared
+                .get(&id)
+                .map_or(0, |counts| counts.flags_added);
             if added > 0 {
                 let text = format!(
                     "{} with flags on the target that the archive has not, as after reading",

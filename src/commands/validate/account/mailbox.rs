@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use super::super::deep::{self, Pair};
 use super::super::record::JournalRecord;
 use super::Comparing;
+use super::flags::FlagLoss;
 use crate::compare::{Comparison, Held, Wanted};
 use crate::finding::{Code, Finding, Severity};
 use crate::mailbox::uidset::UidSet;
@@ -14,9 +15,9 @@ use crate::plural;
 use crate::report::Compared;
 use crate::session::channel::Channel;
 use crate::target::holding::Holding;
-use crate::target::mailbox::{Job, JobId, Jobs};
-use crate::target::matching::{self, MessageRef, Sought};
-use crate::target::message::{self, Described};
+use crate::target::mailbox::{Job, JobId};
+use crate::target::matching::{MessageRef, Sought};
+use crate::target::message::Described;
 use crate::target::trouble::Trouble;
 
 /// The target's side of a comparison.
@@ -30,13 +31,11 @@ pub(super) struct TargetSide<'a> {
 
 /// A message that the archive has and the target must have.
 struct Expected {
-    /// Number of the job.
-    job: JobId,
-    uid: u32,
+    message: MessageRef,
     described: Described,
 }
 
-impl Comparing<'_> {
+impl<'a> Comparing<'a> {
     /// A mailbox that the target does not have.
     pub(super) fn absent(&mut self, job: &Job) -> Compared {
         if job.is_mere_view() {
@@ -73,15 +72,9 @@ impl Comparing<'_> {
     }
 
     /// A mailbox that the target does not open: nobody knows what it holds.
-    pub(super) fn closed(
-        &mut self,
-        jobs: &Jobs,
-        group: &[JobId],
-        words: &str,
-        compared: &mut HashMap<JobId, Compared>,
-    ) {
+    pub(super) fn closed(&mut self, group: &[JobId], words: &str) {
         for &id in group {
-            let job = &jobs[id];
+            let job = &self.jobs[id];
             let count = job.expected().count() as u64;
             let text = format!(
                 "the target does not say what \"{}\" holds, so {} cannot be looked for: {words}",
@@ -89,7 +82,7 @@ impl Comparing<'_> {
                 plural::counted(count, "message")
             );
             self.add(Code::UnreadableOnTarget, job, text);
-            let counts = compared.entry(id).or_default();
+            let counts = self.compared.entry(id).or_default();
             counts.archive = count;
             counts.unknown = count;
         }
@@ -98,123 +91,110 @@ impl Comparing<'_> {
     /// Compares one mailbox of the target with what goes there; returns the pairs to be read back.
     pub(super) fn mailbox(
         &mut self,
-        jobs: &Jobs,
         group: &[JobId],
         side: &mut TargetSide<'_>,
-        compared: &mut HashMap<JobId, Compared>,
-        doubtful: &mut Vec<(usize, JobId, u32, Vec<String>)>,
     ) -> Result<Vec<Pair>> {
-        let (at, holding) = (side.at, side.holding);
+        let (jobs, holding) = (self.jobs, side.holding);
         let mut records: HashMap<JobId, JournalRecord> = group
             .iter()
             .map(|id| (*id, JournalRecord::of(&jobs[*id], self.journal, holding)))
             .collect();
-        let (expected, sought) = self.expected(jobs, group, &records)?;
+        let (expected, sought) = self.expected(group, &records)?;
         let held = &holding.messages;
         let wire = jobs[group[0]].place().name.wire();
-        let repairs = self.settings.importing.repairs;
-        let (result, note) = matching::compare(
-            side.channel,
-            jobs,
-            wire,
-            &sought,
-            holding,
-            repairs,
-            side.trouble,
-        )?;
+        let (result, note) = sought.compare(side.channel, wire, holding, side.trouble)?;
         self.looked.warnings.extend(note);
         for &id in group {
-            let counts = compared.entry(id).or_default();
-            counts.archive = expected.iter().filter(|e| e.job == id).count() as u64;
+            let counts = self.compared.entry(id).or_default();
+            let of_job = expected.iter().filter(|one| one.message.job == id);
+            counts.archive = of_job.count() as u64;
             counts.target = if id == group[0] { held.len() as u64 } else { 0 };
         }
-        self.unknown(jobs, group, &expected, &result, holding, compared);
+        self.unknown(group, &expected, &result, holding);
         prove(&mut records, &expected, &result, held);
         for &one in &result.missing {
-            self.missing(jobs, &expected[one], &records, compared);
+            self.missing(&expected[one], &records);
         }
-        let first = &jobs[group[0]];
-        let counts = compared.entry(group[0]).or_default();
-        self.not_from_here(first, &result, held, counts);
-        self.rewritten(jobs, &expected, &sought.wanted, &result, held);
+        self.not_from_here(group[0], &result, held);
+        self.rewritten(&expected, &sought.wanted, &result, held);
         let mut pairs = Vec::new();
         for &(one, other) in result.matched.iter().chain(&result.rewritten) {
-            let expected = &expected[one];
-            let counts = compared.entry(expected.job).or_default();
-            counts.matched += 1;
-            let there = &holding.messages[other];
-            let pair = Pair {
-                job: expected.job,
-                uid: expected.uid,
-                to_uid: there.uid,
-            };
-            let read_back =
-                deep::is_sampled(self.settings.validating.deep, &sought.wanted[one].identity);
-            self.attributes(jobs, expected, (there, other), holding, read_back, counts);
-            let lacking = holding.lost_flags(&expected.described.flags, other);
-            let lacking = records[&expected.job].lacking(expected.uid, there.uid, lacking);
-            if !lacking.lost.is_empty() {
-                doubtful.push((at, expected.job, expected.uid, lacking.lost));
-            }
-            if !lacking.later.is_empty() {
-                *self.changed_since.entry(expected.job).or_default() += 1;
-            }
-            let mut encoded = holding
-                .encoded_flags(&expected.described.flags, other)
-                .peekable();
-            if encoded.peek().is_some() {
-                let (count, forms) = self.encoded.entry(expected.job).or_default();
-                *count += 1;
-                forms.extend(encoded);
-            }
-            if read_back {
-                pairs.push(pair);
+            let (expected, there) = (&expected[one], &held[other]);
+            let here = expected.message;
+            self.compared.entry(here.job).or_default().matched += 1;
+            let identity = &sought.wanted[one].identity;
+            let is_read_back = deep::is_sampled(self.settings.validating.deep, identity);
+            self.attributes(expected, there, is_read_back);
+            self.flags_of(expected, &records[&here.job], side, other);
+            if is_read_back {
+                let to_uid = there.uid;
+                pairs.push(Pair { here, to_uid });
             }
         }
         Ok(pairs)
     }
 
-    /// The target does not have it, or not any more.
-    fn missing(
+    /// Flags that it has lost there, that the archive has got since, that have another form, that somebody has set.
+    fn flags_of(
         &mut self,
-        jobs: &Jobs,
         expected: &Expected,
-        records: &HashMap<JobId, JournalRecord>,
-        compared: &mut HashMap<JobId, Compared>,
+        record: &JournalRecord,
+        side: &TargetSide<'_>,
+        at: usize,
     ) {
-        let Expected {
-            job: id,
-            uid,
-            described,
-        } = expected;
-        let job = &jobs[*id];
+        let (message, holding) = (expected.message, side.holding);
+        let (flags, to_uid) = (&expected.described.flags, holding.messages[at].uid);
+        if holding.has_more_flags(flags, at) {
+            self.compared.entry(message.job).or_default().flags_added += 1;
+        }
+        let lacking = record.lacking(message.uid, to_uid, holding.lost_flags(flags, at));
+        if !lacking.lost.is_empty() {
+            self.doubtful.push(FlagLoss {
+                at: side.at,
+                message,
+                lost: lacking.lost,
+            });
+        }
+        if !lacking.later.is_empty() {
+            *self.changed_since.entry(message.job).or_default() += 1;
+        }
+        let mut encoded = holding.encoded_flags(flags, at).peekable();
+        if encoded.peek().is_some() {
+            let (count, forms) = self.encoded.entry(message.job).or_default();
+            *count += 1;
+            forms.extend(encoded);
+        }
+    }
+
+    /// The target does not have it, or not any more.
+    fn missing(&mut self, expected: &Expected, records: &HashMap<JobId, JournalRecord>) {
+        let MessageRef { job: id, uid } = expected.message;
+        let job = &self.jobs[id];
         let to = job.place().name.text();
-        let size = plural::counted(described.size, "byte");
-        let counts = compared.entry(*id).or_default();
-        if records[id].was_deleted(*uid) {
+        let size = plural::counted(expected.described.size, "byte");
+        let counts = self.compared.entry(id).or_default();
+        if records[&id].was_deleted(uid) {
             counts.deleted += 1;
             let text = format!("was deleted on the target in \"{to}\" after its import ({size})");
-            self.add_of(Code::DeletedOnTarget, job, *uid, text);
+            self.add_of(Code::DeletedOnTarget, job, uid, text);
         } else {
             counts.missing += 1;
             let text = format!("is missing on the target in \"{to}\" ({size})");
-            self.add_of(Code::Missing, job, *uid, text);
+            self.add_of(Code::Missing, job, uid, text);
         }
         let missing = self.looked.missing.entry(job.here().directory.clone());
-        missing.or_default().insert(*uid);
+        missing.or_default().insert(uid);
     }
 
     /// What cannot be seen is neither there nor missing.
     fn unknown(
         &mut self,
-        jobs: &Jobs,
         group: &[JobId],
         expected: &[Expected],
         result: &Comparison,
         holding: &Holding,
-        compared: &mut HashMap<JobId, Compared>,
     ) {
-        let first = &jobs[group[0]];
+        let first = &self.jobs[group[0]];
         let unread: UidSet = holding.unread().collect();
         if let Some((counted, named)) = holding.shortfall() {
             let text = format!(
@@ -234,96 +214,76 @@ impl Comparing<'_> {
             self.looked.findings.push(finding);
         }
         for &one in &result.unknown {
-            let Expected { job, uid, .. } = expected[one];
-            compared.entry(job).or_default().unknown += 1;
+            let MessageRef { job, uid } = expected[one].message;
+            self.compared.entry(job).or_default().unknown += 1;
             if holding.shortfall().is_none() {
                 let text =
                     "whether the target has it cannot be told: it may be what cannot be read there"
                         .to_owned();
-                self.add_of(Code::UnreadableOnTarget, &jobs[job], uid, text);
+                self.add_of(Code::UnreadableOnTarget, &self.jobs[job], uid, text);
             }
         }
     }
 
     fn expected(
         &mut self,
-        jobs: &Jobs,
         group: &[JobId],
         records: &HashMap<JobId, JournalRecord>,
-    ) -> Result<(Vec<Expected>, Sought)> {
-        let (mut all, mut sought) = (Vec::new(), Sought::default());
+    ) -> Result<(Vec<Expected>, Sought<'a>)> {
+        let archive = self.archive_side();
+        let (mut all, mut sought) = (Vec::new(), Sought::new(archive));
         for &id in group {
-            let job = &jobs[id];
+            let job = &self.jobs[id];
             for uid in job.expected() {
-                let Some(described) =
-                    message::describe(&job.here().dir, uid, self.settings.importing.repairs)
-                        .with_context(|| format!("mailbox {}", job.name()))?
-                else {
+                let message = MessageRef { job: id, uid };
+                let described = archive.describe(message);
+                let described = described.with_context(|| format!("mailbox {}", job.name()))?;
+                let Some(described) = described else {
                     let text = "cannot be read in the archive; see --mode audit".to_owned();
                     self.add_of(Code::DamagedArchive, job, uid, text);
                     continue;
                 };
                 *self.bytes.entry(id).or_default() += described.size;
                 let to_uid = records[&id].to_uid(uid);
-                sought.add(MessageRef { job: id, uid }, &described, to_uid);
-                all.push(Expected {
-                    job: id,
-                    uid,
-                    described,
-                });
+                sought.add(message, &described, to_uid);
+                all.push(Expected { message, described });
             }
         }
         Ok((all, sought))
     }
 
-    /// Date, size, and flags that somebody set on the target.
-    fn attributes(
-        &mut self,
-        jobs: &Jobs,
-        expected: &Expected,
-        (there, at): (&Held, usize),
-        holding: &Holding,
-        read_back: bool,
-        counts: &mut Compared,
-    ) {
-        let job = &jobs[expected.job];
-        let described = &expected.described;
+    /// Date and size.
+    fn attributes(&mut self, expected: &Expected, there: &Held, is_read_back: bool) {
+        let MessageRef { job: id, uid } = expected.message;
+        let (job, described) = (&self.jobs[id], &expected.described);
         if let (Some(one), Some(other)) = (described.time, there.time)
             && one != other
         {
-            counts.dates_differ += 1;
+            self.compared.entry(id).or_default().dates_differ += 1;
             let text = format!(
                 "INTERNALDATE is {} on the target, {} in the archive",
                 shown(other),
                 shown(one)
             );
-            self.add_of(Code::DateDiffers, job, expected.uid, text);
+            self.add_of(Code::DateDiffers, job, uid, text);
         }
         // Reading back says more than a size.
         if let Some(size) = there.size.filter(|size| *size != described.size)
-            && !read_back
+            && !is_read_back
         {
-            counts.sizes_differ += 1;
+            self.compared.entry(id).or_default().sizes_differ += 1;
             let text = format!(
                 "has {} on the target, {} in the archive; --deep says in what they differ",
                 plural::counted(size, "byte"),
                 described.size
             );
-            self.add_of(Code::SizeDiffers, job, expected.uid, text);
-        }
-        if holding.has_more_flags(&described.flags, at) {
-            counts.flags_added += 1;
+            self.add_of(Code::SizeDiffers, job, uid, text);
         }
     }
 
     /// Copies too many, and what the archive does not have.
-    fn not_from_here(
-        &mut self,
-        first: &Job,
-        result: &Comparison,
-        held: &[Held],
-        counts: &mut Compared,
-    ) {
+    fn not_from_here(&mut self, first: JobId, result: &Comparison, held: &[Held]) {
+        let job = &self.jobs[first];
         let uids = |at: &[usize]| at.iter().map(|at| held[*at].uid).collect::<UidSet>();
         for (code, extra, what) in [
             (
@@ -337,11 +297,12 @@ impl Comparing<'_> {
                 let messages = extra.told();
                 let text = format!(
                     "{messages} in \"{}\" on the target: {what}",
-                    first.place().name.text()
+                    job.place().name.text()
                 );
-                self.add(code, first, text);
+                self.add(code, job, text);
             }
         }
+        let counts = self.compared.entry(first).or_default();
         counts.doubled += result.doubled.len() as u64;
         counts.extra += result.extra.len() as u64;
     }
@@ -349,7 +310,6 @@ impl Comparing<'_> {
     /// Messages that are known by the journal only, as their headers are others.
     fn rewritten(
         &mut self,
-        jobs: &Jobs,
         expected: &[Expected],
         wanted: &[Wanted],
         result: &Comparison,
@@ -360,12 +320,12 @@ impl Comparing<'_> {
             if deep::is_sampled(self.settings.validating.deep, &wanted[one].identity) {
                 continue;
             }
-            let Expected { job, uid, .. } = &expected[one];
+            let MessageRef { job, uid } = expected[one].message;
             let text = format!(
                 "its header is another one on the target (uid {} there, as the journal says)",
                 held[other].uid
             );
-            self.add_of(Code::HeaderDiffers, &jobs[*job], *uid, text);
+            self.add_of(Code::HeaderDiffers, &self.jobs[job], uid, text);
         }
     }
 }
@@ -381,8 +341,11 @@ fn prove(
     let found: HashMap<usize, u32> = pairs.map(|(one, at)| (*one, held[*at].uid)).collect();
     let there: HashSet<u32> = held.iter().map(|there| there.uid).collect();
     for (id, record) in records {
-        let of_job = expected.iter().zip(0..).filter(|(one, _)| one.job == *id);
-        let uids = of_job.map(|(one, at)| (one.uid, found.get(&at).copied()));
+        let of_job = expected
+            .iter()
+            .zip(0..)
+            .filter(|(one, _)| one.message.job == *id);
+        let uids = of_job.map(|(one, at)| (one.message.uid, found.get(&at).copied()));
         record.prove(uids, &there);
     }
 }

@@ -6,10 +6,11 @@ mod mailbox;
 use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Result;
+use flags::FlagLoss;
 use mailbox::TargetSide;
 use tracing::info;
 
-use super::deep::{self, Pair, ReadBack};
+use super::deep::{Pair, Reread};
 use crate::archive::account::Standing;
 use crate::archive::journal::Journal;
 use crate::config::Account;
@@ -27,6 +28,7 @@ use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::target::holding::{self, Detail, Holding, Which};
 use crate::target::mailbox::{Job, JobId, Jobs};
+use crate::target::matching::{ArchiveSide, MessageRef};
 use crate::target::plan::{Messages, Plan};
 use crate::target::trouble::Trouble;
 
@@ -65,12 +67,15 @@ pub fn look(settings: &Settings, peer: &Peer, stop: &Stop, account: &Account) ->
             account: &account.name,
             settings,
             journal: &journal,
+            jobs: &plan.jobs,
             looked: Examined::default(),
+            compared: HashMap::new(),
+            doubtful: Vec::new(),
             changed_since: BTreeMap::new(),
             bytes: HashMap::new(),
             encoded: BTreeMap::new(),
         };
-        looked = comparing.run(&mut session, &listing, &plan.jobs, &mut memory)?;
+        looked = comparing.run(&mut session, &listing, &mut memory)?;
         session.logout();
         Ok(())
     })?;
@@ -118,14 +123,19 @@ fn shortcomings(account: &str, plan: &Plan<'_>) -> Vec<Finding> {
 struct Memory {
     trouble: Trouble,
     /// What was read back already.
-    read_back: HashMap<(JobId, u32), ReadBack>,
+    read_back: Reread,
 }
 
 struct Comparing<'a> {
     account: &'a str,
     settings: &'a Settings,
     journal: &'a Journal,
+    jobs: &'a Jobs,
     looked: Examined,
+    /// What the report counts of each mailbox.
+    compared: HashMap<JobId, Compared>,
+    /// Messages that lack flags, which the target may not keep.
+    doubtful: Vec<FlagLoss>,
     /// Messages whose flags the archive has changed since their import.
     changed_since: BTreeMap<JobId, u64>,
     /// Bytes of what the archive has.
@@ -134,7 +144,7 @@ struct Comparing<'a> {
     encoded: BTreeMap<JobId, (u64, BTreeMap<String, String>)>,
 }
 
-impl Comparing<'_> {
+impl<'a> Comparing<'a> {
     fn add(&mut self, code: Code, job: &Job, text: String) {
         let finding = Finding::new(code, self.account, text).in_mailbox(job.name());
         self.looked.findings.push(finding);
@@ -152,13 +162,20 @@ impl Comparing<'_> {
         self.looked.findings.push(finding);
     }
 
+    fn archive_side(&self) -> ArchiveSide<'a> {
+        ArchiveSide {
+            jobs: self.jobs,
+            repairs: self.settings.importing.repairs,
+        }
+    }
+
     fn run(
         mut self,
         session: &mut Session,
         listing: &Listing,
-        jobs: &Jobs,
         memory: &mut Memory,
     ) -> Result<Examined> {
+        let jobs = self.jobs;
         let groups = by_target(jobs);
         let there_of: Vec<&[JobId]> = groups
             .iter()
@@ -169,13 +186,11 @@ impl Comparing<'_> {
             .iter()
             .map(|g| jobs[g[0]].place().name.wire().to_vec())
             .collect();
-        let mut compared: HashMap<JobId, Compared> = HashMap::new();
         let mut pairs: Vec<Vec<Pair>> = vec![Vec::new(); names.len()];
-        let mut doubtful: Vec<(usize, JobId, u32, Vec<String>)> = Vec::new();
         for group in groups.iter().filter(|group| !jobs[group[0]].place().exists) {
             for &id in group {
                 let counts = self.absent(&jobs[id]);
-                compared.insert(id, counts);
+                self.compared.insert(id, counts);
             }
         }
         let channel = session.channel();
@@ -192,24 +207,23 @@ impl Comparing<'_> {
                         trouble,
                         holding: &holding,
                     };
-                    pairs[at] =
-                        self.mailbox(jobs, group, &mut side, &mut compared, &mut doubtful)?;
+                    pairs[at] = self.mailbox(group, &mut side)?;
                 }
-                Err(words) => self.closed(jobs, group, &words, &mut compared),
+                Err(words) => self.closed(group, &words),
             }
             Ok(())
         };
         let trouble = &mut memory.trouble;
         holding::read(channel, &names, Which::All, Detail::Flags, trouble, take)?;
-        self.flags(session, jobs, &names, doubtful, &mut compared)?;
+        self.flags(session, &names)?;
         if self.settings.validating.deep > 0 {
             for (at, pairs) in pairs.iter().enumerate() {
-                self.deep(session, jobs, &names[at], pairs, memory, &mut compared)?;
+                self.deep(session, &names[at], pairs, memory)?;
             }
         }
-        self.subscriptions(listing, jobs);
-        self.others(listing, jobs);
-        self.tell(jobs, compared);
+        self.subscriptions(listing);
+        self.others(listing);
+        self.tell();
         info!(
             mailboxes = jobs.len(),
             findings = self.looked.findings.len(),
@@ -219,9 +233,9 @@ impl Comparing<'_> {
     }
 
     /// The report's line of each mailbox.
-    fn tell(&mut self, jobs: &Jobs, mut compared: HashMap<JobId, Compared>) {
-        for (id, job) in jobs.numbered() {
-            let counts = compared.remove(&id).unwrap_or_default();
+    fn tell(&mut self) {
+        for (id, job) in self.jobs.numbered() {
+            let counts = self.compared.remove(&id).unwrap_or_default();
             self.looked.mailboxes.push(MailboxReport {
                 mailbox: job.name().to_owned(),
                 directory: job.here().directory.clone(),
@@ -242,42 +256,25 @@ impl Comparing<'_> {
     fn deep(
         &mut self,
         session: &mut Session,
-        jobs: &Jobs,
         wire: &[u8],
         pairs: &[Pair],
         memory: &mut Memory,
-        compared: &mut HashMap<JobId, Compared>,
     ) -> Result<()> {
-        let repairs = self.settings.importing.repairs;
-        let mut found = Vec::new();
-        let channel = session.channel();
-        deep::read_back(
-            channel,
-            wire,
-            pairs,
-            jobs,
-            repairs,
-            &mut memory.trouble,
-            &mut memory.read_back,
-        )?;
-        for pair in pairs {
-            let verdict = memory.read_back.remove(&(pair.job, pair.uid));
-            let counts = compared.entry(pair.job).or_default();
-            found.extend(
-                verdict
-                    .and_then(|it| it.count(counts))
-                    .map(|flaw| (*pair, flaw)),
-            );
-        }
-        for (pair, (code, text)) in found {
-            self.add_of(code, &jobs[pair.job], pair.uid, text);
+        let (archive, read) = (self.archive_side(), &mut memory.read_back);
+        read.read(session.channel(), wire, pairs, archive, &mut memory.trouble)?;
+        for MessageRef { job, uid } in pairs.iter().map(|pair| pair.here) {
+            let verdict = read.take(MessageRef { job, uid });
+            let counts = self.compared.entry(job).or_default();
+            if let Some((code, text)) = verdict.and_then(|verdict| verdict.count(counts)) {
+                self.add_of(code, &self.jobs[job], uid, text);
+            }
         }
         Ok(())
     }
 
     /// Mailboxes that clients will not show, as they did before.
-    fn subscriptions(&mut self, listing: &Listing, jobs: &Jobs) {
-        for job in jobs.iter().filter(|job| job.here().subscribed) {
+    fn subscriptions(&mut self, listing: &Listing) {
+        for job in self.jobs.iter().filter(|job| job.here().subscribed) {
             let mut mailboxes = listing.mailboxes.iter();
             let there = mailboxes.find(|one| one.listed.name.wire() == job.place().name.wire());
             if there.is_some_and(|there| !there.subscribed) {
@@ -288,11 +285,12 @@ impl Comparing<'_> {
     }
 
     /// Mailboxes of the target that nothing of the archive goes to.
-    fn others(&mut self, listing: &Listing, jobs: &Jobs) {
+    fn others(&mut self, listing: &Listing) {
         for there in &listing.mailboxes {
             let name = there.listed.name.text();
             let count = there.status.as_ref().and_then(|status| status.messages);
-            let known = jobs
+            let known = self
+                .jobs
                 .iter()
                 .any(|job| job.place().name.wire() == there.listed.name.wire());
             if let Some(count) = count.filter(|count| *count > 0 && !known)
