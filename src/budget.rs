@@ -13,7 +13,7 @@ use crate::archive::account::AccountArchive;
 use crate::archive::spent::{self, Spent};
 use crate::clock;
 
-/// Bytes after which the record is written: so many at most does a killed run forget.
+/// Bytes after which the record is written: a killed run forgets at most this many.
 const UNSAVED: u64 = 1 << 20;
 
 /// Which way bytes go.
@@ -34,7 +34,7 @@ pub struct Daily {
     pub up: Option<u64>,
 }
 
-/// What is allowed each account of a server: by the configuration, and where that says nothing, by what the server says it
+/// What each account of a server is allowed: by the configuration or, failing that, by what the server says it
 /// is.
 #[derive(Debug, Default)]
 pub struct Allowance {
@@ -52,7 +52,7 @@ impl Allowance {
         }
     }
 
-    /// As is known of such servers.
+    /// What is known of such servers.
     pub fn preset(&self, daily: Daily) {
         let _ = self.preset.set(daily);
     }
@@ -86,7 +86,7 @@ impl Budgets {
         }
     }
 
-    /// That of an account, which is `server` (`login@host:port`) to the server: the same for all its connections.
+    /// An account's budget, shared by all its connections; the server knows it as `server` (`login@host:port`).
     #[must_use]
     pub fn of(&self, account: &str, server: &str) -> Arc<Budget> {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -118,7 +118,7 @@ struct Used {
     /// As the record says, on the day of `unsaved`.
     saved: Spent,
     unsaved: Spent,
-    /// The record could not be written, which was said.
+    /// The record could not be written, and that was reported.
     lost: bool,
 }
 
@@ -160,7 +160,7 @@ impl Budget {
         Some(limit.saturating_sub(used))
     }
 
-    /// True until the first message of a day: however large it is, it has to go on some day.
+    /// True until the first message of a day: however large, it has to go some day.
     #[must_use]
     pub fn is_fresh(&self, way: Direction) -> bool {
         let used = self.today();
@@ -170,7 +170,7 @@ impl Budget {
         })
     }
 
-    /// The way on which nothing more may go today.
+    /// The direction in which nothing more may go today.
     #[must_use]
     pub fn is_used_up(&self) -> Option<Direction> {
         [Direction::Down, Direction::Up]
@@ -178,7 +178,7 @@ impl Budget {
             .find(|way| self.left(*way) == Some(0))
     }
 
-    /// So many bytes went.
+    /// This many bytes went.
     pub fn spend(&self, way: Direction, bytes: usize) {
         let mut used = self.today();
         let spent = match way {
@@ -200,7 +200,7 @@ impl Budget {
         }
     }
 
-    /// Puts on record what is not yet.
+    /// Records what is not on record yet.
     pub fn settle(&self) {
         self.save(&mut self.today());
     }
@@ -213,7 +213,7 @@ impl Budget {
             Direction::Up => (self.limit(way), "sent to"),
         };
         let text = format!(
-            "of the {} bytes that may be {verb} {} in a day (of UTC) too few are left to go on",
+            "too little is left today (UTC) of the {} bytes that may be {verb} {} in a day",
             limit.unwrap_or_default(),
             self.server
         );
@@ -225,7 +225,7 @@ impl Budget {
             day: used.unsaved.day.clone(),
             ..Spent::default()
         };
-        // Without a directory nothing has come yet that would be worth one.
+        // Without a directory, nothing worth one has come yet.
         if !self.is_limited() || used.unsaved == nothing || !self.dir.is_dir() {
             return;
         }

@@ -1,5 +1,5 @@
-//! Before the program is compiled: which commit it is made from, where that can be told. Never fails: who has no git, or
-//! only the files, gets a program all the same.
+//! Before the program is compiled: which commit it is made from, where that can be told. Never fails: without git, or
+//! from plain files, the program is built all the same.
 
 use std::path::Path;
 use std::process::Command;

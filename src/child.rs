@@ -1,4 +1,4 @@
-//! Runs another program with a limit on its time and its output, and ends it with all its children.
+//! Runs another program with limits on its time and output, and ends it with all its children.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::{redact, stop};
 
-/// How often it is looked whether the program has ended.
+/// How often to check whether the program has ended.
 const TICK: Duration = Duration::from_millis(5);
 /// How long the streams of a program that has ended may stay open: a child of its own may hold them.
 const STREAMS: Duration = Duration::from_secs(1);
@@ -27,7 +27,7 @@ pub struct ChildOutput {
     pub stderr: Vec<u8>,
 }
 
-/// Why a program did not come to its end.
+/// Why a program did not finish.
 #[derive(Debug)]
 pub enum ChildFailure {
     /// It could not be started or waited for.
@@ -113,7 +113,7 @@ pub fn run(
     while !(stdout.is_over() && stderr.is_over()) && ended.elapsed() < STREAMS {
         std::thread::sleep(TICK);
     }
-    // What it left behind in its group ends with it.
+    // Whatever it left running in its group ends with it.
     end(&mut child);
     if flooded() {
         return Err(ChildFailure::TooMuch(limit));
@@ -125,7 +125,7 @@ pub fn run(
     })
 }
 
-/// What the environment holds for other accounts, or for a panel, is not this program's.
+/// What the environment holds for other accounts, or for a panel, is none of this program's business.
 fn without_secrets(command: &mut Command) {
     for (name, value) in std::env::vars_os() {
         let is_given = command.get_envs().any(|(given, _)| given == name);
@@ -176,7 +176,7 @@ impl Collector {
         let thread = std::thread::Builder::new().spawn(move || {
             let Some(mut stream) = stream else { return };
             let mut buffer = [0; 4096];
-            // What was said before an error is what there is.
+            // Whatever was printed before an error is kept.
             while let Ok(count @ 1..) = stream.read(&mut buffer) {
                 let mut into = into.lock().unwrap_or_else(PoisonError::into_inner);
                 if into.len() + count > limit {
@@ -216,7 +216,7 @@ fn kill(group: u32) {
         .ok()
         .and_then(rustix::process::Pid::from_raw);
     if let Some(group) = group {
-        // It may have ended by itself in this moment.
+        // It may have ended by itself just now.
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     }
 }

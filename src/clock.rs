@@ -15,7 +15,7 @@ pub fn utc_now() -> String {
     utc(seconds_now())
 }
 
-/// So long from now, in the same form.
+/// This long from now, in the same form.
 #[must_use]
 pub fn utc_in(wait: Duration) -> String {
     utc(seconds_now().saturating_add(wait.as_secs()))

@@ -1,4 +1,4 @@
-//! What the log says of an account that has ended, in words of what was done.
+//! What the log says about an account that has ended, in the words of its mode.
 
 use indicatif::HumanBytes;
 
@@ -26,7 +26,7 @@ impl Activity {
         }
     }
 
-    /// It is really done.
+    /// For real: no dry run.
     #[must_use]
     pub const fn now(mode: Mode) -> Self {
         Self {
@@ -36,7 +36,7 @@ impl Activity {
         }
     }
 
-    /// Before or after what the run is for, unless that is it: then people need not read of each account that is well.
+    /// A step before or after the run's own mode: nobody needs to read about each account that is fine.
     #[must_use]
     pub fn beside(mode: Mode, run: Mode) -> Self {
         Self {
@@ -45,12 +45,12 @@ impl Activity {
         }
     }
 
-    /// True where only the log file has a line of it.
+    /// True where the line goes to the log file only.
     pub(super) fn is_for_the_file(self, report: &AccountReport) -> bool {
         self.is_aside && report.status == Status::Complete
     }
 
-    /// What the log says of an account that has ended.
+    /// What the log says about an account that has ended.
     pub(super) fn ended(self, report: &AccountReport) -> String {
         let counts = &report.counts;
         let moved = |messages: u64, bytes: u64| {

@@ -1,4 +1,4 @@
-//! An account that was parked and worked on again in one run is told of once: what all attempts did together, and how the
+//! One report for an account that was parked and resumed in the same run: what all attempts did together, and how the
 //! last one ended. Knows reports only.
 
 use crate::report::{AccountReport, Counts, MailboxReport, PhaseReport};
@@ -15,7 +15,7 @@ pub fn joined(before: &AccountReport, mut now: AccountReport) -> AccountReport {
     now
 }
 
-/// What the first attempt brought is what the next one found.
+/// What the first attempt brought, the next one found.
 fn counts(before: Counts, now: Counts) -> Counts {
     Counts {
         mailboxes: now.mailboxes.max(before.mailboxes),
@@ -28,7 +28,7 @@ fn counts(before: Counts, now: Counts) -> Counts {
     }
 }
 
-/// Mailboxes that the last attempt did not come to stay as they were.
+/// Mailboxes that the last attempt did not reach stay as they were.
 fn mailboxes(before: &[MailboxReport], mut now: Vec<MailboxReport>) -> Vec<MailboxReport> {
     for mailbox in before {
         let mut known = now.iter_mut();

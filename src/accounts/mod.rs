@@ -29,12 +29,12 @@ use crate::stop::Stop;
 
 pub use activity::Activity;
 
-/// What is done about accounts that do not come to their end.
+/// What to do when accounts do not finish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OnFailure {
-    /// The others go on after one that failed; else the first one in trouble asks them all to stop.
+    /// After a failure the others go on; otherwise the first failure stops them all.
     pub ignore_errors: bool,
-    /// Those that are parked are worked on again when their time has come, after all others.
+    /// Parked accounts are resumed when their time has come, after all others.
     pub wait: bool,
 }
 
@@ -49,7 +49,7 @@ impl OnFailure {
     }
 }
 
-/// How often who waits for a parked account looks whether its time has come.
+/// How often a thread that waits for a parked account checks whether its time has come.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// Works on the accounts in their order, `workers` at a time.
@@ -74,7 +74,7 @@ pub fn run(
         .map(|account| Mutex::new(AccountReport::new(&account.name)))
         .collect();
     let queue = AccountQueue::new(accounts.len());
-    // One loop a thread, and no job an account: a job that waits for another pool would begin further jobs meanwhile,
+    // One loop per thread, not one job per account: a job that waits for another pool would begin further jobs,
     // one account inside the other.
     pool.broadcast(|_| {
         while let Some(index) = queue.next(stop) {
@@ -146,7 +146,7 @@ pub fn each(
     Ok(reports)
 }
 
-/// So many threads, or fewer where the system does not give more.
+/// This many threads, or fewer if the system does not give more.
 fn threads(mut count: usize) -> Result<ThreadPool> {
     loop {
         let pool = ThreadPoolBuilder::new()
@@ -234,7 +234,7 @@ pub fn one(
     } else {
         LoginWith::Password
     };
-    // What an account before it left in this thread is not its own.
+    // What an earlier account left in this thread is not its own.
     let _ = meter::take();
     let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut report))).unwrap_or_else(|_| {
         let text = "a bug in this program ended the account; please report it with the log";

@@ -1,6 +1,6 @@
 //! When and how an archive becomes durable while it is written: in batches, in the background, the state last.
 //!
-//! What the state may claim is said by a closure of whoever knows; when it may be claimed is decided here.
+//! The caller's closure says what the state claims; when it may claim it is decided here.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::limits::NO_THREAD;
 
 /// Bytes after which the archive is made durable.
 const BYTES: u64 = 64 * 1024 * 1024;
-/// Time after which it is, whatever came.
+/// Time after which it is, however little came.
 const TIME: Duration = Duration::from_secs(10);
 /// Bytes that may be written while the last checkpoint is still being made durable.
 const LAG: u64 = 4 * BYTES;
@@ -58,7 +58,7 @@ impl Checkpoint {
         self.dirty = true;
     }
 
-    /// A message of so many bytes was handed to the writer.
+    /// A message of this size was handed to the writer.
     pub fn wrote(&mut self, bytes: u64) {
         self.bytes += bytes;
     }

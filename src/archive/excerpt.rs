@@ -13,7 +13,7 @@ use crate::message::{self, Envelope};
 /// How much of a message is read for its header, in bytes.
 const HEAD: u64 = 256 * 1024;
 
-/// Date, sender, size and digest of a message. Its subject is nobody's business unless it is asked for.
+/// Date, sender, size and digest of a message. The subject is private: only where it was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Excerpt {
     /// When it came, UTC: INTERNALDATE, or what its header says where that is missing.
@@ -32,7 +32,7 @@ pub struct Excerpt {
 impl Excerpt {
     /// That of a message in a mailbox's directory; `None` where the archive has neither the message nor its sidecar.
     ///
-    /// It explains what was found already, so that nothing that goes wrong here is an error.
+    /// It only explains what was found already, so nothing that goes wrong here is an error.
     #[must_use]
     pub fn of(dir: &Path, uid: u32, with_subject: bool) -> Option<Self> {
         if !file::check_dir(dir).unwrap_or(false) {

@@ -23,7 +23,7 @@ pub enum Transfer {
     Import,
 }
 
-/// A message that did not come over.
+/// A message that was not brought over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedMessage {
     /// The account.
@@ -35,7 +35,7 @@ pub struct FailedMessage {
     pub uid: Option<u32>,
     /// RFC822.SIZE in bytes, where the server says it.
     pub size: Option<u64>,
-    /// INTERNALDATE, UTC, where the source says it of a message that it does not give.
+    /// INTERNALDATE, UTC, where the source gives it though not the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub date: Option<String>,
     /// The server's words, or what is wrong with them.
@@ -55,7 +55,7 @@ fn uid_or_none<'de, D: Deserializer<'de>>(
     Ok(uid.filter(|uid| *uid > 0))
 }
 
-/// The messages that did not come over in one direction; lines that cannot be read are passed over.
+/// The messages that one direction could not bring over; lines that cannot be read are skipped.
 ///
 /// # Errors
 /// Those of the file system.

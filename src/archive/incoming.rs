@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::path::hex;
 use crate::disk::{advised, file};
 
-/// Bodies up to so many bytes are held in memory and written at once.
+/// Bodies up to this many bytes are held in memory and written in one go.
 const IN_MEMORY: usize = 1024 * 1024;
 /// How much of a body is kept for reading its header, in bytes.
 const HEAD: usize = 64 * 1024;
@@ -50,13 +50,13 @@ impl Incoming {
         self.length == 0
     }
 
-    /// The beginning of the body, 64 KiB at least where there are so many.
+    /// The beginning of the body, at least 64 KiB of it if there are that many.
     #[must_use]
     pub fn head(&self) -> &[u8] {
         &self.memory
     }
 
-    /// Begins anew with a body of about `announced` bytes; the buffer is kept.
+    /// Starts over with a body of about `announced` bytes; the buffer is kept.
     pub fn begin(&mut self, announced: u64) {
         self.remove_spill();
         self.memory.clear();

@@ -40,7 +40,7 @@ impl Lock {
         Ok(Self { _file: file })
     }
 
-    /// Shares the lock with others who only read; `None` where nobody has ever taken it. Writes nothing.
+    /// Shares the lock with others that only read; `None` if nobody has ever taken it. Writes nothing.
     ///
     /// # Errors
     /// A run at work on the directory; those of the file system.
@@ -62,7 +62,7 @@ impl Lock {
 /// The error for a lock that somebody else has.
 fn in_use(file: &mut File, dir: &Path, account: &str) -> anyhow::Error {
     let mut holder = String::new();
-    // Without these words the error says enough.
+    // The error says enough without these words.
     let _ = file.read_to_string(&mut holder);
     anyhow!(
         "the archive of {account} in {} is in use{}; wait for that run to end, or stop it",

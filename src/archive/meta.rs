@@ -36,7 +36,7 @@ pub enum NameSource {
     Sidecars,
 }
 
-/// Attributes that say how a mailbox stands, not what it is (RFC 3501 section 7.2.2, RFC 3348, RFC 5258).
+/// Attributes that tell a mailbox's state, not what it is (RFC 3501 section 7.2.2, RFC 3348, RFC 5258).
 const PASSING: [&str; 6] = [
     "\\marked",
     "\\unmarked",
@@ -47,7 +47,7 @@ const PASSING: [&str; 6] = [
 ];
 
 impl MailboxMeta {
-    /// Do both describe the same mailbox, but for what comes and goes with its messages and children?
+    /// Do both describe the same mailbox, apart from what comes and goes with its messages and children?
     #[must_use]
     pub fn describes_same(&self, other: &Self) -> bool {
         let lasting = |meta: &Self| {

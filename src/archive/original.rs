@@ -18,7 +18,7 @@ use crate::mailbox::Name;
 /// Its `export-state.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Original {
-    /// True when its export came to its end.
+    /// True when its export finished.
     #[serde(default)]
     pub complete: bool,
     /// The mailboxes.

@@ -65,7 +65,7 @@ pub fn decode_name(directory: &str) -> Option<String> {
     (encode_name(&name) == directory).then_some(name)
 }
 
-/// Are both one name to a file system that decomposes characters, as that of a Mac does?
+/// Are both one name to a file system that decomposes characters, as a Mac's does?
 #[must_use]
 pub fn same_name(one: &str, other: &str) -> bool {
     one == other || one.nfc().eq(other.nfc())
@@ -74,7 +74,7 @@ pub fn same_name(one: &str, other: &str) -> bool {
 /// The entry of a directory with this name, as the file system may have rewritten it; `None` where there is none.
 ///
 /// # Errors
-/// What cannot be looked at is not known to be gone.
+/// What cannot be looked at may still be there.
 pub fn find(dir: &Path, name: &str) -> io::Result<Option<PathBuf>> {
     let forms = [name.to_owned(), name.nfc().collect(), name.nfd().collect()];
     for form in forms {
@@ -106,7 +106,7 @@ pub fn hex(bytes: &[u8]) -> String {
     text
 }
 
-/// Is it what stands behind a name that was cut or collided? Without regard to case, as some file systems have none.
+/// Is it the suffix of a name that was cut or collided? Case is ignored, as by some file systems.
 fn is_digest(end: &str) -> bool {
     let digits = end.strip_prefix('~').unwrap_or_default();
     digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())

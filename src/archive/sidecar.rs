@@ -34,7 +34,7 @@ pub struct Sidecar {
     /// Size of the message file, in bytes.
     #[serde(default)]
     pub size: Option<u64>,
-    /// RFC822.SIZE as the source announced it: another one under the same UID is another message.
+    /// RFC822.SIZE as the source announced it: a different one under the same UID means a different message.
     #[serde(
         default,
         deserialize_with = "lenient::number",

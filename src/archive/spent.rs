@@ -33,7 +33,7 @@ pub struct Spent {
 
 type Record = BTreeMap<String, Spent>;
 
-/// What was taken of a server (`login@host:port`) on a day; nothing is on record where there is no file, and of other
+/// What was taken from a server (`login@host:port`) on a day; nothing is on record without a file, or for other
 /// days.
 ///
 /// # Errors

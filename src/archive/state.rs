@@ -42,9 +42,9 @@ pub struct ExportState {
     pub server: SourceServer,
     /// Login on the source.
     pub user: String,
-    /// Begin of the last run, UTC.
+    /// Start of the last run, UTC.
     pub started: String,
-    /// Its end; `null` while it runs or when it was cut off.
+    /// Its end; `null` while it runs, or if it was cut off.
     pub finished: Option<String>,
     /// True when the last run brought everything it was to bring, durably.
     pub complete: bool,
@@ -87,7 +87,7 @@ pub struct MailboxState {
     pub bytes: u64,
     /// True when all messages of that moment are in the archive.
     pub complete: bool,
-    /// UIDVALIDITY is another at each opening, while the messages are the same.
+    /// UIDVALIDITY differs each time it is opened, while the messages are the same.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub uidvalidity_moves: bool,
     /// Login, host and port that it was exported from, where those are not the state's.

@@ -37,7 +37,7 @@ struct Rounds {
     begun: u64,
     /// Number of the last round that has ended.
     ended: u64,
-    /// Rounds that failed, with the reason; whoever waited for one learns it.
+    /// Rounds that failed, with the reason: whoever waited for one is told.
     failed: Vec<(u64, Arc<str>)>,
 }
 
@@ -156,7 +156,7 @@ pub fn needs_each(dir: &Path) -> bool {
     file::open_dir(dir).is_ok_and(|dir| !is_reached(&dir))
 }
 
-/// Does `syncfs` reach what keeps this file? What cannot be asked is taken for one that it does not reach.
+/// Does `syncfs` reach what keeps this file? If that cannot be found out, the answer is no.
 #[cfg(target_os = "linux")]
 fn is_reached(file: &File) -> bool {
     rustix::fs::fstatfs(file).is_ok_and(|there| {

@@ -12,7 +12,7 @@ use super::mailbox::MailboxDir;
 use super::sidecar::Sidecar;
 use crate::limits::NO_THREAD;
 
-/// Bytes of bodies that may wait; one message may always.
+/// Bytes of bodies that may wait; a single message always may.
 const MAX_WAITING: u64 = 4 * 1024 * 1024;
 /// Messages that may wait.
 const MAX_MESSAGES: usize = 256;
@@ -22,7 +22,7 @@ struct WriteTask {
     dir: MailboxDir,
     incoming: Incoming,
     sidecar: Sidecar,
-    /// What the caller calls it, given back should it not be written.
+    /// The caller's handle, given back if it cannot be written.
     owner: usize,
 }
 
@@ -153,7 +153,7 @@ impl Drop for Writer {
         self.shared.lock().closed = true;
         self.shared.more.notify_one();
         if let Some(thread) = self.thread.take() {
-            // A panic there has been told on stderr; the archive is valid at any moment.
+            // A panic there has been printed to stderr; the archive is valid at any moment.
             let _ = thread.join();
         }
     }

@@ -14,9 +14,9 @@ const CONFIGURED: &[Mode] = &[
 ];
 /// Every mode that chooses accounts.
 const CHOOSING: &[Mode] = &[Export, Import, Test, Validate, Audit, Migrate, Authorize];
-/// Every mode that tells how runs went.
+/// Every mode that reports how runs went.
 const TOLD: &[Mode] = &[Export, Import, Test, Validate, Audit, Migrate, Report];
-/// Those that know a panel.
+/// Those that may talk to a panel.
 const PANEL: &[Mode] = &[Import, Migrate, Index];
 /// Those that have a panel create mailboxes.
 const CREATING: &[Mode] = &[Import, Migrate];

@@ -20,7 +20,7 @@ pub enum Typed {
 /// Understands a command line.
 ///
 /// # Errors
-/// Whatever clap has to say, `--help` included, with what was most likely meant.
+/// Whatever clap has to say, including `--help`, with what was most likely meant.
 pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Typed, Error> {
     let words: Vec<OsString> = words.into_iter().collect();
     let mode = mode_of(&words);
@@ -88,7 +88,7 @@ fn of_mode(command: Command, mode: Mode) -> Command {
         .after_help(text::after_help(Some(mode)))
 }
 
-/// The mode, as far as words tell it that may not be right.
+/// The mode, as far as words that may be wrong tell it.
 fn mode_of(words: &[OsString]) -> Option<Mode> {
     let mut words = words.iter().filter_map(|word| word.to_str());
     while let Some(word) = words.next() {
@@ -102,7 +102,7 @@ fn mode_of(words: &[OsString]) -> Option<Mode> {
     None
 }
 
-/// A mode without `--mode` is told as such.
+/// A mode without `--mode` is recognised.
 fn explained(mut error: Error) -> Error {
     let word = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(word)) if error.kind() == ErrorKind::UnknownArgument => word,

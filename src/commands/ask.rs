@@ -1,4 +1,4 @@
-//! Passwords that are typed: asked for before a run begins, each once, on the terminal and unseen.
+//! Passwords that are typed: asked for once each, on the terminal and unseen, before a run begins.
 
 use anyhow::{Context, Result};
 use inquire::validator::Validation;
@@ -49,7 +49,7 @@ fn ask(typed: &TypedPassword) -> Result<bool> {
         }
         Err(InquireError::OperationCanceled | InquireError::OperationInterrupted) => Ok(false),
         Err(error) => Err(error).context(
-            "ask for a password on the terminal; \"password_file\" or \"password_command\" in the configuration do without",
+            "ask for a password on the terminal; with \"password_file\" or \"password_command\" in the configuration nobody is asked",
         ),
     }
 }

@@ -1,6 +1,6 @@
 //! `--mode authorize`: users agree, one after the other, and their refresh tokens are kept.
 //!
-//! It says what to open and waits. Which way it goes is the configuration's: a code that is typed on any device, or a
+//! It says what to open and waits. The configuration decides how: with a code that is typed on any device, or in a
 //! browser on this machine.
 
 use std::collections::HashSet;
@@ -29,7 +29,7 @@ pub fn run(accounts: &[Account], stop: &Stop, say: &dyn Fn(&str)) -> Result<Vec<
         .collect();
     if clients.is_empty() {
         bail!(
-            "none of the accounts has \"oauth\" with the provider \"refresh\", and no other one asks users to agree"
+            "none of the accounts has \"oauth\" with the provider \"refresh\": no other provider asks users to agree"
         );
     }
     let mut files = HashSet::new();
@@ -44,7 +44,7 @@ pub fn run(accounts: &[Account], stop: &Stop, say: &dyn Fn(&str)) -> Result<Vec<
         }
         report.status = Status::Complete;
         if !files.insert(client.file(account.who())) {
-            let text = "has the refresh token of an account before it";
+            let text = "has the refresh token of an earlier account";
             info!(account = name, "{text}");
             report.warnings.push(text.to_owned());
             reports.push(report);

@@ -1,4 +1,4 @@
-//! What comes before a mode's own work: mailboxes that a panel creates, and the connectivity test. Accounts that fail
+//! What comes before a mode's own work: creating mailboxes on a panel, and the connectivity test. Accounts that fail
 //! here are left out of the run and put back into its report.
 
 use std::collections::HashMap;
@@ -75,7 +75,7 @@ pub fn run(
     report.warnings.extend(doubt);
     let accounts = &settings.config.accounts;
     put_back(accounts, &mut report, failed);
-    // Of a migration the target's configuration says where mailboxes go.
+    // In a migration, the target's configuration says where mailboxes go.
     let target = settings.target.as_deref().unwrap_or(settings);
     for warning in target.config.folder_map.unmatched() {
         warn!("{warning}");
@@ -85,11 +85,11 @@ pub fn run(
     Ok(report)
 }
 
-/// What a message has on average where nobody says it, in bytes.
+/// Size of a message, in bytes, where nobody says it.
 const USUAL: u64 = 75_000;
 
-/// Hours of copying are not begun where their end is known to find no room. Accounts that the archive has in part are
-/// looked at when their turn comes, and those that fit are copied where errors are ignored. Where sizes are only guessed,
+/// No hours of copying where there is known to be no room at the end. Accounts that the archive has in part are
+/// checked when their turn comes, and those that fit are copied where errors are ignored. Where sizes are only guessed,
 /// the run begins, with a warning.
 fn check_room(settings: &Settings) -> Result<Option<String>> {
     let min_free = settings.min_free_bytes;

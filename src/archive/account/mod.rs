@@ -32,13 +32,13 @@ const RESERVED: [&str; 4] = [
 pub enum Standing {
     /// The last export brought everything.
     Complete,
-    /// It did not come to its end.
+    /// It did not finish.
     Incomplete,
-    /// There is no record beside mailboxes of this program: the first export was cut off, or the file is lost.
+    /// This program's mailboxes are there, but no record: the first export was cut off, or the file is lost.
     RecordLost,
-    /// There is none, as early versions of the original Python tool leave it.
+    /// There is no record: early versions of the original Python tool wrote none.
     NoRecord,
-    /// There is nothing.
+    /// It is empty.
     Empty,
 }
 
@@ -85,7 +85,7 @@ pub struct AccountArchive {
 /// A directory that cannot be created or written.
 pub fn create_root(root: &Path) -> Result<()> {
     file::make_parents(root)?;
-    // The root itself may be a symlink: where the archive lies is the administrator's to say.
+    // The root itself may be a symlink: where the archive lies is for the administrator to decide.
     if !root.is_dir() {
         file::make_dir(root)?;
     }
@@ -114,7 +114,7 @@ impl AccountArchive {
         root.join(encode_name(account))
     }
 
-    /// Opens an account's archive for writing, creating it; `command` is for whoever finds it locked.
+    /// Opens an account's archive for writing, creating it; `command` is shown to whoever finds it locked.
     ///
     /// # Errors
     /// A run at work on it, a damaged state, those of the file system.
@@ -243,7 +243,7 @@ impl AccountArchive {
             .collect()
     }
 
-    /// Neither in its place nor moved aside by an export that did not come to writing it down.
+    /// Neither in its place nor moved aside by an export that ended before it could record that.
     fn is_lost(&self, directory: &str) -> bool {
         let gone = |dir: &Path| matches!(path::find(dir, directory), Ok(None));
         let is_written_down = self.standing() == Standing::Complete;

@@ -37,7 +37,7 @@ pub(super) enum JournalLine {
         sent: Option<String>,
     },
     Settled(BatchLine),
-    /// What was known of this route is not so any more; its `uids` mean nothing.
+    /// What was known of this route no longer holds; its `uids` mean nothing.
     Forgotten(BatchLine),
     /// The target refuses the planned name of a mailbox and takes this one.
     Named {

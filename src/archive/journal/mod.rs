@@ -22,7 +22,7 @@ use crate::mailbox::uidset::UidSet;
 
 /// Name of the file in the account's directory.
 pub const FILE: &str = "import.journal.jsonl";
-/// Longest line that is looked at, in bytes; a batch of messages takes a thousandth of it.
+/// Longest line that is read, in bytes; a batch of messages takes a thousandth of that.
 const MAX_LINE: u64 = 4 * 1024 * 1024;
 
 /// The journal of one account, for one target.
@@ -263,7 +263,7 @@ impl Journal {
         self.known.get(route)?.flags.get(&uid).cloned()
     }
 
-    /// Was one of these messages sent, to any mailbox, without an answer that anybody heard?
+    /// Was one of these messages sent, to any mailbox, without an answer being seen?
     #[must_use]
     pub fn was_sent(
         &self,
@@ -296,7 +296,7 @@ impl Journal {
             .filter(|(_, known)| !known.done.is_empty())
     }
 
-    /// Notes that the mailbox of a route is called otherwise now; durable after [`Journal::commit`].
+    /// Notes that the mailbox of a route has another name now; durable after [`Journal::commit`].
     pub fn renamed(&mut self, route: &Route, to: &str) {
         let Some(known) = self.known.get(route).cloned() else {
             return;
@@ -341,7 +341,7 @@ impl Journal {
             .collect()
     }
 
-    /// Notes that what is known of a route is not so any more; durable after [`Journal::commit`].
+    /// Notes that what is known of a route no longer holds; durable after [`Journal::commit`].
     pub fn forget(&mut self, route: &Route) {
         self.write(&JournalLine::Forgotten(self.batch(route, &UidSet::new())));
         self.known.remove(route);
@@ -402,7 +402,7 @@ impl Journal {
             .write_all(&self.unwritten)
             .and_then(|()| file.sync_data())
         {
-            // A later try must not go on behind half a line. What cannot be cut off now is a damaged line then.
+            // A later write must not follow half a line. What cannot be cut off now will be read as a damaged line.
             let _ = whole.and_then(|whole| file.set_len(whole));
             return Err(advised(error)).with_context(|| format!("write {}", self.path.display()));
         }

@@ -1,4 +1,4 @@
-//! What is on record of the way from a mailbox of the archive to one of the target, and of the messages that went it.
+//! What is on record of the way from a mailbox of the archive to one of the target, and of the messages that took it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub struct Done {
     pub sha256: Option<String>,
     /// UID on the target, where the target said it.
     pub to_uid: Option<u32>,
-    /// Its flags, where it was us who gave them.
+    /// Its flags, where we set them.
     pub flags: Option<Flags>,
 }
 
@@ -49,11 +49,11 @@ pub struct RouteRecord {
     pub to_uids: UidSet,
     /// UID in the archive and UID on the target, where the target said it; the last one counts.
     pub pairs: Vec<(u32, u32)>,
-    /// Those of `done` whose UID on the target is not known.
+    /// Those of `done` whose UID on the target is unknown.
     pub blind: UidSet,
     /// UIDs that were sent, or about to be, without an answer.
     pub pending: UidSet,
-    /// Flags by the UID in the archive, where it was us who gave them.
+    /// Flags by the UID in the archive, where we set them.
     pub flags: HashMap<u32, Flags>,
 }
 
@@ -69,7 +69,7 @@ impl RouteRecord {
         self.flags.extend(flags.map(|flags| (uid, flags)));
         self.pending.remove(uid);
         if to_uid.is_none() && self.done.contains(uid) && !self.blind.contains(uid) {
-            // What it was is not so any more.
+            // What was known no longer holds.
             self.pairs.retain(|(known, _)| *known != uid);
         }
         self.done.insert(uid);

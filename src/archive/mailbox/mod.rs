@@ -29,7 +29,7 @@ pub struct Scan {
     pub unfinished: Vec<u32>,
     /// UIDs with a sidecar only.
     pub orphans: Vec<u32>,
-    /// There is something that a killed run was writing.
+    /// There is something left that a killed run was writing.
     pub leftovers: bool,
 }
 
@@ -65,7 +65,7 @@ impl MailboxDir {
         &self.dir
     }
 
-    /// What is there. Files that belong to no message are passed over.
+    /// What is there. Files that belong to no message are skipped.
     ///
     /// # Errors
     /// Those of the file system.
@@ -227,7 +227,7 @@ impl MailboxDir {
         };
         let shown = path.display();
         let bytes = bytes.with_context(|| format!("read {shown}"))?;
-        Sidecar::parse(&bytes).with_context(|| format!("{shown} is no sidecar"))
+        Sidecar::parse(&bytes).with_context(|| format!("{shown} is not a sidecar"))
     }
 
     /// True when the message file has the size and sha256 that its sidecar says. A broken sidecar vouches for nothing, and
@@ -369,7 +369,7 @@ impl MailboxDir {
         self.move_pair(uid, VANISHED)
     }
 
-    /// Moves one pair aside whose UID belongs to another message now, or that is damaged.
+    /// Moves a pair aside that is damaged, or whose UID belongs to another message now.
     ///
     /// # Errors
     /// Those of the file system.
@@ -448,7 +448,7 @@ fn load_meta(dir: &Path) -> Result<Option<(MailboxMeta, NameSource)>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(|| format!("read {shown}")),
     };
-    // The name of a file can outlast a power loss that its bytes do not: nothing that relies on it was committed.
+    // A file's name can survive a power loss that its bytes do not: nothing that relies on it was committed.
     if bytes.iter().all(|byte| *byte == 0) {
         return Ok(None);
     }

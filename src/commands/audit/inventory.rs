@@ -1,6 +1,6 @@
 //! What the source has of each mailbox, asked ahead; a death or refusal counts against the mailbox that was under way.
 //!
-//! Knows no archive but what is said of it beside the bytes.
+//! Of the archive it knows only what the sidecars say.
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -24,7 +24,7 @@ use crate::session::select::{self, Selected};
 /// Commands sent ahead of their answers.
 const WINDOW: usize = 32;
 
-/// What a server says of a message beside its bytes, in a form that compares.
+/// What a server says about a message beside its bytes, in a form that can be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Beside {
     flags: u64,
@@ -73,7 +73,7 @@ pub struct Inventoried {
     pub other_dates: UidSet,
     /// Why it does not say.
     pub refusal: Option<String>,
-    /// What it said to the FETCH of its UIDs, where that was no OK.
+    /// What it answered to the FETCH of its UIDs, unless that was OK.
     unnamed: Option<String>,
 }
 
@@ -91,7 +91,7 @@ impl InventoryStep {
     }
 }
 
-/// Asks about all of them; what is settled is in `known`, also when the connection dies.
+/// Asks about all of them; what is settled is in `known`, even when the connection dies.
 ///
 /// # Errors
 /// Those of the connection, counted against the mailbox that was under way.
@@ -242,14 +242,14 @@ impl InventoryReading<'_> {
         let at = step.at();
         let (there, left) = self.under_way.get_mut(&at)?;
         *left -= 1;
-        // A FETCH of nothing may be refused; so may be more than the server takes in one command.
+        // A FETCH of nothing may be refused, and so may more than the server takes in one command.
         let is_refused = status.condition != Condition::Ok
             && status.message_limit().is_none()
             && !(there.selected.exists == 0 && there.selected.uidvalidity != 0);
         let words = is_refused.then(|| status.said());
         match step {
             InventoryStep::Open(_) => there.refusal = there.refusal.take().or(words),
-            // What SEARCH makes whole, needs no FETCH.
+            // What SEARCH completes needs no FETCH.
             InventoryStep::Uids(_) => there.unnamed = there.unnamed.take().or(words),
             InventoryStep::Search(_) => {}
         }

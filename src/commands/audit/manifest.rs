@@ -14,7 +14,7 @@ pub struct Manifest {
     /// The archive's root as it was typed, so that `sha256sum -c` finds the files from the same directory.
     root: PathBuf,
     file: Mutex<BufWriter<Output>>,
-    /// Why it will not become whole.
+    /// Why it will not be complete.
     failure: Mutex<Option<std::io::Error>>,
 }
 
@@ -34,7 +34,7 @@ impl Manifest {
         })
     }
 
-    /// Adds digests with their paths below the root. What goes wrong says nothing of the archive: it is told at the end.
+    /// Adds digests with their paths below the root. Errors are reported at the end.
     pub fn add(&self, digests: &[(String, String)]) {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);

@@ -62,7 +62,7 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
     Ok(report)
 }
 
-/// Audits the accounts that an export has brought home; errors among the findings count against them.
+/// Audits the accounts that an export has finished; errors among the findings count against them.
 ///
 /// # Errors
 /// Threads that cannot be started, a manifest that cannot be written.

@@ -203,11 +203,11 @@ fn lost_line_ends(path: &Path, known: Option<&Sidecar>, sha256: &str) -> Result<
     Ok(restored.is_some_and(|restored| hex(&restored).eq_ignore_ascii_case(digest)))
 }
 
-/// What mends a damaged message.
+/// How to repair a damaged message.
 const REPLACE: &str =
     "take it out of the archive and run the export again, while the source still has it";
 
-/// What mends a sidecar.
+/// How to repair a sidecar.
 const RENEW: &str = "take the sidecar out of the archive and run the export again, while the source still has the message";
 
 /// True when the sidecar proves the bytes.
@@ -252,17 +252,17 @@ fn flaw(oddity: Oddity, proven: bool) -> Flaw {
         Oddity::NoHeader => (
             grave,
             Code::NotMail,
-            format!("has no header field, it is no mail{origin}"),
+            format!("has no header field and is not a mail{origin}"),
         ),
         Oddity::SparseHeader => (
             Note,
             Code::SparseHeader,
-            "has hardly any header field; a draft perhaps".to_owned(),
+            "has hardly any header fields; perhaps a draft".to_owned(),
         ),
         Oddity::NoParts => (
             Warning,
             Code::NoParts,
-            "declares itself multipart and has no part".to_owned(),
+            "declares itself multipart but has no parts".to_owned(),
         ),
         Oddity::RawImap(line, text) => {
             // What follows may be somebody's subject.
@@ -282,7 +282,7 @@ fn flaw(oddity: Oddity, proven: bool) -> Flaw {
     }
 }
 
-/// Others can read it, or write it.
+/// Others than its owner can read or write it.
 pub fn flag_open_mode(others: u32, flaws: &mut Vec<Flaw>) {
     if others != 0 {
         let text =

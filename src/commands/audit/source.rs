@@ -23,10 +23,10 @@ use crate::session::peer::Peer;
 use crate::session::retry::keep_trying;
 use crate::stop::Stop;
 
-/// Compares with the source; what differs becomes findings of `local`.
+/// Compares with the source; differences become findings of `local`.
 ///
 /// # Errors
-/// Those of the connection, after it was tried anew.
+/// Those of the connection, after retries.
 pub fn compare(
     peer: &Peer,
     account: &Account,
@@ -53,7 +53,7 @@ pub fn compare(
             findings: Vec::new(),
         };
         let outcome = source.read(session.channel(), &mut tries, &mut blame, &mut known);
-        // A mailbox that was settled is progress.
+        // A mailbox that is settled is progress.
         if known.len() > settled {
             backoff.progress();
         }
@@ -88,7 +88,7 @@ impl<'a> SourceAudit<'a> {
         self.findings.push(finding);
     }
 
-    /// The same where it may well be harmless.
+    /// The same where it may be harmless.
     fn doubt(&mut self, code: Code, mailbox: &str, text: String) {
         let finding = Finding::new(code, self.account, text).in_mailbox(mailbox);
         self.findings.push(finding.graded(Severity::Warning));
@@ -214,7 +214,7 @@ impl<'a> SourceAudit<'a> {
         let differs = archived != 0
             && there.selected.uidvalidity != 0
             && archived != there.selected.uidvalidity;
-        // Of nothing there are no UIDs; and where the export has seen UIDVALIDITY move, it has compared the messages.
+        // An empty mailbox has no UIDs; and where the export has seen UIDVALIDITY move, it has compared the messages.
         let empty = mailbox.pairs.is_empty() && there.selected.exists == 0;
         let moves = mailbox
             .state

@@ -25,7 +25,7 @@ use crate::session::steps::{Step, Steps};
 
 /// Lost connections after which the test gives up.
 const MAX_LOST: u32 = 2;
-/// The same for connections that the server has too many of; by then about 8 s have been waited.
+/// The same where the server has too many connections; by then the test has waited for about 8 s.
 const MAX_BUSY: u32 = 5;
 
 /// Tests an account. What goes wrong is in the report.
@@ -110,7 +110,7 @@ fn work(
             outcome => break outcome?,
         }
     };
-    // Microsoft accepts a login and refuses the first mailbox to whoever has no right to it.
+    // Microsoft accepts a login and then refuses the first mailbox to a user without the right to it.
     if let Some(refused) = inbox.filter(|status| status.condition != Condition::Ok) {
         return Err(refusal::error(&refused, Kind::Refused).into());
     }

@@ -1,4 +1,4 @@
-//! How the logins on the host go: servers block whoever goes on guessing.
+//! How logins on the host are going: servers block those who keep guessing.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -8,7 +8,7 @@ use crate::session::error::{Kind, SessionError};
 use crate::session::steps::Step;
 use crate::stop::Stop;
 
-/// Refused logins on one host, or connections that did not come to one, without any success, after which no more are
+/// Refused logins on one host, or connections that did not get that far, without any success, after which no more are
 /// tried.
 const MAX_FAILED: u32 = 5;
 

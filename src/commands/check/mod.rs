@@ -40,7 +40,7 @@ struct CheckRun<'a> {
 struct Host {
     server: Arc<Server>,
     logins: Logins,
-    /// What imapsync says against it.
+    /// What imapsync has against it.
     objection: Option<String>,
 }
 
@@ -66,7 +66,7 @@ pub(super) fn run(
 
 /// The report of a run that must not begin, or the accounts that it must leave out.
 pub enum Precheck {
-    /// All the same to the run: what was seen of machine and servers, and the reports of the accounts that failed, by
+    /// The run may begin: what was seen of machine and servers, and the reports of the accounts that failed, by
     /// their names.
     GoOn(Vec<String>, HashMap<String, AccountReport>),
     /// The run ends here.
@@ -108,7 +108,7 @@ pub(super) fn precheck(
         return Ok(Precheck::End(Box::new(report)));
     }
     let failed = report.accounts.into_iter();
-    // Who waits for parked accounts does that in the run.
+    // Waiting for parked accounts is done in the run.
     let is_left_out = |status| match status {
         Status::Complete => false,
         Status::Parked => !settings.wait,
@@ -219,7 +219,7 @@ impl<'a> CheckRun<'a> {
         Ok(())
     }
 
-    /// A diagnosis looks at all accounts, whatever it finds.
+    /// A test looks at all accounts, whatever it finds.
     fn all(&self, config: &Config, progress: &Progress) -> Result<Vec<AccountReport>> {
         let (accounts, workers) = (&config.accounts, self.settings.workers);
         progress.start(

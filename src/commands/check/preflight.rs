@@ -86,7 +86,7 @@ fn planned(
         let mut found = Preflight::default();
         let messages = placed.iter().map(|mailbox| mailbox.messages);
         found.messages = messages.fold(0, u64::saturating_add);
-        // Some servers name more than fits into the number.
+        // Some servers give sums that overflow.
         let mut bytes = placed.iter().map(|mailbox| mailbox.bytes);
         found.bytes = bytes.try_fold(0, |sum: u64, bytes| Some(sum.saturating_add(bytes?)));
         return Ok((found, placed));
@@ -125,7 +125,7 @@ fn planned(
     Ok((found, placed))
 }
 
-/// What stands against it.
+/// What speaks against it.
 fn judged(
     mut found: Preflight,
     placed: &[Placed],

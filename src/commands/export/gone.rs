@@ -1,4 +1,4 @@
-//! What the archive has and the server has no longer: whole mailboxes, and so much of an account that somebody should look.
+//! What the archive has and the server no longer has: whole mailboxes, or so much of an account that somebody should look.
 //!
 //! Decides only; moves nothing.
 
@@ -12,7 +12,7 @@ use super::job::{Job, Jobs};
 
 /// Fewer messages than this are nothing to worry about, whatever share of a mailbox they are.
 const LARGE: u64 = 50;
-/// Mailboxes that are emptied now and then.
+/// Mailboxes that are emptied every now and then.
 const EMPTIED: [&str; 2] = ["\\Trash", "\\Junk"];
 
 /// Directories, on disk or on record, whose mailbox is neither listed nor excluded by the filters.
@@ -38,7 +38,7 @@ pub fn directories(archive: &AccountArchive, listed: &[Mailbox], folders: &Filte
     gone
 }
 
-/// The words for a night on which most of an account vanished; `moved` are the directories that moved aside.
+/// What to say when most of an account has vanished overnight; `moved` are the directories that moved aside.
 pub fn most_vanished(before: &[MailboxState], moved: &[String], jobs: &Jobs) -> Vec<String> {
     let is_moved = |mailbox: &&MailboxState| moved.contains(&mailbox.directory);
     let had_mail = |mailbox: &&MailboxState| !mailbox.name.is_inbox() && mailbox.messages > 0;

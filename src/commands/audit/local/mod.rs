@@ -36,7 +36,7 @@ pub struct ArchivedMailbox {
     pub state: Option<MailboxState>,
     /// Messages with message file and sidecar.
     pub pairs: UidSet,
-    /// Messages that a finding calls missing or half.
+    /// Messages that a finding calls missing or incomplete.
     pub known_missing: UidSet,
     /// Bytes of the message files.
     pub bytes: u64,
@@ -72,7 +72,7 @@ pub struct AuditTask<'a> {
     pub folders: &'a Filter,
     /// Threads that read messages.
     pub pool: &'a rayon::ThreadPool,
-    /// Asks for an orderly end.
+    /// Asks the run to stop.
     pub stop: &'a Stop,
     /// Digests are wanted.
     pub manifest: bool,
@@ -209,7 +209,7 @@ impl Audit<'_> {
                 EntryKind::Foreign => (
                     Code::ForeignFile.default_severity(),
                     Code::ForeignFile,
-                    "does not belong into an archive".to_owned(),
+                    "does not belong in an archive".to_owned(),
                 ),
             };
             found.push((path, flaw));
@@ -346,7 +346,7 @@ impl Audit<'_> {
                 && self.local.state.is_some(),
         };
         let (stop, pool, read) = (self.task.stop, self.task.pool, progress.arriving());
-        // A batch at a time, so that progress is told and a stop is heard.
+        // A batch at a time, so that progress is shown and a stop is noticed.
         for batch in whole.chunks(2000) {
             if stop.requested() {
                 return Ok(());
@@ -407,7 +407,7 @@ fn pairs(entries: Vec<Entry>) -> BTreeMap<u32, UidFiles> {
             EntryKind::Sidecar(uid) => &mut files.entry(uid).or_default().sidecars,
             _ => continue,
         };
-        // Nearly always the only one, and there may be a million of them.
+        // Nearly always just one, and there may be a million of these.
         names.reserve_exact(1);
         names.push(entry.name);
     }

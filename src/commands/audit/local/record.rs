@@ -154,7 +154,7 @@ impl Audit<'_> {
             }
         }
         for mailbox in &state.mailboxes {
-            // What was never read has left nothing that could be gone.
+            // What was never read cannot be gone.
             let was_read = mailbox.messages > 0
                 || !failures
                     .iter()

@@ -1,4 +1,4 @@
-//! What an account's export could not bring: what earlier runs have on record of it, and what goes on record now.
+//! What an account's export could not fetch: what earlier runs recorded, and what is recorded now.
 
 use anyhow::Result;
 

@@ -9,7 +9,7 @@ use crate::finding::{Code, Finding};
 use crate::plural::{counted, verb};
 
 impl Export<'_> {
-    /// What is lost, here or on the server: nothing that an exit code of 0 may follow.
+    /// What is lost, here or on the server: the exit code must not be 0.
     pub(super) fn tell_losses(&mut self) {
         let account = &self.account.name;
         for job in self.jobs.iter() {
@@ -54,7 +54,7 @@ impl Export<'_> {
             );
             if job.announces_estimates() {
                 let text = format!(
-                    "{}: {text}; as all are, its sizes are estimates",
+                    "{}: {text}; so are all others: its sizes are estimates",
                     job.name()
                 );
                 self.report.warnings.push(text);
@@ -68,7 +68,7 @@ impl Export<'_> {
         let before = before.map_or(&[][..], |state| state.mailboxes.as_slice());
         for text in gone::most_vanished(before, &self.vanished, &self.jobs) {
             let text = format!(
-                "{text}; the archive keeps them aside (.vanished): if that is a mistake of the server, have it repaired before the next export"
+                "{text}; the archive keeps them aside (.vanished): if the server is at fault, have that repaired before the next export"
             );
             let finding = Finding::new(Code::MostVanished, account, text);
             self.report.findings.push(finding);

@@ -35,7 +35,7 @@ use crate::session::retry::{Backoff, keep_trying};
 use crate::settings::Settings;
 use crate::stop::Stop;
 
-/// Responses that could not be read, after which little is sent ahead.
+/// Unreadable responses after which little is sent ahead.
 const MANY_MISREAD: u32 = 3;
 
 /// What all accounts of a run share.
@@ -44,7 +44,7 @@ pub struct ExportRun<'a> {
     pub settings: &'a Settings,
     /// The servers.
     pub peers: Peers,
-    /// Asks for an orderly end.
+    /// Asks the run to stop.
     pub stop: &'a Stop,
     /// Makes the archive durable; `None` in a dry run.
     pub syncer: Option<Arc<Syncer>>,
@@ -57,11 +57,11 @@ struct Export<'a> {
     progress: AccountProgress,
     jobs: Jobs,
     store: Option<Store>,
-    /// What has ended badly so far, on all connections.
+    /// What has failed so far, on all connections.
     blame: Blame<Owner<JobId>>,
-    /// The last connection brought something to its end.
+    /// The last connection finished something.
     progressed: bool,
-    /// What earlier runs could not bring.
+    /// What earlier runs could not fetch.
     failed_before: Vec<FailedMessage>,
     /// How often a response could not be read, and the connection went on.
     misreads: u32,
@@ -305,7 +305,7 @@ impl Export<'_> {
         for directory in directories {
             let Some(to) = store.move_mailbox_away(directory)? else {
                 let warning = format!(
-                    "the mailbox of {directory} is on record, but neither in the archive nor on the server any more"
+                    "the mailbox of {directory} is on record, but no longer in the archive nor on the server"
                 );
                 self.report.warnings.push(warning);
                 continue;
@@ -326,7 +326,7 @@ impl Export<'_> {
         let now = new_state(self.account, &self.run.settings.folders, None).origin();
         if before.origin() != now {
             let warning = format!(
-                "the archive was exported from {}, this run is from {now}: no message is taken for another by its UID; if that is another server, use another --output-dir",
+                "the archive was exported from {}, this run is from {now}: UIDs alone are not trusted to mean the same messages; if that is another server, use another --output-dir",
                 before.origin()
             );
             warn!("{warning}");
@@ -360,7 +360,7 @@ impl Export<'_> {
         accounts::both(outcome, saved.context("save the state of the archive"))
     }
 
-    /// A dry run says whether what it found would have room.
+    /// A dry run says whether there is room for what it found.
     fn tell_room(&mut self) -> Result<()> {
         let settings = self.run.settings;
         if !settings.dry_run {
@@ -382,7 +382,7 @@ impl Export<'_> {
         let open = listing::open_mode(dir)?;
         if open & 0o022 != 0 {
             let warning = format!(
-                "others than its owner can write into {} (mode …{open:03o}): they can change the archive; run: chmod go-w on it",
+                "others than its owner can write to {} (mode …{open:03o}): they can change the archive; run: chmod go-w on it",
                 dir.display()
             );
             warn!("{warning}");
@@ -440,7 +440,7 @@ fn believe(archive: &AccountArchive, job: &Job, before: Option<&MailboxState>) -
             held.doubtful.insert(uid);
         }
     }
-    // A sidecar alone vouches for nothing, but it is not overwritten either.
+    // A sidecar alone proves nothing, but it is not overwritten either.
     held.doubtful.extend(scan.orphans);
     held.bytes = match before {
         Some(before) if before.uids == held.present => before.bytes,
@@ -490,7 +490,7 @@ fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
 fn note_doubtful_window(job: &Job, warnings: &mut Vec<String>) {
     if matches!(job.freeze().messages, 10_000 | 100_000) {
         warnings.push(format!(
-            "{}: exactly {} messages, which is the window that some providers (Yahoo, AOL) show of a larger mailbox; compare with their web mail",
+            "{}: exactly {} messages: some providers (Yahoo, AOL) show no more of a larger mailbox; compare with their web mail",
             job.name(),
             job.freeze().messages
         ));

@@ -1,4 +1,4 @@
-//! What a day's budget lets the account fetch: nothing is asked for that may not come.
+//! What a day's budget lets the account fetch: nothing is asked for that would exceed it.
 
 use anyhow::Result;
 
@@ -8,7 +8,7 @@ use crate::budget::Direction;
 use crate::session::error::SessionError;
 use crate::session::lane::Lane;
 
-/// The part of a day that one command may bring: the smaller, the less is left over.
+/// The share of a day's budget that one command may bring: the smaller, the less is left over.
 const PART: u64 = 16;
 
 impl Fetcher<'_> {

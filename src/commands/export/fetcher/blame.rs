@@ -1,4 +1,4 @@
-//! Which mailbox or message a connection died of, or is refused with: it goes alone, later, or is passed over.
+//! Which mailbox or message a connection died of, or was refused for: it is asked for alone, later, or skipped.
 
 use tracing::warn;
 
@@ -75,14 +75,14 @@ impl Fetcher<'_> {
             }
         };
         let Some(uid) = uid else {
-            // All at once was asked for: next comes an inventory, and then it is known who it is.
+            // All were asked for at once: an inventory comes next, and then it is known which one it is.
             self.misread = misread && self.jobs[id].phase() == JobPhase::Direct;
             return;
         };
         let owner = Owner::Message(id, uid);
         self.misread = misread;
         let verdict = if misread && self.blame.ends(&owner) == 0 {
-            // Bytes are the same however often they come: once more, alone, and no more.
+            // The bytes will be the same however often they come: once more, alone, and then no more.
             self.blame.remember(owner);
             Verdict::Alone
         } else if certain {
@@ -93,10 +93,7 @@ impl Fetcher<'_> {
         if verdict == Verdict::Over {
             let job = &mut self.jobs[id];
             let reason = job.take_excuse(uid).unwrap_or(words);
-            warn!(
-                mailbox = job.name(),
-                uid, reason, "the message is passed over"
-            );
+            warn!(mailbox = job.name(), uid, reason, "the message is skipped");
             job.refuse(uid, None, reason);
             self.progress_made += 1;
         }

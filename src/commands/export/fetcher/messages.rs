@@ -51,7 +51,7 @@ impl Fetcher<'_> {
                     return Ok(());
                 }
                 // What follows a body of the wrong length may be the body's own text.
-                let text = format!("a response with a body cannot be believed, {reason}: {line}");
+                let text = format!("a response with a body makes no sense, {reason}: {line}");
                 let error = SessionError::new(Kind::Desync, text);
                 Err(error.by(Ending::Misread).into())
             }
@@ -67,7 +67,7 @@ impl Fetcher<'_> {
         let job = &mut self.jobs[id];
         let uid = message.uid;
         if !job.asked_for(uid) {
-            debug!(uid, "a message that was not asked for is passed over");
+            debug!(uid, "a message that was not asked for is skipped");
             return Ok(());
         }
         let Some(store) = self.store.as_deref_mut() else {
@@ -190,7 +190,7 @@ impl Fetcher<'_> {
         self.send(lane, &probe, id, Request::Probe(uid, reason), Order::Loose)
     }
 
-    /// A message that the probe finds cannot be had; so is one of which the server says nothing but NO.
+    /// A message that the probe finds cannot be fetched; nor can one to which the server says nothing but NO.
     /// Where it answers OK without the message, that may be deleted: a second inventory tells.
     pub(super) fn probed(&mut self, id: JobId, uid: u32, reason: String, status: &StatusResponse) {
         let found = self.probed.take().filter(|(named, _)| *named == uid);

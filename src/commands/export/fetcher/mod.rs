@@ -31,7 +31,7 @@ use crate::session::response::{self, Condition, StatusResponse};
 use crate::session::select::{self, Selected};
 use crate::stop::Stop;
 
-/// Commands sent ahead of their answers: so many that hundreds of mailboxes are one round trip.
+/// Commands sent ahead of their answers: enough for hundreds of mailboxes in one round trip.
 const WINDOW: usize = 512;
 /// Their bytes: all fit the server's socket buffer (64 KiB where they are smallest, TLS records included), so that writing
 /// never waits for reading.
@@ -82,7 +82,7 @@ pub struct Fetcher<'a> {
     weighed: u64,
     /// The mailbox of the last EXAMINE sent.
     sent_examine: Option<JobId>,
-    /// What has ended badly, on this connection and those before.
+    /// What has failed, on this connection and earlier ones.
     blame: &'a mut Blame<Owner<JobId>>,
     /// The job that nothing else may be in flight with.
     alone: Option<JobId>,
@@ -136,13 +136,13 @@ impl<'a> Fetcher<'a> {
         }
     }
 
-    /// True when something was brought to its end, whatever happens next.
+    /// True when something was finished, whatever happens next.
     #[must_use]
     pub fn has_made_progress(&self) -> bool {
         self.progress_made > 0
     }
 
-    /// True when it was a response that could not be read which ended the pass: the connection may still stand.
+    /// True when an unreadable response ended the pass: the connection may still be usable.
     #[must_use]
     pub fn has_misread(&self) -> bool {
         self.misread
@@ -164,7 +164,7 @@ impl<'a> Fetcher<'a> {
             if unsent.is_none() {
                 unsent = self.send_ahead(&mut lane).err();
             }
-            // What the server says before it closes is heard, and tells what it died of.
+            // What the server says before it closes is read: it tells what the connection died of.
             if let Some(error) = unsent.take_if(|error| {
                 lane.outstanding() == 0 || error.downcast_ref::<SessionError>().is_none()
             }) {

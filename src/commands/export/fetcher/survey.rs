@@ -58,7 +58,7 @@ impl Fetcher<'_> {
         }
     }
 
-    /// Asks for the inventory, or a part of it. What a size makes the server fail at is not asked again.
+    /// Asks for the inventory, or a part of it. A size that made the server fail is not asked for again.
     pub(super) fn ask_inventory(
         &mut self,
         lane: &mut Lane<'_, FetchStep>,
@@ -69,7 +69,7 @@ impl Fetcher<'_> {
     ) -> Result<()> {
         let job = &self.jobs[id];
         let is_fragile = self.blame.ends(&Owner::Mailbox(id)) > 0;
-        // Of what may never come the date is all that there will be.
+        // Of messages that may never come, the date is all there will be.
         let has_suspects = self.blame.ends_in(id) > 0 && !is_fragile;
         let nothing_here = job.has_nothing_here() && self.store.is_some() && !has_suspects;
         let needs_no_sizes = is_fragile || !weighs && job.bytes_by_status().is_some();
@@ -125,7 +125,7 @@ impl Fetcher<'_> {
         status: &StatusResponse,
     ) -> Result<()> {
         match self.jobs[id].inventory().ended(status) {
-            // Refused was all of it, and may be again: that is for another try to find out.
+            // All of it was refused, and may be again: another try will show.
             NextQuery::Fetch(range) if refusal.is_none() => {
                 self.survey_rest(lane, id, &range, None)
             }
@@ -192,7 +192,7 @@ impl Fetcher<'_> {
         self.plan_fetch(id, false)
     }
 
-    /// STATUS counted more than EXAMINE and the inventory: it is asked once more, as mail may have been deleted in between.
+    /// STATUS counted more than EXAMINE and the inventory: ask again, as mail may have been deleted in between.
     fn recount(&mut self, lane: &mut Lane<'_, FetchStep>, id: JobId) -> Result<()> {
         let name = self.jobs[id].listed_name().wire();
         let command = manage::status(name, lane.capabilities(), "(MESSAGES)");
@@ -202,7 +202,7 @@ impl Fetcher<'_> {
         }
     }
 
-    /// Where STATUS still counts more, more there is: nothing is taken for deleted, and what is not named is missing.
+    /// If STATUS still counts more, there is more: nothing is taken for deleted, and what is not named is missing.
     pub(super) fn recounted(&mut self, id: JobId) -> Result<()> {
         let job = &mut self.jobs[id];
         job.recounted();

@@ -1,4 +1,4 @@
-//! Another UIDVALIDITY, or another server: whether it is the same mailbox all the same is tried before anything moves aside.
+//! Another UIDVALIDITY, or another server: is it the same mailbox after all? Asked before anything moves aside.
 
 use anyhow::Result;
 

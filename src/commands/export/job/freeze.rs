@@ -3,7 +3,7 @@
 use crate::session::response::MailboxStatus;
 use crate::session::select::Selected;
 
-/// What of a mailbox is this run's: later arrivals are the next one's.
+/// What belongs to this run: later arrivals are left to the next one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Freeze {
     /// UIDVALIDITY; 0 where the server has none.

@@ -1,19 +1,19 @@
 //! Whether what the archive holds is this mailbox at all, where UIDVALIDITY or the server is another one.
 //!
-//! Dates and sizes decide against it; for it speak only the bytes of a sample.
+//! Dates and sizes can rule it out; only the bytes of a sample can confirm it.
 
 use super::{Job, JobPhase, Survey, chunk};
 
 /// Messages of which the bytes are compared.
 const SAMPLE: usize = 5;
 
-/// Whose UIDs they are that the archive has.
+/// Whether the UIDs in the archive are the server's.
 #[derive(Default)]
 pub(super) enum UidTrust {
     /// The server's, as UIDVALIDITY says.
     #[default]
     Said,
-    /// That is being found out.
+    /// Not known yet.
     Trial(Trial),
     /// The server's, as the messages themselves say, whatever UIDVALIDITY is.
     Kept,

@@ -1,4 +1,4 @@
-//! The jobs of one account, and what each is called by.
+//! The jobs of one account, and their ids.
 
 use super::Job;
 use crate::progress::Rest;

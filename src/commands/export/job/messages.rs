@@ -15,7 +15,7 @@ const MANY_SHORT: usize = 20;
 pub struct AskAlone<'a> {
     /// Who they are.
     pub of: &'a dyn Fn(u32) -> bool,
-    /// Before the others: the last connection brought nothing, so that they are to be done with.
+    /// Before the others: the last connection brought nothing, so get them over with.
     pub first: bool,
 }
 
@@ -174,7 +174,7 @@ impl Job {
         self.trouble.reasons.remove(&uid)
     }
 
-    /// A message is there and cannot be had.
+    /// A message is there but cannot be fetched.
     pub fn refuse(&mut self, uid: u32, seen: Option<SizeAndDate>, reason: impl Into<String>) {
         let seen = seen.or_else(|| self.trouble.seen.remove(&uid));
         self.tally.unfetched.push(Unfetched {
@@ -184,12 +184,12 @@ impl Job {
         });
     }
 
-    /// An inventory says this of a message that may never come.
+    /// What an inventory says about a message that may never come.
     pub fn note_seen(&mut self, uid: u32, seen: SizeAndDate) {
         self.trouble.seen.insert(uid, seen);
     }
 
-    /// The mailbox, or messages that nobody names, cannot be had.
+    /// The mailbox, or messages that nobody names, cannot be fetched.
     pub fn refuse_unnamed(&mut self, reason: impl Into<String>) {
         self.tally.unfetched.push(Unfetched {
             uid: None,
