@@ -8,13 +8,14 @@ use std::collections::HashSet;
 use anyhow::{Result, bail};
 use tracing::{error, info};
 
+use crate::accounts;
 use crate::config::Account;
 use crate::credential::oauth::refresh::Refresh;
 use crate::credential::oauth::{Oauth, device, loopback};
 use crate::credential::tokens::TokenSource;
-use crate::credential::{CredentialError, CredentialErrorKind, CredentialSource};
+use crate::credential::{CredentialError, CredentialSource};
 use crate::plural::counted;
-use crate::report::{AccountReport, Cause, Status};
+use crate::report::AccountReport;
 use crate::secret::Secret;
 use crate::stop::Stop;
 
@@ -36,31 +37,23 @@ pub fn run(accounts: &[Account], stop: &Stop, say: &dyn Fn(&str)) -> Result<Vec<
     let mut reports = Vec::new();
     for (account, client) in clients {
         let name = &account.name;
-        let mut report = AccountReport::new(name);
-        report.login = Some(account.login.clone());
         if stop.requested() {
-            reports.push(report);
+            reports.push(AccountReport::new(name));
             continue;
         }
-        report.status = Status::Complete;
-        if !files.insert(client.file(account.who())) {
-            let text = "has the refresh token of an earlier account";
-            info!(account = name, "{text}");
-            report.warnings.push(text.to_owned());
-            reports.push(report);
-            continue;
-        }
-        match authorize(account, client, stop, say) {
-            Ok(file) => say(&format!("{name}: the refresh token is in {file}")),
-            Err(error) if error.kind == CredentialErrorKind::Stopped => {
-                report.status = Status::Stopped;
+        let report = accounts::one(account, |report| {
+            if !files.insert(client.file(account.who())) {
+                let text = "has the refresh token of an earlier account";
+                info!(account = name, "{text}");
+                report.warnings.push(text.to_owned());
+                return Ok(());
             }
-            Err(error) => {
-                error!(account = name, "{error}");
-                report.status = Status::Failed;
-                report.cause = Some(Cause::Credential);
-                report.error = Some(error.to_string());
-            }
+            let file = authorize(account, client, stop, say)?;
+            say(&format!("{name}: the refresh token is in {file}"));
+            Ok(())
+        });
+        if let Some(reason) = &report.error {
+            error!(account = name, "{reason}");
         }
         reports.push(report);
     }

@@ -7,6 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::budget::{Budget, Direction};
+use crate::credential::{CredentialError, CredentialErrorKind};
 
 /// What can be done about an error of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,9 +175,10 @@ impl std::error::Error for SessionError {}
 /// True for the error of a run that was asked to stop.
 #[must_use]
 pub fn is_stopped(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<SessionError>()
-        .is_some_and(|error| error.kind == Kind::Stopped)
+    let session = error.downcast_ref::<SessionError>();
+    let credential = error.downcast_ref::<CredentialError>();
+    session.is_some_and(|error| error.kind == Kind::Stopped)
+        || credential.is_some_and(|error| error.kind == CredentialErrorKind::Stopped)
 }
 
 /// The session error that travelled through the `imap` crate as an I/O error.
