@@ -137,19 +137,13 @@ impl<'a> Sought<'a> {
                 });
             }
         }
-        let note = (!too_many.is_empty()).then(|| {
-        let count: usize = too_many.iter().map(|group| group.held.len()).sum();
-        format!(
-            "{count} messages of the target have headers that others have too, and are too many to be read: they are told apart by size and number only"
-        )
-    });
         for group in &too_many {
             result.count(group);
         }
         if holding.shortfall().is_some() {
             result.doubt();
         }
-        Ok((result, note))
+        Ok((result, told_of(&too_many)))
     }
 
     /// The messages in these groups.
@@ -160,6 +154,16 @@ impl<'a> Sought<'a> {
         }
         Ok(here)
     }
+}
+
+/// What is told of groups that are not read.
+fn told_of(too_many: &[Undecided]) -> Option<String> {
+    let count: usize = too_many.iter().map(|group| group.held.len()).sum();
+    (count > 0).then(|| {
+        format!(
+            "{count} messages of the target have headers that others have too, and are too many to be read: they are told apart by size and number only"
+        )
+    })
 }
 
 /// The groups that are read, and those that would be too much.
