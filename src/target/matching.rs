@@ -240,3 +240,41 @@ impl Contents {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(uid: u32, size: u64) -> Held {
+        Held {
+            identity: None,
+            uid,
+            size: Some(size),
+            time: None,
+        }
+    }
+
+    fn group(held: std::ops::Range<usize>) -> Undecided {
+        Undecided {
+            held: held.collect(),
+            ..Undecided::default()
+        }
+    }
+
+    #[test]
+    fn no_more_is_read_than_the_bounds_allow_and_the_rest_is_told() {
+        // Just as much as may be, in messages, and one more.
+        let many: Vec<Held> = (0..=5000).map(|uid| held(uid, 1)).collect();
+        let groups = vec![group(0..3000), group(3000..5000), group(5000..5001)];
+        let (read, rest) = within_bounds(groups.clone(), &many);
+        assert_eq!((&read[..], &rest[..]), (&groups[..2], &groups[2..]));
+        let told = told_of(&rest).expect("told");
+        assert!(told.starts_with("1 messages of the target"), "{told}");
+        assert_eq!(told_of(&[]), None);
+        // The same in bytes.
+        let large = [held(1, MAX_BYTES / 2), held(2, MAX_BYTES / 2), held(3, 1)];
+        let groups = vec![group(0..1), group(1..2), group(2..3)];
+        let (read, rest) = within_bounds(groups.clone(), &large);
+        assert_eq!((&read[..], &rest[..]), (&groups[..2], &groups[2..]));
+    }
+}
