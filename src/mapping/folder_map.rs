@@ -110,6 +110,8 @@ mod tests {
         let entries = ["Sent items", "Archive", "Nowhere", "2024", "Used"];
         let names = entries.map(|from| (from.to_owned(), "X".to_owned()));
         let map = FolderMap::new(names.into_iter().collect());
+        assert_eq!(map.names().len(), entries.len());
+        assert_eq!(map.names()["Archive"], "X");
         assert!(map.unmatched().is_empty(), "nothing was read");
         map.see(["INBOX", "Sent Items", "Used"].into_iter());
         map.clone().see(["Archives", "Archives/2024"].into_iter());
@@ -122,5 +124,18 @@ mod tests {
             told.iter()
                 .any(|line| line.contains("\"Nowhere\"") && line.contains("exact"))
         );
+    }
+
+    #[test]
+    fn the_nearest_name_is_told_whichever_comes_first() {
+        for names in [["works", "Work"], ["Work", "works"]] {
+            let map = FolderMap::new([("work".to_owned(), "X".to_owned())].into());
+            map.see(names.into_iter());
+            let told = map.unmatched().remove(0);
+            assert!(
+                told.contains("\"Work\"") && !told.contains("works"),
+                "{told}"
+            );
+        }
     }
 }

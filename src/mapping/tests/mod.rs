@@ -1,4 +1,5 @@
 mod again;
+mod apart;
 mod uses;
 
 use std::collections::{HashMap, HashSet};
