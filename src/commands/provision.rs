@@ -1,4 +1,4 @@
-//! Before an import: mailboxes that the panel does not have are created; later, once, for a login that fails.
+//! Before an import: creates mailboxes that the panel does not have; later once more, for a login that fails.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -45,7 +45,7 @@ pub struct Provision<'a> {
 struct KnownAccount {
     report: Provisioned,
     created: Option<Instant>,
-    /// Looked for once more after a refused login.
+    /// It was looked for again after a refused login.
     looked_again: bool,
 }
 
@@ -71,7 +71,7 @@ impl<'a> Provision<'a> {
         }))
     }
 
-    /// Makes sure of all accounts' mailboxes. Stops at the first that cannot be had, unless `ignore_errors`.
+    /// Makes sure that all accounts have mailboxes. Stops at the first that cannot be had, unless `ignore_errors`.
     ///
     /// # Errors
     /// Threads that cannot be started.
@@ -259,7 +259,7 @@ impl<'a> Provision<'a> {
         }
     }
 
-    /// Creates, and looks where the answer leaves open what came of it; false when somebody else has created it.
+    /// Creates, and checks if the answer leaves the outcome open; false when somebody else has created it.
     fn make(&self, address: &Address, password: &Secret) -> Result<bool, PanelError> {
         let mut wait = Duration::from_secs(1);
         let mut tried = 0;
@@ -301,7 +301,7 @@ impl<'a> Provision<'a> {
         }
     }
 
-    /// Whether, and after which time, a refused login is worth another try; else what to add to its error.
+    /// Whether and when a refused login is worth another try; else what to add to its error.
     fn after_refusal(&self, account: &Account, refusals: u32) -> Result<Duration, String> {
         let known = self.lock().get(&account.name).cloned();
         let Some(known) = known else {
@@ -319,8 +319,7 @@ impl<'a> Provision<'a> {
                 "the mailbox was created on the panel {seconds} s ago; is it the panel of this IMAP server?"
             ));
         }
-        let wrong =
-            "the mailbox exists on the panel: its password is another one than the configuration's";
+        let wrong = "the mailbox exists on the panel: its password is not the configuration's";
         if known.looked_again {
             return Err(wrong.to_owned());
         }
@@ -384,7 +383,7 @@ fn own_password(account: &Account) -> Result<&PasswordSource, String> {
     let is_own = account.login.eq_ignore_ascii_case(&account.email) && account.authzid.is_none();
     match &account.way {
         CredentialSource::Token(_) => Err(format!(
-            "{none} a token proves the login, and none is a mailbox's password"
+            "{none} a token proves the login, and a token is no mailbox password"
         )),
         CredentialSource::Password(_) if !is_own => Err(format!(
             "{none} the configuration's password is that of the login {}",
@@ -397,10 +396,10 @@ fn own_password(account: &Account) -> Result<&PasswordSource, String> {
     }
 }
 
-/// Logs in. With a panel a refusal is looked into, and a mailbox that was just created gets its time.
+/// Logs in. With a panel, a refusal is looked into, and a mailbox that was just created gets some time.
 ///
 /// # Errors
-/// Those of `open`; to a refusal what the panel knows of it is added.
+/// Those of `open`; to a refusal, what the panel knows is added.
 pub fn logged_in<T>(
     provision: Option<&Provision<'_>>,
     account: &Account,

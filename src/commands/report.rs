@@ -1,5 +1,5 @@
-//! `--mode report`: reads reports of runs again, proves that those of shards are one run, and has them rendered. Talks to
-//! no server and looks into no archive.
+//! `--mode report`: reads reports of earlier runs, proves that those of shards are one run, and has them rendered.
+//! Talks to no server and looks into no archive.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -55,7 +55,7 @@ pub fn run(plan: &Rendering) -> Result<Rendered> {
         let whose = whose.map_or_else(String::new, |shard| format!(" ({shard})"));
         report
             .errors
-            .push(format!("no report tells of account {name}{whose}"));
+            .push(format!("no report has account {name}{whose}"));
         report.exit_code = report.exit_code.merge(Exit::Findings);
     }
     let names = match plan.list {

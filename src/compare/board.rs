@@ -1,4 +1,4 @@
-//! What is the same on both sides, found in steps: what is surest first.
+//! What is the same on both sides, found in steps, the surest first.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -17,7 +17,7 @@ pub(super) struct Board<'a> {
 }
 
 impl<'a> Board<'a> {
-    /// What comes of it once every step is taken.
+    /// The result, once every step is taken.
     pub(super) fn settled(wanted: &'a [Wanted], held: &'a [Held]) -> Comparison {
         let mut board = Self {
             wanted,
@@ -139,7 +139,7 @@ impl<'a> Board<'a> {
         }
     }
 
-    /// A server that does not keep 8-bit characters in headers.
+    /// For a server that does not keep 8-bit characters in headers.
     fn by_loose_identity(&mut self) {
         let mut groups: BTreeMap<(Identity, u64), Undecided> = BTreeMap::new();
         for one in (0..self.wanted.len()).filter(|one| self.open[*one]) {
@@ -168,7 +168,7 @@ impl<'a> Board<'a> {
         }
     }
 
-    /// What cannot be read there may be what is wanted, where size or date say nothing else.
+    /// What cannot be read there may be what is wanted, unless size or date say otherwise.
     fn by_doubt(&mut self) {
         let unread: Vec<&Held> = self
             .held

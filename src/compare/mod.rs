@@ -1,7 +1,7 @@
-//! Two inventories in, what they have in common and what not out. Pure.
+//! Two inventories in; out, what they have in common and what they do not. Pure.
 //!
 //! The header finds the candidates. Where sizes and counts tell which of them is which, they do; else the content
-//! decides, and whoever can read it says so afterwards.
+//! decides, which the caller has to read.
 
 mod board;
 
@@ -14,7 +14,7 @@ use crate::message::Identity;
 pub struct Wanted {
     /// What makes two copies the same message.
     pub identity: Identity,
-    /// The same as a server has it that does not keep 8-bit characters in headers.
+    /// The same as on a server that does not keep 8-bit characters in headers.
     pub loose: Option<Identity>,
     /// Bytes, as sent.
     pub size: u64,
@@ -53,9 +53,9 @@ pub struct Undecided {
 pub enum Likeness {
     /// Byte for byte.
     Same,
-    /// But for what servers do to messages.
+    /// Apart from what servers do to messages.
     Rewritten,
-    /// Two messages.
+    /// Different messages.
     Other,
     /// One of them cannot be read.
     Unknown,
@@ -66,7 +66,7 @@ pub enum Likeness {
 pub struct Comparison {
     /// The same message on both sides.
     pub matched: Vec<(usize, usize)>,
-    /// The same, as its body says, with another header.
+    /// The same by its body, with another header.
     pub rewritten: Vec<(usize, usize)>,
     /// May be the same.
     pub undecided: Vec<Undecided>,
@@ -142,7 +142,7 @@ impl Comparison {
         self.sort();
     }
 
-    /// What was looked at is not the whole: what was not found may be in the rest.
+    /// Not everything was looked at: what was not found may be in the rest.
     pub fn doubt(&mut self) {
         self.unknown.append(&mut self.missing);
         self.sort();

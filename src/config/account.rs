@@ -87,7 +87,7 @@ impl ConfigReader<'_> {
             };
             self.note_target(object);
             let can_ask = self.can_ask;
-            // A password under a name that is unknown here is not asked for.
+            // A password under an unknown name is not asked for.
             self.can_ask &= !self.unknown_keys(object, &at, &KEYS);
             let object = side::seen_from(self.side, object, false);
             let account = self.account(&object, &at, servers);
@@ -98,13 +98,13 @@ impl ConfigReader<'_> {
 
     fn note_target(&mut self, object: &Map<String, Value>) {
         let name = object.get("target_server").and_then(Value::as_str);
-        // Of a long list nearly all name the same one.
+        // In a long list nearly all name the same one.
         if !self.targets.iter().any(|known| known.as_deref() == name) {
             self.targets.insert(name.map(str::to_owned));
         }
     }
 
-    /// Takes an account in that is no other one's twin.
+    /// Takes an account in, unless it is the same as another.
     fn add(&mut self, account: Option<Account>, at: &Location, accounts: &mut AccountList) {
         let Some(account) = account else { return };
         if let Some(first) = accounts
@@ -209,7 +209,7 @@ impl ConfigReader<'_> {
         }
         let way = password.or_else(|| auth.way.clone());
         let Some(way) = way else {
-            // What is given and cannot be used is told already.
+            // What is given but cannot be used has been reported already.
             if gives_any(object, PASSWORD_KEYS) || auth.names_a_way {
                 return None;
             }

@@ -32,7 +32,7 @@ const WAY_KEYS: &[&str] = KEYS.split_at(3).1;
 /// How the proof is sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Mechanism {
-    /// As it fits what is there and what the server offers.
+    /// Whatever suits the credential and what the server offers.
     #[default]
     Auto,
     /// SASL PLAIN (RFC 4616).
@@ -86,12 +86,12 @@ pub struct Auth {
     pub authzid: Option<Template>,
     /// Where the proof comes from.
     pub way: Option<CredentialSource>,
-    /// A source is named, whether it can be used or not.
+    /// A source is named, whether or not it can be used.
     pub names_a_way: bool,
 }
 
 impl Auth {
-    /// This, and for what it does not say, the other.
+    /// This one, filled in from the other where it says nothing.
     #[must_use]
     pub fn or(self, other: &Self) -> Self {
         Self {

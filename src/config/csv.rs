@@ -1,5 +1,5 @@
 //! Lists of accounts (RFC 4180): with the keys of the JSON as names of columns, or with those of the bulk lists that
-//! commercial migration services use. It gives out rows; what they mean is the JSON's affair.
+//! commercial migration services use. It gives out rows; what they mean is for the JSON's reader to say.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -100,8 +100,8 @@ const COLUMNS: &[(&str, &[&str])] = &[
 ];
 
 impl<'a> ConfigReader<'a> {
-    /// Hands out the rows of a list, each as an account of the JSON would be, and where it stands. They are not kept: of
-    /// a hundred thousand that would take longer than all else.
+    /// Hands out the rows of a list, each as an account of the JSON would be, and where it stands. They are not kept:
+    /// for a hundred thousand, that would take longer than everything else.
     pub(super) fn list(
         &mut self,
         name: &str,
@@ -115,7 +115,7 @@ impl<'a> ConfigReader<'a> {
                 return self.problem("accounts_file", format!("read {shown}: {error}"));
             }
         };
-        // Without a mark, too, each letter of the first line has a zero byte beside it.
+        // Even without a byte order mark, each letter of the first line has a zero byte beside it.
         let has_mark = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
         if has_mark || first_line(&bytes).contains(&0) {
             let text = format!("{shown} is UTF-16; save it as UTF-8");
@@ -218,7 +218,7 @@ impl<'a> ConfigReader<'a> {
         (list, keys)
     }
 
-    /// Empty cells say nothing. Blanks belong to a password, and to nothing else.
+    /// Empty cells say nothing. Blanks are part of a password, but of nothing else.
     fn row(
         &mut self,
         record: &ByteRecord,
@@ -269,7 +269,7 @@ impl<'a> ConfigReader<'a> {
     }
 }
 
-/// What to write instead, for somebody who gives a list where a configuration belongs.
+/// What to write instead, for somebody who gives a list in place of a configuration.
 pub fn instead_of(path: &Path, bytes: &[u8]) -> Option<String> {
     let first = String::from_utf8_lossy(header_line(bytes));
     let first = first.trim();

@@ -29,7 +29,7 @@ impl Document {
         Self(SecretJson::new(json))
     }
 
-    /// Writes it; a file that is there already stays unless `replace`, false then.
+    /// Writes it; an existing file stays unless `replace`: then false.
     ///
     /// # Errors
     /// Those of the file system.
@@ -49,7 +49,7 @@ impl Document {
     }
 }
 
-/// One account, with a login where it is another than the address.
+/// One account, with a login where it is not the address.
 #[must_use]
 pub fn account(email: &str, login: Option<&str>, password: &str) -> Value {
     match login {
@@ -58,7 +58,7 @@ pub fn account(email: &str, login: Option<&str>, password: &str) -> Value {
     }
 }
 
-/// Writes the import template: the same accounts, and servers still to be named. Not where there is such a file already,
+/// Writes the import template: the same accounts, and servers still to be named. Not if there is such a file already,
 /// nor where the configuration says itself where each account goes. Returns its path when written.
 ///
 /// # Errors

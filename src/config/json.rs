@@ -1,6 +1,6 @@
-//! Reads the text of a configuration into JSON, and says what an administrator most likely did where it is none.
+//! Reads the text of a configuration as JSON, and says what an administrator most likely did wrong where it is none.
 //!
-//! A key that stands twice in one object is told: of two accounts in one pair of braces one would be lost in silence.
+//! A key that stands twice in one object is reported: of two accounts in one pair of braces one would be lost silently.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -32,7 +32,7 @@ pub fn parse(bytes: &[u8]) -> Result<(Value, Vec<Location>), String> {
     }
 }
 
-/// serde's own message may quote the file; the place is enough, and what stands there says more.
+/// serde's own message may quote the file; the place is enough.
 fn explained(error: &serde_json::Error, text: &[u8]) -> String {
     let (line, column) = (error.line(), error.column());
     let place = format!("at line {line} column {column}");

@@ -29,7 +29,7 @@ pub struct Limits {
     pub messages_per_second: Option<u64>,
     /// Bytes of an account in a day.
     pub daily: Daily,
-    /// Each shard may take all of it; else all shards share it. An account is of one shard: its day is not shared.
+    /// Each shard may take all of it; else all shards share it. An account belongs to one shard: its day is not shared.
     pub per_run: bool,
 }
 
@@ -89,7 +89,7 @@ impl ConfigReader<'_> {
         }
     }
 
-    /// A limit of which something may be known without the configuration: `null` takes that away.
+    /// A limit that may have a default by provider: `null` takes that away.
     fn unless_null(
         &mut self,
         object: &Map<String, Value>,

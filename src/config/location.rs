@@ -1,4 +1,4 @@
-//! Where in a configuration something stands, for whoever has to mend it.
+//! Where in a configuration something stands, for whoever has to correct it.
 
 use std::collections::BTreeMap;
 use std::fmt;

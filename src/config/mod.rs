@@ -1,4 +1,4 @@
-//! The JSON file with server and accounts: read as a whole, all that is wrong with it told at once.
+//! The JSON file with server and accounts: read as a whole, everything wrong with it reported at once.
 
 mod account;
 mod auth;
@@ -31,9 +31,9 @@ use crate::plural;
 use crate::secret::SecretJson;
 use crate::stop::Stop;
 
-/// The file that those take who bring messages to a server, unless another one is named.
+/// The default file of modes that bring messages to a server.
 pub const IMPORT: &str = "import.pass.config.json";
-/// The file that all others take.
+/// The default file of all other modes.
 pub const EXPORT: &str = "export.pass.config.json";
 
 /// What a configuration's servers are to a run.
@@ -96,7 +96,7 @@ impl MinTls {
         }
     }
 
-    /// Systems of today refuse it (RFC 8996), and so weak keys and digests that go with it.
+    /// Current systems refuse it (RFC 8996), along with the weak keys and digests that go with it.
     #[must_use]
     pub fn is_old(self) -> bool {
         matches!(self, Self::V10 | Self::V11)
@@ -122,7 +122,7 @@ pub struct Server {
     pub min_tls: Option<MinTls>,
     /// What a run may take of it.
     pub limits: Limits,
-    /// How accounts log in that do not say it themselves.
+    /// How accounts log in that do not say so themselves.
     pub auth: Auth,
 }
 
@@ -157,7 +157,7 @@ pub struct Account {
     pub server: Arc<Server>,
     /// Where the proof comes from.
     pub way: CredentialSource,
-    /// It stands at the server: other accounts there prove their login by the same.
+    /// It stands at the server: other accounts there use the same one.
     pub shares_way: bool,
 }
 
@@ -255,7 +255,7 @@ const EXAMPLE: &str = r#"
     ]
   }"#;
 
-/// Problems that are told; of a long list the rest are counted.
+/// Problems that are listed; the rest are counted.
 const SHOWN: usize = 200;
 
 const KEYS: [&str; 7] = [
@@ -285,10 +285,11 @@ impl Config {
     }
 }
 
-/// Reads and checks a configuration. Where there is somebody to be asked, a password may be missing: it is typed later.
+/// Reads and checks a configuration. If somebody can be asked, a password may be missing: it is typed later.
 ///
 /// # Errors
-/// A file that cannot be read, is no JSON (with line and column), or has problems (all of them, each with its JSON path).
+/// A file that cannot be read, is no JSON (with line and column), or has problems (all of them, each with its JSON
+/// path).
 pub fn load(path: &Path, side: Side, can_ask: bool) -> Result<Config> {
     let shown = path.display();
     let bytes = Zeroizing::new(std::fs::read(path).map_err(|error| unreadable(path, &error))?);

@@ -1,4 +1,4 @@
-//! The `oauth` of a configuration: who gives tokens, and how one asks there.
+//! The `oauth` of a configuration: who gives tokens, and how to ask for them.
 
 use serde_json::{Map, Value};
 use url::Url;
@@ -208,7 +208,7 @@ impl ConfigReader<'_> {
         let authorize_url = self.url(object, at, "authorize_url");
         let of_google = || oauth::url(GOOGLE_AUTHORIZE).ok().filter(|_| is_google);
         let consent = Consent {
-            // Whoever names a browser's page wants a browser.
+            // Whoever names a page for the browser wants a browser.
             device_url: device_url
                 .or_else(|| of_tenant("devicecode").filter(|_| authorize_url.is_none())),
             authorize_url: authorize_url

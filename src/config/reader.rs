@@ -43,7 +43,7 @@ impl<'a> ConfigReader<'a> {
         (self.problems, self.warnings)
     }
 
-    /// The servers are what an archive is for.
+    /// Only the servers matter to an archive.
     pub(super) fn is_target(&self) -> bool {
         self.side == Side::Target
     }
@@ -67,7 +67,7 @@ impl<'a> ConfigReader<'a> {
         self.path.parent().unwrap_or(Path::new("")).join(path)
     }
 
-    /// What is nearly a key that is missing is a slip of the pen: without it the run would mean something else. Anything
+    /// What is nearly a missing key is a slip of the pen: without it the run would mean something else. Anything
     /// else may be somebody's own. True where there is an unknown one.
     pub fn unknown_keys(
         &mut self,

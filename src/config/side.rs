@@ -1,4 +1,4 @@
-//! One list for a whole move: what an account says of the target, seen from either side.
+//! One list for a whole move: what an account says about the target, seen from either side.
 
 use std::borrow::Cow;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{CredentialError, CredentialErrorKind, Result, Token};
 use crate::stop::Stop;
 
-/// How often who waits looks whether the run was asked to stop.
+/// How often a waiting thread checks whether the run was asked to stop.
 const TICK: Duration = Duration::from_millis(100);
 /// A token that is refused within this time, and never worked for the account, shows a wrong configuration.
 const YOUNG: Duration = Duration::from_secs(60);
@@ -34,7 +34,7 @@ struct CacheSlot {
 enum TokenState {
     #[default]
     Empty,
-    /// A thread is at it.
+    /// A thread is fetching one.
     Coming,
     Here(Token),
     Failed(CredentialError),
@@ -124,7 +124,7 @@ impl Cache {
         }
         let was_good = slot.proven.contains(account) || known.age() > YOUNG;
         if was_good {
-            // Should the same come again, it is no better for it.
+            // If the same one comes again, it is no better.
             slot.proven.clear();
             slot.put(TokenState::Empty);
         }
@@ -154,7 +154,7 @@ impl CacheSlot {
     }
 }
 
-/// The thread that is at it; whatever becomes of it, the others go on.
+/// The thread that is fetching one; whatever becomes of it, the others go on.
 struct Coming<'a> {
     cache: &'a Cache,
     key: &'a str,

@@ -76,7 +76,7 @@ pub enum CredentialSource {
 pub enum Refusal {
     /// The token was an old one: another one may be taken, once.
     Renewable,
-    /// It proves nothing; what most likely lies behind it, in words that say what to do.
+    /// Trying again is pointless; the likely cause, in words that say what to do.
     Final(&'static str),
 }
 
@@ -84,7 +84,7 @@ impl CredentialSource {
     /// What proves the login now; asked at every connection.
     ///
     /// # Errors
-    /// What kind each is says [`CredentialErrorKind`].
+    /// See [`CredentialErrorKind`] for the kinds.
     pub fn credential(&self, who: Who<'_>, stop: &Stop) -> Result<Credential> {
         match self {
             Self::Password(source) => match source.secret() {
@@ -138,7 +138,7 @@ impl CredentialSource {
         }
     }
 
-    /// True where a token proves the login: it is nothing that a mailbox can be created with.
+    /// True where a token proves the login: no mailbox can be created with it.
     #[must_use]
     pub fn is_token(&self) -> bool {
         matches!(self, Self::Token(_))

@@ -39,7 +39,7 @@ impl Number {
 /// The token in a text; `what` says where the text is from.
 ///
 /// # Errors
-/// Nothing, JSON without a token, or what no token looks like.
+/// Nothing, JSON without a token, or what does not look like one.
 pub fn token(text: &str, what: &str) -> Result<Token> {
     let refuse = |why: &str| Err(CredentialError::last(format!("{what} {why}")));
     let trimmed = text.trim();
@@ -65,7 +65,7 @@ pub fn token(text: &str, what: &str) -> Result<Token> {
         return refuse("is empty");
     }
     if trimmed.starts_with('<') {
-        return refuse("is a page of HTML, or XML, and no token");
+        return refuse("is a page of HTML or XML, not a token");
     }
     if !is_token(secret.expose()) {
         return refuse("holds characters that no token has");

@@ -34,7 +34,7 @@ pub struct TypedPassword {
 }
 
 impl TypedPassword {
-    /// Whose it is, in words to be asked with.
+    /// Whose it is, as worded in the prompt.
     #[must_use]
     pub fn whose(&self) -> &str {
         &self.whose
@@ -65,7 +65,7 @@ pub struct CommandOutput {
 }
 
 impl PasswordSource {
-    /// A command; program and arguments. It is told nothing of the account, so the same one prints the same.
+    /// A command; program and arguments. It is told nothing about the account, so the same command prints the same.
     #[must_use]
     pub fn command(words: Vec<String>) -> Self {
         let mut known = COMMANDS.lock().unwrap_or_else(PoisonError::into_inner);

@@ -32,7 +32,7 @@ impl Template {
         self.fill_with(who, str::to_owned)
     }
 
-    /// The text for one account as a path: what is filled in leads nowhere else.
+    /// The text for one account as a path: what is filled in cannot lead elsewhere.
     #[must_use]
     pub fn fill_path(&self, who: Who<'_>) -> String {
         self.fill_with(who, |value| {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::secret::Secret;
 
-/// A token is renewed so long before its end.
+/// A token is renewed this long before its end.
 const MARGIN: Duration = Duration::from_secs(5 * 60);
 /// No life is longer than this, whatever is said: a year.
 const LONGEST: u64 = 365 * 24 * 3600;
@@ -30,7 +30,7 @@ impl Token {
         }
     }
 
-    /// Without an end nobody can say when to ask again: at each login.
+    /// Without an end, nobody can say when to ask again: so at each login.
     #[must_use]
     pub fn for_one_login_unless_it_ends(mut self) -> Self {
         self.each_login = self.life.is_none();

@@ -89,7 +89,7 @@ impl Tokens {
         Refusal::Final(match &self.source {
             TokenSource::Oauth(oauth) => oauth.cause_of_refusal(),
             TokenSource::File(..) | TokenSource::Env(_) | TokenSource::Command(..) => {
-                "the token is over, is for another user, scope or audience, or IMAP is switched off for the mailbox"
+                "the token has expired, is for another user, scope or audience, or IMAP is switched off for the mailbox"
             }
         })
     }
@@ -103,7 +103,7 @@ impl Tokens {
         }
     }
 
-    /// What the way in is called in reports.
+    /// What it is called in reports.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match &self.source {

@@ -1,4 +1,4 @@
-//! What an administrator can do when a disk does not take or give what it should: said once, behind the system's words.
+//! What an administrator can do when a disk fails to write or read: said once, after the system's words.
 
 use std::io::{self, ErrorKind};
 
@@ -7,7 +7,7 @@ use rustix::io::Errno;
 /// Adds to an error of the system what to do about it, where that is known; its kind stays.
 #[must_use]
 pub fn advised(error: io::Error) -> io::Error {
-    // One that is no bare error of the system has been through here before.
+    // Anything but a bare error of the system has been through here before.
     match error.raw_os_error().and_then(|code| advice(&error, code)) {
         Some(advice) => io::Error::new(error.kind(), format!("{error}: {advice}")),
         None => error,
@@ -32,7 +32,7 @@ fn advice(error: &io::Error, code: i32) -> Option<&'static str> {
     }
 }
 
-/// True for an error that tells of this process and its limits, and nothing of the file.
+/// True for an error about this process and its limits, not about the file.
 #[must_use]
 pub fn is_about_us(error: &(dyn std::error::Error + 'static)) -> bool {
     let ours = [Errno::MFILE, Errno::NFILE, Errno::NOMEM].map(Errno::raw_os_error);

@@ -52,7 +52,7 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_or_remove(&mut file, path, bytes)
 }
 
-/// Writes all bytes; a file that does not take them is removed: half of one is in the way, and takes room.
+/// Writes all bytes; if that fails the file is removed: half of one is in the way, and takes room.
 pub fn write_or_remove(file: &mut File, path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes).map_err(|error| {
         // Where it cannot be removed either, the error says why.
@@ -61,7 +61,7 @@ pub fn write_or_remove(file: &mut File, path: &Path, bytes: &[u8]) -> io::Result
     })
 }
 
-/// Tries whether files can be made in a directory, and leaves none there.
+/// Tests whether files can be created in a directory, and leaves none there.
 pub fn probe(dir: &Path) -> io::Result<()> {
     let path = dir.join(format!(".write-test-{}", random()));
     create_new(&path).and_then(|_| fs::remove_file(&path))
@@ -87,7 +87,7 @@ pub fn open_dir(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// True where the path leads to this open file still: what is written to a file without a name is lost.
+/// True while the path still leads to this open file: what is written to a file without a name is lost.
 pub fn has_name(file: &File, path: &Path) -> bool {
     let ours = file.metadata().map(|file| (file.dev(), file.ino()));
     let there = fs::metadata(path).map(|file| (file.dev(), file.ino()));
@@ -115,7 +115,7 @@ pub fn open_regular(path: &Path) -> Result<File> {
         .metadata()
         .with_context(|| format!("look at {shown}"))?;
     if !there.is_file() {
-        bail!("{shown} is no file");
+        bail!("{shown} is not a file");
     }
     Ok(file)
 }
@@ -135,7 +135,7 @@ pub(super) fn no_follow() -> i32 {
 /// Largest file that is read into memory, in bytes: the state of an account with a million mailboxes.
 const MAX_READ: u64 = 512 * 1024 * 1024;
 
-/// All bytes of a file that is not a symlink; a file over [`MAX_READ`] is none of ours.
+/// All bytes of a file that is not a symlink; a file over [`MAX_READ`] is not one of ours.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let file = open(path)?;
     let size = file.metadata()?.len();
@@ -171,7 +171,7 @@ pub fn make_dir(path: &Path) -> Result<()> {
     }
 }
 
-/// Makes the directories above one of ours, as the umask has them: they are not ours.
+/// Makes the directories above one of ours, with the umask's modes: they are not ours.
 pub fn make_parents(path: &Path) -> Result<()> {
     match path
         .parent()
@@ -202,7 +202,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     result.with_context(|| format!("write {}", path.display()))
 }
 
-/// The same, durable on return: the file is synced before the rename, the directory behind it.
+/// The same, durable on return: the file is synced before the rename, the directory after it.
 pub fn replace_durably(path: &Path, bytes: &[u8]) -> Result<()> {
     let temporary = temporary_beside(path);
     let write = || -> io::Result<()> {

@@ -52,7 +52,7 @@ pub fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Result<Repo
             );
         }
         Ok(None) => {}
-        // The archive does not need it, and where the configuration lies may well be no place to write to.
+        // The archive does not need it, and the configuration's directory may well be read-only.
         Err(error) => {
             warn!("{error:#}");
             report.warnings.push(format!("{error:#}"));

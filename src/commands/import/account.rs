@@ -41,7 +41,7 @@ pub struct ImportRun<'a> {
     pub provision: Option<&'a Provision<'a>>,
     /// The servers.
     pub peers: Peers,
-    /// Asks for an orderly end.
+    /// Asks the run to stop.
     pub stop: &'a Stop,
 }
 
@@ -147,7 +147,7 @@ impl<'a> Import<'a> {
     ) -> Result<bool> {
         let dry_run = self.run.settings.dry_run;
         let mut ids = self.plan.jobs.ids();
-        // What was filled is opened anew, too: its numbers tell whether another is the same.
+        // What was filled is opened again, too: its numbers tell whether another is the same mailbox.
         ids.retain(|id| {
             let job = &self.plan.jobs[*id];
             job.is_unsettled() || !job.has_failed() && !job.taken().is_empty()
@@ -163,7 +163,7 @@ impl<'a> Import<'a> {
                 journal.learn_prefix(prefix);
             }
             if (job.place().was_refused() || job.place().is_learnt()) && job.place().exists {
-                // The next run must know it of an empty mailbox, too.
+                // The next run must know it for an empty mailbox, too.
                 journal.learn_name(&job.here().directory, job.place().name.text());
             }
             self.plan.recall_opened(*id, journal);
@@ -203,7 +203,7 @@ impl<'a> Import<'a> {
         Ok(!merged.is_empty())
     }
 
-    /// Makes and opens the mailboxes. Nobody else of this run fills them as long as the turn lasts.
+    /// Makes and opens the mailboxes. Nobody else in this run fills them while the turn lasts.
     fn prepare(
         &mut self,
         channel: &mut Channel,
@@ -223,13 +223,13 @@ impl<'a> Import<'a> {
             return Err(SessionError::stopped().into());
         };
         if waited {
-            // Another account has filled them meanwhile.
+            // Another account may have filled them meanwhile.
             open(self)?;
         }
         Ok(turn)
     }
 
-    /// Appends what is missing, and looks what has become of it; returns mailboxes that are one with others.
+    /// Appends what is missing, and checks what became of it; returns mailboxes that are one with others.
     fn append(
         &mut self,
         channel: &mut Channel,
@@ -330,7 +330,7 @@ impl<'a> Import<'a> {
         accounts::both(outcome, recorded)
     }
 
-    /// What came twice is told, and never removed.
+    /// What came twice is reported, and never removed.
     fn doubled(&self, job: &Job) -> Option<Finding> {
         let uids = job.told().doubled();
         let text = format!(

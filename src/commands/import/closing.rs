@@ -1,8 +1,8 @@
 //! When all is appended, the target is asked how many messages it has. Where that is not what was there and what it
 //! took, or where something was sent a second time, it is looked at once more.
 //!
-//! What came twice, as an APPEND of a lost connection took effect late or somebody else imports the same, is told and
-//! never removed. What it said OK to and does not have is a message that is not imported.
+//! What came twice, as an APPEND of a lost connection took effect late or somebody else imports the same, is reported
+//! and never removed. What it said OK to and does not have counts as not imported.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
@@ -30,7 +30,7 @@ const WINDOW: usize = 32;
 /// How long a server is given to show what it has taken.
 const GRACE: Duration = Duration::from_secs(2);
 /// Why a message counts as not imported although the target took it.
-const SWALLOWED: &str = "the target said OK to it and does not have it: it was not kept, or deleted at once; validate --resync-missing sends it again";
+const SWALLOWED: &str = "the target said OK to it but does not have it: it was not kept, or deleted at once; validate --resync-missing sends it again";
 
 /// What this connection did.
 pub struct Sent<'a> {
@@ -41,7 +41,7 @@ pub struct Sent<'a> {
 }
 
 impl Reconciler<'_> {
-    /// Looks once more where it is called for.
+    /// Looks again where there is reason to.
     ///
     /// # Errors
     /// Those of the connection and of the archive's file system.
@@ -124,7 +124,7 @@ impl Reconciler<'_> {
                 to_uid: None,
                 flags: None,
             };
-            // A user may have deleted it: it does not come back by itself, and a validation names it.
+            // A user may have deleted it: it does not come back by itself, but a validation names it.
             self.journal.done(&self.jobs[id].route(), &done);
         }
         Ok(())
@@ -141,7 +141,7 @@ impl Reconciler<'_> {
         let there = match holding::read_one(channel, &wire, Which::From(from), self.trouble)? {
             Ok(there) => there,
             Err(words) => {
-                warn!(words, "what came twice, if anything did, is not known");
+                warn!(words, "it is not known what came twice, if anything did");
                 return Ok(None);
             }
         };

@@ -1,4 +1,4 @@
-//! Mailboxes of the target are made, subscribed and opened, all in one flight.
+//! Creates, subscribes and opens mailboxes on the target, all in one flight.
 
 use std::collections::{HashMap, HashSet};
 
@@ -29,7 +29,7 @@ enum CreateStep {
     Subscribe(JobId),
     Other,
     Open(JobId),
-    /// LIST of what was made, as it may be called otherwise now.
+    /// LIST of what was created, as its name may be another one now.
     List(JobId),
 }
 
@@ -42,8 +42,8 @@ struct Flight {
     unlisted: Vec<JobId>,
 }
 
-/// Makes, subscribes and opens the mailboxes with these numbers. Names that the target refuses are tried in stricter
-/// forms, and what LIST shows of them then is believed. `before` are the names that it has listed.
+/// Makes, subscribes and opens the mailboxes with these numbers. Names that the target refuses are tried again in
+/// stricter forms, and what LIST shows of them then is believed. `before` are the names that it has listed.
 ///
 /// # Errors
 /// Those of the connection; refusals are in the jobs.
@@ -101,7 +101,9 @@ fn make(
                     job.tell(note);
                     numbers.push(number);
                 }
-                AfterRefusal::GiveUp => job.fail(format!("cannot be made on the target: {words}")),
+                AfterRefusal::GiveUp => {
+                    job.fail(format!("cannot be created on the target: {words}"));
+                }
             }
         }
     }
@@ -139,7 +141,7 @@ fn commands(
     Ok(queue)
 }
 
-/// Words about one mailbox are not about the connection, though they speak of later; others end it.
+/// "Try later" about one mailbox is not about the connection; other words end it.
 fn later_for_one(
     step: CreateStep,
     error: SessionError,

@@ -1,5 +1,5 @@
-//! Under which name the target has what was just made. It may trim, cut, compose or fold names: what LIST shows counts,
-//! and two mailboxes that turn out to be one there are told apart.
+//! The name under which the target has what was just created. It may trim, cut, compose or fold names: what LIST shows
+//! counts, and two mailboxes that turn out to be one there are told apart.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,8 +12,8 @@ use crate::session::error::Result;
 use crate::session::list::{self, StatusItems};
 use crate::target::mailbox::{Figures, Job, JobId, Jobs};
 
-/// Believes LIST of mailboxes that it does not show by the names that they were opened with. `before` are the names
-/// that the target had listed before anything was made.
+/// Believes LIST about mailboxes that it shows under other names than they were opened with. `before` are the names
+/// that the target had listed before anything was created.
 ///
 /// # Errors
 /// Those of the connection.
@@ -80,7 +80,7 @@ fn squeezed(name: &str) -> String {
 pub fn tell_apart(jobs: &mut Jobs, before: &HashSet<Vec<u8>>) -> Vec<JobId> {
     let mut ids = jobs.ids();
     ids.retain(|id| jobs[*id].place().exists && !jobs[*id].has_failed());
-    // Whoever is listed by the very name that was planned for it keeps it.
+    // A mailbox that is listed under the very name planned for it keeps it.
     ids.sort_by_key(|id| {
         let job = &jobs[*id];
         let is_as_planned = job.place().is_as_planned();
@@ -111,17 +111,17 @@ pub fn tell_apart(jobs: &mut Jobs, before: &HashSet<Vec<u8>>) -> Vec<JobId> {
     apart
 }
 
-/// By what a mailbox is known: its name, and what the target says of it.
+/// What identifies a mailbox: its name, and what the target says about it.
 fn keys(job: &Job) -> Vec<String> {
     let name = format!("name {}", job.place().name.wire().escape_ascii());
-    // A server that says the same of all is not asked twice.
+    // A server that says the same about all is not asked twice.
     let id = job
         .identity_there()
         .filter(|_| !job.place().was_told_apart());
     std::iter::once(name).chain(id).collect()
 }
 
-/// True for a mailbox that was made just now and holds messages all the same: it may be another one.
+/// True for a mailbox that was created just now and holds messages all the same: it may be another one.
 fn is_made_full(job: &Job, before: &HashSet<Vec<u8>>) -> bool {
     let place = job.place();
     let is_new = !before.contains(place.name.wire()) && !place.why.contains(&Why::Before);
@@ -139,8 +139,8 @@ fn state(job: &Job) -> Option<String> {
     (uidnext > 0).then(|| format!("{messages} messages of {uidvalidity} before {uidnext}"))
 }
 
-/// This mailbox is one on the target with the known one, and gets another name. `before` are the names that the target
-/// has listed.
+/// On the target this mailbox and the known one are the same: this one gets another name. `before` are the names that
+/// the target has listed.
 pub fn rename(jobs: &mut Jobs, id: JobId, known: JobId, before: &HashSet<Vec<u8>>) {
     let taken: HashSet<String> = jobs
         .iter()

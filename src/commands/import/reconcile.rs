@@ -1,4 +1,5 @@
-//! What the target has of a mailbox already: by the journal, by looking, and after waiting where that is not settled yet.
+//! What the target already has of a mailbox: by the journal, by looking, and after waiting where that is not settled
+//! yet.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -20,16 +21,16 @@ use crate::target::repair::Repairs;
 use crate::target::trouble::Trouble;
 
 /// How long a server is given to finish what a connection that is gone had sent. Bytes that it has received and not
-/// yet worked off, at most a window of the lane, are appended although nobody waits for the answer any more.
+/// yet processed, at most a window of the lane, are still appended although nobody waits for the answer.
 const SETTLE: Duration = Duration::from_secs(10);
 
-/// Why the journal is not believed.
+/// Why the journal is not trusted.
 const ANOTHER: &str = "another message has the newest UID on record";
 
 /// Waits until nothing of an earlier connection can still arrive, where the journal says that something was under way.
 ///
 /// Else a look at the target could miss messages that appear a moment later, and they would be there twice. `connected`
-/// is when this connection was made; a server that answers within `timeout` has not more than that to work off.
+/// is when this connection was made; a server that answers within `timeout` has no more than that to process.
 ///
 /// # Errors
 /// [`Kind::Stopped`] when the run is asked to stop meanwhile.
@@ -66,9 +67,9 @@ pub struct Reconciler<'a> {
     pub jobs: &'a mut Jobs,
     /// What earlier runs have done.
     pub journal: &'a mut Journal,
-    /// What cannot be read there.
+    /// What cannot be read on the target.
     pub trouble: &'a mut Trouble,
-    /// What is mended in messages.
+    /// What is repaired in messages.
     pub repairs: Repairs,
     /// Nothing is written.
     pub dry_run: bool,
@@ -77,7 +78,7 @@ pub struct Reconciler<'a> {
 impl Reconciler<'_> {
     /// Without UIDPLUS: looks which UIDs the target gave to what was appended on this connection.
     ///
-    /// It helps the next run to tell ours from others; a server that refuses costs nothing else.
+    /// It helps the next run to tell our messages from others; if the server refuses, nothing else is lost.
     pub fn learn_uids(&mut self, channel: &mut Channel, id: JobId) -> Result<()> {
         let job = &self.jobs[id];
         let known = self.journal.known(&job.route());
@@ -207,13 +208,13 @@ impl Reconciler<'_> {
         for &id in group {
             let on_record = on_record.get(&id).unwrap_or(&nothing);
             let job = &self.jobs[id];
-            // Without UIDPLUS nobody knows which messages there are ours: as many as we appended.
+            // Without UIDPLUS nobody knows which messages there are ours: we count as many as we appended.
             let uids: UidSet = job.missing().chain(job.known().blind.iter()).collect();
             let before = sought.origins.len();
             sought.read(id, uids.iter(), on_record)?;
             let described = sought.origins[before..].iter().map(|origin| origin.uid);
             let described: UidSet = described.collect();
-            // Appending says what is wrong with those that cannot be read.
+            // Appending reports what is wrong with those that cannot be read.
             let rest = job.missing().filter(|uid| !described.contains(*uid));
             unreadable.push((id, rest.collect()));
         }
@@ -302,10 +303,10 @@ impl Reconciler<'_> {
         Ok(is_another.then(|| self.forget(id, ANOTHER)))
     }
 
-    /// The journal is not believed, but for where each message may be.
+    /// The journal is not trusted, except for where each message may be.
     fn forget(&mut self, id: JobId, why: &str) -> HashMap<u32, u32> {
         let text = format!(
-            "the target was rolled back or made anew ({why}): the journal is not believed, and all is looked for"
+            "the target was rolled back or recreated ({why}): the journal is not trusted, and everything is looked for"
         );
         let job = &mut self.jobs[id];
         warn!(mailbox = job.name(), "{text}");
@@ -333,7 +334,7 @@ impl Reconciler<'_> {
         Ok(described.is_some_and(|here| !here.has_identity(identity)))
     }
 
-    /// The mailbox has been looked at: what an earlier connection had under way elsewhere concerns nobody any more.
+    /// The mailbox has been looked at: what an earlier connection had under way elsewhere no longer matters.
     fn settle(&mut self, id: JobId) {
         if self.dry_run {
             return;

@@ -64,8 +64,7 @@ fn ask(listings: &Arc<Listings>) -> Result<Option<Vec<usize>>> {
     match answer {
         Ok(lines) => Ok(Some(lines.iter().map(|line| line.number).collect())),
         Err(InquireError::OperationCanceled | InquireError::OperationInterrupted) => Ok(None),
-        Err(error) => {
-            Err(error).context("choose on the terminal; --domain and --all-domains do without")
-        }
+        Err(error) => Err(error)
+            .context("choose on the terminal; with --domain or --all-domains nobody is asked"),
     }
 }

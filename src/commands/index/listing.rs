@@ -29,7 +29,7 @@ pub struct DomainListing {
     pub domain: String,
     /// Its mailboxes.
     pub names: Result<Names, PanelError>,
-    /// What else the panel tells of them; not every panel can.
+    /// What else the panel says about them; not every panel can.
     pub details: Result<Vec<MailboxDetails>, PanelError>,
 }
 
@@ -55,7 +55,7 @@ impl Listings {
         let _ = self.only.set(chosen.iter().copied().collect());
     }
 
-    /// A domain, asked for now unless it was before.
+    /// A domain, asked for now unless it was already.
     pub fn get(&self, number: usize) -> &DomainListing {
         self.slots[number].get_or_init(|| {
             let domain = self.domains[number].clone();
@@ -117,7 +117,7 @@ impl Workers {
     /// Waits until all is known.
     pub fn finish(self) {
         for worker in self.0 {
-            // A panic leaves a slot empty, which is asked for again where it is needed.
+            // A panic leaves a slot empty; it is asked for again where it is needed.
             let _ = worker.join();
         }
     }

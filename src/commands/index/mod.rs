@@ -77,7 +77,7 @@ pub fn run(plan: &IndexPlan, stop: &Stop) -> Result<IndexOutcome> {
 fn domains(panel: &DirectAdmin) -> Result<Names> {
     let mut found = panel.domains()?;
     for odd in &found.odd {
-        warn!(panel = %panel.name(), "the panel lists {odd:?}, which is no domain name; it is left out");
+        warn!(panel = %panel.name(), "the panel lists {odd:?}, which is not a domain name; it is left out");
     }
     found.names.sort_by_key(|name| name.to_lowercase());
     found.names.dedup_by_key(|name| name.to_lowercase());

@@ -11,7 +11,7 @@ use crate::printable::printable;
 use crate::report::table::Table;
 use crate::settings::index::IndexPlan;
 
-/// Names that are told; the rest are counted.
+/// Names that are listed; the rest are counted.
 const SHOWN: usize = 20;
 
 /// An account for the configuration.
@@ -38,7 +38,7 @@ pub struct Indexed {
 }
 
 impl Indexed {
-    /// What the panel lists as domains and is none.
+    /// What the panel lists as domains but are none.
     pub fn odd_domains(&mut self, odd: &[String]) {
         self.odd.extend(odd.iter().map(|name| format!("{name:?}")));
     }
@@ -116,7 +116,7 @@ impl Summary {
         );
         note(
             &indexed.odd,
-            "LEFT OUT, as they are no names of mailboxes or domains",
+            "LEFT OUT, as they are not names of mailboxes or domains",
         );
         note(&indexed.duplicates, "listed more than once, written once");
         note(
@@ -135,13 +135,13 @@ impl Summary {
         }
         if let Some(error) = &indexed.without_details {
             notes.push(format!(
-                "which mailboxes are suspended is not known, the panel did not tell: {error}"
+                "which mailboxes are suspended is not known, the panel did not say: {error}"
             ));
         }
         let total = indexed.accounts.len();
         if plan.password.is_none() {
             notes.push(format!(
-                "{total} passwords are blank (\"\"): fill them in, no other mode takes an account without one"
+                "{total} passwords are blank (\"\"): fill them in, as no other mode takes an account without one"
             ));
         }
         let mut text = format!("{table}\nNotes:\n");

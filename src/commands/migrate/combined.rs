@@ -1,9 +1,9 @@
-//! One report on an account out of those of its phases.
+//! Combines the reports on an account's phases into one.
 
 use crate::mode::Phase;
 use crate::report::{AccountReport, MailboxReport, PhaseReport, Status};
 
-/// What is known of an account so far.
+/// The report on an account so far.
 pub struct CombinedReport {
     /// The report.
     pub report: AccountReport,
@@ -77,7 +77,7 @@ impl CombinedReport {
     }
 }
 
-/// What an account is when its phases ended in these two ways.
+/// The status of an account whose phases ended in these two ways.
 fn worse(one: Status, other: Status) -> Status {
     let order = [
         Status::Failed,
@@ -94,7 +94,7 @@ fn worse(one: Status, other: Status) -> Status {
         .unwrap_or(one)
 }
 
-/// A mailbox is one row, whatever each phase says of it.
+/// A mailbox is one row, whatever each phase says about it.
 fn take_in(mailboxes: &mut Vec<MailboxReport>, part: MailboxReport, phase: Phase) {
     let same = mailboxes
         .iter_mut()

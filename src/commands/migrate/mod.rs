@@ -1,6 +1,6 @@
-//! `--mode migrate`: export, audit, import and validate, the four of one account one after the other and the accounts
-//! side by side, so that the first are done while the last are still being read. Knows the order and what follows from
-//! each outcome; the work itself is theirs.
+//! `--mode migrate`: export, audit, import and validate: for one account one after the other, for several accounts
+//! in parallel, so that the first are done while the last are still being read. Knows the order and what follows from
+//! each outcome; the phases do the work.
 
 mod combined;
 
@@ -56,7 +56,7 @@ pub(super) fn run(settings: &Settings, stop: &Stop, progress: &Progress) -> Resu
     Ok(report)
 }
 
-/// An account that got no further than the test of the target is known by its source all the same: shards are.
+/// An account that failed the target's test is still known by its source: so are shards.
 fn name_both_sides(sources: &[Account], reports: &mut [AccountReport]) {
     let sources: HashMap<&str, &Account> = sources
         .iter()

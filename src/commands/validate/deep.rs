@@ -22,11 +22,11 @@ pub struct Pair {
     pub to_uid: u32,
 }
 
-/// What reading a message back told.
+/// What reading a message back showed.
 pub enum ReadBack {
     /// The target did not give it; why.
     Unreadable(String),
-    /// The archive's message is not what it was; why.
+    /// The archive's message is damaged; why.
     Damaged(String),
     /// How the two differ.
     Read(Vec<Difference>),

@@ -1,6 +1,6 @@
 //! What the journal says of the messages of a mailbox, as far as the mailbox on the target confirms it.
 //!
-//! It knows which messages arrived and with which flags; it is not asked whether they are there.
+//! It knows which messages arrived and with which flags, not whether they are still there.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,16 +14,16 @@ pub struct JournalRecord {
     /// UID on the target by UID in the archive; the last one counts.
     to_uids: HashMap<u32, u32>,
     flags: HashMap<u32, Flags>,
-    /// The mailbox is the one that was filled, and has not gone back behind that.
+    /// The mailbox is the one that was filled, and was not rolled back since.
     stands: bool,
 }
 
 /// Flags of the archive that a message lacks on the target.
 #[derive(Default)]
 pub struct Lacking {
-    /// It may have lost them.
+    /// The target may have lost them.
     pub lost: Vec<String>,
-    /// The archive had not got them yet when the message was imported.
+    /// The archive did not have them yet when the message was imported.
     pub later: Vec<String>,
 }
 
@@ -54,7 +54,7 @@ impl JournalRecord {
         }
     }
 
-    /// It arrived, and is not there any more.
+    /// It arrived, and is no longer there.
     pub fn was_deleted(&self, uid: u32) -> bool {
         self.stands && self.to_uids.contains_key(&uid)
     }

@@ -48,7 +48,7 @@ impl DeviceCode {
         shown(&self.user)
     }
 
-    /// How long there is time.
+    /// How much time there is.
     #[must_use]
     pub fn time(&self) -> Duration {
         Duration::from_secs(self.expires_in.min(LONGEST))

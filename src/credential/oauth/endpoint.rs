@@ -1,4 +1,4 @@
-//! A token endpoint: HTTPS, bounded answers, no redirects; patience where it may help, and never with a refusal.
+//! A token endpoint: HTTPS, bounded answers, no redirects; retries where they may help, never after a refusal.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,11 +19,11 @@ use crate::stop::Stop;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Longest answer that is read, in bytes.
 const LONGEST: u64 = 64 * 1024;
-/// How often a request is sent that may pass.
+/// How often a request is sent whose failure may pass.
 const TRIES: u32 = 3;
-/// The longest wait between two of them; who asks for more is left to the connection's patience.
+/// The longest wait between two of them; if more is asked for, the connection's own retries take over.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// How long a token lasts whose endpoint does not say it, in seconds (RFC 6749 section 5.1 recommends that it does).
+/// How long a token lasts whose endpoint does not say so, in seconds (RFC 6749 section 5.1 recommends that it does).
 const USUAL_LIFE: u64 = 3600;
 
 /// A client for the endpoints of one provider.
@@ -66,7 +66,7 @@ impl Granted {
     /// The token.
     ///
     /// # Errors
-    /// There is none, or what no token looks like.
+    /// There is none, or it does not look like a token.
     pub fn token(&self) -> Result<Token> {
         let token = &self.access_token;
         if token.is_empty() || !crate::credential::printed::is_token(token) {
@@ -193,7 +193,7 @@ fn understood<T: DeserializeOwned>(url: &Url, answer: &HttpAnswer) -> Result<Tok
         return match serde_json::from_slice(&answer.body) {
             Ok(granted) => Ok(TokenReply::Granted(granted)),
             Err(_) => Err(CredentialError::last(format!(
-                "{place} answers with something that is not what a token endpoint says; check token_url"
+                "{place} does not answer like a token endpoint; check token_url"
             ))),
         };
     }

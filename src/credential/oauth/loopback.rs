@@ -18,9 +18,9 @@ use crate::stop::Stop;
 
 /// How long the browser may take.
 pub const TIME: Duration = Duration::from_secs(300);
-/// How often it is looked whether it came.
+/// How often to check whether it came.
 const TICK: Duration = Duration::from_millis(50);
-/// How long whoever connects may take to ask.
+/// How long a connection may take to send its request.
 const ASKING: Duration = Duration::from_secs(5);
 /// Most bytes of a request that are read.
 const LONGEST: usize = 8 * 1024;
@@ -118,7 +118,7 @@ impl PendingConsent {
                     Ok(Redirect::Declined(why)) => {
                         return Err(CredentialError::last(format!("the browser says: {why}")));
                     }
-                    // Whoever else connects is none of ours.
+                    // Anybody else who connects is not our browser.
                     Ok(Redirect::Nothing(_)) | Err(_) => {}
                 },
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -147,7 +147,7 @@ impl PendingConsent {
         let (status, text) = match &brought {
             Redirect::Code(_) => ("200 OK", "Thank you. This window can be closed."),
             Redirect::Declined(_) => ("200 OK", "Nothing was agreed. This window can be closed."),
-            Redirect::Nothing(status) => (*status, "This is not what is waited for."),
+            Redirect::Nothing(status) => (*status, "This is not the answer that was expected."),
         };
         let length = text.len();
         let answer = format!(

@@ -20,7 +20,7 @@ use crate::stop::Stop;
 
 /// How long another process may be at the same refresh token.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How often it is looked whether it has ended.
+/// How often to check whether it has finished.
 const TICK: Duration = Duration::from_millis(50);
 
 /// What most likely lies behind an IMAP server that refuses a fresh token.
@@ -100,7 +100,7 @@ impl Refresh {
         match reply? {
             TokenReply::Granted(granted) => {
                 let token = granted.token();
-                // The old one may be worth nothing from now on: the new one is safe before anything else is done.
+                // The old one may be worthless from now on: the new one is saved before anything else.
                 if let Some(new) = granted.refresh_token.map(Secret::new)
                     && new != old
                     && !new.expose().is_empty()

@@ -121,7 +121,7 @@ fn a_missing_shard_is_named_with_its_accounts() {
     ));
     for name in &lost {
         output.says(&format!(
-            "no report tells of account {name} (shard {shard} of 3)"
+            "no report has account {name} (shard {shard} of 3)"
         ));
     }
     let listed = merge(

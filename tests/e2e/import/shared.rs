@@ -143,7 +143,7 @@ fn what_a_target_says_ok_to_and_does_not_keep_is_not_imported() {
         let program = program_for(&server, "INBOX", &mails);
         import(&program, &[])
             .code(1)
-            .says("the target said OK to it and does not have it");
+            .says("the target said OK to it but does not have it");
         assert_eq!(failed(&program), [("INBOX".to_owned(), 4)]);
         assert_eq!(
             totals(&program, ["new", "failed"]),

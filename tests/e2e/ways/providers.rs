@@ -209,7 +209,7 @@ fn an_endpoint_that_is_busy_is_asked_again_and_one_that_is_wrong_is_not() {
     );
     for words in [
         "redirect",
-        "not what a token endpoint says",
+        "does not answer like a token endpoint",
         "more than",
         "no access_token",
     ] {

@@ -78,13 +78,13 @@ pub struct Archived {
     pub halves: UidSet,
     /// Bytes of the message files.
     pub bytes: u64,
-    /// UIDs that were durable by the state and are not there any more.
+    /// UIDs that the state calls durable and that are no longer there.
     pub lost: UidSet,
-    /// Server, port and login that they are from, where those are not this run's.
+    /// Server, port and login that they came from, if not this run's.
     pub origin: Option<String>,
-    /// UIDVALIDITY is known to be another at each opening.
+    /// UIDVALIDITY is known to differ each time the mailbox is opened.
     pub uidvalidity_moves: bool,
-    /// The record has known that.
+    /// The record says so already.
     pub moved_before: bool,
 }
 
@@ -114,7 +114,7 @@ struct Work {
     unsent: VecDeque<Chunk>,
     /// Commands sent and not answered.
     in_flight: usize,
-    /// Answers that still come are not to be believed.
+    /// Answers that are still to come are not trusted.
     distrusted: bool,
     /// It is left alone on this connection.
     postponed: bool,
@@ -127,13 +127,13 @@ struct Work {
 struct MessageTrouble {
     /// A second inventory no longer names them.
     gone: HashSet<u32>,
-    /// Named by an inventory and given by no FETCH, with what was said of them last.
+    /// Named by an inventory but not given by any FETCH, with the server's last words on them.
     unclear: BTreeMap<u32, String>,
     /// The second inventory.
     again: Inventory,
     /// The server's last words on those that did not come.
     reasons: HashMap<u32, String>,
-    /// What inventories say of those that connections ended at.
+    /// What inventories say about those that connections died of.
     seen: HashMap<u32, SizeAndDate>,
     /// Most messages in one command: fewer after each connection that died before any came.
     most: Option<u64>,
@@ -261,7 +261,7 @@ impl Job {
         self.looked_at
     }
 
-    /// Messages that were durable by the state, are not there any more, and have not come again.
+    /// Messages that the state calls durable, that are gone, and that have not come again.
     #[must_use]
     pub fn lost(&self) -> UidSet {
         let mut lost = self.held.lost.clone();
@@ -299,7 +299,7 @@ impl Job {
         halves
     }
 
-    /// True when this run has nothing more to say of it.
+    /// True when this run is done with it.
     #[must_use]
     pub fn is_over(&self) -> bool {
         !self.phase.is_open()
@@ -333,7 +333,7 @@ impl Job {
         })
     }
 
-    /// True where nobody has told how large what is fetched is.
+    /// True where the sizes of what is fetched are unknown.
     #[must_use]
     pub fn comes_unsized(&self) -> bool {
         self.phase == JobPhase::Direct && self.bytes_by_status().is_none()
@@ -360,7 +360,7 @@ impl Job {
 
 /// How it begins.
 impl Job {
-    /// The archive has so much of it.
+    /// What the archive has of it.
     pub fn holds(&mut self, holding: Archived) {
         self.held = holding;
     }
@@ -371,7 +371,7 @@ impl Job {
         self.held.uidvalidity.is_some()
     }
 
-    /// What the archive had of it is of no use: its UIDs belong to other messages, or it is no archive's.
+    /// What the archive had of it is of no use: its UIDs belong to other messages, or there is none.
     pub fn begins_anew(&mut self) {
         self.held.present = UidSet::new();
         self.held.doubtful.clear();

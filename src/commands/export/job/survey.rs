@@ -3,7 +3,7 @@
 use super::{Job, JobPhase, Survey, Weights};
 use crate::session::inventory::Inventory;
 
-/// Times that a mailbox is surveyed before what is still unclear is reported.
+/// How often a mailbox is surveyed before what is still unclear is reported.
 const MAX_SURVEYS: u32 = 3;
 
 /// What STATUS counts is set against this.
@@ -16,20 +16,21 @@ pub(super) struct Recount {
 }
 
 impl Job {
-    /// Takes the inventory anew, or gives up when that did not help before.
+    /// Takes the inventory again, or gives up when that did not help before.
     pub fn survey_again(&mut self) {
         self.work.unsent.clear();
         self.survey = Survey::default();
         self.trouble.unclear.clear();
         if self.surveys >= MAX_SURVEYS {
-            self.fail("the server says something else about it each time");
+            self.fail("the server says something different about it each time");
             return;
         }
         self.surveys += 1;
         self.phase = JobPhase::Survey;
     }
 
-    /// A day's budget is to be kept to: the inventory notes what messages weigh, and a command brings at most so many bytes.
+    /// A day's budget is to be kept to: the inventory notes what messages weigh, and a command brings at most so many
+    /// bytes.
     pub fn weigh(&mut self, most: u64) {
         self.survey.weights = Some(Weights::new(most));
     }
@@ -130,7 +131,7 @@ impl Job {
         beyond.len()
     }
 
-    /// What is here under this UID may be another message: it is to be fetched and compared.
+    /// What is here under this UID may be a different message: it is to be fetched and compared.
     pub fn doubt(&mut self, uid: u32, bytes: u64) {
         self.held.bytes = self.held.bytes.saturating_sub(bytes);
         self.held.doubtful.insert(uid);
@@ -160,14 +161,14 @@ impl Job {
         unnamed.iter().collect()
     }
 
-    /// A message of so many bytes was moved aside because the server no longer has it.
+    /// A message of this size was moved aside because the server no longer has it.
     pub fn vanished(&mut self, uid: u32, bytes: u64) {
         self.held.present.remove(uid);
         self.held.bytes = self.held.bytes.saturating_sub(bytes);
         self.tally.vanished += 1;
     }
 
-    /// The inventory was all that was wanted of it.
+    /// The inventory was all that was wanted.
     pub fn only_looked(&mut self, whole: bool) {
         self.phase = if whole {
             JobPhase::Done

@@ -1,4 +1,4 @@
-//! What the report tells of a mailbox: what came, what did not, and what a reader should know.
+//! What the report says about a mailbox: what came, what did not, and what a reader should know.
 
 use std::collections::HashSet;
 
@@ -11,13 +11,13 @@ use crate::report::Counts;
 pub struct Unfetched {
     /// UID; `None` for the mailbox, or for messages that it counts and does not name.
     pub uid: Option<u32>,
-    /// What the server says of it, without its content.
+    /// What the server says about it, without its content.
     pub seen: SizeAndDate,
     /// The server's words, or what is wrong with them.
     pub reason: String,
 }
 
-/// What a server says of a message that it may not give.
+/// What a server says about a message that it may not give.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SizeAndDate {
     /// RFC822.SIZE.
@@ -37,7 +37,7 @@ pub struct Shortened {
     pub announced: u64,
 }
 
-/// What the report tells.
+/// What the report says.
 #[derive(Default)]
 pub(super) struct JobTally {
     /// UIDs fetched in this run.
@@ -49,7 +49,7 @@ pub(super) struct JobTally {
     pub bytes: u64,
     /// Messages that came far shorter than announced, and were asked for again.
     pub doubted: HashSet<u32>,
-    /// Those that are so all the same.
+    /// Those that are still too short.
     pub short: Vec<Shortened>,
     pub note: Option<String>,
 }

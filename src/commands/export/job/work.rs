@@ -26,13 +26,13 @@ impl Job {
         self.work.in_flight -= 1;
     }
 
-    /// True while its answers are not to be believed.
+    /// True while its answers are not trusted.
     #[must_use]
     pub fn is_distrusted(&self) -> bool {
         self.work.distrusted || self.work.postponed
     }
 
-    /// It is tried again on another connection; what still comes for it on this one is not to be believed.
+    /// It is tried again on another connection; what still comes for it on this one is not trusted.
     pub fn postpone(&mut self) {
         self.work.postponed = true;
         self.work.unsent.clear();
@@ -44,7 +44,7 @@ impl Job {
         self.work.count
     }
 
-    /// One message fewer.
+    /// One message less.
     pub fn expunged(&mut self) {
         self.work.count = self.work.count.saturating_sub(1);
         self.survey.inventory.expunged();
@@ -72,7 +72,7 @@ impl Job {
         if self.is_kept() || self.is_on_trial() {
             return true;
         }
-        // No UIDVALIDITY means "not said", and says nothing against the one that was said before.
+        // No UIDVALIDITY means "not said": the one that was said before still holds.
         if freeze.uidvalidity == 0 || self.freeze.uidvalidity == freeze.uidvalidity {
             return true;
         }
@@ -119,7 +119,7 @@ impl Job {
             self.work.distrusted = false;
             self.absorb_received();
             if self.has_nothing_here() {
-                // Whatever its UIDVALIDITY is: all of it in one opening.
+                // Whatever its UIDVALIDITY: all of it while it is open once.
                 self.phase = JobPhase::Direct;
                 self.work.unsent.push_back(Chunk::all());
             } else {

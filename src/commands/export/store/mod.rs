@@ -1,6 +1,6 @@
 //! The archive's side of an export: commits messages, keeps the state durable.
 //!
-//! Speaks of UIDs and directories; it does not know where the bytes come from.
+//! Deals in UIDs and directories; it does not know where the bytes come from.
 
 mod record;
 
@@ -128,7 +128,7 @@ impl Store {
         Ok(())
     }
 
-    /// Moves all pairs aside: they are not of the mailbox that the server has.
+    /// Moves all pairs aside: they belong to a mailbox that the server does not have.
     ///
     /// # Errors
     /// Those of the file system.
@@ -323,7 +323,8 @@ impl Store {
         Ok(())
     }
 
-    /// Moves halves of messages aside that the server no longer has: nothing would ever complete them. Returns their number.
+    /// Moves halves of messages aside that the server no longer has: nothing would ever complete them. Returns their
+    /// number.
     ///
     /// # Errors
     /// Those of the file system.
@@ -340,12 +341,12 @@ impl Store {
         Ok(halves.len())
     }
 
-    /// Held before bytes are asked for: so many are to come.
+    /// Checks that there is room for this many bytes before they are asked for.
     ///
     /// # Errors
     /// There is no room for them.
     pub fn check_room(&self, bytes: u64) -> Result<()> {
-        // Who keeps nothing free wants as much as goes in.
+        // Whoever keeps nothing free wants as much as fits.
         if self.min_free == 0 {
             return Ok(());
         }
@@ -406,7 +407,7 @@ impl Store {
         outcome
     }
 
-    /// The last word of a run on this account: everything durable, then the state.
+    /// Ends a run on this account: everything durable, then the state.
     ///
     /// # Errors
     /// Those of the file system.
@@ -416,7 +417,7 @@ impl Store {
         state.finished = Some(crate::clock::utc_now());
         record::fill(&self.archive, &mut state, jobs, &self.moved);
         let lost = jobs.iter().find(|job| record::is_lost(&self.archive, job));
-        // The record is of the whole: also of what a filtered run leaves alone.
+        // The record covers the whole, including what a filtered run leaves alone.
         let whole = state.mailboxes.iter().all(|mailbox| mailbox.complete);
         state.complete = complete && whole;
         debug!(complete = state.complete, "write the state");
@@ -468,7 +469,7 @@ fn same_flags(one: &str, other: &str) -> bool {
     one == other || sorted(one) == sorted(other)
 }
 
-/// What a message contributes to its mailbox's count of bytes.
+/// What a message adds to its mailbox's bytes.
 fn counted(dir: &MailboxDir, uid: u32) -> u64 {
     let sidecar = dir.read_sidecar(uid).ok();
     sidecar

@@ -1,4 +1,5 @@
-//! What the archive's state says at the end of an export, and at each checkpoint: mailboxes of this run, and those left alone.
+//! What the archive's state says at the end of an export, and at each checkpoint: mailboxes of this run, and those left
+//! alone.
 
 use std::collections::HashSet;
 
@@ -58,7 +59,7 @@ fn mailbox_state(archive: &AccountArchive, job: &Job, before: &[MailboxState]) -
     }
     let old = before.iter().find(|old| old.directory == state.directory);
     match old {
-        // What was not looked at keeps what was known of it.
+        // What was not looked at keeps its record.
         Some(old) if !job.is_looked_at() => MailboxState {
             complete: old.complete && job.lost().is_empty(),
             origin: job.origin().map(str::to_owned),

@@ -17,10 +17,10 @@ use crate::session::refusal::{Meaning, meaning};
 use crate::session::response::{self, Condition, StatusResponse};
 use crate::target::mailbox::{JobId, Refused};
 
-/// A message of up to this size that finds no room says that the account is full, in bytes.
+/// If there is no room for a message of up to this size, in bytes, the account is full.
 const SMALL: u64 = 64 * 1024;
 
-/// True for a refusal that is about us, and leaves open what became of the messages.
+/// True for a refusal that is about the connection and leaves open what became of the messages.
 pub fn is_no_answer(status: &StatusResponse) -> bool {
     matches!(meaning(status), Meaning::Wait(_))
 }
@@ -214,7 +214,7 @@ impl Appender<'_> {
         let (later, gone): (Vec<&str>, Vec<&str>) = rest
             .into_iter()
             .partition(|flag| !self.experience.refuses_keyword(id, flag));
-        // What is stored afterwards counts as sent.
+        // Flags that are stored afterwards count as sent.
         let given = wanted.flags.split_ascii_whitespace();
         let given: Vec<&str> = given.filter(|flag| !gone.contains(flag)).collect();
         let flags = Flags {
@@ -275,7 +275,7 @@ impl Appender<'_> {
         );
         self.experience.distrusted = true;
         if !fits {
-            // Was the mailbox made anew?
+            // Was the mailbox recreated?
             let ask = manage::uidvalidity(job.place().name.wire(), lane.capabilities())?;
             lane.send(&ask, AppendStep::Check(id, None), Order::Loose)?;
         }
@@ -319,7 +319,7 @@ fn alone(id: JobId, item: Item) -> Batch {
     Batch { id, items }
 }
 
-/// True for a refusal that says it is about what the message holds: another form of its flags changes nothing.
+/// True for a refusal over the message's content: other flags would change nothing.
 fn is_about_content(status: &StatusResponse) -> bool {
     const WORDS: [&str; 8] = [
         "message", "header", "body", "line", "large", "big", "size", "literal",

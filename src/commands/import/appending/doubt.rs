@@ -16,7 +16,7 @@ use crate::target::mailbox::JobId;
 use crate::target::matching::{ArchiveSide, Sought};
 
 impl Appender<'_> {
-    /// Looks what the target has of the refused batches; the rest is sent again in smaller parts.
+    /// Finds out what the target has of the refused batches; the rest is sent again in smaller parts.
     pub(super) fn look(&mut self, channel: &mut Channel) -> Result<()> {
         let mut rest = Vec::new();
         let mut doubtful = std::mem::take(&mut self.doubtful);
@@ -94,7 +94,7 @@ impl Appender<'_> {
                     self.keep(id, item, Some(*to_uid));
                 } else if unknown.contains(uid) {
                     let reason =
-                        "whether the target has stored it is not known: it is not sent again";
+                        "it is not known whether the target has stored it: it is not sent again";
                     self.refuse(id, uid, Some(item.size()), reason.to_owned())?;
                 } else {
                     batch.items.push(item);

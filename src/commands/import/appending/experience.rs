@@ -10,28 +10,28 @@ use crate::target::mailbox::JobId;
 /// What is known of a target from one connection to the next.
 #[derive(Default)]
 pub struct Experience {
-    /// Whose fault an end that is not OK was.
+    /// Who is to blame for ends that were not OK.
     pub(super) blame: Blame<Owner<JobId>>,
     /// Messages that were under way when a connection was lost: each goes alone.
     pub(super) careful: HashMap<JobId, UidSet>,
     /// It stores parts of a MULTIAPPEND that it refuses.
     pub(super) stores_in_part: bool,
-    /// Its APPENDUID is not to be believed.
+    /// Its APPENDUID is not trusted.
     pub(super) distrusted: bool,
-    /// It wants a list of flags, were it empty.
+    /// It wants a list of flags, even an empty one.
     pub(super) always_list: bool,
     /// Keywords that a mailbox does not take.
     pub(super) refused_keywords: HashMap<JobId, HashSet<String>>,
-    /// Looks into gaps between UIDs that found nothing.
+    /// How often a look into a gap between UIDs found nothing.
     pub(super) idle_gaps: u32,
     /// Flags that are to be stored when the UIDs of their messages are known.
     pub(super) owed: Vec<Owed>,
-    /// A message of this size has no room there any more; with the words that said so.
+    /// There is no room left for a message of this size; with the words that said so.
     pub(super) no_room: Option<(u64, String)>,
 }
 
 impl Experience {
-    /// An earlier run could not bring this message over: it goes alone, and has one try.
+    /// An earlier run could not bring this message over: it goes alone, once.
     pub fn remember(&mut self, id: JobId, uid: u32) {
         self.blame.remember(Owner::Message(id, uid));
         self.careful.entry(id).or_default().insert(uid);
@@ -52,7 +52,7 @@ impl Experience {
         careful.is_some_and(|careful| careful.contains(uid))
     }
 
-    /// The words that refused one of this size, or a smaller one, for want of room.
+    /// The words that refused one of this size, or a smaller one, for lack of room.
     pub(super) fn no_room_for(&self, size: u64) -> Option<&str> {
         let no_room = self.no_room.as_ref();
         let no_room = no_room.filter(|(refused, _)| size >= *refused);

@@ -1,4 +1,4 @@
-//! Which messages go next, proved: no more than a batch, than the day allows, than the server takes.
+//! Which messages go next, proved: no more than fit a batch, the day's budget and the server's limit.
 
 use anyhow::Result;
 
@@ -26,7 +26,7 @@ impl Appender<'_> {
             let owner = Owner::Message(id, uid);
             if self.experience.blame.verdict(&owner) == Verdict::Over {
                 let words = self.experience.blame.words(&owner).unwrap_or("no answer");
-                let reason = format!("the connection ended each time that it was sent: {words}");
+                let reason = format!("the connection ended each time it was sent: {words}");
                 self.refuse(id, uid, None, reason)?;
                 continue;
             }

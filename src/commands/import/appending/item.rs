@@ -1,4 +1,4 @@
-//! Messages on their way, and in which form each is tried.
+//! Messages on their way, and the form in which each is tried.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -41,7 +41,7 @@ pub struct Item {
     pub ready: Ready,
     /// In which form.
     pub how: Try,
-    /// The flags that it was sent with last; `None` where no list was.
+    /// The flags that it was last sent with; `None` without a list.
     pub sent: Option<String>,
     /// What the server said to the first form.
     pub first_words: Option<String>,
@@ -117,7 +117,7 @@ impl Item {
 }
 
 impl Late {
-    /// What is to be stored for a message: all system flags together, as they were refused for no fault of theirs, and
+    /// What is to be stored for a message: all system flags together, as they were not what was refused, and
     /// each keyword alone, so that a refusal names the culprit.
     pub fn of(id: JobId, uid: u32, to_uid: u32, flags: &[&str]) -> Vec<Self> {
         let (system, keywords): (Vec<&str>, Vec<&str>) =

@@ -22,7 +22,7 @@ impl Appender<'_> {
         self.experience.owed.push(Owed { id, uid, flags });
     }
 
-    /// Stores what could not be stored so far, as nobody knew the UIDs.
+    /// Stores what could not be stored so far, as the UIDs were unknown.
     ///
     /// # Errors
     /// As for [`Appender::run`].
@@ -49,7 +49,7 @@ impl Appender<'_> {
         self.run(channel)
     }
 
-    /// Flags that a STORE does not bring to the target either.
+    /// Flags that STORE cannot set either.
     pub(super) fn lost_flags(&mut self, stored: &Late, status: &StatusResponse) {
         let Late {
             id,

@@ -1,5 +1,5 @@
-//! Two mailboxes that the target lists apart and that are one: the one grows by what was appended to the other. That is
-//! looked at before anything goes to the second.
+//! Two mailboxes that the target lists as two but that are one: one grows by what was appended to the other. That is
+//! checked before anything goes to the second.
 
 use anyhow::Result;
 
@@ -9,7 +9,8 @@ use crate::session::manage;
 use crate::target::mailbox::JobId;
 
 impl Appender<'_> {
-    /// True for a mailbox that turns out to be one with another that was filled on this connection: nothing goes there.
+    /// True for a mailbox that turns out to be the same as another that was filled on this connection: nothing goes
+    /// there.
     ///
     /// Only those are looked at that had the same numbers when they were opened and that MAILBOXID does not tell apart.
     pub(super) fn is_merged(&mut self, lane: &mut Lane<'_, AppendStep>, id: JobId) -> Result<bool> {

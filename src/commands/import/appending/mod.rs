@@ -1,4 +1,5 @@
-//! Appends what is missing: batches go out ahead of their answers, refused ones are split until the culprit stands alone.
+//! Appends what is missing: batches go out ahead of their answers, refused ones are split until the culprit stands
+//! alone.
 
 mod answers;
 mod doubt;
@@ -35,12 +36,12 @@ use crate::target::trouble::Trouble;
 pub use experience::Experience;
 use item::{Batch, Item, Late, Owed};
 
-/// Bytes that go with a message, about.
+/// Bytes that go with a message, roughly.
 const BESIDE: u64 = 256;
 
 enum AppendStep {
     Append(JobId, Vec<Item>),
-    /// STATUS, to see whether UIDVALIDITY is what it was.
+    /// STATUS, to see whether UIDVALIDITY has changed.
     Check(JobId, Option<u32>),
     /// STATUS, to see how many messages there are.
     Count(JobId),
@@ -82,7 +83,7 @@ pub struct Appender<'a> {
     again: VecDeque<Batch>,
     /// Refused batches of which the target may have kept a part.
     doubtful: Vec<Batch>,
-    /// Messages that were refused for want of room.
+    /// Messages that were refused for lack of room.
     over_quota: Vec<(JobId, Refused)>,
     /// Flags to be stored when all is appended.
     to_store: Vec<Late>,
@@ -158,7 +159,8 @@ impl<'a> Appender<'a> {
     /// Appends everything.
     ///
     /// # Errors
-    /// A [`SessionError`] in the chain says whether another connection may help; a refused message without `--ignore-errors`.
+    /// A [`SessionError`] in the chain says whether another connection may help; a refused message without
+    /// `--ignore-errors`.
     pub fn run(&mut self, channel: &mut Channel) -> Result<()> {
         let outcome = loop {
             let mut lane: Lane<'_, AppendStep> = Lane::new(channel);
@@ -193,7 +195,7 @@ impl<'a> Appender<'a> {
         let unstored = unstored.into_iter().map(Owed::from);
         self.experience.owed.extend(unstored);
         let outcome = outcome.and_then(|()| self.conclude());
-        // What was answered is worth knowing, whatever happened.
+        // Whatever happened, the answers that came are worth keeping.
         self.journal.commit()?;
         outcome
     }
@@ -257,7 +259,7 @@ impl<'a> Appender<'a> {
         }
     }
 
-    /// Sends what there is; false when something must be looked at first, with nothing under way.
+    /// Sends what there is; false when something must be checked first, with nothing under way.
     fn send_all(&mut self, lane: &mut Lane<'_, AppendStep>) -> Result<bool> {
         for id in self.jobs.ids() {
             if self.jobs[id].has_failed() || self.jobs[id].todo().is_empty() {
@@ -328,7 +330,7 @@ impl<'a> Appender<'a> {
         self.journal.commit()
     }
 
-    /// These were refused, which is an answer, or not sent: the next run has nothing to wait for.
+    /// These were refused, which is an answer, or never sent: the next run has nothing to wait for.
     fn note_settled(&mut self, batch: &Batch) {
         let route = self.jobs[batch.id].route();
         self.journal.settled(&route, &batch.uids());
@@ -343,7 +345,8 @@ impl<'a> Appender<'a> {
     }
 }
 
-/// No mailbox is open while it is appended to: Courier refuses what is open read-only, GNU Mailutils loses messages.
+/// No mailbox is open while it is appended to: Courier refuses what is open read-only, and GNU Mailutils loses
+/// messages.
 fn leave(lane: &mut Lane<'_, AppendStep>) -> Result<()> {
     let leave = select::leave(lane.capabilities())?;
     lane.send(&leave, AppendStep::Open, Order::Strict)?;

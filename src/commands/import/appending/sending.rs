@@ -1,4 +1,4 @@
-//! Batches go out ahead of their answers, as many as the server and the memory bear.
+//! Batches go out ahead of their answers, as many as the server and our memory can bear.
 
 use anyhow::{Context, Result};
 
@@ -26,7 +26,7 @@ impl Appender<'_> {
             && self.doubtful.is_empty()
             && let Some(part) = parts.pop_front()
         {
-            // What was refused goes first, in another form: it may teach what the others are to leave out.
+            // What was refused goes first, in another form: it may show what the others should leave out.
             outcome = self.make_room(lane, &part);
             if outcome.is_ok() {
                 outcome = self.send_again(lane);

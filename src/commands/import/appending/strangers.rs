@@ -1,5 +1,5 @@
-//! Somebody else appends to the same mailbox at the same time, as another account of the same run may: a gap in the
-//! UIDs says so. What came in between counts as there where it is what was still to be sent.
+//! Somebody else appends to the same mailbox at the same time, perhaps another account of this run: a gap in the
+//! UIDs shows it. What came in between counts as there if it is what was still to be sent.
 
 use std::collections::{HashMap, HashSet};
 

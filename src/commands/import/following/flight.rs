@@ -1,4 +1,4 @@
-//! Commands about flags, of several mailboxes together: as many in one flight as no buffer on the way is too small for.
+//! Commands about flags, for several mailboxes together: as many in one flight as the buffers on the way can hold.
 
 use std::collections::VecDeque;
 
@@ -23,7 +23,7 @@ const BATCH: usize = 500;
 /// Bytes of commands that may be unanswered: a server that waits for us to read its answers need not have read them.
 const BYTES: usize = 48 * 1024;
 
-/// Whose command it is: the mailbox by its number, and the change by its number there.
+/// What the command is about: the mailbox's number, and the number of the change there.
 #[derive(Clone, Copy)]
 enum FollowStep {
     Open(usize),
@@ -90,7 +90,7 @@ pub(super) fn store(channel: &mut Channel, followers: &mut [Follower]) -> Result
     })
 }
 
-/// Stores what no answer has shown once more, each message alone.
+/// Stores again, each message alone, what no answer has shown.
 ///
 /// # Errors
 /// Those of the connection.
@@ -108,7 +108,7 @@ pub(super) fn store_alone(channel: &mut Channel, followers: &mut [Follower]) -> 
     })
 }
 
-/// What is added, and what is taken away, where there is such.
+/// What is added and what is taken away, where there is any.
 fn both(change: &SameChange) -> impl Iterator<Item = (store::FlagChange, &str)> {
     let both = [(Add, change.add.as_str()), (Remove, change.remove.as_str())];
     both.into_iter().filter(|(_, flags)| !flags.is_empty())
@@ -136,7 +136,7 @@ fn fly(
         if queue.front().is_some_and(|(command, _)| fits(command))
             && let Some((command, step)) = queue.pop_front()
         {
-            // Behind a mailbox that did not open, nothing is sent: another may be open still.
+            // After a mailbox that did not open nothing is sent: another may still be open.
             if followers[step.mailbox()].closed.is_none() {
                 bytes += command.bytes().len();
                 lane.send(&command, step, step.order())?;

@@ -1,5 +1,5 @@
 //! Flags that changed in the archive since their messages were imported follow, unless somebody changed them on the
-//! target: his win.
+//! target: theirs win.
 
 mod flight;
 
@@ -20,7 +20,7 @@ use crate::target::mailbox::{Job, JobId, Jobs};
 /// Mailboxes, and messages, whose flags follow together.
 const TOGETHER: (usize, usize) = (32, 20_000);
 
-/// A message whose flags the archive has changed.
+/// A message whose flags changed in the archive.
 struct Changed {
     uid: u32,
     to_uid: u32,
@@ -60,7 +60,7 @@ struct Follower {
     uidvalidity: u32,
     changed: Vec<Changed>,
     opening: Selected,
-    /// Why it is not open as the mailbox that it was.
+    /// Why it is not open as the mailbox it was.
     closed: Option<String>,
     /// Flags on the target by UID, of the messages that were asked for; `None` where no answer has shown them.
     shown: HashMap<u32, Option<String>>,
@@ -148,7 +148,7 @@ fn bring(
         }
     }
     flight::store(channel, &mut followers)?;
-    // An OK is not the change: what the answers do not show is stored once more, alone, and looked at.
+    // OK does not mean changed: what the answers do not show is stored again, alone, and checked.
     flight::store_alone(channel, &mut followers)?;
     flight::read(channel, &mut followers, Follower::all_doubtful)?;
     for follower in followers {
@@ -184,7 +184,7 @@ impl Follower {
             refused.or_else(|| is_another.then(|| "its UIDVALIDITY has changed".to_owned()));
     }
 
-    /// What is known of these messages is not so any more.
+    /// What is known of these messages no longer holds.
     fn forget(&mut self, to_uids: &[u32]) {
         self.shown
             .extend(to_uids.iter().map(|to_uid| (*to_uid, None)));

@@ -1,4 +1,4 @@
-//! Flags that the target has lost or got.
+//! Flags that the target has lost or gained.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -166,7 +166,7 @@ impl<'a> Comparing<'a> {
         }
     }
 
-    /// The target does not have it, or not any more.
+    /// The target does not have it, or no longer.
     fn missing(&mut self, expected: &Expected, records: &HashMap<JobId, JournalRecord>) {
         let MessageRef { job: id, uid } = expected.message;
         let job = &self.jobs[id];
@@ -206,7 +206,7 @@ impl<'a> Comparing<'a> {
             self.add(Code::UnreadableOnTarget, first, text);
         } else if !unread.is_empty() {
             let text = format!(
-                "the target does not give uid {unread} in \"{}\": what it is cannot be told",
+                "the target does not give uid {unread} in \"{}\": there is no telling what it is",
                 first.place().name.text()
             );
             let finding = Finding::new(Code::UnreadableOnTarget, self.account, text);
@@ -218,7 +218,7 @@ impl<'a> Comparing<'a> {
             self.compared.entry(job).or_default().unknown += 1;
             if holding.shortfall().is_none() {
                 let text =
-                    "whether the target has it cannot be told: it may be what cannot be read there"
+                    "there is no telling whether the target has it: it may be what cannot be read there"
                         .to_owned();
                 self.add_of(Code::UnreadableOnTarget, &self.jobs[job], uid, text);
             }
@@ -307,7 +307,7 @@ impl<'a> Comparing<'a> {
         counts.extra += result.extra.len() as u64;
     }
 
-    /// Messages that are known by the journal only, as their headers are others.
+    /// Messages that only the journal can find, as their headers differ.
     fn rewritten(
         &mut self,
         expected: &[Expected],
@@ -316,13 +316,13 @@ impl<'a> Comparing<'a> {
         held: &[Held],
     ) {
         for &(one, other) in &result.rewritten {
-            // Reading back says more than a header that the target picks its fields from.
+            // Reading back says more than a few header fields.
             if deep::is_sampled(self.settings.validating.deep, &wanted[one].identity) {
                 continue;
             }
             let MessageRef { job, uid } = expected[one].message;
             let text = format!(
-                "its header is another one on the target (uid {} there, as the journal says)",
+                "its header differs on the target (uid {} there, as the journal says)",
                 held[other].uid
             );
             self.add_of(Code::HeaderDiffers, &self.jobs[job], uid, text);
@@ -350,7 +350,7 @@ fn prove(
     }
 }
 
-/// A time before 1970 is no date of mail.
+/// A time before 1970 is not a mail's date.
 fn shown(time: i64) -> String {
     crate::clock::utc(u64::try_from(time).unwrap_or(0))
 }

@@ -86,7 +86,7 @@ pub fn look(settings: &Settings, peer: &Peer, stop: &Stop, account: &Account) ->
     Ok(looked)
 }
 
-/// What the archive lacks by its own record: the target may hold all that is there, and yet not everything.
+/// What the archive lacks by its own record: the target may hold all that the archive has, and still not everything.
 fn shortcomings(account: &str, plan: &Plan<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     let standing = match plan.standing() {
@@ -140,7 +140,7 @@ struct Comparing<'a> {
     changed_since: BTreeMap<JobId, u64>,
     /// Bytes of what the archive has.
     bytes: HashMap<JobId, u64>,
-    /// Messages with keywords in another form than in the archive, and what was made of which.
+    /// Messages whose keywords have another form than in the archive, and which form each keyword got.
     encoded: BTreeMap<JobId, (u64, BTreeMap<String, String>)>,
 }
 
@@ -278,13 +278,13 @@ impl<'a> Comparing<'a> {
             let mut mailboxes = listing.mailboxes.iter();
             let there = mailboxes.find(|one| one.listed.name.wire() == job.place().name.wire());
             if there.is_some_and(|there| !there.subscribed) {
-                let text = "was subscribed on the source, and is not on the target".to_owned();
+                let text = "was subscribed on the source, but is not on the target".to_owned();
                 self.add(Code::NotSubscribed, job, text);
             }
         }
     }
 
-    /// Mailboxes of the target that nothing of the archive goes to.
+    /// Mailboxes of the target that nothing from the archive goes to.
     fn others(&mut self, listing: &Listing) {
         for there in &listing.mailboxes {
             let name = there.listed.name.text();
