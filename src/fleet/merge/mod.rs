@@ -151,7 +151,7 @@ impl Merging {
         let there = report.accounts.len();
         if missing.is_empty() && there != configured {
             bail!(
-                "all shards are there, {count} of them, but with {} and not the {configured} of the configuration",
+                "all {count} shards are there, but they have {} and not the {configured} of the configuration",
                 counted(there, "account")
             );
         }
