@@ -2,8 +2,9 @@
 
 It stands for distance: every byte arrives a fixed time later, and the TCP
 handshake costs one round trip before the first byte may leave. A *flight* is a
-burst of client bytes with server bytes before it: what a client sends before
-it has to wait again. Knows nothing of IMAP or TLS.
+burst of client bytes for whose answer the client waits: what it sends last and
+then closes behind (TLS's close_notify, a LOGOUT that nobody waits for) is none.
+Knows nothing of IMAP or TLS.
 """
 
 import collections
@@ -72,7 +73,7 @@ class _Connection:
         self.client, self.server, self.born = client, None, born
         self.up, self.down = _Lane(), _Lane()
         self.up.source = self.down.target = client
-        self.server_spoke_last = True
+        self.waits = False  # for the answer to what the client sent last
 
 
 class DelayLine(threading.Thread):
@@ -146,15 +147,15 @@ class DelayLine(threading.Thread):
         # A client byte cannot leave before the handshake's round trip is over.
         departure = max(now, connection.born + 2 * self.one_way)
         if (connection.client, 1) in ready and connection.up.take(departure + self.one_way):
-            self.flights += connection.server_spoke_last
-            connection.server_spoke_last = False
+            connection.waits = True
         if connection.server is None:
             return
         if (connection.server, 1) in ready:
             connection.down.take(now + self.one_way)
         connection.up.deliver(now)
         if connection.down.deliver(now):
-            connection.server_spoke_last = True
+            self.flights += connection.waits and connection.up.open
+            connection.waits = False
 
     def _open(self, connection):
         server = socket.create_connection(("127.0.0.1", self.target_port))
