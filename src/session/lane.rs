@@ -45,6 +45,8 @@ pub struct Lane<'a, S> {
     response: Response,
     /// What the server said last, where that was an untagged NO or BAD.
     objection: Option<StatusResponse>,
+    /// Nothing more can be sent: what the server said before it closed is still heard, and tells what it died of.
+    broken: bool,
 }
 
 /// What came back.
@@ -63,6 +65,7 @@ impl<'a, S> Lane<'a, S> {
             outstanding: VecDeque::new(),
             response: Response::default(),
             objection: None,
+            broken: false,
         }
     }
 
@@ -127,7 +130,7 @@ impl<'a, S> Lane<'a, S> {
     /// Sends a command, as soon as the server may have it.
     ///
     /// # Errors
-    /// Those of writing.
+    /// Those of writing, but for a connection that is lost: that is told when all that came before is heard.
     pub fn send(&mut self, command: &Command, step: S, order: Order) -> Result<()> {
         self.outstanding.push_back(Outstanding {
             tag: String::new(),
@@ -143,6 +146,9 @@ impl<'a, S> Lane<'a, S> {
 
     /// Sends what need not wait any longer.
     fn send_waiting(&mut self) -> Result<()> {
+        if self.broken {
+            return Ok(());
+        }
         let pace = self.channel.pace.ahead();
         for at in 0..self.outstanding.len() {
             if self.outstanding[at].unsent.is_none() {
@@ -167,7 +173,14 @@ impl<'a, S> Lane<'a, S> {
                 continue;
             };
             command.ahead = at > 0 || self.channel.has_unheard();
-            command.tag = self.channel.send(&unsent)?;
+            match self.channel.send(&unsent) {
+                Ok(tag) => command.tag = tag,
+                Err(error) if is_lost(&error) => {
+                    self.broken = true;
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
@@ -197,7 +210,7 @@ impl<'a, S> Lane<'a, S> {
         let Err(error) = self.channel.reader().wire().write_all(bytes) else {
             return Ok(());
         };
-        if error.kind == Kind::Transient && error.ending != Some(Ending::TimedOut) {
+        if is_lost(&error) {
             // A server that hangs up in the middle of a literal has often said why.
             for _ in 0..self.outstanding.len() + 8 {
                 match self.channel.receive(&mut self.response, &mut NoBody) {
@@ -406,6 +419,11 @@ enum Heard {
     End(String, StatusResponse),
     /// Nothing was said: the command cannot be sent any more.
     Unsent,
+}
+
+/// The connection is at its end, and what the server said before may still be read.
+fn is_lost(error: &SessionError) -> bool {
+    error.kind == Kind::Transient && error.ending != Some(Ending::TimedOut)
 }
 
 fn nothing_outstanding() -> SessionError {

@@ -13,6 +13,7 @@ use crate::kit::run::python;
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions, storage_quota};
 use crate::kit::servers::fake::{FakeMailbox, FakeServer, Reply};
 use crate::kit::servers::listener::Listener;
+use crate::kit::servers::script::{Script, ScriptServer};
 use crate::kit::servers::tls::Shown;
 use crate::kit::{Endpoint, Security};
 
@@ -261,6 +262,16 @@ fn a_list_that_fails_is_told() {
         })
         .start();
     fails(&program_for(&server), "list", &["the index is gone"]);
+}
+
+#[test]
+fn what_a_server_says_before_it_hangs_up_is_told() {
+    let words = "BYE this mailbox is being moved";
+    let script = Script::logged_in().send(&format!("* {words}\r\n"));
+    let server = ScriptServer::start(vec![script]);
+    let program = Program::new();
+    program.config(&server.endpoint(Security::Plain), &[(ANNA, PASSWORD)]);
+    test(&program, &[]).code(1).says(words);
 }
 
 #[test]
