@@ -91,7 +91,7 @@ impl InventoryStep {
     }
 }
 
-/// Asks about all of them; what is settled is in `known`, even when the connection dies.
+/// Asks about all of them, in their order; what is settled is in `known`, even when the connection dies.
 ///
 /// # Errors
 /// Those of the connection, counted against the mailbox that was under way.
@@ -107,10 +107,7 @@ pub fn read(
         under_way: HashMap::new(),
         unfinished: HashMap::new(),
     };
-    // What made trouble before waits until the others are through.
     let mut queue = VecDeque::from(asks);
-    let trouble = |ask: &Ask<'_>| reading.blame.ends(&Owner::Mailbox(ask.at));
-    queue.make_contiguous().sort_by_key(trouble);
     let mut asked: HashMap<usize, Ask<'_>> = HashMap::new();
     let mut lane: Lane<'_, InventoryStep> = Lane::new(channel);
     loop {

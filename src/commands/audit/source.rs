@@ -39,6 +39,7 @@ pub fn compare(
     let mut found = Vec::new();
     let (mut blame, mut known) = (Blame::default(), HashMap::new());
     let mut tries = Tries::default();
+    let mut suspects_first = false;
     keep_trying(stop, |backoff| {
         if stop.requested() {
             return Err(SessionError::stopped().into());
@@ -50,11 +51,13 @@ pub fn compare(
             folders,
             local,
             failed: &failed,
+            suspects_first,
             findings: Vec::new(),
         };
         let outcome = source.read(session.channel(), &mut tries, &mut blame, &mut known);
         // A mailbox that is settled is progress.
-        if known.len() > settled {
+        suspects_first = known.len() == settled;
+        if !suspects_first {
             backoff.progress();
         }
         found = outcome?;
@@ -70,6 +73,8 @@ struct SourceAudit<'a> {
     folders: &'a Filter,
     local: &'a Local,
     failed: &'a [FailedMessage],
+    /// What made trouble before goes first, as nothing was settled on the last connection; else it waits for the others.
+    suspects_first: bool,
     findings: Vec<Finding>,
 }
 
@@ -167,7 +172,16 @@ impl<'a> SourceAudit<'a> {
             is_empty: there.messages == Some(0),
             beside: &there.mailbox.beside,
         });
-        read(channel, asks.collect(), blame, known)?;
+        let mut asks: Vec<Ask<'_>> = asks.collect();
+        let ends = |ask: &Ask<'_>| i64::from(blame.ends(&Owner::Mailbox(ask.at)));
+        asks.sort_by_key(|ask| {
+            if self.suspects_first {
+                -ends(ask)
+            } else {
+                ends(ask)
+            }
+        });
+        read(channel, asks, blame, known)?;
         for there in &there {
             if let Some(inventory) = known.get(&there.at) {
                 self.compare(there.mailbox, inventory);

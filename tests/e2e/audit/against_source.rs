@@ -1,7 +1,7 @@
 //! The archive against the server that it comes from.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::{assert_codes, findings};
 use crate::kit::PASSWORD;
@@ -181,6 +181,34 @@ fn a_mailbox_that_connections_die_on_costs_itself() {
         .iter()
         .find(|one| one["code"] == "unreadable-source");
     assert_eq!(unreadable.expect("a finding")["mailbox"], "Bad");
+}
+
+#[test]
+fn mailboxes_of_which_each_costs_a_connection_are_all_read() {
+    let names = ["INBOX", "A", "B", "C", "D", "E", "F"];
+    let armed = Arc::new(Mutex::new(Vec::new()));
+    let deadly = Arc::clone(&armed);
+    let mut options = FakeServer::options();
+    for name in names {
+        options = options.mailbox(FakeMailbox::new(name).mails(&[Mail::simple(name)]));
+    }
+    let server = options
+        .on_command(move |command| {
+            let mut deadly = deadly.lock().expect("not poisoned");
+            let is_about = |name: &&str| {
+                command.name == "EXAMINE" && command.text().trim_end_matches('"').ends_with(name)
+            };
+            let at = deadly.iter().position(is_about)?;
+            deadly.remove(at);
+            Some(Reply::Close(Vec::new()))
+        })
+        .start();
+    let program = Program::new();
+    program.config(&server.endpoint(), &[(super::ANNA, PASSWORD)]);
+    program.export(&[]).code(0);
+    armed.lock().expect("not poisoned").extend(&names[1..]);
+    program.run(["--mode", "audit", "-q"]).code(0);
+    assert!(armed.lock().expect("not poisoned").is_empty());
 }
 
 #[test]
