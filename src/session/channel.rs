@@ -14,7 +14,7 @@ use super::capability::Capabilities;
 use super::command::Command;
 use super::error::{Kind, Result, SessionError};
 use super::pace::{Ahead, Pace};
-use super::reader::{BodySink, Reader, Response};
+use super::reader::{BodySink, NoBody, Reader, Response};
 use super::refusal;
 use super::response::{self, Condition, ResponseKind, StatusResponse};
 use crate::budget::Budget;
@@ -176,6 +176,27 @@ impl Channel {
         self.unheard.push(tag);
     }
 
+    /// Waits for the ends that nobody waits for.
+    ///
+    /// # Errors
+    /// Those of receiving.
+    pub(super) fn hear_out(&mut self, response: &mut Response) -> Result<()> {
+        while self.has_unheard() {
+            self.receive_any(response, &mut NoBody)?;
+            self.is_unheard(response);
+        }
+        Ok(())
+    }
+
+    /// True for an end that nobody waits for; it has come now.
+    fn is_unheard(&mut self, response: &Response) -> bool {
+        let ResponseKind::Tagged(tag, _) = response::classify(response) else {
+            return false;
+        };
+        let at = self.unheard.iter().position(|unheard| unheard == tag);
+        at.map(|at| self.unheard.swap_remove(at)).is_some()
+    }
+
     pub(super) fn new_tag(&mut self) -> String {
         let tag = format!("x{}", self.next_tag);
         self.next_tag += 1;
@@ -190,13 +211,9 @@ impl Channel {
     pub fn receive(&mut self, response: &mut Response, sink: &mut dyn BodySink) -> Result<()> {
         loop {
             self.receive_any(response, sink)?;
-            let ResponseKind::Tagged(tag, _) = response::classify(response) else {
+            if !self.is_unheard(response) {
                 return Ok(());
-            };
-            let Some(at) = self.unheard.iter().position(|unheard| unheard == tag) else {
-                return Ok(());
-            };
-            self.unheard.swap_remove(at);
+            }
         }
     }
 

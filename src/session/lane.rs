@@ -10,6 +10,7 @@ use super::command::Command;
 use super::error::{Ending, Kind, Result, SessionError};
 use super::pace::{Ahead, Pace};
 use super::reader::{BodySink, NoBody, Response};
+use super::refusal;
 use super::response::{self, Condition, ResponseKind, StatusResponse};
 use crate::budget::{Budget, Direction};
 
@@ -25,17 +26,34 @@ pub enum Order {
 }
 
 struct Outstanding<S> {
+    /// Empty while it is not sent.
     tag: String,
     step: S,
     order: Order,
-    /// What is still to be sent of it.
-    unsent: Option<Command>,
+    /// What it says; `None` for one that is sent in pieces.
+    command: Option<Command>,
     /// Others were on their way when it was sent.
     ahead: bool,
     /// Something was said while it was the oldest.
     heard: bool,
+    /// Why its answers are of no use.
+    void: Option<Void>,
+    /// It was refused while others were on their way, and is sent once more.
+    again: bool,
+}
+
+impl<S> Outstanding<S> {
+    fn is_sent(&self) -> bool {
+        !self.tag.is_empty()
+    }
+}
+
+/// Why the answers to a command are of no use.
+enum Void {
     /// It needs the mailbox whose opening ended so.
-    void: Option<StatusResponse>,
+    Closed(StatusResponse),
+    /// What it needs was refused for being sent ahead: it is sent once more behind that.
+    TooEarly,
 }
 
 /// Commands sent ahead: each carries a step, and comes back with its answers in order.
@@ -73,6 +91,13 @@ impl<'a, S> Lane<'a, S> {
     #[must_use]
     pub fn outstanding(&self) -> usize {
         self.outstanding.len()
+    }
+
+    /// True when the oldest command is not the only one on its way, or was not when it was sent.
+    #[must_use]
+    pub fn is_ahead(&self) -> bool {
+        let mut sent = self.outstanding.iter().filter(|command| command.is_sent());
+        sent.next().is_some_and(|oldest| oldest.ahead) || sent.next().is_some()
     }
 
     /// The steps that are not answered yet, oldest first.
@@ -136,10 +161,11 @@ impl<'a, S> Lane<'a, S> {
             tag: String::new(),
             step,
             order,
-            unsent: Some(command.clone()),
+            command: Some(command.clone()),
             ahead: false,
             heard: false,
             void: None,
+            again: false,
         });
         self.send_waiting()
     }
@@ -151,7 +177,7 @@ impl<'a, S> Lane<'a, S> {
         }
         let pace = self.channel.pace.ahead();
         for at in 0..self.outstanding.len() {
-            if self.outstanding[at].unsent.is_none() {
+            if self.outstanding[at].is_sent() {
                 continue;
             }
             let is_behind_open = || {
@@ -161,6 +187,9 @@ impl<'a, S> Lane<'a, S> {
                     .any(|order| order == Order::Opens)
             };
             let waits = match pace {
+                _ if self.outstanding[at].again => {
+                    self.outstanding.iter().any(Outstanding::is_sent)
+                }
                 Ahead::All => false,
                 Ahead::AllButBehindOpen => is_behind_open(),
                 Ahead::Appends | Ahead::Nothing => at > 0,
@@ -168,18 +197,24 @@ impl<'a, S> Lane<'a, S> {
             if waits || self.outstanding[at].void.is_some() {
                 break;
             }
+            if self.outstanding[at].again {
+                self.channel.hear_out(&mut self.response)?;
+            }
             let command = &mut self.outstanding[at];
-            let Some(unsent) = command.unsent.take() else {
+            let Some(unsent) = &command.command else {
                 continue;
             };
             command.ahead = at > 0 || self.channel.has_unheard();
-            match self.channel.send(&unsent) {
+            match self.channel.send(unsent) {
                 Ok(tag) => command.tag = tag,
                 Err(error) if is_lost(&error) => {
                     self.broken = true;
                     break;
                 }
                 Err(error) => return Err(error),
+            }
+            if command.again {
+                break;
             }
         }
         Ok(())
@@ -193,10 +228,11 @@ impl<'a, S> Lane<'a, S> {
             tag,
             step,
             order,
-            unsent: None,
+            command: None,
             ahead: false,
             heard: false,
             void: None,
+            again: false,
         });
         head
     }
@@ -280,10 +316,11 @@ impl<'a, S> Lane<'a, S> {
     /// Waits for one response; `None` where it is nobody's.
     fn receive(&mut self, sinks: Sinks<'_, S>) -> Result<Option<Heard>> {
         self.send_waiting()?;
-        let Some(first) = self.outstanding.front_mut() else {
+        let oldest = self.oldest();
+        let Some(first) = self.outstanding.get_mut(oldest) else {
             return Err(nothing_outstanding());
         };
-        if first.unsent.is_some() && first.void.is_some() {
+        if !first.is_sent() && first.void.is_some() {
             return Ok(Some(Heard::Unsent));
         }
         let (channel, response) = (&mut *self.channel, &mut self.response);
@@ -313,16 +350,68 @@ impl<'a, S> Lane<'a, S> {
         {
             return Ok(Some(self.ended_by(status)));
         }
-        let Some(first) = self.outstanding.front_mut() else {
-            return Err(nothing_outstanding());
-        };
         match response::classify(&self.response) {
-            ResponseKind::Tagged(tag, status) => Ok(Some(Heard::End(tag.to_owned(), status))),
+            ResponseKind::Tagged(tag, status) => {
+                let at = self.position(tag)?;
+                if self.is_to_be_sent_again(at, &status) {
+                    self.send_again(at);
+                    return Ok(None);
+                }
+                self.learn(at, &status);
+                Ok(Some(Heard::End(at, status)))
+            }
             ResponseKind::Untagged(_) | ResponseKind::Data => {
-                first.heard |= !self.channel.has_unheard();
+                let Some(first) = self.outstanding.get_mut(oldest) else {
+                    return Err(nothing_outstanding());
+                };
+                // A complaint that is nobody's end is no answer.
+                first.heard |= self.objection.is_none() && !self.channel.has_unheard();
                 Ok(first.void.is_none().then_some(Heard::Untagged))
             }
             ResponseKind::Continuation | ResponseKind::Garbage => Ok(None),
+        }
+    }
+
+    /// Where the command is whose answers come next: the first of those that are on their way.
+    fn oldest(&self) -> usize {
+        let mut commands = self.outstanding.iter();
+        commands.position(Outstanding::is_sent).unwrap_or(0)
+    }
+
+    /// Some servers take one command at a time and refuse what comes with it: that may be meant for the command, or for its
+    /// having been sent ahead. Alone it shows.
+    fn is_to_be_sent_again(&self, at: usize, status: &StatusResponse) -> bool {
+        let one = &self.outstanding[at];
+        let is_refused = one.ahead
+            && !one.again
+            && one.void.is_none()
+            && one.command.is_some()
+            && (refusal::is_about_sending_ahead(status)
+                || status.condition == Condition::Bad && !self.channel.pace.obeys());
+        is_refused || matches!(one.void, Some(Void::TooEarly))
+    }
+
+    fn learn(&self, at: usize, status: &StatusResponse) {
+        let (one, pace) = (&self.outstanding[at], &self.channel.pace);
+        if one.again && status.condition != Condition::Bad {
+            let why = "the server refuses commands that are sent ahead of its answers";
+            pace.limit(Ahead::Nothing, why);
+        } else if one.ahead && status.condition == Condition::Ok {
+            pace.obeyed();
+        }
+    }
+
+    fn send_again(&mut self, at: usize) {
+        let one = &mut self.outstanding[at];
+        one.again = true;
+        one.void = None;
+        one.tag.clear();
+        if one.order == Order::Opens {
+            let behind = self.outstanding.iter_mut().skip(at + 1);
+            let needing = behind.take_while(|command| command.order == Order::Loose);
+            for command in needing.filter(|command| command.is_sent()) {
+                command.void = Some(Void::TooEarly);
+            }
         }
     }
 
@@ -340,13 +429,13 @@ impl<'a, S> Lane<'a, S> {
     fn ended_by(&mut self, status: StatusResponse) -> Heard {
         let tag = self.outstanding.front().map(|only| only.tag.clone());
         let tag = tag.unwrap_or_default();
-        self.channel.forget(tag.clone());
-        Heard::End(tag, status)
+        self.channel.forget(tag);
+        Heard::End(0, status)
     }
 
     /// Silence after a command that was sent ahead, when those before it were answered: the server may have lost it.
     fn perhaps_lost(&self, error: SessionError) -> SessionError {
-        let first = self.outstanding.front();
+        let first = self.outstanding.get(self.oldest());
         let is_lost = first.is_some_and(|first| first.ahead && !first.heard)
             && error.ending == Some(Ending::TimedOut);
         if !is_lost {
@@ -360,16 +449,21 @@ impl<'a, S> Lane<'a, S> {
     fn answer(&mut self, heard: Heard) -> Result<Answer<'_, S>> {
         let (at, status) = match heard {
             Heard::Untagged => {
-                let first = self.outstanding.front_mut();
+                let oldest = self.oldest();
+                let first = self.outstanding.get_mut(oldest);
                 let first = first.ok_or_else(nothing_outstanding)?;
                 return Ok(Answer::Untagged(&mut first.step, &self.response));
             }
-            Heard::End(tag, status) => (self.position(&tag)?, Some(status)),
+            Heard::End(at, status) => (at, Some(status)),
             Heard::Unsent => (0, None),
         };
         let done = self.outstanding.remove(at);
         let done = done.ok_or_else(nothing_outstanding)?;
-        let status = done.void.or(status).ok_or_else(nothing_outstanding)?;
+        let status = match done.void {
+            Some(Void::Closed(status)) => Some(status),
+            _ => status,
+        };
+        let status = status.ok_or_else(nothing_outstanding)?;
         if done.order == Order::Opens && status.condition != Condition::Ok {
             self.make_void(at, &status);
         }
@@ -381,8 +475,8 @@ impl<'a, S> Lane<'a, S> {
         let behind = self.outstanding.iter_mut().skip(from);
         let mut harmed = false;
         for command in behind.take_while(|command| command.order == Order::Loose) {
-            harmed |= command.unsent.is_none();
-            command.void = Some(status.clone());
+            harmed |= command.is_sent();
+            command.void = Some(Void::Closed(status.clone()));
         }
         if harmed {
             let why = "the server refuses to open a mailbox";
@@ -397,8 +491,9 @@ impl<'a, S> Lane<'a, S> {
             SessionError::new(Kind::Desync, text)
         };
         let at = at.ok_or_else(unexpected)?;
-        let mut up_to = self.outstanding.iter().take(at + 1);
-        if at == 0 || up_to.all(|sent| sent.order == Order::Loose) {
+        let up_to = self.outstanding.iter().take(at + 1);
+        let mut up_to = up_to.filter(|command| command.is_sent());
+        if at == self.oldest() || up_to.all(|sent| sent.order == Order::Loose) {
             return Ok(at);
         }
         let why = "the server does not end commands in the order in which they were sent";
@@ -416,7 +511,8 @@ enum Sinks<'a, S> {
 /// What one response was.
 enum Heard {
     Untagged,
-    End(String, StatusResponse),
+    /// The command at this place ends.
+    End(usize, StatusResponse),
     /// Nothing was said: the command cannot be sent any more.
     Unsent,
 }

@@ -3,7 +3,7 @@
 //! RFC 3501 section 5.5 allows commands sent ahead. Some servers carry them out at once and end them in any order, some
 //! throw away what stands behind the first line: what was learnt holds for all further connections of the run.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use tracing::warn;
 
@@ -63,6 +63,8 @@ impl Aside {
 
 /// Connections that died of a question before it is not asked any more; one may have died by chance.
 const ENOUGH: u8 = 2;
+/// Connections that died of such questions, of whichever, before it is put down to their having been sent ahead.
+const MANY: u8 = 3;
 
 /// Shared by all connections of a run to one server.
 #[derive(Debug, Default)]
@@ -70,6 +72,10 @@ pub struct Pace {
     ahead: AtomicU8,
     /// Connections that died of each [`Aside`].
     deaths: [AtomicU8; 7],
+    /// Connections that died while several questions were on their way.
+    deaths_ahead: AtomicU8,
+    /// A command that was sent ahead has ended in an OK.
+    obeys: AtomicBool,
 }
 
 impl Pace {
@@ -83,6 +89,33 @@ impl Pace {
                 aside.as_str()
             );
         }
+    }
+
+    /// A command that was sent ahead has ended in an OK: no death and no BAD is put down to that any more.
+    pub fn obeyed(&self) {
+        self.obeys.store(true, Ordering::Relaxed);
+    }
+
+    /// True where commands that were sent ahead have been carried out.
+    #[must_use]
+    pub fn obeys(&self) -> bool {
+        self.obeys.load(Ordering::Relaxed)
+    }
+
+    /// A connection died while several questions were on their way. Some servers hang up on whoever sends a command
+    /// before the end of another one: true once that is what it is put down to, and the questions are not to blame.
+    pub fn died_ahead(&self) -> bool {
+        if self.obeys() || self.deaths_ahead.fetch_add(1, Ordering::Relaxed) + 1 < MANY {
+            return false;
+        }
+        self.limit(
+            Ahead::Nothing,
+            "connections end on which commands are sent ahead of their answers",
+        );
+        for deaths in &self.deaths {
+            deaths.fetch_min(ENOUGH - 1, Ordering::Relaxed);
+        }
+        true
     }
 
     /// Is this better not asked?
@@ -122,6 +155,23 @@ mod tests {
         pace.limit(Ahead::Nothing, "it loses commands");
         pace.limit(Ahead::AllButBehindOpen, "it refuses a mailbox");
         assert_eq!(pace.ahead(), Ahead::Nothing);
+    }
+
+    #[test]
+    fn a_server_that_hangs_up_on_several_questions_gets_one_at_a_time_unless_it_has_answered_some()
+    {
+        let pace = Pace::default();
+        for _ in 0..2 {
+            pace.died_of(Aside::Identification, false);
+            assert!(!pace.died_ahead());
+        }
+        assert!(pace.died_ahead());
+        assert_eq!(pace.ahead(), Ahead::Nothing);
+        assert!(!pace.does_without(Aside::Identification));
+        let pace = Pace::default();
+        pace.obeyed();
+        assert!((0..9).all(|_| !pace.died_ahead()));
+        assert_eq!(pace.ahead(), Ahead::All);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::error::{Ending, Kind, Result, SessionError};
-use super::response::StatusResponse;
+use super::response::{Condition, StatusResponse};
 
 /// The longest wait that a run stays for.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
@@ -109,6 +109,20 @@ pub fn about_host(status: &StatusResponse) -> Option<SessionError> {
     let kind = classify(code, &status.text, Kind::Refused);
     matches!(kind, Kind::Throttled(_) | Kind::Parked(_) | Kind::Busy)
         .then(|| SessionError::new(kind, format!("the server says {}", status.said())))
+}
+
+/// True for a refusal whose words say that the command came while another was under way.
+#[must_use]
+pub fn is_about_sending_ahead(status: &StatusResponse) -> bool {
+    const WORDS: [&str; 5] = [
+        "pipelin",
+        "too many commands",
+        "in progress",
+        "at a time",
+        "concurrent",
+    ];
+    let text = status.text.to_ascii_lowercase();
+    status.condition != Condition::Ok && WORDS.iter().any(|words| text.contains(words))
 }
 
 /// True for a goodbye that refuses the login, and says nothing of a state that passes.

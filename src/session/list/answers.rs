@@ -139,21 +139,30 @@ pub(super) fn drain(
     Ok(())
 }
 
-/// The connection ended: a question that can be done without is not asked for ever.
+/// The connection ended: a question that can be done without is not asked for ever, nor are several at a time.
 fn died(lane: &Lane<'_, ListStep>, error: SessionError) -> SessionError {
+    let step = lane.steps().next();
     let aside = if lane.has_unheard() {
         Some(Aside::Identification)
     } else {
-        lane.steps().next().and_then(|step| step.aside())
+        step.and_then(|step| step.aside())
     };
     let is_its_own = matches!(error.kind, Kind::Transient | Kind::Desync)
         && !matches!(error.ending, Some(Ending::SentAhead | Ending::SessionOver));
-    let Some(aside) = aside.filter(|_| is_its_own) else {
+    let is_first = matches!(step, Some(ListStep::List));
+    if !is_its_own || aside.is_none() && !(is_first && lane.is_ahead()) {
         return error;
-    };
-    lane.pace()
-        .died_of(aside, error.ending == Some(Ending::TimedOut));
-    error.by(Ending::Aside)
+    }
+    if let Some(aside) = aside {
+        lane.pace()
+            .died_of(aside, error.ending == Some(Ending::TimedOut));
+    }
+    let is_of_ahead = lane.is_ahead() && lane.pace().died_ahead();
+    error.by(if is_of_ahead {
+        Ending::SentAhead
+    } else {
+        Ending::Aside
+    })
 }
 
 fn is_selectable(listed: &Listed) -> bool {

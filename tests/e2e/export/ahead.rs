@@ -71,6 +71,34 @@ fn a_server_that_loses_what_is_sent_ahead_gets_one_command_at_a_time() {
 }
 
 #[test]
+fn a_server_that_refuses_what_is_sent_ahead_gets_one_command_at_a_time() {
+    for words in [
+        "BAD Another command is in progress",
+        "NO [LIMIT] Too many commands",
+    ] {
+        let server = full().sent_ahead(SentAhead::Refused(words)).start();
+        let program = program_for(&server);
+        program
+            .run(["--mode", "test", "--imapsync", "never"])
+            .code(0);
+        program.export(&[]).code(0).warns("one command at a time");
+        assert_eq!(counts(&program), all(), "{words}");
+        program.run(["--mode", "audit"]).code(0);
+    }
+}
+
+#[test]
+fn a_server_that_hangs_up_on_what_is_sent_ahead_gets_one_command_at_a_time() {
+    let server = full().sent_ahead(SentAhead::Fatal).start();
+    let program = program_for(&server);
+    program
+        .run(["--mode", "test", "--imapsync", "never"])
+        .code(0);
+    program.export(&[]).code(0).warns("one command at a time");
+    assert_eq!(counts(&program), all());
+}
+
+#[test]
 fn nothing_is_meant_for_a_mailbox_that_does_not_open() {
     let mut options = full().hang_up_at_bads(3);
     for number in 0..12 {

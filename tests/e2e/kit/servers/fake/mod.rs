@@ -354,8 +354,13 @@ fn sent_behind(
         let Some(command) = wire.command()? else {
             break;
         };
-        if shared.options.sent_ahead == SentAhead::MixedUp {
-            waiting.push(command);
+        match shared.options.sent_ahead {
+            SentAhead::MixedUp => waiting.push(command),
+            SentAhead::Refused(words) => {
+                wire.send(format!("{} {words}\r\n", command.tag).as_bytes())?;
+            }
+            SentAhead::Fatal => return Err(io::ErrorKind::ConnectionAborted.into()),
+            SentAhead::Lost | SentAhead::Obeyed => {}
         }
     }
     let last = waiting.pop();

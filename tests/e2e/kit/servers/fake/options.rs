@@ -32,6 +32,10 @@ pub enum SentAhead {
     Lost,
     /// They are carried out and ended in another order.
     MixedUp,
+    /// They are refused, with a tag and these words.
+    Refused(&'static str),
+    /// They end the connection.
+    Fatal,
 }
 
 /// How the server is set up; everything has a default, and [`FakeOptions::start`] ends it.
