@@ -14,6 +14,8 @@ use crate::kit::run::reader::Reader;
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
 
 const ANNA: &str = "anna@example.com";
+/// Anna where she moves to, and her password there.
+const NEW: (&str, &str) = ("anna@new.example", "another-password");
 const EXPORT: [&str; 4] = ["--mode", "export", "--imapsync", "never"];
 
 #[test]
@@ -132,16 +134,14 @@ fn a_list_without_its_first_line_does_not_show_the_password_that_stands_there() 
 fn one_list_serves_the_whole_move() {
     let a = Dovecot::simple();
     a.seed(ANNA, "INBOX", &realistic(7, 5));
-    let b = Dovecot::start(DovecotOptions::of(&[(
-        "anna@new.example",
-        "another-password",
-    )]));
+    let b = Dovecot::start(DovecotOptions::of(&[NEW]));
     let program = Program::new();
     program.file(
         "accounts.csv",
         &format!(
             "Source Email,Source Password,Destination Email,Destination Password,target_server\n\
-             {ANNA},{PASSWORD},anna@new.example,another-password,new\n"
+             {ANNA},{PASSWORD},{},{},new\n",
+            NEW.0, NEW.1
         ),
     );
     program
@@ -152,11 +152,11 @@ fn one_list_serves_the_whole_move() {
     program.run(EXPORT).code(0);
     let output = program.run(["--mode", "import", "--imapsync", "never"]);
     output.code(0);
-    assert_hidden(&program, &output, "another-password");
+    assert_hidden(&program, &output, NEW.1);
     program
         .run(["--mode", "validate", "--deep", "--imapsync", "never"])
         .code(0);
-    let there = Reader::new(&b.imaps(), "anna@new.example", "another-password");
+    let there = Reader::new(&b.imaps(), NEW.0, NEW.1);
     assert_eq!(there.mailbox("INBOX").messages.len(), 5);
 }
 
@@ -164,16 +164,14 @@ fn one_list_serves_the_whole_move() {
 fn one_configuration_with_both_sides_migrates() {
     let a = Dovecot::simple();
     a.seed(ANNA, "INBOX", &realistic(17, 4));
-    let b = Dovecot::start(DovecotOptions::of(&[(
-        "anna@new.example",
-        "another-password",
-    )]));
+    let b = Dovecot::start(DovecotOptions::of(&[NEW]));
     let program = Program::new();
     program.file(
         "accounts.csv",
         &format!(
             "email,password,server,target_email,target_password,target_server\n\
-             {ANNA},{PASSWORD},old,anna@new.example,another-password,new\n"
+             {ANNA},{PASSWORD},old,{},{},new\n",
+            NEW.0, NEW.1
         ),
     );
     program.config_json(&json!({
@@ -186,13 +184,13 @@ fn one_configuration_with_both_sides_migrates() {
         output.code(0);
         let output = program.run(migrate);
         output.code(0);
-        assert_hidden(&program, &output, "another-password");
+        assert_hidden(&program, &output, NEW.1);
         assert!(
             !program.path("import.pass.config.json").exists(),
             "it says all itself"
         );
     }
-    let there = Reader::new(&b.imaps(), "anna@new.example", "another-password");
+    let there = Reader::new(&b.imaps(), NEW.0, NEW.1);
     assert_eq!(there.mailbox("INBOX").messages.len(), 4);
 }
 

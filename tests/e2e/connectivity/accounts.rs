@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{ANNA, log, names, program_for, report, test};
+use super::{ANNA, log, program_for, report, test};
 use crate::kit::PASSWORD;
 use crate::kit::mail::realistic;
 use crate::kit::run::program::{Output, Program};
 use crate::kit::run::python;
+use crate::kit::run::tempdir::names;
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions, storage_quota};
 use crate::kit::servers::fake::{FakeMailbox, FakeServer, Reply};
 use crate::kit::servers::listener::Listener;

@@ -6,7 +6,6 @@ mod precheck;
 mod preflight;
 
 use std::fs;
-use std::path::Path;
 
 use crate::kit::PASSWORD;
 use crate::kit::run::program::{Output, Program};
@@ -36,14 +35,4 @@ fn log(program: &Program) -> String {
     files
         .map(|file| fs::read_to_string(file.path()).expect("a log"))
         .collect()
-}
-
-/// Names in a directory, sorted.
-fn names(dir: &Path) -> Vec<String> {
-    let entries = fs::read_dir(dir).expect("a directory").flatten();
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
 }

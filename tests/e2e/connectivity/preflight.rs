@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{ANNA, names, report, test};
+use super::{ANNA, report, test};
 use crate::kit::PASSWORD;
 use crate::kit::mail::Mail;
 use crate::kit::run::handmade::Handmade;
 use crate::kit::run::program::{Output, Program};
+use crate::kit::run::tempdir::names;
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions, storage_quota};
 use crate::kit::servers::fake::{FakeMailbox, FakeServer};
 use crate::kit::{Endpoint, run::reader::Reader};

@@ -1,8 +1,7 @@
 //! What is sent ahead of its answers harms nobody, whatever a server does with it.
 
-use super::{ANNA, program_for};
+use super::{counts, program_for};
 use crate::kit::mail::realistic;
-use crate::kit::run::program::Program;
 use crate::kit::servers::fake::{FakeMailbox, FakeOptions, FakeServer, SentAhead};
 
 /// Mailboxes with mail in each.
@@ -15,14 +14,6 @@ fn full() -> FakeOptions {
         options = options.mailbox(FakeMailbox::new(name).mails(mails));
     }
     options
-}
-
-fn counts(program: &Program) -> Vec<(String, usize)> {
-    let mailboxes = program.archive(ANNA).mailboxes();
-    let counts = mailboxes.into_iter();
-    counts
-        .map(|(name, mailbox)| (name, mailbox.messages.len()))
-        .collect()
 }
 
 fn all() -> Vec<(String, usize)> {

@@ -1,18 +1,8 @@
 //! What LIST says is a hint: names are never cut to others, INBOX is there, subscriptions have a second way.
 
-use super::{ANNA, program_for};
+use super::{ANNA, counts, program_for};
 use crate::kit::mail::realistic;
-use crate::kit::run::program::Program;
 use crate::kit::servers::fake::{FakeMailbox, FakeServer, Reply};
-
-/// Names and numbers of messages in the archive.
-fn counts(program: &Program) -> Vec<(String, usize)> {
-    let mailboxes = program.archive(ANNA).mailboxes();
-    let counts = mailboxes.into_iter();
-    counts
-        .map(|(name, mailbox)| (name, mailbox.messages.len()))
-        .collect()
-}
 
 #[test]
 fn names_that_are_not_quoted_as_they_should_be_are_never_cut() {

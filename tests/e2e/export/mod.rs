@@ -33,6 +33,15 @@ fn program_for(server: &FakeServer) -> Program {
     program
 }
 
+/// Names and numbers of messages in the archive.
+fn counts(program: &Program) -> Vec<(String, usize)> {
+    let mailboxes = program.archive(ANNA).mailboxes();
+    let counts = mailboxes.into_iter();
+    counts
+        .map(|(name, mailbox)| (name, mailbox.messages.len()))
+        .collect()
+}
+
 /// A number of the totals in the report.
 fn total(program: &Program, name: &str) -> u64 {
     let value = &report(program)["totals"][name];

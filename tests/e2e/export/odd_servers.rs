@@ -1,11 +1,11 @@
 //! Servers that speak their own IMAP: each odd line costs its own message at most, and is told.
 
 use std::fs;
-use std::path::Path;
 
 use super::{ANNA, program_for, report, total};
 use crate::kit::PASSWORD;
 use crate::kit::mail::realistic;
+use crate::kit::run::tempdir;
 use crate::kit::servers::fake::{Behaviour, FakeMailbox, FakeMessage, FakeServer, Reply};
 
 /// UIDs that the archive's INBOX holds.
@@ -191,16 +191,8 @@ fn names_that_want_out_of_the_archive_stay_in_it() {
     program.config(&server.endpoint(), &[(email, PASSWORD)]);
     program.export(&["--report", "report.json"]).code(0);
     assert_eq!(total(&program, "new"), 17, "{}", server.transcript());
-    let below = |dir: &Path| -> Vec<String> {
-        let entries = fs::read_dir(dir).expect("list").flatten();
-        let mut names: Vec<String> = entries
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
-            .collect();
-        names.sort();
-        names
-    };
     assert_eq!(
-        below(&program.dir()),
+        tempdir::names(&program.dir()),
         [
             "export.pass.config.json",
             "exported",
@@ -209,7 +201,7 @@ fn names_that_want_out_of_the_archive_stay_in_it() {
             "report.json"
         ]
     );
-    assert_eq!(below(&program.path("exported")).len(), 1);
+    assert_eq!(tempdir::names(&program.path("exported")).len(), 1);
     let archive = program.archive(email);
     let mailboxes = archive.mailboxes();
     assert_eq!(mailboxes.len(), 17);

@@ -5,8 +5,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::scene::{
-    USERS, assert_all_there, assert_on_target, assert_state_is_true, copy_tree, export, exporter,
-    held, import, importer, server, target, truth,
+    USERS, archived, assert_all_there, assert_state_is_true, copy_tree, export, exporter, import,
+    importer, server, target, truth,
 };
 use super::{ANNA, effort};
 use crate::kit::mail::Random;
@@ -60,26 +60,18 @@ fn an_export_killed_at_random_moments_is_completed() {
 #[test]
 fn an_import_killed_at_random_moments_is_completed() {
     let count = effort(16, 200);
-    let dovecot = server(count + 1);
-    let truth = held(&dovecot, ANNA);
-    let source = exporter(&dovecot);
-    export(&source).code(0);
-    let prepare = |number: usize| {
-        let program = importer(&dovecot, &target(number));
-        copy_tree(&source, &program);
-        program
-    };
-    let undisturbed = prepare(count);
+    let archived = archived(count + 1);
+    let undisturbed = archived.importer(count);
     let time = duration(|| {
         import(&undisturbed).code(0);
     });
     in_parallel(&moments(count, time, 12), 2, |(number, moment)| {
-        let program = prepare(*number);
+        let program = archived.importer(*number);
         let running = program.spawn(IMPORT);
         sleep(*moment);
         running.kill9();
         import(&program).code(0);
-        assert_on_target(&dovecot, &target(*number), &truth);
+        archived.assert_on_target(*number);
     });
 }
 
@@ -191,14 +183,11 @@ fn a_power_loss_right_after_the_end_loses_nothing() {
 #[test]
 fn an_import_that_loses_power_doubles_nothing() {
     let count = effort(12, 100);
-    let dovecot = server(count + 1);
-    let truth = held(&dovecot, ANNA);
-    let source = exporter(&dovecot);
-    export(&source).code(0);
+    let archived = archived(count + 1);
     let prepare = |number: usize| {
-        let program = importer(&dovecot, &target(number));
+        let program = importer(&archived.dovecot, &target(number));
         let disk = power_disk(&program, number);
-        copy_tree(&source, &program);
+        copy_tree(&archived.source, &program);
         let _ = std::process::Command::new("sync").status();
         (program, disk)
     };
@@ -215,9 +204,9 @@ fn an_import_that_loses_power_doubles_nothing() {
         let output = running.wait();
         assert!(!output.stderr.contains("panicked"), "{}", output.describe());
         disk.restart();
-        import(&program).code(0);
-        assert_on_target(&dovecot, &target(*number), &truth);
-        import(&program).code(0);
-        assert_on_target(&dovecot, &target(*number), &truth);
+        for _ in 0..2 {
+            import(&program).code(0);
+            archived.assert_on_target(*number);
+        }
     });
 }

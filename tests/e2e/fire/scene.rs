@@ -67,6 +67,43 @@ pub fn importer(dovecot: &Dovecot, login: &str) -> Program {
     program
 }
 
+/// Anna's mail in an archive, to be imported.
+pub struct Archived {
+    pub dovecot: Dovecot,
+    /// What her account holds.
+    pub truth: Vec<HeldMailbox>,
+    /// Whoever exported it.
+    pub source: Program,
+}
+
+/// The same with so many empty accounts for it to go to.
+pub fn archived(targets: usize) -> Archived {
+    let dovecot = server(targets);
+    let truth = held(&dovecot, ANNA);
+    let source = exporter(&dovecot);
+    export(&source).code(0);
+    Archived {
+        dovecot,
+        truth,
+        source,
+    }
+}
+
+impl Archived {
+    /// A program that imports it into the account of this number.
+    pub fn importer(&self, number: usize) -> Program {
+        let program = importer(&self.dovecot, &target(number));
+        copy_tree(&self.source, &program);
+        program
+    }
+
+    /// The account of this number holds all of it, once.
+    #[track_caller]
+    pub fn assert_on_target(&self, number: usize) {
+        assert_on_target(&self.dovecot, &target(number), &self.truth);
+    }
+}
+
 /// An export that ends on no small disk by itself.
 pub fn export(program: &Program) -> Output {
     program.run(EXPORT.iter().chain(&["--min-free-gb", "0"]))

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    ANNA, MODERN, aim, aim_with, assert_holds, assert_same, date, import, of_archived, of_held,
-    reader, report, totals,
+    ANNA, MODERN, aim, aim_with, assert_holds, assert_same, date, import, inbox, of_archived,
+    of_held, reader, report, totals,
 };
 use crate::kit::PASSWORD;
 use crate::kit::mail::{Mail, realistic};
@@ -16,16 +16,10 @@ use crate::kit::run::program::Program;
 use crate::kit::run::reader::Reader;
 use crate::kit::servers::codec::hex;
 use crate::kit::servers::dovecot::Dovecot;
-use crate::kit::servers::fake::{FakeMailbox, FakeOptions, FakeServer};
-
-fn inbox() -> FakeOptions {
-    let options = FakeServer::options().capabilities(MODERN);
-    options.mailbox(FakeMailbox::new("INBOX"))
-}
 
 #[test]
 fn archives_of_the_original_tool_are_imported() {
-    let server = inbox().start();
+    let server = inbox(MODERN).start();
     let program = Program::new();
     let dir = program.path("exported").join(ANNA);
     let mails = realistic(140, 6);
@@ -121,7 +115,7 @@ fn of_the_original_tool(program: &Program, mails: &[Mail]) -> std::path::PathBuf
 
 #[test]
 fn archives_of_the_original_tools_later_versions_are_proved_by_their_digests() {
-    let server = inbox().start();
+    let server = inbox(MODERN).start();
     let program = Program::new();
     let mails = realistic(143, 6);
     let dir = of_the_original_tool(&program, &mails);
@@ -147,7 +141,7 @@ fn archives_of_the_original_tools_later_versions_are_proved_by_their_digests() {
     let lost: Vec<u8> = bytes.filter(|byte| *byte != b'\r').collect();
     write(&dir.join("INBOX/u0000000002.eml"), lost);
     audit().code(1).says("has lost its line ends");
-    let anew = inbox().start();
+    let anew = inbox(MODERN).start();
     aim(&program, &anew.endpoint());
     import(&program, &[]).code(0);
     assert_holds(&anew, "INBOX", &mails[..2]);
@@ -192,7 +186,7 @@ fn what_the_archive_lost_is_neither_imported_as_complete_nor_called_identical() 
         }),
     ];
     for (code, lose) in losses {
-        let server = inbox().start();
+        let server = inbox(MODERN).start();
         let program = Program::new();
         let mails = realistic(144, 6);
         let archive = Handmade::new(&program)
@@ -215,7 +209,7 @@ fn what_the_archive_lost_is_neither_imported_as_complete_nor_called_identical() 
 
 #[test]
 fn a_first_export_that_was_killed_is_no_archive_of_the_original_tool() {
-    let server = inbox().start();
+    let server = inbox(MODERN).start();
     let program = Program::new();
     let mails = realistic(145, 3);
     Handmade::new(&program).mailbox("INBOX", &mails);
@@ -231,7 +225,7 @@ fn a_first_export_that_was_killed_is_no_archive_of_the_original_tool() {
 
 #[test]
 fn an_account_that_the_archive_does_not_have_is_an_error_that_names_the_directory() {
-    let server = inbox().start();
+    let server = inbox(MODERN).start();
     let program = Program::new();
     Handmade::new(&program)
         .mailbox("INBOX", &[Mail::simple("x")])
@@ -260,7 +254,7 @@ fn an_account_that_the_archive_does_not_have_is_an_error_that_names_the_director
 
 #[test]
 fn an_incomplete_archive_needs_leave() {
-    let server = inbox().start();
+    let server = inbox(MODERN).start();
     let program = Program::new();
     let mails = realistic(141, 5);
     Handmade::new(&program)
@@ -279,7 +273,7 @@ fn an_incomplete_archive_needs_leave() {
 
 #[test]
 fn an_account_whose_export_never_began_is_no_empty_account() {
-    let server = inbox().start();
+    let server = inbox(MODERN).start();
     let program = Program::new();
     // What an export leaves that could not even connect.
     fs::create_dir_all(program.path("exported").join(super::ANNA)).expect("create");
@@ -290,7 +284,7 @@ fn an_account_whose_export_never_began_is_no_empty_account() {
 
 #[test]
 fn unfinished_messages_are_passed_over_and_said() {
-    let server = inbox().start();
+    let server = inbox(MODERN).start();
     let program = Program::new();
     let mails = realistic(142, 5);
     let archive = Handmade::new(&program).mailbox("INBOX", &mails).complete();
@@ -369,7 +363,7 @@ fn odd_dates_are_sent_in_the_canonical_form_or_replaced() {
             "03-Feb-2024 04:05:06 -0500",
         ),
     ];
-    let server = inbox().start();
+    let server = inbox(MODERN).start();
     let program = Program::new();
     let mails: Vec<Mail> = cases.iter().map(|(_, mail, _)| mail.clone()).collect();
     let archive = Handmade::new(&program).mailbox("INBOX", &mails).complete();

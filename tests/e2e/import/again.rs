@@ -3,8 +3,8 @@
 use std::fs;
 
 use super::{
-    ANNA, MODERN, aim, assert_holds, assert_same, import, journal, of_held, of_mails, program_for,
-    reader, totals,
+    ANNA, MODERN, aim, assert_holds, assert_same, import, inbox, journal, of_held, of_mails,
+    program_for, reader, totals,
 };
 use crate::kit::PASSWORD;
 use crate::kit::mail::{Mail, realistic};
@@ -248,10 +248,7 @@ fn one_archive_goes_to_several_targets() {
 #[test]
 fn more_mail_in_the_archive_is_brought_later() {
     let mails = realistic(66, 25);
-    let server = FakeServer::options()
-        .capabilities(MODERN)
-        .mailbox(FakeMailbox::new("INBOX"))
-        .start();
+    let server = inbox(MODERN).start();
     let program = program_for(&server, "INBOX", &mails[..10]);
     import(&program, &[]).code(0);
     fs::remove_dir_all(program.path("exported").join(ANNA).join("INBOX")).expect("clear");
@@ -300,10 +297,7 @@ fn flags_that_changed_in_the_archive_follow_unless_the_user_changed_them() {
     let mails: Vec<Mail> = (0..6)
         .map(|number| Mail::simple(&format!("mail {number}")).flagged("\\Flagged"))
         .collect();
-    let server = FakeServer::options()
-        .capabilities(MODERN)
-        .mailbox(FakeMailbox::new("INBOX"))
-        .start();
+    let server = inbox(MODERN).start();
     let program = Program::new();
     let archive = Handmade::new(&program).mailbox("INBOX", &mails).complete();
     aim(&program, &server.endpoint());

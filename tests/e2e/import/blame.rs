@@ -1,7 +1,8 @@
 //! One message that a target cannot take costs itself, and no answer is believed further than the target confirms it.
 
 use super::{
-    ANNA, MODERN, aim, aim_with, assert_holds, entry, failed, import, journal, program_for, totals,
+    ANNA, MODERN, aim, aim_with, assert_holds, entry, failed, import, inbox, journal, program_for,
+    totals,
 };
 use crate::kit::PASSWORD;
 use crate::kit::mail::{Mail, realistic};
@@ -9,13 +10,8 @@ use crate::kit::run::handmade::Handmade;
 use crate::kit::run::program::Program;
 use crate::kit::run::reader::Reader;
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions, storage_quota};
-use crate::kit::servers::fake::{FakeMailbox, FakeOptions, FakeServer, Reply};
+use crate::kit::servers::fake::{FakeMailbox, FakeServer, Reply};
 use std::sync::Mutex;
-
-fn inbox(capabilities: &str) -> FakeOptions {
-    let options = FakeServer::options().capabilities(capabilities);
-    options.mailbox(FakeMailbox::new("INBOX"))
-}
 
 fn numbered(count: usize) -> Vec<Mail> {
     (0..count)
@@ -233,9 +229,7 @@ fn a_star_alone_keeps_the_system_flags_and_lost_flags_are_named() {
 
 #[test]
 fn one_broken_mailbox_costs_itself_in_import_and_validate() {
-    let server = FakeServer::options()
-        .capabilities(MODERN)
-        .mailbox(FakeMailbox::new("INBOX"))
+    let server = inbox(MODERN)
         .mailbox(FakeMailbox::new("Broken"))
         .on_command(|command| {
             let opens = ["SELECT", "EXAMINE"].contains(&command.name.as_str());

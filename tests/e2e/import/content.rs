@@ -5,7 +5,8 @@ use std::fs;
 use serde_json::json;
 
 use super::{
-    ANNA, MODERN, aim_with, assert_holds, entry, failed, import, journal, program_for, totals,
+    ANNA, MODERN, aim_with, assert_holds, entry, failed, import, inbox, journal, program_for,
+    totals,
 };
 use crate::kit::PASSWORD;
 use crate::kit::mail::Mail;
@@ -72,10 +73,7 @@ fn mail_that_only_looks_alike_is_neither_identical_nor_extra_copies() {
 #[test]
 fn a_view_leaves_out_the_same_content_only_and_as_often_as_it_is_elsewhere() {
     let (same, other) = (twin("same"), twin("else"));
-    let server = FakeServer::options()
-        .capabilities(MODERN)
-        .mailbox(FakeMailbox::new("INBOX"))
-        .start();
+    let server = inbox(MODERN).start();
     let program = Program::new();
     Handmade::new(&program)
         .mailbox("INBOX", std::slice::from_ref(&same))

@@ -5,18 +5,13 @@ use std::os::unix::fs::symlink;
 
 use serde_json::json;
 
-use super::{MODERN, aim, assert_holds, failed, import, reader, totals};
+use super::{MODERN, aim, assert_holds, failed, import, inbox, reader, totals};
 use crate::kit::mail::{Mail, realistic};
 use crate::kit::run::handmade::{Handmade, write};
 use crate::kit::run::program::Program;
-use crate::kit::servers::fake::{FakeMailbox, FakeOptions, FakeServer};
+use crate::kit::servers::fake::FakeServer;
 
 const SECRET: &str = "Subject: outside\r\n\r\na file that is none of the archive's business\r\n";
-
-fn inbox() -> FakeOptions {
-    let options = FakeServer::options().capabilities(MODERN);
-    options.mailbox(FakeMailbox::new("INBOX"))
-}
 
 /// Nothing from outside the archive was sent, in any mailbox.
 #[track_caller]
@@ -38,7 +33,7 @@ fn assert_no_secret(server: &FakeServer) {
 
 #[test]
 fn messages_that_are_not_what_their_sidecars_say_are_findings_and_are_not_imported() {
-    let server = inbox().start();
+    let server = inbox(MODERN).start();
     let program = Program::new();
     let mails = realistic(150, 9);
     let archive = Handmade::new(&program).mailbox("INBOX", &mails).complete();
@@ -68,7 +63,7 @@ fn messages_that_are_not_what_their_sidecars_say_are_findings_and_are_not_import
 
 #[test]
 fn a_damaged_message_is_not_taken_for_imported_because_the_target_has_its_header() {
-    let server = inbox().start();
+    let server = inbox(MODERN).start();
     let program = Program::new();
     let mails = realistic(151, 3);
     let archive = Handmade::new(&program).mailbox("INBOX", &mails).complete();
@@ -85,7 +80,7 @@ fn a_damaged_message_is_not_taken_for_imported_because_the_target_has_its_header
 
 #[test]
 fn symlinks_are_not_followed() {
-    let server = inbox().start();
+    let server = inbox(MODERN).start();
     let program = Program::new();
     let mails = realistic(152, 4);
     let archive = Handmade::new(&program).mailbox("INBOX", &mails).complete();
@@ -118,7 +113,7 @@ fn symlinks_are_not_followed() {
 
 #[test]
 fn an_account_or_a_journal_that_is_a_symlink_is_not_followed() {
-    let server = inbox().start();
+    let server = inbox(MODERN).start();
     let program = Program::new();
     let archive = Handmade::new(&program)
         .mailbox("INBOX", &[Mail::simple("x")])
@@ -148,7 +143,7 @@ fn an_account_or_a_journal_that_is_a_symlink_is_not_followed() {
 
 #[test]
 fn names_in_the_archive_lead_nowhere() {
-    let server = inbox().start();
+    let server = inbox(MODERN).start();
     let program = Program::new();
     let mails = realistic(153, 2);
     let archive = Handmade::new(&program)
@@ -190,7 +185,7 @@ fn names_in_the_archive_lead_nowhere() {
 
 #[test]
 fn names_flags_and_dates_inject_no_commands() {
-    let server = inbox().start();
+    let server = inbox(MODERN).start();
     let program = Program::new();
     let mails = ["one", "two", "three", "four"].map(Mail::simple);
     let archive = Handmade::new(&program)
@@ -295,7 +290,7 @@ fn broken_files_of_the_account_are_errors_and_no_panics() {
         ("INBOX/.mailbox.json", "not JSON"),
         ("INBOX/.mailbox.json", "{\"name\": 7}"),
     ] {
-        let server = inbox().start();
+        let server = inbox(MODERN).start();
         let program = Program::new();
         let archive = Handmade::new(&program).mailbox("INBOX", &mails).complete();
         write(&archive.dir.join(file), text);
@@ -306,7 +301,7 @@ fn broken_files_of_the_account_are_errors_and_no_panics() {
         assert_holds(&server, "INBOX", &[]);
     }
     // Lines of the journal that nobody understands are no reason to stop, nor to send anything twice.
-    let server = inbox().start();
+    let server = inbox(MODERN).start();
     let program = super::program_for(&server, "INBOX", &mails);
     import(&program, &[]).code(0);
     write(

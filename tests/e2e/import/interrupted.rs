@@ -7,8 +7,8 @@ use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use super::{
-    ANNA, MODERN, aim, assert_holds, assert_same, journal, of_held, of_mails, program_for, reader,
-    totals,
+    ANNA, MODERN, aim, assert_holds, assert_same, inbox, journal, of_held, of_mails, program_for,
+    reader, totals,
 };
 use crate::kit::PASSWORD;
 use crate::kit::mail::{Mail, Random, realistic};
@@ -228,10 +228,7 @@ fn a_killed_run_leaves_pending_messages_that_the_next_run_looks_for() {
 #[test]
 fn a_torn_line_at_the_end_of_the_journal_is_repaired() {
     let mails = realistic(82, 20);
-    let server = FakeServer::options()
-        .capabilities(MODERN)
-        .mailbox(FakeMailbox::new("INBOX"))
-        .start();
+    let server = inbox(MODERN).start();
     let program = program_for(&server, "INBOX", &mails);
     import(&program, &[]).code(0);
     let text = fs::read(journal(&program)).expect("the journal");

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::{ANNA, MODERN, aim, aim_with, assert_holds, entry, import, targets, totals};
+use super::{ANNA, MODERN, aim, aim_with, assert_holds, entry, import, inbox, targets, totals};
 use crate::kit::PASSWORD;
 use crate::kit::mail::{Mail, realistic};
 use crate::kit::run::handmade::Handmade;
@@ -292,10 +292,7 @@ fn a_dry_run_sends_no_command_that_changes() {
 fn views_are_not_imported_a_second_time() {
     let mails = realistic(116, 20);
     let only_there = Mail::simple("in the view only");
-    let server = FakeServer::options()
-        .capabilities(MODERN)
-        .mailbox(FakeMailbox::new("INBOX"))
-        .start();
+    let server = inbox(MODERN).start();
     let program = Program::new();
     let all = [&mails[..], std::slice::from_ref(&only_there)].concat();
     Handmade::new(&program)
@@ -349,10 +346,7 @@ fn filters_choose_mailboxes_by_their_names_in_the_archive() {
 
 #[test]
 fn what_went_somewhere_once_goes_there_again_whatever_the_target_has_by_now() {
-    let server = FakeServer::options()
-        .capabilities(MODERN)
-        .mailbox(FakeMailbox::new("INBOX"))
-        .start();
+    let server = inbox(MODERN).start();
     let program = Program::new();
     Handmade::new(&program)
         .listed(
@@ -387,10 +381,7 @@ fn what_went_somewhere_once_goes_there_again_whatever_the_target_has_by_now() {
 
 #[test]
 fn a_second_import_goes_by_directories_and_not_by_names_that_look_the_same() {
-    let server = FakeServer::options()
-        .capabilities(MODERN)
-        .mailbox(FakeMailbox::new("INBOX"))
-        .start();
+    let server = inbox(MODERN).start();
     let program = Program::new();
     let archive = Handmade::new(&program)
         .mailbox("Work", &["one", "two"].map(Mail::simple))
@@ -467,9 +458,7 @@ fn a_mailbox_that_was_renamed_on_the_target_is_known_again() {
 
 #[test]
 fn a_name_that_is_refused_for_what_it_is_becomes_one_that_can_be_read_back() {
-    let server = FakeServer::options()
-        .capabilities(MODERN)
-        .mailbox(FakeMailbox::new("INBOX"))
+    let server = inbox(MODERN)
         .on_create(|name| (name == "cur").then(|| "NO [CANNOT] Invalid mailbox name".to_owned()))
         .start();
     let program = super::program_for(&server, "cur", &[Mail::simple("one")]);

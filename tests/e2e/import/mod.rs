@@ -29,7 +29,7 @@ use crate::kit::run::program::{IMPORT, Output, Program, config_of};
 use crate::kit::run::reader::{HeldMailbox, HeldMessage, Reader};
 use crate::kit::run::report::report;
 use crate::kit::servers::codec::hex;
-use crate::kit::servers::fake::FakeServer;
+use crate::kit::servers::fake::{FakeMailbox, FakeOptions, FakeServer};
 
 /// The user of a default Dovecot and of the fake server.
 const ANNA: &str = "anna@example.com";
@@ -40,6 +40,12 @@ const MODERN: &str =
 
 /// What a message is to whoever counts: digest, flags, date.
 type Print = (String, Vec<String>, String);
+
+/// A server with an empty INBOX.
+fn inbox(capabilities: &str) -> FakeOptions {
+    let options = FakeServer::options().capabilities(capabilities);
+    options.mailbox(FakeMailbox::new("INBOX"))
+}
 
 /// Writes `import.pass.config.json`; `more` are further keys, such as `folder_map`.
 fn aim_with(program: &Program, target: &Endpoint, accounts: &[(&str, &str)], more: &Value) {

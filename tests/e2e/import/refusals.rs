@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{
-    ANNA, MODERN, aim, assert_holds, assert_same, entry, failed, import, of_held, of_mails,
+    ANNA, MODERN, aim, assert_holds, assert_same, entry, failed, import, inbox, of_held, of_mails,
     program_at, program_for, report, totals,
 };
 use crate::kit::PASSWORD;
@@ -13,12 +13,7 @@ use crate::kit::run::handmade::Handmade;
 use crate::kit::run::program::Program;
 use crate::kit::run::reader::Reader;
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions, storage_quota};
-use crate::kit::servers::fake::{FakeMailbox, FakeOptions, FakeServer};
-
-fn inbox(capabilities: &str) -> FakeOptions {
-    let options = FakeServer::options().capabilities(capabilities);
-    options.mailbox(FakeMailbox::new("INBOX"))
-}
+use crate::kit::servers::fake::{FakeMailbox, FakeServer};
 
 fn without(mails: &[Mail], gone: &[usize]) -> Vec<Mail> {
     let kept = mails

@@ -1,7 +1,8 @@
 //! Cyrus refuses zero bytes, bare line feeds and broken headers: reported, or mended where that is asked for.
 
 use super::{
-    ANNA, MODERN, aim, assert_holds, assert_same, entry, failed, import, of_held, of_mails, totals,
+    ANNA, MODERN, aim, assert_holds, assert_same, entry, failed, import, inbox, of_held, of_mails,
+    totals,
 };
 use crate::kit::PASSWORD;
 use crate::kit::mail::{Mail, flagged_hostile, realistic};
@@ -10,7 +11,6 @@ use crate::kit::run::program::Program;
 use crate::kit::run::reader::Reader;
 use crate::kit::run::tempdir::tree;
 use crate::kit::servers::cyrus::Cyrus;
-use crate::kit::servers::fake::{FakeMailbox, FakeServer};
 
 const CAROL: &str = "carol@example.com";
 
@@ -141,10 +141,7 @@ fn nothing_is_mended_that_was_not_asked_for() {
         (Some("--fix-bare-lf"), Some(b'\n')),
         (Some("--fix-final-newline"), Some(b'e')),
     ] {
-        let server = FakeServer::options()
-            .capabilities(MODERN)
-            .mailbox(FakeMailbox::new("INBOX"))
-            .start();
+        let server = inbox(MODERN).start();
         let program = super::program_for(&server, "INBOX", &mails);
         let options: Vec<&str> = option.into_iter().collect();
         import(&program, &options).code(0);

@@ -34,6 +34,14 @@ fn logins(dovecot: &Dovecot) -> usize {
     dovecot.log().matches("method=XOAUTH2").count()
 }
 
+/// When all are logged in, the token opens nothing any more, and no connection lasts until there is another.
+fn let_the_token_end(idp: &mut Idp, dovecot: &Dovecot, proxy: &Proxy) {
+    wait_until("all are logged in", || logins(dovecot) >= WORKERS);
+    idp.set("dead_below", json!(1));
+    wait_until("there is another token", || idp.given() > 1);
+    proxy.heal();
+}
+
 fn mail() -> Vec<Mail> {
     realistic(1, MESSAGES)
 }
@@ -57,11 +65,7 @@ fn a_token_that_ends_in_the_middle_of_an_export_is_renewed_once_for_eight_worker
                 .iter()
                 .chain(&["--max-workers", "8", "--report", "report.json"]),
         );
-    wait_until("all are logged in", || logins(&dovecot) >= WORKERS);
-    // From now on the token opens nothing any more, and no connection lasts.
-    idp.set("dead_below", json!(1));
-    wait_until("there is another token", || idp.given() > 1);
-    proxy.heal();
+    let_the_token_end(&mut idp, &dovecot, &proxy);
     running.wait().code(0);
     assert_eq!(idp.outcomes(), ["granted"; 2], "one token, one renewal");
     for user in &names {
@@ -92,10 +96,7 @@ fn a_token_that_ends_in_the_middle_of_an_import_doubles_and_loses_nothing() {
     let text = json!({"server": server, "accounts": accounts}).to_string();
     program.file("import.pass.config.json", &text);
     let running = program.spawn(IMPORT.iter().chain(&["--max-workers", "8"]));
-    wait_until("all are logged in", || logins(&target) >= WORKERS);
-    idp.set("dead_below", json!(1));
-    wait_until("there is another token", || idp.given() > 1);
-    proxy.heal();
+    let_the_token_end(&mut idp, &target, &proxy);
     running.wait().code(0);
     assert_eq!(idp.outcomes(), ["granted"; 2], "one token, one renewal");
     for user in &names {

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::super::scene::{
-    assert_all_there, assert_on_target, copy_tree, export, exporter, held, import, importer,
-    server, target, truth,
+    archived, assert_all_there, assert_on_target, copy_tree, export, exporter, held, import,
+    importer, server, target, truth,
 };
 use super::super::{ANNA, effort};
 use super::{
     FAILING, FULL, READ_ONLY, aim, assert_account_named, assert_states_are_true, assert_told,
-    index, names, once, taken,
+    index, once, taken,
 };
 use crate::kit::PASSWORD;
 use crate::kit::mail::{Mail, Random};
@@ -21,6 +21,7 @@ use crate::kit::run::disk::{MOUNTS, PowerDisk, SmallDisk, fill};
 use crate::kit::run::handmade::Handmade;
 use crate::kit::run::parallel::in_parallel;
 use crate::kit::run::program::{IMPORT, Program, server_json};
+use crate::kit::run::tempdir::names;
 use crate::kit::servers::fake::{FakeMailbox, FakeServer};
 use crate::kit::servers::panel::Panel;
 
@@ -66,14 +67,10 @@ fn an_export_onto_a_disk_that_fills_up_keeps_what_it_has_and_is_completed() {
 #[test]
 fn an_import_whose_journal_finds_no_room_doubles_nothing() {
     let count = effort(4, 60);
-    let dovecot = server(count + 1);
-    let truth = held(&dovecot, ANNA);
-    let source = exporter(&dovecot);
-    export(&source).code(0);
-    let (bytes, files) = taken(&source.path("exported").join(ANNA));
+    let archived = archived(count + 1);
+    let (bytes, files) = taken(&archived.source.path("exported").join(ANNA));
     // What the journal and the lock take.
-    let whole = importer(&dovecot, &target(count));
-    copy_tree(&source, &whole);
+    let whole = archived.importer(count);
     import(&whole).code(0);
     let (most, _) = taken(&whole.path("exported").join(ANNA));
     let mut random = Random::new(22);
@@ -89,17 +86,17 @@ fn an_import_whose_journal_finds_no_room_doubles_nothing() {
         })
         .collect();
     in_parallel(&cases, 2, |(number, size)| {
-        let program = importer(&dovecot, &target(*number));
+        let program = importer(&archived.dovecot, &target(*number));
         let disk = SmallDisk::with(&program.path("exported"), size);
-        copy_tree(&source, &program);
+        copy_tree(&archived.source, &program);
         // Else nothing would come to an end before the journal is full.
         let output = import(&program);
         assert_told(&output, &[FULL, "make room", ANNA]);
         disk.grow();
-        import(&program).code(0);
-        assert_on_target(&dovecot, &target(*number), &truth);
-        import(&program).code(0);
-        assert_on_target(&dovecot, &target(*number), &truth);
+        for _ in 0..2 {
+            import(&program).code(0);
+            archived.assert_on_target(*number);
+        }
     });
 }
 

@@ -65,15 +65,6 @@ fn assert_states_are_true(program: &Program, truth: &[(&str, Vec<HeldMailbox>)])
     }
 }
 
-fn names(dir: &Path) -> Vec<String> {
-    let entries = fs::read_dir(dir).expect("list").flatten();
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
-}
-
 /// `--mode index` into this file.
 fn index(program: &Program, panel: &Panel, out: &str) -> Output {
     let fixed = ["--mode", "index", "--imap-host", "mail.example.com"];

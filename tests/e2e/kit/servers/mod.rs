@@ -1,6 +1,7 @@
 //! Servers: real ones, scripted ones, and what stands between one and its client.
 
 pub mod codec;
+pub mod control;
 pub mod courier;
 pub mod cyrus;
 pub mod doorman;

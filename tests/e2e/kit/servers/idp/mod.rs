@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::kit::run::python;
 use crate::kit::run::tempdir::TempDir;
+use crate::kit::servers::control::Control;
 use crate::kit::servers::supervise::Supervised;
 use crate::kit::servers::tls::{Certificates, Files, Shown, openssl};
 use crate::kit::wait_until;
@@ -33,7 +34,7 @@ pub struct Idp {
     pub ca_file: PathBuf,
     port: u16,
     plain_port: u16,
-    control: Value,
+    control: Control,
     _process: Supervised,
     dir: TempDir,
 }
@@ -73,7 +74,7 @@ impl Idp {
             "client": {"id": CLIENT},
             "tenant_user": "tenant@example.com",
         });
-        fs::write(dir.join("control.json"), control.to_string()).expect("write");
+        let control = Control::new(dir.path(), control);
         let place = dir.path().display().to_string();
         let words = python::words(&[SCRIPT, &place]);
         let process = Supervised::start(&words, &dir.join("console"));
@@ -113,10 +114,7 @@ impl Idp {
 
     /// Changes how it behaves from the next request on.
     pub fn set(&mut self, key: &str, value: Value) -> &mut Self {
-        self.control[key] = value;
-        let fresh = self.dir.join("control.new");
-        fs::write(&fresh, self.control.to_string()).expect("write");
-        fs::rename(&fresh, self.dir.join("control.json")).expect("rename");
+        self.control.set(key, value);
         self
     }
 

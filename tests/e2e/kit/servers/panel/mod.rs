@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::kit::run::python;
 use crate::kit::run::tempdir::TempDir;
+use crate::kit::servers::control::Control;
 use crate::kit::servers::dovecot::Dovecot;
 use crate::kit::servers::supervise::Supervised;
 use crate::kit::servers::tls::{Certificates, Shown};
@@ -35,7 +36,7 @@ pub struct Panel {
     pub ca_file: PathBuf,
     port: u16,
     plain: bool,
-    control: Value,
+    control: Control,
     _process: Supervised,
     dir: TempDir,
 }
@@ -76,7 +77,7 @@ impl Panel {
             "domains": {USER: domains},
         });
         let path = |name: &str| dir.join(name);
-        fs::write(path("control.json"), control.to_string()).expect("write");
+        let control = Control::new(dir.path(), control);
         let script = concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/tests/e2e/kit/servers/panel/standin.py"
@@ -125,10 +126,7 @@ impl Panel {
 
     /// Changes how it behaves from the next request on.
     pub fn set(&mut self, key: &str, value: Value) -> &mut Self {
-        self.control[key] = value;
-        let fresh = self.dir.join("control.new");
-        fs::write(&fresh, self.control.to_string()).expect("write");
-        fs::rename(&fresh, self.dir.join("control.json")).expect("rename");
+        self.control.set(key, value);
         self
     }
 
