@@ -128,4 +128,11 @@ mod tests {
         assert!(!is_same("\\x", "\\x]"));
         assert_eq!(set("\\Seen \\RECENT \\seen Work"), set("work \\Seen"));
     }
+
+    #[test]
+    fn flags_are_a_set_whatever_their_case_order_and_number() {
+        assert_eq!(set("\\Seen $A \\Recent"), set("$a  \\SEEN $A"));
+        assert_ne!(set("\\Seen"), set("\\Seen $A"));
+        assert!(set(" \\recent ").is_empty());
+    }
 }

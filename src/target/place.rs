@@ -203,3 +203,146 @@ impl Place {
         full
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn planned(name: &str, parents: &[&str], prefix: &str) -> Place {
+        let mut place = Place::default();
+        let mapped = Mapped {
+            source: 0,
+            name: Name::new(name),
+            exists: false,
+            why: vec![Why::Prefix, Why::Delimiter],
+            parents: parents.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        place.plan(mapped, prefix);
+        place
+    }
+
+    /// All names that are tried, however often the target refuses.
+    fn tried(place: &mut Place, words: &str) -> Vec<String> {
+        let mut names = Vec::new();
+        while place.refused(words, Some('/')) == AfterRefusal::Renamed {
+            names.push(place.name.text().to_owned());
+        }
+        names
+    }
+
+    #[test]
+    fn the_levels_above_are_made_first_and_only_then_is_there_another_name() {
+        let mut place = planned("Work/a*b", &["Work"], "");
+        assert!(place.is_as_planned() && !place.was_refused() && place.first().is_empty());
+        assert_eq!(place.reasons(), "prefix, delimiter");
+        assert_eq!(place.refused("no", Some('/')), AfterRefusal::ParentsFirst);
+        assert_eq!(place.first(), [Name::new("Work")]);
+        assert!(!place.was_refused() && place.is_as_planned());
+        assert_eq!(place.refused("no", Some('/')), AfterRefusal::Renamed);
+        assert!(place.was_refused() && place.first().is_empty() && !place.is_as_planned());
+        assert!(place.is_meant_with(&planned("Work/a*b", &[], "")));
+        assert!(!place.is_meant_with(&planned("Work/a%2Ab", &[], "")));
+    }
+
+    #[test]
+    fn each_name_is_tried_once_and_the_last_refusal_is_the_end() {
+        let names = tried(&mut planned("Work/a*b", &[], ""), "no");
+        let forms = ["Work%2Fa*b", "Work/a%2Ab", "Work/a=2Ab"];
+        assert_eq!(names[..3], forms);
+        let mut unique = names.clone();
+        unique.sort();
+        unique.dedup();
+        assert_eq!(unique.len(), names.len(), "{names:?}");
+        assert!(names.iter().all(|name| name != "Work/a*b"), "{names:?}");
+        // However many forms there are, there is an end.
+        let name = format!("tmp/{}", "a*".repeat(150));
+        assert_eq!(tried(&mut planned(&name, &[], ""), "no").len(), 19);
+    }
+
+    #[test]
+    fn a_name_that_the_target_reserves_is_masked_before_it_is_flattened() {
+        let names = tried(&mut planned("Work/tmp", &[], ""), "no");
+        assert_eq!(names[..2], ["Work/%74mp", "Work%2Ftmp"]);
+        let names = tried(&mut planned("Work/sub", &[], ""), "no");
+        assert_eq!(names[0], "Work%2Fsub");
+        // What has one level only has no flat form.
+        assert_eq!(tried(&mut planned("tmp", &[], ""), "no")[0], "%74mp");
+        assert_eq!(tried(&mut planned("a*", &[], ""), "no")[0], "a%2A");
+    }
+
+    #[test]
+    fn a_name_is_shortened_first_where_its_length_is_the_reason() {
+        let levels = |name: &str| name.split('/').map(str::len).max().unwrap_or(0);
+        let long = "x".repeat(LONGEST);
+        let first = |name: &str, words| tried(&mut planned(name, &[], ""), words).remove(0);
+        // The words say so, or no file system takes it.
+        assert_eq!(
+            levels(&first(&format!("Work/{}", "x".repeat(100)), "too long")),
+            60
+        );
+        assert_eq!(levels(&first(&format!("Work/{long}x"), "no")), 240);
+        assert_eq!(
+            first(&format!("Work/{long}"), "no"),
+            format!("Work%2F{long}")
+        );
+        // Once said, it is known.
+        let mut place = planned(&format!("Work/{}", "x".repeat(100)), &[], "");
+        place.refused("too long", Some('/'));
+        place.refused("no", Some('/'));
+        assert_eq!(levels(place.name.text()), 30);
+        // A name of moderate length may be too long in silence, a short one may not.
+        let short = |length: usize| {
+            let names = tried(&mut planned(&"x".repeat(length), &[], ""), "no");
+            names.iter().any(|name| name.contains('~'))
+        };
+        assert!(short(LONG + 1) && !short(LONG));
+    }
+
+    #[test]
+    fn a_prefix_that_a_refusal_asks_for_stands_before_everything_from_then_on() {
+        let words = "Invalid mailbox name: should probably be prefixed with: INBOX.";
+        let mut place = planned("a*b", &[], "");
+        assert_eq!(place.refused(words, Some('.')), AfterRefusal::Renamed);
+        assert_eq!(place.name.text(), "INBOX.a*b");
+        assert_eq!(place.learnt_prefix(), None, "not taken yet");
+        place.exists = true;
+        assert_eq!(place.learnt_prefix(), Some("INBOX."));
+        // Once is enough.
+        assert_eq!(place.refused(words, Some('.')), AfterRefusal::Renamed);
+        assert_eq!(place.name.text(), "INBOX.a%2Ab");
+        assert_eq!(planned("x", &[], "").learnt_prefix(), None);
+    }
+
+    #[test]
+    fn a_mailbox_is_told_apart_by_a_free_name_a_few_times() {
+        let mut place = planned("Work", &[], "");
+        place.exists = true;
+        assert!(!place.was_told_apart() && !place.is_learnt());
+        let taken = "A name that is long enough to be cut";
+        let first = place.apart(taken, |name| !name.ends_with("(2)"));
+        assert_eq!(first, Some(format!("{taken} (3)")));
+        assert!(place.was_told_apart() && place.was_refused() && !place.exists);
+        assert!(!place.is_learnt(), "the target does not have it yet");
+        place.exists = true;
+        assert!(place.is_learnt());
+        // The target may cut it: a shorter one each time.
+        let second = place.apart(taken, |_| true);
+        assert_eq!(
+            second.as_deref(),
+            Some("A name that is long enough to  (2)")
+        );
+        let third = place.apart(taken, |_| true);
+        assert_eq!(third.as_deref(), Some("A name that is long enou (2)"));
+        assert_eq!(place.name.text(), "A name that is long enou (2)");
+        assert_eq!(place.apart(taken, |_| true), None);
+    }
+
+    #[test]
+    fn what_the_target_lists_is_believed() {
+        let mut place = planned("Work", &[], "");
+        place.believe(&Name::new("Work_"));
+        assert!(!place.is_as_planned() && !place.was_refused() && !place.is_learnt());
+        place.exists = true;
+        assert!(place.is_learnt());
+    }
+}

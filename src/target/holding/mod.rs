@@ -222,3 +222,6 @@ pub fn held(data: &response::FetchData) -> Option<Held> {
         time,
     })
 }
+
+#[cfg(test)]
+mod tests;
