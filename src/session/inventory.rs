@@ -23,6 +23,8 @@ const LAST: u32 = u32::MAX;
 pub struct Inventory {
     /// UIDs below this one are not meant.
     first: u32,
+    /// Messages with such UIDs, as far as is known.
+    below: u64,
     /// Messages that the mailbox counts.
     counted: u64,
     named: UidSet,
@@ -126,7 +128,11 @@ impl Inventory {
     pub fn take(&mut self, response: &Response) -> Option<NamedMessage> {
         match response::parse_fetch(response)? {
             Ok(data) => {
-                let uid = data.uid.filter(|uid| *uid >= self.first)?;
+                let uid = data.uid?;
+                self.note_below(uid, data.sequence);
+                if uid < self.first {
+                    return None;
+                }
                 let is_first = self.name(uid);
                 Some(NamedMessage {
                     uid,
@@ -142,9 +148,20 @@ impl Inventory {
         }
     }
 
+    /// What the place of a message says of those that are not meant. It says nothing where others may stand between.
+    fn note_below(&mut self, uid: u32, sequence: u64) {
+        if self.first > 1 && uid == self.first {
+            self.below = sequence.saturating_sub(1);
+        } else if uid < self.first && sequence == self.counted {
+            self.below = self.counted;
+        }
+    }
+
     /// Takes an answer to SEARCH; the UIDs that nothing named before.
     pub fn take_search(&mut self, response: &Response) -> Vec<u32> {
         let mut uids = response::parse_search(response).unwrap_or_default();
+        let below = uids.iter().filter(|uid| **uid < self.first).count() as u64;
+        self.below = self.below.max(below);
         uids.retain(|uid| *uid >= self.first && self.name(*uid));
         uids
     }
@@ -162,7 +179,7 @@ impl Inventory {
         self.asked += 1;
         let is_answered = status.condition == Condition::Ok;
         // A FETCH of nothing may be refused.
-        if self.counted == 0 || is_answered && self.extent() == Extent::Whole {
+        if self.counted() == 0 || is_answered && self.extent() == Extent::Whole {
             return NextQuery::Done(Extent::Whole);
         }
         let seen = self.seen.take();
@@ -242,10 +259,10 @@ impl Inventory {
         }
     }
 
-    /// Messages that the mailbox counts.
+    /// Messages that the mailbox counts, but for those that are not meant.
     #[must_use]
     pub fn counted(&self) -> u64 {
-        self.counted
+        self.counted.saturating_sub(self.below)
     }
 
     /// Messages that it names.
@@ -263,7 +280,7 @@ impl Inventory {
     /// How whole it is.
     #[must_use]
     pub fn extent(&self) -> Extent {
-        let (counted, named) = (self.counted, self.named.len());
+        let (counted, named) = (self.counted(), self.named.len());
         if named < counted {
             Extent::Short { counted, named }
         } else {
@@ -335,6 +352,46 @@ mod tests {
     }
 
     #[test]
+    fn of_what_comes_from_a_uid_on_the_messages_before_it_do_not_count() {
+        let from = |exists: u64, lines: &[&str]| {
+            let mut inventory = Inventory::from(10);
+            let exists = Selected {
+                exists,
+                ..Selected::default()
+            };
+            inventory.opened(&exists);
+            for text in lines {
+                inventory.take(&line(text));
+                inventory.take_search(&line(text));
+            }
+            inventory
+        };
+        let two = ["* 4 FETCH (UID 10)", "* 5 FETCH (UID 12)"];
+        assert_eq!(from(5, &two).extent(), Extent::Whole);
+        // One has come meanwhile, and nobody has named it.
+        let short = Extent::Short {
+            counted: 3,
+            named: 2,
+        };
+        assert_eq!(from(6, &two).extent(), short);
+        // Something that cannot be seen may stand before the first that is named; a SEARCH knows.
+        let gap = ["* 5 FETCH (UID 12)"];
+        let short = |counted| Extent::Short { counted, named: 1 };
+        assert_eq!(from(5, &gap).extent(), short(5));
+        let searched = ["* 5 FETCH (UID 12)", "* SEARCH 1 2 4 9 12"];
+        assert_eq!(from(5, &searched).extent(), Extent::Whole);
+        let hidden = ["* 5 FETCH (UID 12)", "* SEARCH 1 2 4 12"];
+        assert_eq!(from(5, &hidden).extent(), short(2));
+        // `10:*` names the last message where there is none: nothing came.
+        let mut none = from(5, &["* 5 FETCH (UID 9)"]);
+        assert_eq!((none.counted(), none.extent()), (0, Extent::Whole));
+        assert_eq!(
+            none.ended(&status(Condition::Ok)),
+            NextQuery::Done(Extent::Whole)
+        );
+    }
+
+    #[test]
     fn what_is_short_or_refused_is_searched_and_asked_for_below_the_window() {
         let (ok, no) = (status(Condition::Ok), status(Condition::No));
         let whole = NextQuery::Done(Extent::Whole);
@@ -370,7 +427,7 @@ mod tests {
             ..Selected::default()
         });
         assert_eq!(inventory.range(), "7:*");
-        assert_eq!(inventory.take(&line("* 9 FETCH (UID 6)")), None);
+        assert_eq!(inventory.take(&line("* 8 FETCH (UID 6)")), None);
         assert_eq!(inventory.take_search(&line("* SEARCH 5 7")), [7]);
         let ok = status(Condition::Ok);
         assert_eq!(inventory.ended(&ok), NextQuery::Search);
