@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Comparison, Held, Undecided, Wanted};
+use super::{Comparison, Ground, Held, Undecided, Wanted};
 use crate::message::Identity;
+
+/// Messages of one second that a server may have changed the headers of: of more, the date says nothing.
+const MAX_OF_A_DATE: usize = 200;
 
 /// Two inventories, and what has been found out of them.
 pub(super) struct Board<'a> {
@@ -29,7 +32,7 @@ impl<'a> Board<'a> {
         board.by_record();
         board.by_identity();
         board.by_record_alone();
-        board.by_loose_identity();
+        board.by_date();
         board.by_doubt();
         board.rest();
         board.result
@@ -133,39 +136,42 @@ impl<'a> Board<'a> {
                 self.put_aside(Undecided {
                     wanted: vec![one],
                     held: vec![other],
-                    by_body: true,
+                    ground: Ground::Record,
                 });
             }
         }
     }
 
-    /// For a server that does not keep 8-bit characters in headers.
-    fn by_loose_identity(&mut self) {
-        let mut groups: BTreeMap<(Identity, u64), Undecided> = BTreeMap::new();
+    /// A server that changes headers keeps the date: what has it, and is nothing else that is wanted, is a candidate.
+    fn by_date(&mut self) {
+        let mut groups: BTreeMap<i64, Undecided> = BTreeMap::new();
         for one in (0..self.wanted.len()).filter(|one| self.open[*one]) {
-            let wanted = &self.wanted[one];
-            if let Some(loose) = wanted.loose {
-                groups
-                    .entry((loose, wanted.size))
-                    .or_default()
-                    .wanted
-                    .push(one);
+            if let Some(time) = self.wanted[one].time {
+                groups.entry(time).or_default().wanted.push(one);
             }
         }
         if groups.is_empty() {
             return;
         }
+        let known = self.identities();
         for other in (0..self.held.len()).filter(|other| self.free[*other]) {
             let there = &self.held[other];
-            let key = there.identity.zip(there.size);
-            if let Some(group) = key.and_then(|key| groups.get_mut(&key)) {
+            let is_strange = there.identity.is_some_and(|it| !known.contains(&it));
+            let group = there.time.and_then(|time| groups.get_mut(&time));
+            if let Some(group) = group.filter(|_| is_strange) {
                 group.held.push(other);
             }
         }
-        for mut group in groups.into_values().filter(|group| !group.held.is_empty()) {
-            group.by_body = true;
-            self.put_aside(group);
+        for mut group in groups.into_values() {
+            if (1..=MAX_OF_A_DATE).contains(&group.held.len()) {
+                group.ground = Ground::Date;
+                self.put_aside(group);
+            }
         }
+    }
+
+    fn identities(&self) -> HashSet<Identity> {
+        self.wanted.iter().map(|one| one.identity).collect()
     }
 
     /// What cannot be read there may be what is wanted, unless size or date say otherwise.
@@ -201,7 +207,7 @@ impl<'a> Board<'a> {
     }
 
     fn rest(&mut self) {
-        let known: HashSet<Identity> = self.wanted.iter().map(|one| one.identity).collect();
+        let known = self.identities();
         let open = (0..self.wanted.len()).filter(|one| self.open[*one]);
         self.result.missing = open.collect();
         for other in (0..self.held.len()).filter(|other| self.free[*other]) {

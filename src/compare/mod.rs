@@ -14,8 +14,6 @@ use crate::message::Identity;
 pub struct Wanted {
     /// What makes two copies the same message.
     pub identity: Identity,
-    /// The same as on a server that does not keep 8-bit characters in headers.
-    pub loose: Option<Identity>,
     /// Bytes, as sent.
     pub size: u64,
     /// INTERNALDATE, in seconds since 1970.
@@ -44,8 +42,20 @@ pub struct Undecided {
     pub wanted: Vec<usize>,
     /// Numbers of those held.
     pub held: Vec<usize>,
-    /// Their headers are not the same: only the bodies can be.
-    pub by_body: bool,
+    /// Why.
+    pub ground: Ground,
+}
+
+/// Why messages may be the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Ground {
+    /// They have the header in common, and sizes and counts do not tell which is which.
+    #[default]
+    Header,
+    /// The one is on record with the UID of the other, which has another header.
+    Record,
+    /// They have the date in common: a server may have changed the header.
+    Date,
 }
 
 /// How alike two messages are, by their contents.
@@ -100,10 +110,9 @@ impl Comparison {
                     return true;
                 };
                 let other = free.remove(at);
-                let pairs = if group.by_body {
-                    &mut self.rewritten
-                } else {
-                    &mut self.matched
+                let pairs = match group.ground {
+                    Ground::Header => &mut self.matched,
+                    Ground::Record | Ground::Date => &mut self.rewritten,
                 };
                 pairs.push((*one, other));
                 false
@@ -131,8 +140,14 @@ impl Comparison {
         self.sort();
     }
 
-    /// Settles it by how many there are, as its messages are too many, or too large, to be read.
+    /// Settles it by how many there are, as its messages are too many, or too large, to be read. A date alone says
+    /// nothing.
     pub fn count(&mut self, group: &Undecided) {
+        if group.ground == Ground::Date {
+            self.missing.extend(&group.wanted);
+            self.extra.extend(&group.held);
+            return self.sort();
+        }
         let both = group.wanted.iter().zip(&group.held);
         self.matched.extend(both.map(|(one, other)| (*one, *other)));
         self.missing

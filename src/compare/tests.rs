@@ -7,7 +7,6 @@ fn identity(subject: &str) -> Identity {
 fn wanted(subject: &str, size: u64, to_uid: Option<u32>) -> Wanted {
     Wanted {
         identity: identity(subject),
-        loose: None,
         size,
         time: None,
         to_uid,
@@ -27,7 +26,7 @@ fn undecided(wanted: &[usize], held: &[usize]) -> Undecided {
     Undecided {
         wanted: wanted.to_vec(),
         held: held.to_vec(),
-        by_body: false,
+        ground: Ground::Header,
     }
 }
 
@@ -104,7 +103,7 @@ fn a_recorded_uid_tells_twins_apart() {
     assert_eq!(result.matched, [(0, 1), (1, 0)]);
     // Another header at a recorded UID is no proof of anything.
     let group = result.undecided.remove(0);
-    assert!(group.by_body);
+    assert_eq!(group.ground, Ground::Record);
     result.decide(&group, |_, _| Likeness::Other);
     assert_eq!((result.missing, result.extra), (vec![2], vec![2]));
     // The record is of a message that is gone: its twin does not stand in for it twice.
@@ -185,24 +184,50 @@ fn a_date_makes_what_cannot_be_read_a_candidate_too() {
 }
 
 #[test]
-fn a_header_that_lost_its_8_bit_characters_is_a_candidate_of_the_same_size_only() {
-    let raw = |size| Wanted {
-        loose: Some(identity("X")),
-        ..wanted("\u{e9}", size, None)
+fn a_header_that_a_server_changed_is_a_candidate_of_the_same_date_only() {
+    let at = |time, number| Wanted {
+        time: Some(time),
+        ..wanted(&format!("\u{e9} {number}"), 10, None)
     };
-    let mut result = compare(&[raw(10), raw(11)], &[held("X", 10, 1), held("X", 12, 2)]);
-    let group = result.undecided.remove(0);
+    let there = |subject: &str, size, uid, time| Held {
+        time: Some(time),
+        ..held(subject, size, uid)
+    };
+    let one = [at(1, 1), at(2, 2), at(3, 3), wanted("plain", 10, None)];
+    let other = [
+        there("X 1", 12, 1, 1),
+        there("X 2", 10, 2, 9),
+        held("X 3", 10, 3),
+        // A second copy of what is wanted is no candidate for another.
+        there("plain", 10, 4, 3),
+        there("plain", 10, 5, 3),
+    ];
+    let mut result = compare(&one, &other);
+    let groups = std::mem::take(&mut result.undecided);
+    let [twins, group] = &groups[..] else {
+        panic!("{groups:?}");
+    };
+    assert_eq!(
+        (&twins.wanted[..], &twins.held[..]),
+        (&[3][..], &[3, 4][..])
+    );
+    assert_eq!(group.ground, Ground::Date);
     assert_eq!((&group.wanted[..], &group.held[..]), (&[0][..], &[0][..]));
     assert_eq!(
         (&result.missing[..], &result.extra[..]),
-        (&[1][..], &[1][..])
+        (&[1, 2][..], &[1, 2][..])
     );
     // Its body decides, and what it decides is another matter than a match.
-    result.decide(&group, |_, _| Likeness::Rewritten);
+    result.decide(group, |_, _| Likeness::Rewritten);
     assert_eq!((result.rewritten, result.matched), (vec![(0, 0)], vec![]));
-    // One that has its characters is no candidate for it.
-    let plain = compare(&[wanted("\u{e9}", 10, None)], &[held("X", 10, 1)]);
-    assert_eq!((plain.missing, plain.extra), (vec![0], vec![0]));
+    // Where too much would have to be read, a date decides nothing.
+    let mut unread = compare(&one[..1], &other[..1]);
+    let group = unread.undecided.remove(0);
+    unread.count(&group);
+    assert_eq!((unread.missing, unread.extra), (vec![0], vec![0]));
+    // Nor does one that a whole mailbox has.
+    let many: Vec<Held> = (1..300).map(|uid| there("X 1", 10, uid, 1)).collect();
+    assert_eq!(compare(&one[..1], &many).missing, [0]);
 }
 
 #[test]

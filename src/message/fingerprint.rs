@@ -2,6 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
+use super::identity::Common;
+
 /// How much of the header is kept, in bytes; a longer one counts as body from there on.
 const HEADER: usize = 256 * 1024;
 
@@ -131,6 +133,12 @@ impl Fingerprint {
             one.body.finalize()
         };
         body(self) == body(other)
+    }
+
+    /// What both headers have in common.
+    #[must_use]
+    pub fn common(&self, other: &Self) -> Common {
+        Common::of(&self.header, &other.header)
     }
 
     /// How `other` differs from this copy; nothing when they are byte for byte the same.

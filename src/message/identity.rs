@@ -64,6 +64,67 @@ impl Identity {
     }
 }
 
+/// What two headers have of the fields that count, as far as both have them.
+pub struct Common {
+    same: usize,
+    other: usize,
+    /// The first one has none.
+    is_nameless: bool,
+}
+
+impl Common {
+    /// Compares two headers. Words with 8-bit characters in the first one may be anything in the second.
+    #[must_use]
+    pub fn of(here: &[u8], there: &[u8]) -> Self {
+        let (here, there) = (fields(here), fields(there));
+        let mut common = Self {
+            same: 0,
+            other: 0,
+            is_nameless: !here.iter().any(|(name, _)| FIELDS.contains(&name.as_str())),
+        };
+        for name in FIELDS {
+            let values = |all: &[(String, Vec<u8>)]| -> Vec<Vec<u8>> {
+                let named = all.iter().filter(|(field, _)| field == name);
+                named.map(|(_, value)| value.clone()).collect()
+            };
+            let (one, other) = (values(&here), values(&there));
+            if one.is_empty() || other.is_empty() {
+                continue;
+            }
+            let mut pairs = one.iter().zip(&other);
+            let is_same = one.len() == other.len()
+                && pairs.all(|(one, other)| is_same_but_for_8_bit(one, other));
+            common.same += usize::from(is_same);
+            common.other += usize::from(!is_same);
+        }
+        common
+    }
+
+    /// A server that adds fields, or leaves some out, may have made the second one of the first.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.other == 0 && (self.same > 0 || self.is_nameless)
+    }
+
+    /// A server that changes what it likes may have: something is as it was.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.same > 0 || self.other == 0
+    }
+}
+
+/// The same, or the words without 8-bit characters are in the other value in their order.
+fn is_same_but_for_8_bit(here: &[u8], there: &[u8]) -> bool {
+    if here == there || here.is_ascii() {
+        return here == there;
+    }
+    let mut left = there.split(|byte| *byte == b' ');
+    let mut words = here
+        .split(|byte| *byte == b' ')
+        .filter(|word| word.is_ascii());
+    words.all(|word| left.any(|other| other == word))
+}
+
 /// Lower-case names and unfolded values of the header fields that count. Lines that are no fields end nothing.
 fn fields(head: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut found: Vec<(String, Vec<u8>)> = Vec::new();
@@ -131,6 +192,55 @@ mod tests {
             "Message-ID: <a@b>\r\nSubject: one two three\r\n\r\nDate: x\r\n",
         ] {
             assert_ne!(of(other), plain, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_a_server_changed_has_much_in_common_and_no_field_of_another() {
+        let header = "Message-ID: <1@x>\nSubject: gr\u{fc}n and more\nFrom: a@x\n";
+        let cases = [
+            // What is all the same, and what is any the same.
+            (header, header, true, true),
+            (header, "Subject: gr??n and  more\n", true, true),
+            (
+                header,
+                "Subject: and more\nReceived: x\nCc: y\n",
+                true,
+                true,
+            ),
+            (
+                header,
+                "Subject: gr\u{fc}n and less\nFrom: a@x\n",
+                false,
+                true,
+            ),
+            (
+                header,
+                "Subject: gr\u{fc}n more and\nFrom: b@x\n",
+                false,
+                false,
+            ),
+            (
+                header,
+                "Message-ID: <1@x>\nMessage-ID: <1@x>\n",
+                false,
+                false,
+            ),
+            (header, "Cc: y\n", false, true),
+            (header, "", false, true),
+            ("X: y\n", header, true, true),
+            ("", "", true, true),
+            // What had no 8-bit characters keeps its words.
+            (
+                "Subject: and more\n",
+                "Subject: gr\u{fc}n and more\n",
+                false,
+                false,
+            ),
+        ];
+        for (here, there, all, any) in cases {
+            let common = Common::of(here.as_bytes(), there.as_bytes());
+            assert_eq!((common.is_all(), common.is_any()), (all, any), "{there}");
         }
     }
 

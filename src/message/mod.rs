@@ -11,7 +11,7 @@ pub use content::{Inspector, Oddity};
 pub use date::{DateSource, internaldate_for, timestamp};
 pub use envelope::Envelope;
 pub use fingerprint::{Difference, Fingerprint};
-pub use identity::{IDENTITY_FIELDS, Identity};
+pub use identity::{Common, IDENTITY_FIELDS, Identity};
 pub use line_ends::digest_with_crlf;
 
 use mail_parser::MessageParser;

@@ -11,7 +11,7 @@ use super::mailbox::{JobId, Jobs};
 use super::message::{self, Damaged, Described};
 use super::repair::Repairs;
 use super::trouble::Trouble;
-use crate::compare::{self, Comparison, Held, Likeness, Undecided, Wanted};
+use crate::compare::{self, Comparison, Ground, Held, Likeness, Undecided, Wanted};
 use crate::mailbox::uidset::UidSet;
 use crate::message::{Difference, Fingerprint};
 use crate::session::channel::Channel;
@@ -133,7 +133,7 @@ impl<'a> Sought<'a> {
             );
             for group in &to_read {
                 result.decide(group, |one, other| {
-                    contents.likeness(one, other, group.by_body)
+                    contents.likeness(one, other, group.ground)
                 });
             }
         }
@@ -214,7 +214,7 @@ fn read_there(
 }
 
 impl Contents {
-    fn likeness(&self, one: usize, other: usize, by_body: bool) -> Likeness {
+    fn likeness(&self, one: usize, other: usize, ground: Ground) -> Likeness {
         let Some(there) = self.there.get(&other).and_then(Option::as_ref) else {
             return Likeness::Unknown;
         };
@@ -225,13 +225,14 @@ impl Contents {
         if here.is_same(there) {
             return Likeness::Same;
         }
-        let alike = if by_body {
-            here.has_body_of(there)
-        } else {
-            let differences = here.clone().differences(there.clone());
-            !differences
-                .iter()
-                .any(|one| matches!(one, Difference::Content(_)))
+        let alike = match ground {
+            Ground::Header => {
+                let differences = here.clone().differences(there.clone());
+                let mut differences = differences.iter();
+                !differences.any(|one| matches!(one, Difference::Content(_)))
+            }
+            Ground::Record => here.has_body_of(there) && here.common(there).is_any(),
+            Ground::Date => here.has_body_of(there) && here.common(there).is_all(),
         };
         if alike {
             Likeness::Rewritten

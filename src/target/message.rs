@@ -223,7 +223,6 @@ impl Described {
     pub fn wanted(&self, to_uid: Option<u32>) -> Wanted {
         Wanted {
             identity: self.identity,
-            loose: self.loose,
             size: self.size,
             time: self.time,
             to_uid,
@@ -267,6 +266,25 @@ pub fn describe(dir: &MailboxDir, uid: u32, repairs: Repairs) -> Result<Option<D
         size,
         time,
     }))
+}
+
+/// Can this header of the target be that of a message of the archive, changed by a server?
+///
+/// # Errors
+/// Those of the file system.
+pub fn may_have_header(
+    dir: &MailboxDir,
+    uid: u32,
+    repairs: Repairs,
+    header: &[u8],
+) -> Result<bool> {
+    let Ok(file) = dir.open_message(uid) else {
+        return Ok(true);
+    };
+    let length = file.metadata().map_or(0, |there| there.len());
+    let (head, _) = head_and_size(file, length, repairs)
+        .with_context(|| format!("read {}", dir.message_path(uid).display()))?;
+    Ok(message::Common::of(&head, header).is_all())
 }
 
 /// The header, however long, and the bytes that will be sent. Only what is mended must be read for its size.

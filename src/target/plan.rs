@@ -169,8 +169,8 @@ impl<'a> Plan<'a> {
         self.jobs.iter().filter_map(newest_of).collect()
     }
 
-    /// Has another message the newest UID on record? By its header, and by its date: targets that rewrite headers keep
-    /// that.
+    /// Has another message the newest UID on record? By its header, and, as some targets rewrite headers, by its date and
+    /// by what both headers have.
     fn doubt(
         &mut self,
         glance: &Glance,
@@ -190,11 +190,16 @@ impl<'a> Plan<'a> {
                 continue;
             };
             let here = message::describe(&job.here().dir, uid, self.want.repairs)?;
-            let is_another = here.zip(held).is_some_and(|(here, held)| {
-                let is_the_same = held.identity.is_none_or(|it| here.has_identity(it));
-                let dates = held.time.zip(here.time);
-                !is_the_same && dates.is_some_and(|(there, here)| there != here)
-            });
+            let is_another = match here.zip(held) {
+                Some((here, held)) if held.identity.is_some_and(|it| !here.has_identity(it)) => {
+                    let dates = held.time.zip(here.time);
+                    let header = glanced.message.header.as_deref().unwrap_or_default();
+                    let (dir, repairs) = (&job.here().dir, self.want.repairs);
+                    dates.is_some_and(|(there, here)| there != here)
+                        || !message::may_have_header(dir, uid, repairs, header)?
+                }
+                _ => false,
+            };
             job.doubt(is_another);
         }
         Ok(())

@@ -14,6 +14,7 @@ use crate::plural;
 use crate::session::channel::Channel;
 use crate::session::error::{Kind, SessionError};
 use crate::stop::Stop;
+use crate::target::bodies;
 use crate::target::holding::{self, Holding, Which};
 use crate::target::mailbox::{Job, JobId, Jobs, Refused};
 use crate::target::matching::{ArchiveSide, MessageRef, Sought};
@@ -196,7 +197,7 @@ impl Reconciler<'_> {
         };
         let nothing = HashMap::new();
         for &id in group {
-            if let Some(pairs) = self.doubt_record(id, &there)? {
+            if let Some(pairs) = self.doubt_record(channel, id, &there)? {
                 on_record.insert(id, pairs);
             }
         }
@@ -295,11 +296,16 @@ impl Reconciler<'_> {
     }
 
     /// The same where the newest message on record is another one.
-    fn doubt_record(&mut self, id: JobId, there: &Holding) -> Result<Option<HashMap<u32, u32>>> {
-        let Some((uid, to_uid)) = self.jobs[id].known().newest() else {
+    fn doubt_record(
+        &mut self,
+        channel: &mut Channel,
+        id: JobId,
+        there: &Holding,
+    ) -> Result<Option<HashMap<u32, u32>>> {
+        let Some(newest) = self.jobs[id].known().newest() else {
             return Ok(None);
         };
-        let is_another = self.is_another(id, uid, to_uid, there)?;
+        let is_another = self.is_another(channel, id, newest, there)?;
         Ok(is_another.then(|| self.forget(id, ANOTHER)))
     }
 
@@ -318,20 +324,45 @@ impl Reconciler<'_> {
         pairs
     }
 
-    fn is_another(&self, id: JobId, uid: u32, to_uid: u32, there: &Holding) -> Result<bool> {
+    /// By its header, and, as some targets rewrite headers, by its date and its content.
+    fn is_another(
+        &mut self,
+        channel: &mut Channel,
+        id: JobId,
+        (uid, to_uid): (u32, u32),
+        there: &Holding,
+    ) -> Result<bool> {
         let mut messages = there.messages.iter();
-        let Some(identity) = messages
-            .find(|one| one.uid == to_uid)
-            .and_then(|one| one.identity)
-        else {
+        let there = messages.find(|one| one.uid == to_uid);
+        let Some((there, identity)) = there.and_then(|there| Some((there, there.identity?))) else {
             return Ok(false);
         };
-        let archive = ArchiveSide {
-            jobs: self.jobs,
-            repairs: self.repairs,
+        let (archive, message) = (
+            ArchiveSide {
+                jobs: self.jobs,
+                repairs: self.repairs,
+            },
+            MessageRef { job: id, uid },
+        );
+        let Some(here) = archive.describe(message)? else {
+            return Ok(false);
         };
-        let described = archive.describe(MessageRef { job: id, uid })?;
-        Ok(described.is_some_and(|here| !here.has_identity(identity)))
+        if here.has_identity(identity) || here.time != there.time {
+            return Ok(!here.has_identity(identity));
+        }
+        let Ok(here) = archive.fingerprint(message)? else {
+            return Ok(false);
+        };
+        let (mut is_another, only) = (false, [to_uid].into_iter().collect());
+        let wire = self.jobs[id].place().name.wire();
+        bodies::read(channel, wire, &only, self.trouble, |_, print| {
+            is_another = print.is_ok_and(|print| {
+                let there = &print.fingerprint;
+                !here.has_body_of(there) || !here.common(there).is_all()
+            });
+            Ok(())
+        })?;
+        Ok(is_another)
     }
 
     /// The mailbox has been looked at: what an earlier connection had under way elsewhere no longer matters.

@@ -3,8 +3,8 @@
 use std::fs;
 
 use super::{
-    ANNA, MODERN, aim, assert_holds, assert_same, import, journal, of_held, of_mails, program_for,
-    totals,
+    ANNA, MODERN, aim, assert_holds, assert_same, entry, import, journal, of_held, of_mails,
+    program_for, totals,
 };
 use crate::kit::PASSWORD;
 use crate::kit::mail::Mail;
@@ -100,4 +100,84 @@ fn a_server_that_folds_headers_anew_has_the_message_all_the_same() {
     import(&program, &[]).code(0);
     assert_eq!(totals(&program, ["new", "unchanged"]), [0, 1]);
     assert_holds(&server, "INBOX", &[rewritten]);
+}
+
+/// What a server that changes headers has made of these; their dates it has kept.
+fn changed_headers() -> Vec<(Mail, Mail)> {
+    let cases = [
+        // No 8-bit characters in headers, in two ways.
+        (
+            "Message-ID: <1@x>\nSubject: gr\u{fc}\u{df}e one\nFrom: J\u{f6}rg <j@x>\n\ntext\n",
+            "Message-ID: <1@x>\nSubject: gr????e one\nFrom: J??rg <j@x>\n\ntext\n",
+        ),
+        (
+            "Message-ID: <2@x>\nSubject: gr\u{fc}\u{df}e two\n\ntext\n",
+            "Message-ID: <2@x>\nSubject: =?UTF-8?Q?gr=C3=BC=C3=9Fe?= two\n\ntext\n",
+        ),
+        // The way that it came, and what tells one message from another where nothing did.
+        (
+            "Subject: no Message-ID\n\ntext\n",
+            "Received: by us\nSubject: no Message-ID\n\ntext\n",
+        ),
+        (
+            "Subject: given one\n\ntext\n",
+            "Message-ID: <us@x>\nDate: now\nSubject: given one\n\ntext\n",
+        ),
+        (
+            "\nno header at all\n",
+            "X-Checked: yes\n\nno header at all\n",
+        ),
+    ];
+    let mail = |text: &str, time| Mail::new(text, text.replace('\n', "\r\n")).at(time);
+    let numbered = cases.into_iter().zip(1_600_000_000..);
+    numbered
+        .map(|((here, there), time)| (mail(here, time), mail(there, time)))
+        .collect()
+}
+
+#[test]
+fn a_server_that_changes_headers_has_the_message_all_the_same() {
+    let (here, there): (Vec<Mail>, Vec<Mail>) = changed_headers().into_iter().unzip();
+    // The same body and date under another subject are another message.
+    let text = "Subject: given two\r\n\r\ntext\r\n";
+    let other = Mail::new("other", text).at(1_600_000_003);
+    let server = FakeServer::options()
+        .capabilities(MODERN)
+        .mailbox(FakeMailbox::new("INBOX").mails(&there))
+        .start();
+    let program = program_for(
+        &server,
+        "INBOX",
+        &[&here[..], std::slice::from_ref(&other)].concat(),
+    );
+    import(&program, &[]).code(0);
+    let found = here.len() as u64;
+    assert_eq!(totals(&program, ["new", "unchanged"]), [1, found]);
+    assert_holds(&server, "INBOX", &[&there[..], &[other]].concat());
+}
+
+#[test]
+fn the_newest_message_on_record_is_known_by_a_changed_header_and_not_by_its_date() {
+    for (here, there) in changed_headers() {
+        let server = FakeServer::options()
+            .capabilities(MODERN)
+            .mailbox(FakeMailbox::new("INBOX"))
+            .start();
+        let program = program_for(&server, "INBOX", std::slice::from_ref(&here));
+        import(&program, &[]).code(0);
+        let put =
+            |mail: &Mail| server.edit(|all| all[0].messages[0].body = mail.bytes.clone().into());
+        put(&there);
+        import(&program, &[]).code(0);
+        assert_eq!(totals(&program, ["new", "unchanged"]), [0, 1]);
+        assert_eq!(entry(&program, "INBOX")["note"], serde_json::Value::Null);
+        // Rolled back, and filled with something else of the same second.
+        put(&Mail::new(
+            "else",
+            "Subject: something else\r\n\r\ntext\r\n",
+        ));
+        let is_nameless = here.bytes.starts_with(b"\r\n");
+        import(&program, &[]).code(0);
+        assert_eq!(totals(&program, ["new"]), [u64::from(!is_nameless)]);
+    }
 }
