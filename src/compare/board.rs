@@ -121,11 +121,8 @@ impl<'a> Board<'a> {
                 }
             }
         }
-        match (&rest.wanted[..], &rest.held[..]) {
-            ([], _) | (_, []) => {}
-            // The only candidate, of another size: the same message, rewritten by a server.
-            ([one], [other]) => self.pair(*one, *other),
-            _ => self.put_aside(rest),
+        if !rest.wanted.is_empty() && !rest.held.is_empty() {
+            self.put_aside(rest);
         }
     }
 

@@ -53,9 +53,12 @@ fn sizes_tell_twins_apart_and_what_is_left_over_is_told() {
 }
 
 #[test]
-fn a_single_candidate_of_another_size_was_rewritten() {
+fn a_single_candidate_of_another_size_is_for_the_content_to_decide() {
     let result = compare(&[wanted("a", 10, None)], &[held("a", 12, 1)]);
-    assert_eq!(result.matched, [(0, 0)]);
+    assert_eq!(result.undecided, [undecided(&[0], &[0])]);
+    // On record it is the same, whatever a server has made of its size.
+    let recorded = compare(&[wanted("a", 10, Some(1))], &[held("a", 12, 1)]);
+    assert_eq!(recorded.matched, [(0, 0)]);
 }
 
 #[test]
