@@ -18,7 +18,7 @@ use crate::session::channel::Channel;
 use crate::session::dial;
 use crate::session::error::SessionError;
 use crate::session::inventory::Extent;
-use crate::session::list::{StatusItems, Tries};
+use crate::session::list::{Listing, StatusItems, Tries};
 use crate::session::peer::Peer;
 use crate::session::retry::keep_trying;
 use crate::stop::Stop;
@@ -114,44 +114,7 @@ impl<'a> SourceAudit<'a> {
             let finding = Finding::new(Code::UnreadableList, self.account, text);
             self.findings.push(finding);
         }
-        let left_out = self
-            .local
-            .state
-            .as_ref()
-            .map(|state| Filter::new(&state.folders, &state.exclude_folders));
-        let mut there: Vec<Counterpart<'a>> = Vec::new();
-        for listed in &listing.mailboxes {
-            let name = listed.listed.name.text();
-            if !self.folders.matches(name) {
-                continue;
-            }
-            let status = listed.status.clone().unwrap_or_default();
-            if let Some((at, mailbox)) = self.mailbox_of(&listed.listed.name) {
-                there.push(Counterpart {
-                    at,
-                    mailbox,
-                    name: listed.listed.name.clone(),
-                    messages: status.messages,
-                });
-                continue;
-            }
-            let count = status.messages.map_or_else(
-                || "an unknown number of messages".to_owned(),
-                |n| plural::counted(n, "message"),
-            );
-            let wanted = !matches!(&left_out, Some(Ok(filter)) if !filter.matches(name));
-            if !wanted {
-                let text = format!(
-                    "the source has this mailbox with {count}; the export was told to leave it out"
-                );
-                self.add(Code::MailboxLeftOut, name, text);
-            } else if !self.directory_is_known(name) {
-                let text = format!(
-                    "the source has this mailbox with {count}, the archive has not; run the export again"
-                );
-                self.add(Code::MailboxNotInArchive, name, text);
-            }
-        }
+        let there = self.counterparts(&listing);
         let local = self.local;
         for mailbox in &local.mailboxes {
             if !there
@@ -188,6 +151,49 @@ impl<'a> SourceAudit<'a> {
             }
         }
         Ok(self.findings)
+    }
+
+    /// The mailboxes that both sides have; one that the archive has not is told.
+    fn counterparts(&mut self, listing: &Listing) -> Vec<Counterpart<'a>> {
+        let left_out = self
+            .local
+            .state
+            .as_ref()
+            .map(|state| Filter::new(&state.folders, &state.exclude_folders));
+        let mut there = Vec::new();
+        for listed in &listing.mailboxes {
+            let name = listed.listed.name.text();
+            if !self.folders.matches(name) {
+                continue;
+            }
+            let status = listed.status.clone().unwrap_or_default();
+            if let Some((at, mailbox)) = self.mailbox_of(&listed.listed.name) {
+                there.push(Counterpart {
+                    at,
+                    mailbox,
+                    name: listed.listed.name.clone(),
+                    messages: status.messages,
+                });
+                continue;
+            }
+            let count = status.messages.map_or_else(
+                || "an unknown number of messages".to_owned(),
+                |n| plural::counted(n, "message"),
+            );
+            let wanted = !matches!(&left_out, Some(Ok(filter)) if !filter.matches(name));
+            if !wanted {
+                let text = format!(
+                    "the source has this mailbox with {count}; the export was told to leave it out"
+                );
+                self.add(Code::MailboxLeftOut, name, text);
+            } else if !self.directory_is_known(name) {
+                let text = format!(
+                    "the source has this mailbox with {count}, the archive has not; run the export again"
+                );
+                self.add(Code::MailboxNotInArchive, name, text);
+            }
+        }
+        there
     }
 
     fn mailbox_of(&self, name: &Name) -> Option<(usize, &'a ArchivedMailbox)> {
