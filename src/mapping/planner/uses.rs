@@ -54,49 +54,20 @@ impl<'a> Planner<'a> {
         owns: &[Option<&'a Listed>],
         taken: &HashSet<&str>,
     ) -> Option<(&'a Listed, Why)> {
-        let usable = |there: &&Listed| is_selectable(there) && !taken.contains(there.name.text());
         let has_attribute = Use::of_attributes(&self.sources[number].listed.attributes).is_some();
-        let mut found = Vec::new();
-        for there in self.target.present.iter().filter(usable) {
-            let of_attribute = Use::of_attributes(&there.attributes);
-            let plain = there.name.text().strip_prefix(&self.target.prefix);
-            let levels: Vec<&str> = match self.target.delimiter {
-                Some(delimiter) => plain
-                    .unwrap_or(there.name.text())
-                    .split(delimiter)
-                    .collect(),
-                None => vec![plain.unwrap_or(there.name.text())],
-            };
-            let of_name = Use::of_levels(&levels);
-            let rank = of_name
-                .filter(|(found, _)| *found == wanted)
-                .map(|(_, rank)| rank);
-            let by_name = of_attribute.is_none() && rank.is_some();
-            if (of_attribute == Some(wanted) || by_name) && !is_inbox(there.name.text()) {
-                let order = (
-                    by_name,
-                    rank.unwrap_or(usize::MAX),
-                    levels.len(),
-                    there.name.text(),
-                );
-                found.push((order, there));
-            }
-        }
-        found.sort_by_key(|(order, _)| *order);
-        let own = owns[number].filter(usable);
+        let found = self.candidates(wanted, taken);
+        let own = owns[number].filter(|own| is_usable(own, taken));
         let is_own = |there: &Listed| own.is_some_and(|own| own.name.text() == there.name.text());
         let pick = |by_name: bool, claimed: bool| {
-            let mut candidates = found.iter().filter(|(order, there)| {
-                order.0 == by_name && self.is_claimed(there.name.text(), number) == claimed
+            let mut candidates = found.iter().filter(|one| {
+                one.by_name == by_name && self.is_claimed(one.there.name.text(), number) == claimed
             });
-            candidates.next().map(|(_, there)| *there)
+            candidates.next().map(|one| one.there)
         };
-        let mut same = found
-            .iter()
-            .filter(|(order, there)| !order.0 && is_own(there));
+        let mut same = found.iter().filter(|one| !one.by_name && is_own(one.there));
         let best = same
             .next()
-            .map(|(_, there)| *there)
+            .map(|one| one.there)
             .or_else(|| pick(false, false));
         let best = best.or(own).or_else(|| pick(true, false));
         // A name is reason enough to take a free mailbox, not to take one from a source that has the very name.
@@ -109,18 +80,12 @@ impl<'a> Planner<'a> {
                 })
             };
             let is_own = |name: &str| owns.iter().flatten().any(|own| own.name.text() == name);
-            let mut all: Vec<_> = found
-                .iter()
-                .map(|(order, there)| (order.0, *there))
-                .collect();
-            all.sort_by_key(|(by_name, there)| {
-                (
-                    !numbered(there.name.text()),
-                    is_own(there.name.text()),
-                    *by_name,
-                )
+            let mut all: Vec<&Candidate<'_>> = found.iter().collect();
+            all.sort_by_key(|one| {
+                let name = one.there.name.text();
+                (!numbered(name), is_own(name), one.by_name)
             });
-            all.first().map(|(_, there)| *there)
+            all.first().map(|one| one.there)
         };
         let there = best.or_else(|| anothers().filter(|_| has_attribute))?;
         let both = has_attribute && Use::of_attributes(&there.attributes) == Some(wanted);
@@ -131,4 +96,40 @@ impl<'a> Planner<'a> {
         };
         Some((there, why))
     }
+    /// The target's mailboxes of this use that are free, the best first: by attribute before by name.
+    fn candidates(&self, wanted: Use, taken: &HashSet<&str>) -> Vec<Candidate<'a>> {
+        let mut found = Vec::new();
+        let present = self.target.present.iter();
+        for there in present.filter(|there| is_usable(there, taken)) {
+            let of_attribute = Use::of_attributes(&there.attributes);
+            let name = there.name.text();
+            let plain = name.strip_prefix(&self.target.prefix).unwrap_or(name);
+            let levels: Vec<&str> = match self.target.delimiter {
+                Some(delimiter) => plain.split(delimiter).collect(),
+                None => vec![plain],
+            };
+            let of_name = Use::of_levels(&levels);
+            let rank = of_name
+                .filter(|(found, _)| *found == wanted)
+                .map(|(_, rank)| rank);
+            let by_name = of_attribute.is_none() && rank.is_some();
+            if (of_attribute == Some(wanted) || by_name) && !is_inbox(name) {
+                let order = (by_name, rank.unwrap_or(usize::MAX), levels.len(), name);
+                found.push((order, Candidate { by_name, there }));
+            }
+        }
+        found.sort_by_key(|(order, _)| *order);
+        found.into_iter().map(|(_, candidate)| candidate).collect()
+    }
+}
+
+/// A mailbox of the target that may be the one for a use.
+struct Candidate<'a> {
+    /// Only its name says so.
+    by_name: bool,
+    there: &'a Listed,
+}
+
+fn is_usable(there: &Listed, taken: &HashSet<&str>) -> bool {
+    is_selectable(there) && !taken.contains(there.name.text())
 }
