@@ -1,5 +1,6 @@
 //! Mailboxes and their messages as servers name them. Knows no connection and no files.
 
+pub mod loss;
 mod name;
 pub mod uidset;
 mod utf7;

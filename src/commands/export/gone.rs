@@ -5,15 +5,11 @@
 use crate::archive::account::AccountArchive;
 use crate::archive::state::MailboxState;
 use crate::filter::Filter;
+use crate::mailbox::loss::{is_emptied_often, is_most};
 use crate::plural::counted;
 use crate::session::list::Mailbox;
 
 use super::job::{Job, Jobs};
-
-/// Fewer messages than this are nothing to worry about, whatever share of a mailbox they are.
-const LARGE: u64 = 50;
-/// Mailboxes that are emptied every now and then.
-const EMPTIED: [&str; 2] = ["\\Trash", "\\Junk"];
 
 /// Directories, on disk or on record, whose mailbox is neither listed nor excluded by the filters.
 pub fn directories(archive: &AccountArchive, listed: &[Mailbox], folders: &Filter) -> Vec<String> {
@@ -79,7 +75,7 @@ pub fn most_vanished(before: &[MailboxState], moved: &[String], jobs: &Jobs) -> 
         .iter()
         .filter(|job| !is_emptied_often(job.attributes()));
     let vanished = gone_with + gone_from.map(Job::vanished_count).sum::<u64>();
-    if told.is_empty() && vanished >= LARGE && vanished * 2 > had {
+    if told.is_empty() && is_most(vanished, had) {
         told.push(format!(
             "{vanished} of the {had} messages of the account are gone from the server"
         ));
@@ -89,7 +85,7 @@ pub fn most_vanished(before: &[MailboxState], moved: &[String], jobs: &Jobs) -> 
 
 fn emptied(job: &Job) -> Option<String> {
     let (vanished, kept) = (job.vanished_count(), job.kept());
-    let most = vanished >= LARGE && vanished > kept && !is_emptied_often(job.attributes());
+    let most = is_most(vanished, vanished + kept) && !is_emptied_often(job.attributes());
     most.then(|| {
         format!(
             "{}: {vanished} of {} messages are gone from the server",
@@ -97,13 +93,4 @@ fn emptied(job: &Job) -> Option<String> {
             vanished + kept
         )
     })
-}
-
-fn is_emptied_often(attributes: &[String]) -> bool {
-    let is = |attribute: &String| {
-        EMPTIED
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(attribute))
-    };
-    attributes.iter().any(is)
 }
