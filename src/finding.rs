@@ -112,6 +112,8 @@ pub enum Code {
     FlagsLost,
     /// Another INTERNALDATE on the target.
     DateDiffers,
+    /// Most of what was imported was deleted on the target since.
+    MostDeleted,
     /// Far shorter than the source announced.
     ShortBody,
     /// Another RFC822.SIZE on the target.
@@ -150,7 +152,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, its word in reports, and how bad it usually is.
-    pub(crate) const ALL: [(Self, &'static str, Severity); 57] = [
+    pub(crate) const ALL: [(Self, &'static str, Severity); 58] = [
         (Self::Sha256Mismatch, "sha256-mismatch", Severity::Error),
         (Self::SizeMismatch, "size-mismatch", Severity::Error),
         (Self::EmptyMessage, "empty-message", Severity::Error),
@@ -215,6 +217,7 @@ impl Code {
         (Self::FlagsDiffer, "flags-differ", Severity::Warning),
         (Self::FlagsLost, "flags-lost", Severity::Warning),
         (Self::DateDiffers, "date-differs", Severity::Warning),
+        (Self::MostDeleted, "most-deleted", Severity::Warning),
         (Self::ShortBody, "short-body", Severity::Warning),
         (Self::SizeDiffers, "size-differs", Severity::Warning),
         (Self::HeaderDiffers, "header-differs", Severity::Warning),

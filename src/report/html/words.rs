@@ -116,7 +116,7 @@ pub fn glossary() -> Markup {
 }
 
 /// What each code means, in the words of who gets the report.
-const MEANINGS: [(&[Code], &str); 52] = [
+const MEANINGS: [(&[Code], &str); 53] = [
     (
         &[Code::Sha256Mismatch],
         "The file in the archive is not the one that was exported: it was changed or damaged since.",
@@ -202,6 +202,10 @@ const MEANINGS: [(&[Code], &str); 52] = [
     (
         &[Code::MostVanished],
         "Most of it was gone from the old server at once: was it deleted by mistake?",
+    ),
+    (
+        &[Code::MostDeleted],
+        "Most of what was imported was deleted on the new server since: was that meant?",
     ),
     (
         &[Code::Missing],

@@ -41,12 +41,18 @@ fn mails() -> Vec<Mail> {
 }
 
 fn imported() -> Scene {
+    imported_of(|archive| {
+        archive
+            .mailbox("INBOX", &mails())
+            .mailbox("Work", &["six", "seven"].map(Mail::simple))
+    })
+}
+
+/// The same of another archive.
+fn imported_of(archive: impl FnOnce(Handmade) -> Handmade) -> Scene {
     let dovecot = Dovecot::start(DovecotOptions::default());
     let program = Program::new();
-    let archive = Handmade::new(&program)
-        .mailbox("INBOX", &mails())
-        .mailbox("Work", &["six", "seven"].map(Mail::simple))
-        .complete();
+    let archive = archive(Handmade::new(&program)).complete();
     program.target_config(&dovecot.imaps(), &[(ANNA, PASSWORD)]);
     program.run(IMPORT).code(0);
     Scene {

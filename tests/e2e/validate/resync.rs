@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use super::imported;
+use super::{imported, imported_of};
+use crate::kit::mail::Mail;
 
 #[test]
 fn a_deleted_message_comes_back_once() {
@@ -51,4 +52,39 @@ fn what_cannot_be_brought_back_is_still_missing() {
     output
         .code(1)
         .says("uid 2 is not imported: the archive is damaged here");
+}
+
+#[test]
+fn that_most_of_an_account_was_deleted_is_no_note_and_can_be_undone() {
+    let named = |name: &str, count: u32| -> Vec<Mail> {
+        let numbers = 0..count;
+        numbers
+            .map(|number| Mail::simple(&format!("{name} {number}")))
+            .collect()
+    };
+    let scene = imported_of(|archive| {
+        archive.mailbox("INBOX", &named("mail", 20)).listed(
+            "Trash",
+            '/',
+            &["\\Trash"],
+            true,
+            &named("rubbish", 20),
+        )
+    });
+    // Who empties the trash, or clears up, means it.
+    scene.reader().expunge("Trash", "1:*");
+    scene.reader().expunge("INBOX", "1:15");
+    scene.validate(&[], 0, &["note deleted-on-target"]);
+    scene.reader().expunge("INBOX", "16:19");
+    let codes = ["warning most-deleted", "note deleted-on-target"];
+    scene
+        .validate(&[], 1, &codes)
+        .says("19 of 20 messages were deleted on the target");
+    scene.validate(&["--resync-missing"], 0, &[]);
+    assert_eq!(scene.reader().mailbox("INBOX").messages.len(), 20);
+    // The same of mailboxes that are gone as a whole.
+    scene.reader().delete("Trash");
+    scene.validate(&[], 0, &["note deleted-on-target"]);
+    scene.reader().expunge("INBOX", "1:*");
+    scene.validate(&[], 1, &codes);
 }

@@ -1,5 +1,6 @@
 //! One account of the archive against the target.
 
+mod deleted;
 mod flags;
 mod mailbox;
 
@@ -223,6 +224,7 @@ impl<'a> Comparing<'a> {
         }
         self.subscriptions(listing);
         self.others(listing);
+        self.most_deleted();
         self.tell();
         info!(
             mailboxes = jobs.len(),
