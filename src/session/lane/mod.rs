@@ -2,7 +2,13 @@
 //!
 //! Where a server cannot be sent ahead, commands wait here for those before them; who uses the lane need not know.
 
+mod ahead;
+mod outstanding;
+
 use std::collections::VecDeque;
+
+pub use outstanding::Order;
+use outstanding::{Outstanding, Void};
 
 use super::capability::Capabilities;
 use super::channel::Channel;
@@ -10,51 +16,8 @@ use super::command::Command;
 use super::error::{Ending, Kind, Result, SessionError};
 use super::pace::{Ahead, Pace};
 use super::reader::{BodySink, NoBody, Response};
-use super::refusal;
 use super::response::{self, Condition, ResponseKind, StatusResponse};
 use crate::budget::{Budget, Direction};
-
-/// Whether a command's end may overtake that of the one before it (RFC 3501 section 5.5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// It selects a mailbox: where it is refused, the loose ones behind it are of no use.
-    Opens,
-    /// It changes what the next ones mean, as CREATE does.
-    Strict,
-    /// It stands beside others of its kind, as UID FETCH does.
-    Loose,
-}
-
-struct Outstanding<S> {
-    /// Empty while it is not sent.
-    tag: String,
-    step: S,
-    order: Order,
-    /// What it says; `None` for one that is sent in pieces.
-    command: Option<Command>,
-    /// Others were on their way when it was sent.
-    ahead: bool,
-    /// Something was said while it was the oldest.
-    heard: bool,
-    /// Why its answers are of no use.
-    void: Option<Void>,
-    /// It was refused while others were on their way, and is sent once more.
-    again: bool,
-}
-
-impl<S> Outstanding<S> {
-    fn is_sent(&self) -> bool {
-        !self.tag.is_empty()
-    }
-}
-
-/// Why the answers to a command are of no use.
-enum Void {
-    /// It needs the mailbox whose opening ended so.
-    Closed(StatusResponse),
-    /// What it needs was refused for being sent ahead: it is sent once more behind that.
-    TooEarly,
-}
 
 /// Commands sent ahead: each carries a step, and comes back with its answers in order.
 pub struct Lane<'a, S> {
@@ -158,14 +121,8 @@ impl<'a, S> Lane<'a, S> {
     /// Those of writing, but for a connection that is lost: that is told when all that came before is heard.
     pub fn send(&mut self, command: &Command, step: S, order: Order) -> Result<()> {
         self.outstanding.push_back(Outstanding {
-            tag: String::new(),
-            step,
-            order,
             command: Some(command.clone()),
-            ahead: false,
-            heard: false,
-            void: None,
-            again: false,
+            ..Outstanding::new(step, order)
         });
         self.send_waiting()
     }
@@ -226,13 +183,7 @@ impl<'a, S> Lane<'a, S> {
         let head = format!("{tag} ").into_bytes();
         self.outstanding.push_back(Outstanding {
             tag,
-            step,
-            order,
-            command: None,
-            ahead: false,
-            heard: false,
-            void: None,
-            again: false,
+            ..Outstanding::new(step, order)
         });
         head
     }
@@ -378,43 +329,6 @@ impl<'a, S> Lane<'a, S> {
         commands.position(Outstanding::is_sent).unwrap_or(0)
     }
 
-    /// Some servers take one command at a time and refuse what comes with it: that may be meant for the command, or for its
-    /// having been sent ahead. Alone it shows.
-    fn is_to_be_sent_again(&self, at: usize, status: &StatusResponse) -> bool {
-        let one = &self.outstanding[at];
-        let is_refused = one.ahead
-            && !one.again
-            && one.void.is_none()
-            && one.command.is_some()
-            && (refusal::is_about_sending_ahead(status)
-                || status.condition == Condition::Bad && !self.channel.pace.obeys());
-        is_refused || matches!(one.void, Some(Void::TooEarly))
-    }
-
-    fn learn(&self, at: usize, status: &StatusResponse) {
-        let (one, pace) = (&self.outstanding[at], &self.channel.pace);
-        if one.again && status.condition != Condition::Bad {
-            let why = "the server refuses commands that are sent ahead of its answers";
-            pace.limit(Ahead::Nothing, why);
-        } else if one.ahead && status.condition == Condition::Ok {
-            pace.obeyed();
-        }
-    }
-
-    fn send_again(&mut self, at: usize) {
-        let one = &mut self.outstanding[at];
-        one.again = true;
-        one.void = None;
-        one.tag.clear();
-        if one.order == Order::Opens {
-            let behind = self.outstanding.iter_mut().skip(at + 1);
-            let needing = behind.take_while(|command| command.order == Order::Loose);
-            for command in needing.filter(|command| command.is_sent()) {
-                command.void = Some(Void::TooEarly);
-            }
-        }
-    }
-
     /// A server that said an untagged NO to the only command, and nothing more, has answered it.
     fn untagged_end(&mut self, error: &SessionError) -> Option<Heard> {
         let is_silent = error.ending == Some(Ending::TimedOut) && self.response.bytes.is_empty();
@@ -431,19 +345,6 @@ impl<'a, S> Lane<'a, S> {
         let tag = tag.unwrap_or_default();
         self.channel.forget(tag);
         Heard::End(0, status)
-    }
-
-    /// Silence after a command that was sent ahead, when those before it were answered: the server may have lost it.
-    fn perhaps_lost(&self, error: SessionError) -> SessionError {
-        let first = self.outstanding.get(self.oldest());
-        let is_lost = first.is_some_and(|first| first.ahead && !first.heard)
-            && error.ending == Some(Ending::TimedOut);
-        if !is_lost {
-            return error;
-        }
-        let why = "the server answers a command, and not the one that was sent behind it";
-        self.channel.pace.limit(Ahead::Nothing, why);
-        error.by(Ending::SentAhead)
     }
 
     fn answer(&mut self, heard: Heard) -> Result<Answer<'_, S>> {
@@ -468,37 +369,6 @@ impl<'a, S> Lane<'a, S> {
             self.make_void(at, &status);
         }
         Ok(Answer::Done(done.step, status))
-    }
-
-    /// What was meant for a mailbox that is not open is not sent any more, or not listened to.
-    fn make_void(&mut self, from: usize, status: &StatusResponse) {
-        let behind = self.outstanding.iter_mut().skip(from);
-        let mut harmed = false;
-        for command in behind.take_while(|command| command.order == Order::Loose) {
-            harmed |= command.is_sent();
-            command.void = Some(Void::Closed(status.clone()));
-        }
-        if harmed {
-            let why = "the server refuses to open a mailbox";
-            self.channel.pace.limit(Ahead::AllButBehindOpen, why);
-        }
-    }
-
-    fn position(&self, tag: &str) -> Result<usize> {
-        let at = self.outstanding.iter().position(|sent| sent.tag == tag);
-        let unexpected = || {
-            let text = format!("unexpected tagged response: {}", self.response.shown());
-            SessionError::new(Kind::Desync, text)
-        };
-        let at = at.ok_or_else(unexpected)?;
-        let up_to = self.outstanding.iter().take(at + 1);
-        let mut up_to = up_to.filter(|command| command.is_sent());
-        if at == self.oldest() || up_to.all(|sent| sent.order == Order::Loose) {
-            return Ok(at);
-        }
-        let why = "the server does not end commands in the order in which they were sent";
-        self.channel.pace.limit(Ahead::Appends, why);
-        Err(unexpected().by(Ending::SentAhead))
     }
 }
 
