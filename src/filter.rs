@@ -16,7 +16,7 @@ impl Filter {
     /// Compiles the patterns.
     ///
     /// # Errors
-    /// A pattern that is no glob.
+    /// A pattern that is not a glob.
     pub fn new(include: &[String], exclude: &[String]) -> Result<Self> {
         Ok(Self {
             include: include.to_vec(),
@@ -32,7 +32,7 @@ impl Filter {
         (self.include.is_empty() || self.included.is_match(name)) && !self.excluded.is_match(name)
     }
 
-    /// True for something of several names that is meant by one of them, and excluded by none.
+    /// True for something with several names, if one of them is included and none excluded.
     #[must_use]
     pub fn matches_any(&self, names: &[&str]) -> bool {
         let included = |name: &&str| self.include.is_empty() || self.included.is_match(name);
@@ -61,7 +61,7 @@ fn compile(patterns: &[String]) -> Result<GlobSet> {
             .literal_separator(false)
             .backslash_escape(true)
             .build()
-            .map_err(|error| anyhow!("\"{pattern}\" is no glob pattern: {}", error.kind()))?;
+            .map_err(|error| anyhow!("\"{pattern}\" is not a glob pattern: {}", error.kind()))?;
         set.add(glob);
     }
     set.build().context("compile the glob patterns")

@@ -54,7 +54,7 @@ pub enum Code {
     NoSidecar,
     /// A sidecar alone.
     NoMessageFile,
-    /// The disk does not give the message.
+    /// The disk does not yield the message.
     UnreadableMessage,
     /// The sidecar cannot be understood.
     UnreadableSidecar,
@@ -68,7 +68,7 @@ pub enum Code {
     MessageGone,
     /// The state vouches for a mailbox that is not there.
     MailboxGone,
-    /// The export could not have it.
+    /// The export could not fetch it.
     NotExported,
     /// The state says that the export did not end.
     Incomplete,
@@ -78,7 +78,7 @@ pub enum Code {
     MailboxNotInArchive,
     /// The source has the message, the archive has not.
     NotInArchive,
-    /// The source made the mailbox anew.
+    /// The mailbox was recreated on the source.
     UidvalidityChanged,
     /// The source does not say what it holds.
     UnreadableSource,
@@ -88,7 +88,7 @@ pub enum Code {
     Missing,
     /// The archive has the mailbox, the target has not.
     MailboxMissing,
-    /// Read back from the target, it says something else.
+    /// Read back from the target, its content differs.
     ContentDiffers,
     /// The target does not give the message.
     UnreadableOnTarget,
@@ -102,13 +102,13 @@ pub enum Code {
     ForeignFile,
     /// There, and the state does not know it.
     NotInState,
-    /// Multipart by its own words, without a part.
+    /// It declares itself multipart but has no parts.
     NoParts,
     /// LIST names a mailbox that cannot be understood.
     UnreadableList,
     /// The source has other flags.
     FlagsDiffer,
-    /// The target has not all the flags that it could keep.
+    /// The target lacks flags that it could keep.
     FlagsLost,
     /// Another INTERNALDATE on the target.
     DateDiffers,
@@ -248,7 +248,7 @@ impl Code {
         self.row().1
     }
 
-    /// How bad it is, unless what is known of the one finding says otherwise.
+    /// How bad it usually is; a single finding may say otherwise.
     #[must_use]
     pub fn default_severity(self) -> Severity {
         self.row().2
@@ -290,7 +290,7 @@ pub struct Finding {
     /// What the message is, where the archive has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<Excerpt>,
-    /// The whole of it for people.
+    /// What to tell people.
     pub text: String,
 }
 

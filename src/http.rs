@@ -1,5 +1,5 @@
-//! The HTTP client that panels and token endpoints share: blocking, no redirects, no proxy, certificates verified unless
-//! told otherwise, answers bounded in length and time. Knows neither panels nor tokens, and words no advice.
+//! The HTTP client that panels and token endpoints share: blocking, no redirects, no proxy, certificates verified
+//! unless told otherwise, answers bounded in length and time. Knows neither panels nor tokens, and words no advice.
 
 use std::error::Error;
 use std::io::Read;
@@ -11,7 +11,7 @@ use reqwest::blocking::{Client, RequestBuilder, Response};
 use reqwest::header::HeaderMap;
 use reqwest::{Certificate, redirect};
 
-/// An answer that goes on arriving is given up after so many time-outs.
+/// An answer that is still arriving is given up after this many time-outs.
 const SLOWEST: u32 = 4;
 
 /// Whom a client trusts.
@@ -68,7 +68,7 @@ pub enum HttpTrouble {
 pub struct HttpFailure {
     /// What happened.
     pub trouble: HttpTrouble,
-    /// What the system says of it, without URL; text from outside.
+    /// What the system says about it, without URL; text from outside.
     pub why: String,
 }
 

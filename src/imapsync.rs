@@ -14,9 +14,9 @@ use crate::stop::Stop;
 
 /// Most bytes that it may print.
 const MAX_OUTPUT: usize = 1024 * 1024;
-/// How long it may take for itself, beside waiting for the server.
+/// How long it may take by itself, apart from waiting for the server.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What it may see of our environment, which may hold passwords.
+/// What it may see of our environment; the rest may hold passwords.
 const ENVIRONMENT: [&str; 10] = [
     "PATH",
     "HOME",
@@ -56,7 +56,7 @@ impl Imapsync {
         };
         let shown = path.display().to_string();
         let unusable = |text: String| {
-            anyhow!("{shown} --version {text}; mend imapsync, or go without it: --imapsync never")
+            anyhow!("{shown} --version {text}; repair imapsync, or go without it: --imapsync never")
         };
         let ran = child::run(
             command(&path).arg("--version"),
@@ -78,7 +78,7 @@ impl Imapsync {
     /// Connects to the server, without logging in.
     ///
     /// # Errors
-    /// What imapsync says against it.
+    /// What imapsync has against it.
     pub fn just_connect(&self, server: &Server, timeout: Duration, stop: &Stop) -> Result<()> {
         let mut command = command(&self.path);
         command

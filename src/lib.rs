@@ -67,7 +67,7 @@ pub mod testing {
     pub use crate::session::wire::Wire;
     pub use crate::stop::Stop;
 
-    /// What did not come over.
+    /// What was not brought over.
     pub mod failed {
         pub use crate::archive::failed::{Transfer, load};
     }

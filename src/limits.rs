@@ -13,7 +13,7 @@ const FIXED: u64 = 24;
 /// Files that an account at work has open: lock, state or journal, connection, the message that is read or written.
 const PER_WORKER: u64 = 8;
 
-/// Said when the system gives no further thread.
+/// Said when the system allows no further thread.
 pub const NO_THREAD: &str =
     "no further thread can be started; try fewer --max-workers, or raise ulimit -u and -v";
 
@@ -36,7 +36,7 @@ pub fn no_end_by_file_size() -> std::io::Result<()> {
     signal_hook::flag::register(SIGXFSZ, heard).map(drop)
 }
 
-/// How many of so many workers the limit of open files allows, once it is raised as far as need be and may be; a
+/// How many of `wanted` workers the limit of open files allows, once it is raised as far as necessary and possible; a
 /// warning where they are fewer.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! How often an account connected anew, and how long it waited. An account is worked on in one thread: so is its meter.
+//! How often an account reconnected, and how long it waited. Each account has a thread of its own, and so a meter.
 
 use std::cell::Cell;
 use std::time::Duration;

@@ -71,7 +71,7 @@ impl Mode {
     }
 }
 
-/// What a migration does with an account, one after the other.
+/// What a migration does with an account, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
@@ -105,6 +105,6 @@ pub enum ReportList {
     Failed,
     /// Those that wait for their servers.
     Parked,
-    /// Those of which no report tells.
+    /// Those that no report mentions.
     Missing,
 }

@@ -1,5 +1,5 @@
-//! What a run leaves for those who read about it later: the report for machines, the page, the table. They are tried
-//! before the run begins and written at every end of it, as yesterday's would pass for today's.
+//! What a run leaves for those who read about it later: the report for machines, the page, the table. They are tested
+//! before the run begins and written however it ends, as yesterday's would pass for today's.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,13 +27,13 @@ pub struct Outputs {
     pub csv: Option<PathBuf>,
     /// Files that something else writes, each with its flag.
     pub others: Vec<(&'static str, PathBuf)>,
-    /// Files that are read, and by no means written.
+    /// Files that are read and must not be written.
     pub inputs: Vec<PathBuf>,
     /// Reports of earlier runs: one of them may be replaced by what comes of it, and by nothing less.
     pub earlier: Vec<PathBuf>,
 }
 
-/// What is written should somebody end the run at once: nobody else gets to it then.
+/// What is written if somebody ends the run at once: nothing else has a chance then.
 static UNFINISHED: Mutex<Option<(Outputs, Report)>> = Mutex::new(None);
 
 /// How long that may take.
@@ -134,20 +134,20 @@ impl Outputs {
     }
 }
 
-/// The run has come to its own end.
+/// The run has ended by itself.
 pub fn finished() {
     let mut unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
     unfinished.take();
 }
 
-/// A second signal ends the process: the reports say so, if that does not take long.
+/// A second signal ends the process: the reports say so, if they can be written quickly.
 pub fn ended_at_once() {
     let (give, take) = channel();
     let write = move || {
         let mut unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((outputs, report)) = unfinished.take() {
             let error = anyhow!("a second signal ended the run at once");
-            // How the process ends is settled.
+            // How the process ends has been decided.
             let _ = outputs.not_begun(report, &error, Exit::Stopped);
         }
         // Whoever waited may have left.
@@ -158,7 +158,7 @@ pub fn ended_at_once() {
     }
 }
 
-/// Writes one of them. Where that fails, one of an earlier run does not stay behind and pass for it.
+/// Writes one of them. If that fails, one of an earlier run must not stay behind and pass for it.
 fn write(flag: &str, path: &Path, report: &Report) -> Result<()> {
     let written = match flag {
         "--html" => report.write_html(path),
@@ -168,7 +168,7 @@ fn write(flag: &str, path: &Path, report: &Report) -> Result<()> {
     written.inspect_err(|_| {
         let is_stale = fs::symlink_metadata(path).is_ok_and(|there| there.is_file());
         if is_stale {
-            // What could not be written is told already.
+            // What could not be written has been reported already.
             let _ = file::remove(path);
         }
     })

@@ -1,4 +1,4 @@
-//! Texts of others on a terminal: nothing in them reaches it as a command, and none runs backwards.
+//! Text from elsewhere on a terminal: nothing in it is obeyed as a command, and none of it runs backwards.
 
 use std::fmt::Write;
 

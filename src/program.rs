@@ -24,7 +24,7 @@ use crate::stop::Stop;
 use anyhow::{Result, anyhow};
 use tracing::{debug, error, info, warn};
 
-/// What the command line and the configuration take, whatever the limit of the first thread's stack is.
+/// Stack for reading command line and configuration, whatever the limit of the first thread's is.
 const STACK: usize = 4 << 20;
 
 /// Runs the program.
@@ -33,7 +33,7 @@ pub fn main() -> ExitCode {
         .name("main".to_owned())
         .stack_size(STACK);
     match thread.spawn(begin) {
-        // A panic has said what it is already.
+        // A panic has been reported already.
         Ok(thread) => thread.join().unwrap_or(ExitCode::from(101)),
         // Where there is no further thread, the run says so itself.
         Err(_) => begin(),
@@ -54,7 +54,7 @@ fn begin() -> ExitCode {
         Err(error) => return not_understood(&error),
     };
     let outputs = outputs(&args);
-    // A fault of this program is an end, too, and has said what it is already.
+    // A bug of this program ends the run, too, and has been reported already.
     let status = StatusFiles::new(args.mode, args.status.clone(), args.metrics.clone());
     let outcome =
         catch_unwind(AssertUnwindSafe(|| run(&args, &outputs, &status))).unwrap_or_else(|_| {
@@ -109,9 +109,9 @@ fn with_defaults(mut inputs: Vec<PathBuf>) -> Vec<PathBuf> {
     inputs
 }
 
-/// Help and version end well, wrong usage does not: then whoever reads the report must not find yesterday's.
+/// Help and version are fine, wrong usage is not: then whoever reads the report must not find yesterday's.
 fn not_understood(error: &clap::Error) -> ExitCode {
-    // Where nobody hears it, the exit code still says it.
+    // If nobody reads it, the exit code still says it.
     let _ = error.print();
     if !error.use_stderr() {
         return ExitCode::SUCCESS;
@@ -216,7 +216,7 @@ fn run(args: &Args, outputs: &Outputs, status: &StatusFiles) -> Result<Exit> {
     Ok(exit)
 }
 
-/// Whoever was asked for a password left.
+/// The user left at the prompt for a password.
 fn left(outputs: &Outputs, settings: &Settings) -> Exit {
     let error = anyhow!("no password was typed, so nothing was begun");
     logging::tell(&format!("{error}"));
@@ -251,7 +251,7 @@ fn log_beginning(settings: &Settings) {
     }
 }
 
-/// The last line of the log file, and where it is as the last line of the run.
+/// The last line of the log file, and its path as the last line of the run.
 fn log_end(log: Option<&LogFile>, exit: Exit, sums: &str) {
     debug!("end: exit code {}, {sums}", exit.code());
     if let Some(log) = log {

@@ -1,6 +1,6 @@
-//! Texts without the secrets in use, whatever spelling a server, a panel or a program repeats them in. Applied where text
+//! Removes the secrets in use from texts, however a server, a panel or a program spells them. Applied where text
 //! leaves the program, and where it is kept for longer than a secret may be: an account's report, an error that is
-//! remembered. Knows nobody who has a secret.
+//! remembered. Does not know whose secrets they are.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
@@ -16,9 +16,9 @@ use zeroize::Zeroizing;
 const HIDDEN: &str = "[secret]";
 /// Shorter ones are not hidden: that would spell them out.
 const SHORTEST: usize = 4;
-/// Shorter ones are parts of words by chance: they are hidden where they stand alone.
+/// Shorter ones may be parts of words by chance: they are hidden where they stand alone.
 const SHORT: usize = 6;
-/// Secrets that nobody holds any more and that are still hidden: what repeats them may come late.
+/// Secrets that nobody holds any longer but that are still hidden: texts that repeat them may come late.
 const FORGOTTEN: usize = 1000;
 
 static KNOWN: LazyLock<RwLock<SecretIndex>> = LazyLock::new(RwLock::default);
@@ -60,7 +60,7 @@ pub fn redacted(text: &str) -> Cow<'_, str> {
     known.redacted(text)
 }
 
-/// One way to write a secret: enough to find it in a text, and not enough to tell it.
+/// One way to write a secret: enough to find it in a text, but not to recover it.
 #[derive(Clone, Copy)]
 struct Spelling {
     start: [u8; SHORTEST],
@@ -75,7 +75,7 @@ struct Hidden {
     spellings: Box<[Spelling]>,
 }
 
-/// A digest is spread well enough already.
+/// A digest needs no hashing.
 #[derive(Default)]
 struct AsItIs(u64);
 
@@ -264,12 +264,12 @@ fn spellings(secret: &str) -> Vec<Zeroizing<String>> {
     all.into_iter().map(Zeroizing::new).collect()
 }
 
-/// Nobody spells this byte in another way.
+/// Nobody spells this byte differently.
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'*')
 }
 
-/// As those spell it who quote or escape, once or twice.
+/// As it is spelled when quoted or escaped, once or twice.
 fn quoted(secret: &str) -> Vec<String> {
     let mut all = vec![secret.to_owned(), percent(secret, "%20")];
     if secret.contains(' ') {
@@ -285,7 +285,7 @@ fn quoted(secret: &str) -> Vec<String> {
         all.push(inside(&format!("{secret:?}")));
         all.push(secret.as_bytes().escape_ascii().to_string());
     }
-    // Quoted once by the server, and once more by whoever tells it on.
+    // Quoted once by the server, and once more by whoever passes it on.
     for once in all.clone() {
         if once.contains(|c: char| matches!(c, '"' | '\\') || c.is_control()) {
             all.push(inside(&serde_json::to_string(&once).unwrap_or_default()));

@@ -1,4 +1,4 @@
-//! Locks on files: one process holds one alone, or several that only read share it; released when the file is closed.
+//! Locks on files: held by one process alone, or shared by several that only read; released when the file is closed.
 //! Knows nothing of what a lock protects.
 
 use std::fs::{File, OpenOptions};

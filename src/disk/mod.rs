@@ -1,4 +1,4 @@
-//! The one door to the disk: every file that the program writes is made here. Knows nothing of what is in them.
+//! The one door to the disk: every file that the program writes is created here. Knows nothing of their content.
 
 mod advice;
 pub(crate) mod file;

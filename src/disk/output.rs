@@ -1,9 +1,9 @@
-//! A file that the user named for a run to write: it gets its name when it is whole, 0600, or not at all. What is no
-//! regular file (a device, a pipe) is written into and stays what it is; `-` is standard output.
+//! A file that the user named for a run to write: it gets its name when it is whole, 0600, or not at all. Anything but
+//! a regular file (a device, a pipe) is written into and stays what it is; `-` is standard output.
 //!
-//! The directory may be others' too: temporary names cannot be foreseen, and a symlink is followed only where this user
-//! or root made it. Where the file system can, a file has no name at all before it is whole: a killed run leaves none
-//! behind, and some hold passwords.
+//! Others may write to the directory, too: temporary names cannot be guessed, and a symlink is followed only where this
+//! user or root made it. Where the file system can, a file has no name at all before it is whole: a killed run leaves
+//! none behind, and some hold passwords.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -16,7 +16,7 @@ use rustix::fs::{AtFlags, CWD, OFlags};
 use super::advised;
 use super::file;
 
-/// How many symlinks lead to a file at most.
+/// How many symlinks may lead to a file.
 const MOST_LINKS: usize = 16;
 /// Standard output, as a path.
 const STDOUT: &str = "-";
@@ -27,12 +27,12 @@ pub struct Output(Destination);
 enum Destination {
     /// Standard output.
     Stdout,
-    /// What is no regular file.
+    /// Anything but a regular file.
     Into(File),
     /// A regular file, and the name that it is to get.
     Regular {
         path: PathBuf,
-        /// The name that it has meanwhile, beside that one; none as long as it can do without.
+        /// The name that it has meanwhile, beside that one; none where it needs none.
         temporary: Option<Temporary>,
         file: File,
     },
@@ -75,7 +75,7 @@ impl Output {
         }))
     }
 
-    /// Tries whether it could be created, and leaves everything as it was.
+    /// Tests whether it could be created, and leaves everything as it was.
     ///
     /// # Errors
     /// Those of [`Self::create`], but a pipe may find its reader later.
@@ -101,14 +101,14 @@ impl Output {
             } => {
                 file.sync_all().map_err(advised)?;
                 replace(path, temporary, file).map_err(advised)?;
-                // One that may be written and not read cannot be synced apart from its file.
+                // A directory that may be written but not read cannot be synced apart from its file.
                 let directory = File::open(directory_of(path));
                 directory.map_or(Ok(()), |directory| directory.sync_all().map_err(advised))
             }
         }
     }
 
-    /// The same for what is written anew every few seconds: readable for all, and the disk is not waited for.
+    /// The same for what is rewritten every few seconds: readable by all, and without waiting for the disk.
     ///
     /// # Errors
     /// Those of the file system.
@@ -173,7 +173,7 @@ pub fn is_stdout(path: &Path) -> bool {
         .any(|name| path == Path::new(name))
 }
 
-/// A name in the same directory that nobody can foresee.
+/// A name in the same directory that nobody can guess.
 fn temporary_beside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.{}.tmp", file::random()))
@@ -229,7 +229,7 @@ fn followed(path: &Path) -> io::Result<PathBuf> {
         }
         let target = fs::read_link(&path)?;
         let next = path.with_file_name("").join(target);
-        // A link of /proc names no path where it leads to a pipe or a deleted file; the kernel follows it all the same.
+        // A link of /proc that leads to a pipe or a deleted file names no path; the kernel follows it all the same.
         if fs::symlink_metadata(&next).is_err() && fs::metadata(&path).is_ok() {
             return Ok(path);
         }
@@ -238,17 +238,17 @@ fn followed(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("too many symlinks"))
 }
 
-/// What is there and no regular file, opened for writing.
+/// Something that is there but not a regular file, opened for writing.
 fn special(path: &Path) -> io::Result<Option<File>> {
     let Ok(there) = fs::metadata(path) else {
         return Ok(None);
     };
-    // One under a name of /proc is nobody's to replace.
+    // One under a name of /proc cannot be replaced.
     let is_link = fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink());
     if there.is_file() && !is_link {
         return Ok(None);
     }
-    // A pipe without a reader would hold the run up for ever.
+    // A pipe without a reader would block the run for ever.
     let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
     let opened = OpenOptions::new()
         .write(true)

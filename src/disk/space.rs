@@ -23,7 +23,7 @@ pub fn check_space(dir: &Path, min_free: u64) -> Result<String> {
     Ok(format!("free: {:.2} GB at {shown}", gigabytes(free)))
 }
 
-/// True where so many bytes can come and `min_free` stay free, with both numbers in words.
+/// True where this many bytes fit and `min_free` stay free, with both numbers in words.
 ///
 /// # Errors
 /// A file system that cannot be asked.

@@ -1,7 +1,7 @@
 //! Which accounts of a configuration belong to this process, where several share it. Knows accounts by their identity
 //! only; neither servers nor archives.
 //!
-//! The choice is a contract (see the README): all processes of a run must agree on it, also those of other versions.
+//! The choice is a contract (see the README): all processes of a run must agree on it, even across versions.
 //! Each shard I (from 1) bids for an account with SHA-256 over I as four bytes, the most significant first, and the
 //! bytes of the identity; the greatest digest, compared byte by byte, has it. So a row that is added or sorted moves no
 //! other, and one more shard takes from all the others alike, and nothing but that moves.
@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Most shards: more than any engine starts, and few enough to ask each for its bid.
+/// Most shards: more than any scheduler starts, and few enough to ask each for its bid.
 const MOST: u32 = 100_000;
 
 /// One of a number of processes.
@@ -45,7 +45,7 @@ pub fn identity(login: &str, host: &str, port: u16) -> String {
 
 impl Shard {
     /// # Errors
-    /// A shard that is none of so many.
+    /// A shard that is not one of `count`.
     pub fn new(index: u32, count: u32) -> Result<Self> {
         if count == 0 || count > MOST {
             bail!("a run has between 1 and {MOST} shards, not {count}");
@@ -56,10 +56,10 @@ impl Shard {
         Ok(Self { index, count })
     }
 
-    /// Reads `I/N`, or for `auto` what the engine tells its tasks.
+    /// Reads `I/N`, or for `auto` what the scheduler tells its tasks.
     ///
     /// # Errors
-    /// Neither, or variables of an engine that are missing or make no sense.
+    /// Neither, or variables of a scheduler that are missing or make no sense.
     pub fn parse(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
         if text == "auto" {
             return Self::from_engine(variable);
@@ -78,7 +78,7 @@ impl Shard {
             let text = variable(name).with_context(|| format!("{name} is not set"))?;
             text.trim()
                 .parse()
-                .with_context(|| format!("{name} is {text}, which is no number"))
+                .with_context(|| format!("{name} is {text}, which is not a number"))
         };
         if variable("SLURM_ARRAY_TASK_ID").is_some() {
             let (id, first) = (
@@ -263,7 +263,7 @@ mod tests {
             ("auto", &[], "give I/N"),
             ("auto", &pod[..1], "set JOB_COMPLETIONS"),
             ("auto", &slurm("9", "1", "4"), "an array with gaps"),
-            ("auto", &slurm("x", "1", "4"), "no number"),
+            ("auto", &slurm("x", "1", "4"), "not a number"),
         ] {
             let error = shard(text, variables).expect_err(text);
             assert!(error.contains(why), "{text}: {error}");

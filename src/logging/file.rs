@@ -1,5 +1,4 @@
-//! The log file of a run. One that cannot be written any more does not end the run, and is told on stderr and in the
-//! report.
+//! The log file of a run. When it can no longer be written, the run goes on; stderr and the report say so.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -58,7 +57,7 @@ struct FileState {
     terminal: Terminal,
     /// Lines that could not be written.
     lost: u64,
-    /// Those of them that the file does not tell of yet.
+    /// Those of them that the file does not mention yet.
     untold: u64,
     /// Why the last one could not be written.
     reason: String,
@@ -78,7 +77,7 @@ impl LogFile {
         }
     }
 
-    /// Takes a line; one that cannot be written is counted, and the first of them is told on stderr.
+    /// Takes a line; those that cannot be written are counted, and the first is reported on stderr.
     pub fn write(&self, line: &str) {
         let mut state = self.lock();
         let Err(error) = state.write(line.as_bytes()) else {
@@ -131,7 +130,7 @@ fn missing(lines: u64) -> String {
 impl FileState {
     fn write(&mut self, line: &[u8]) -> io::Result<()> {
         if self.untold > 0 {
-            // The last line that was begun may be torn.
+            // The last line may have been cut.
             let told = format!("\n… {}: {}\n", missing(self.untold), self.reason);
             self.file.write_all(told.as_bytes())?;
             self.untold = 0;

@@ -118,7 +118,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
             Some(_) => self.level.max(LevelFilter::DEBUG),
             None => self.level,
         };
-        // However little is told, it names its account.
+        // However little is logged, it names its account.
         metadata.target().starts_with(TARGET) && (metadata.is_span() || *metadata.level() <= most)
     }
 

@@ -1,5 +1,5 @@
 //! One event as a line: for people on a terminal, for people in a file, for collectors. Free of secrets and of anything
-//! that a terminal obeys, whatever was told.
+//! that a terminal obeys, whatever the text was.
 
 use std::fmt::{Debug, Write};
 
@@ -10,7 +10,7 @@ use tracing::field::{Field, Visit};
 use crate::printable::{escaped_json, printable, printable_lines};
 use crate::redact::redacted;
 
-/// The field that names an account: the administrator's word, no server's.
+/// The field that names an account: the administrator's word, not a server's.
 const ACCOUNT: &str = "account";
 /// The field that holds the text.
 const MESSAGE: &str = "message";
@@ -150,7 +150,7 @@ impl LogRecord {
         self.fields.text(ACCOUNT).map(printable)
     }
 
-    /// Further lines of a text are indented: none passes for a line of the log.
+    /// Further lines of a text are indented, so that none can pass for a line of the log.
     fn message(&self) -> String {
         let text = self.fields.text(MESSAGE).unwrap_or_default();
         printable_lines(&redacted(text)).replace('\n', "\n    ")

@@ -1,5 +1,5 @@
-//! Standard error: past the lines of progress, without tearing them; one that is closed or full is borne in silence. And
-//! standard output, of which that is told.
+//! Standard error: past the lines of progress, without tearing them; if it is closed or full, that is ignored. And
+//! standard output, where it is reported.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -48,7 +48,7 @@ pub fn print(text: &str) -> Result<()> {
     let mut out = io::stdout();
     let written = out.write_all(redacted(text).as_bytes());
     match written.and_then(|()| out.flush()) {
-        // Whoever reads the first lines only, as `head` does, is no trouble.
+        // A reader that takes the first lines only, as `head` does, is fine.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("print the report"),
     }

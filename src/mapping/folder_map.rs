@@ -1,5 +1,5 @@
-//! What the configuration says of single mailboxes' names; and which of it never came to bear, so that a slip of the
-//! pen is told. It does not plan.
+//! What the configuration says about single mailboxes' names, and which entries never matched, so that a slip of the
+//! pen is reported. It does not plan.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -88,7 +88,7 @@ impl FolderMap {
     }
 }
 
-/// How many letters are others, whatever their case; `None` where the names are not alike. The last level alone may be
+/// How many letters differ, whatever their case; `None` where the names are not alike. The last level alone may be
 /// meant, too.
 fn distance(one: &str, other: &str) -> Option<usize> {
     let fold = |name: &str| name.trim().to_lowercase().chars().collect::<Vec<_>>();

@@ -1,6 +1,6 @@
 //! Where each mailbox of an archive goes on a target server. Pure: two lists in, a plan out.
 //!
-//! The plan is made anew on each connection, also when the target has what an earlier one made: it must then be the
+//! The plan is made again on each connection, even when the target has what an earlier one created: it must then be the
 //! same, or all mail is appended a second time. So nothing here goes by the order in which the target lists, and a
 //! mailbox that an earlier run may have made for one source is not taken for another.
 
@@ -51,7 +51,7 @@ pub struct Target {
     pub delimiter: Option<char>,
 }
 
-/// Why a mailbox is called so on the target.
+/// Why a mailbox has its name on the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
     /// It has the same name.
@@ -60,7 +60,7 @@ pub enum Why {
     SpecialUse,
     /// Both are known to be used for the same.
     WellKnownName,
-    /// It lies below a mailbox that is called otherwise there.
+    /// It lies below a mailbox that has another name there.
     Parent,
     /// The target's namespace has another prefix.
     Prefix,
@@ -102,7 +102,7 @@ pub struct Mapped {
     pub name: Name,
     /// The target has it.
     pub exists: bool,
-    /// Why it is called so; the strongest reason first.
+    /// Why it has that name; the strongest reason first.
     pub why: Vec<Why>,
     /// Levels above it that the target does not have, outermost first.
     pub parents: Vec<String>,
@@ -117,7 +117,7 @@ pub fn plan(
     target: &Target,
     folder_map: &BTreeMap<String, String>,
 ) -> Vec<Mapped> {
-    // At first without special uses: so it is known where each mailbox would go, or went when an earlier run had none.
+    // First without special uses: this tells where each mailbox would go, or went when an earlier run had none.
     let mut ordinary = Planner::new(sources, target, folder_map);
     let plans = ordinary.settle(Vec::new());
     let own = plans

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::mailbox::Name;
 
-/// Writes what is `forbidden` (by the characters before and after it) as a mark and two hex digits a byte.
+/// Writes what is `forbidden` (given the characters before and after it) as a mark and two hex digits a byte.
 ///
 /// The mark as well, but only where it would read as such an encoding of a character of `emitted`: so it can be undone.
 #[must_use]
@@ -59,10 +59,11 @@ pub(super) fn encoded_byte(text: &str, mark: char, emitted: impl Fn(char) -> boo
     (!byte.is_ascii() || c == mark || emitted(c)).then_some(byte)
 }
 
-/// The next stricter form of a name that the target refused, by the number of refusals so far; `None` when there is no other.
+/// The next stricter form of a name that the target refused, by the number of refusals so far; `None` when there is no
+/// other.
 ///
-/// It can be undone: `%` and two hex digits a byte, from the second on `=` instead, as Cyrus refuses `%`. An empty level
-/// becomes the mark alone.
+/// It can be undone: `%` and two hex digits a byte, from the second on `=` instead, as Cyrus refuses `%`. An empty
+/// level becomes the mark alone.
 #[must_use]
 pub fn sanitised(name: &str, delimiter: Option<char>, attempt: u32) -> Option<String> {
     let mark = if attempt == 1 { '%' } else { '=' };
@@ -77,7 +78,7 @@ pub fn sanitised(name: &str, delimiter: Option<char>, attempt: u32) -> Option<St
         strict(c) && c != mark || blank(c) && at_an_end || Some(c) == delimiter
     };
     let level = |level: &str| {
-        // What the plan encoded with the other mark is encoded anew, not twice.
+        // What the plan encoded with the other mark is re-encoded, not encoded twice.
         let planned = delimiter
             .filter(|_| attempt > 1)
             .and_then(|delimiter| unescaped(level, '%', |c| c.is_control() || c == delimiter));
@@ -103,7 +104,8 @@ pub fn sanitised(name: &str, delimiter: Option<char>, attempt: u32) -> Option<St
     ((1..=3).contains(&attempt) && other != name).then_some(other)
 }
 
-/// A name of one level: the delimiters behind the namespace's prefix are encoded, as those below a childless mailbox are.
+/// A name of one level: the delimiters behind the namespace's prefix are encoded, as those below a childless mailbox
+/// are.
 #[must_use]
 pub fn flattened(name: &str, delimiter: char, prefix: &str) -> String {
     let (prefix, levels) = match name.strip_prefix(prefix) {
@@ -114,7 +116,7 @@ pub fn flattened(name: &str, delimiter: char, prefix: &str) -> String {
     format!("{prefix}{}", levels.replace(delimiter, &encoded))
 }
 
-/// Other names for one that the target refuses for what it is, as `cur`, `new` and `tmp` where mailboxes are directories:
+/// Other names for one that is reserved on the target, as `cur`, `new` and `tmp` where mailboxes are directories:
 /// levels begin with an encoded character, so that the old name can be read from them. The mildest come first.
 #[must_use]
 pub fn masked(name: &str, delimiter: Option<char>, prefix: &str) -> Vec<String> {
@@ -142,7 +144,7 @@ pub fn masked(name: &str, delimiter: Option<char>, prefix: &str) -> Vec<String> 
     names
 }
 
-/// Names of the directories in a Maildir: below one, mailboxes cannot be called so.
+/// Names of the directories in a Maildir: no mailbox below one can have them.
 #[must_use]
 pub fn is_reserved(level: &str) -> bool {
     ["cur", "new", "tmp"].contains(&level)
@@ -160,9 +162,10 @@ fn masked_level(level: &str, mark: char) -> String {
     out + rest.as_str()
 }
 
-/// A name whose levels have at most so many bytes on the wire; `None` where they have no more already.
+/// A name whose levels have at most `longest` bytes on the wire; `None` where they do already.
 ///
-/// A level that is cut ends in `~` and a digest of the whole of it: no two become one, and what is below it stays there.
+/// A level that is cut ends in `~` and a digest of the whole of it: no two become one, and what is below it stays
+/// there.
 #[must_use]
 pub fn shortened(
     name: &str,

@@ -148,7 +148,7 @@ const NAMES: [(Use, &[&str]); 5] = [
     ),
 ];
 
-/// What Gmail puts its own mailboxes under.
+/// The level that Gmail puts its own mailboxes under.
 const GMAIL: [&str; 3] = ["[gmail]", "[google mail]", "[googlemail]"];
 
 impl Use {

@@ -1,4 +1,4 @@
-//! Who a message is from and what it is about, for those who are to recognise it.
+//! Who a message is from and what it is about, so that people recognise it.
 
 use mail_parser::{Addr, MessageParser};
 

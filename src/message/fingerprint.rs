@@ -7,18 +7,18 @@ use super::identity::Common;
 /// How much of the header is kept, in bytes; a longer one counts as body from there on.
 const HEADER: usize = 256 * 1024;
 
-/// How two copies of a message differ; the last one is the only one that is no server's habit.
+/// How two copies of a message differ; all but the last are habits of servers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Difference {
     /// Line ends at the end of the message.
     FinalLineEnd,
     /// CR LF against LF.
     LineEnds,
-    /// The other copy has header fields more, by their names.
+    /// The other copy has additional header fields, by their names.
     HeaderAdded(Vec<String>),
-    /// Header fields are folded, or spaced, in another way.
+    /// Header fields are folded or spaced differently.
     HeaderRefolded,
-    /// Header fields or body are not the same; what.
+    /// Header fields or body differ; which.
     Content(String),
 }
 
@@ -89,7 +89,7 @@ impl Fingerprint {
                     from = at + 1;
                 }
                 _ if self.held_cr && at == 0 => {
-                    // The CR at the end of the last piece was no half of a line end.
+                    // The CR at the end of the last piece was not half a line end.
                     self.held_cr = false;
                     self.text(b"\r");
                 }
@@ -122,7 +122,7 @@ impl Fingerprint {
         self.whole.clone().finalize() == other.whole.clone().finalize()
     }
 
-    /// Have both the same body, but for line ends?
+    /// Do both have the same body, apart from line ends?
     #[must_use]
     pub fn has_body_of(&self, other: &Self) -> bool {
         let body = |one: &Self| {

@@ -125,7 +125,7 @@ fn is_same_but_for_8_bit(here: &[u8], there: &[u8]) -> bool {
     words.all(|word| left.any(|other| other == word))
 }
 
-/// Lower-case names and unfolded values of the header fields that count. Lines that are no fields end nothing.
+/// Lower-case names and unfolded values of the header fields that count. Lines that are not fields are skipped.
 fn fields(head: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut found: Vec<(String, Vec<u8>)> = Vec::new();
     // Does a continuation line belong to the last field found?

@@ -4,7 +4,8 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use sha2::{Digest, Sha256};
 
-/// Digest of a message, in raw bytes, as it was before each CRLF became LF; `None` where a CR is left: then it was not so.
+/// Digest of a message, in raw bytes, as it was before each CRLF became LF; `None` where a CR is left: then that is not
+/// what happened.
 ///
 /// # Errors
 /// Those of reading.

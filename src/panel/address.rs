@@ -18,16 +18,16 @@ impl Address {
     /// Reads `local@domain`.
     ///
     /// # Errors
-    /// What no panel can have as a mailbox.
+    /// Anything that no panel can have as a mailbox.
     pub fn parse(text: &str) -> Result<Self> {
         let Some((local, domain)) = text.rsplit_once('@') else {
-            bail!("{text:?} is no address of the form name@domain");
+            bail!("{text:?} is not an address of the form name@domain");
         };
         if !is_local(local) {
-            bail!("{text:?} is no address that a panel can have: {local:?} before the @");
+            bail!("{text:?} is not an address that a panel can have: {local:?} before the @");
         }
         let Some(domain) = domain_to_ascii(domain) else {
-            bail!("{text:?} is no address that a panel can have: {domain:?} is no domain");
+            bail!("{text:?} is not an address that a panel can have: {domain:?} is not a domain");
         };
         Ok(Self {
             local: local.to_lowercase(),

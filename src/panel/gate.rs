@@ -1,4 +1,4 @@
-//! Lets calls through until one is refused for want of a right; then none.
+//! Lets calls through until one is refused for lack of a right; then none.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -15,7 +15,7 @@ pub struct Gate {
 pub struct Proven(Mutex<bool>);
 
 impl Gate {
-    /// Makes a call, or repeats why none is made any more.
+    /// Makes a call, or repeats why no more are made.
     ///
     /// # Errors
     /// The call's; [`PanelErrorKind::Authentication`] without a call after an earlier one.
@@ -32,7 +32,7 @@ impl Gate {
 
     fn guarded<T>(&self, call: impl FnOnce() -> Result<T>) -> Result<T> {
         if let Some(reason) = self.closed.get() {
-            return Err(reason.clone().context("not asked any more"));
+            return Err(reason.clone().context("no longer asked"));
         }
         let outcome = call();
         if let Err(error) = &outcome

@@ -1,4 +1,4 @@
-//! HTTP as panels need it: Basic login, no redirects, no proxy, bounded answers, patience where it is safe.
+//! HTTP as panels need it: Basic login, no redirects, no proxy, bounded answers, retries where they are safe.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use crate::stop::Stop;
 
 /// Longest answer that is read, in bytes.
 const MAX_BODY: u64 = 32 * 1024 * 1024;
-/// How often a call is repeated that may be.
+/// How often a call that may be repeated is.
 const REPEATS: u32 = 3;
 
 /// A connection to one panel, kept between calls.
@@ -191,7 +191,7 @@ impl PanelClient {
                  or, where nobody can be in between, --da-no-verify-ssl"
             ),
             HttpTrouble::Unreachable => format!(
-                "{place} cannot be reached: {why}; check --da-url (DirectAdmin listens on port 2222 as a rule)"
+                "{place} cannot be reached: {why}; check --da-url (DirectAdmin usually listens on port 2222)"
             ),
             HttpTrouble::Lost => format!("the connection to {place} is lost: {why}"),
             HttpTrouble::BrokenOff => format!("the answer breaks off: {why}"),

@@ -35,7 +35,7 @@ pub trait Panel: Sync {
     /// Those of a call; among them [`PanelErrorKind::Refused`] for a domain that the user does not have.
     fn mailboxes(&self, domain: &str) -> Result<Names>;
 
-    /// What the panel tells of each mailbox of a domain beyond its name.
+    /// What the panel tells about each mailbox of a domain beyond its name.
     ///
     /// # Errors
     /// Those of a call; not every version of a panel can tell.
@@ -44,8 +44,8 @@ pub trait Panel: Sync {
     /// Creates a mailbox; quota in MB, 0 is unlimited. Is sent once, however it ends.
     ///
     /// # Errors
-    /// [`PanelErrorKind::Refused`] when the panel says no. After [`PanelErrorKind::Transient`] and [`PanelErrorKind::Unclear`] the
-    /// mailbox may be there or not.
+    /// [`PanelErrorKind::Refused`] when the panel says no. After [`PanelErrorKind::Transient`] and
+    /// [`PanelErrorKind::Unclear`] the mailbox may be there or not.
     fn create(&self, address: &Address, password: &Secret, quota_mb: u32) -> Result<()>;
 }
 
@@ -72,15 +72,15 @@ pub struct MailboxDetails {
 /// What an error means for the calls to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PanelErrorKind {
-    /// Login or right refused: panels block who goes on, so no further call is made.
+    /// Login or right refused: panels block those who go on, so no further call is made.
     Authentication,
     /// The panel understood and said no.
     Refused,
-    /// The answer is none that is known.
+    /// The answer has an unknown form.
     Unclear,
     /// No answer in time, a lost connection, a server error.
     Transient,
-    /// There is no panel to be reached there.
+    /// No panel can be reached there.
     Unreachable,
     /// The run is to end.
     Stopped,

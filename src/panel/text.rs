@@ -7,10 +7,11 @@ const SHOWN: usize = 400;
 /// Layers of encoding that are taken off.
 const LAYERS: usize = 3;
 
-/// What can be shown of a text or a page. Secrets are taken out before: they could not be found in what is left of them.
+/// What can be shown of a text or a page. Secrets are taken out before: they could not be found in what is left of
+/// them.
 #[must_use]
 pub fn plain(text: &str) -> String {
-    // Each layer looks at all of it: what is far longer than what is shown is not worth that.
+    // Each layer looks at all of it, which is not worth it for much more than what is shown.
     let mut text: String = text.chars().take(SHOWN * 64).collect();
     for _ in 0..LAYERS {
         let next = without_tags(&entities(&percent(&text)));

@@ -16,7 +16,7 @@ pub struct Rest {
     pub messages: u64,
     /// Bytes of those whose sizes are known.
     pub bytes: u64,
-    /// How many have a size that nobody has told yet.
+    /// How many have an unknown size.
     pub unsized_messages: u64,
 }
 
@@ -24,11 +24,11 @@ pub struct Rest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Step {
     pub phase: Phase,
-    /// What comes is moved once more afterwards.
+    /// What comes will be moved once more afterwards.
     pub comes_again: bool,
 }
 
-/// What an account counts; read by whoever tells.
+/// What an account counts; read by the thread that shows it.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub account: String,
@@ -37,9 +37,9 @@ pub(super) struct Counters {
     mailbox: Mutex<String>,
     pub messages: AtomicU64,
     pub bytes: AtomicU64,
-    /// Of messages that have not come whole.
+    /// Of messages that have arrived in part.
     on_their_way: Arc<AtomicU64>,
-    /// All that there is to do, what was done included.
+    /// All that there is to do, including what was done.
     pub due: Mutex<Option<Rest>>,
 }
 
@@ -112,7 +112,7 @@ impl AccountProgress {
         self
     }
 
-    /// So much is still to be moved from now on; what was expected before does not count any more.
+    /// This much is still to be moved from now on; what was expected before no longer counts.
     pub fn expect(&mut self, rest: Rest) {
         let (messages, bytes) = (&self.counters.messages, &self.counters.bytes);
         self.change_due(|due| {
@@ -125,7 +125,7 @@ impl AccountProgress {
         self.arriving().clear();
     }
 
-    /// The sizes of so many messages are known now.
+    /// The sizes of this many messages are known now.
     pub fn sized(&mut self, messages: u64, bytes: u64) {
         self.change_due(|due| {
             if let Some(due) = due {
@@ -144,7 +144,7 @@ impl AccountProgress {
         }
     }
 
-    /// One more message of so many bytes is where it was to go.
+    /// One more message of this size has arrived where it was to go.
     pub fn message(&mut self, bytes: u64) {
         self.arriving().take(bytes);
         self.counters.messages.fetch_add(1, Ordering::Relaxed);
@@ -179,12 +179,12 @@ impl Arriving {
         self.0.store(0, Ordering::Relaxed);
     }
 
-    /// So many more bytes have gone over the line.
+    /// This many more bytes have gone over the line.
     pub fn add(&self, bytes: u64) {
         self.0.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// So many have come whole.
+    /// This many have arrived completely.
     fn take(&self, bytes: u64) {
         let less = |on_their_way: u64| Some(on_their_way.saturating_sub(bytes));
         // It always has a value to set.

@@ -1,12 +1,12 @@
-//! How long it will take yet, from what is known of all accounts; nothing where that would be a guess. Pure.
+//! How long the rest will take, from what is known of all accounts; nothing where that would be a guess. Pure.
 
 use std::time::Duration;
 
-/// Accounts, or messages, that tell something of the others.
+/// As many accounts, or messages, say something about the others.
 const ENOUGH: u64 = 5;
-/// Before that much has passed, nothing is told.
+/// Before this much time has passed, nothing is estimated.
 const EARLY: Duration = Duration::from_secs(5);
-/// Of all bytes one in so many must have been moved.
+/// One byte in this many must have been moved.
 const SHARE: u64 = 50;
 
 /// What is known of a phase.
@@ -29,7 +29,7 @@ pub struct PhaseSums {
 }
 
 impl PhaseSums {
-    /// Bytes of all accounts together; accounts that nothing is known of are like the others on average.
+    /// Bytes of all accounts together; unknown accounts are taken to be like the others on average.
     #[must_use]
     pub fn bytes_in_all(&self) -> Option<u64> {
         let mut sum = self.due;

@@ -64,7 +64,7 @@ struct Sums {
     bytes: u64,
 }
 
-/// The thread that tells; ended when the run is over.
+/// The thread that shows progress; ended when the run is over.
 struct Ticker {
     over: Arc<(Mutex<bool>, Condvar)>,
     thread: JoinHandle<()>,
@@ -85,7 +85,7 @@ pub struct Now {
     pub left: Option<Duration>,
 }
 
-/// What is told of a phase.
+/// What is shown of a phase.
 #[derive(Debug, Clone)]
 struct Snapshot {
     phase: &'static str,
@@ -110,7 +110,7 @@ impl Progress {
         }
     }
 
-    /// Begins to tell of a phase with so many accounts; another one before it is over.
+    /// Begins to show a phase with this many accounts; the one before it is over.
     pub fn start(&self, phase: &'static str, accounts: u64, quiet: bool) {
         self.finish();
         self.states.next(self.now().moved);
@@ -128,7 +128,7 @@ impl Progress {
         }
     }
 
-    /// Ends telling and erases the lines.
+    /// Ends the display and erases the lines.
     pub fn finish(&self) {
         let Some(ticker) = self.lock().take() else {
             return;
@@ -161,7 +161,7 @@ impl Progress {
         }
     }
 
-    /// Nobody works on the account any more.
+    /// Work on the account has ended.
     pub fn ended(&self, account: &str, status: Status) {
         self.states.ended(account, status);
     }
@@ -293,12 +293,12 @@ impl ProgressState {
         self.phase().at_work.push(Arc::clone(counters));
     }
 
-    /// What has not come of it until now does not come any more in this run.
+    /// What has not come by now will not come in this run.
     fn ends(&self, counters: &Arc<Counters>) {
         counters.nothing_more_arrives();
         let mut phase = self.phase();
         let mut at_work = phase.at_work.iter();
-        // One that began in an earlier phase is none of this one.
+        // One that began in an earlier phase does not belong to this one.
         if let Some(place) = at_work.position(|one| Arc::ptr_eq(one, counters)) {
             phase.at_work.remove(place);
             phase
@@ -342,9 +342,9 @@ impl ProgressState {
 }
 
 impl Snapshot {
-    /// For example `export 57/300 accounts · 1,172 messages · 4.3 MiB · 138 KiB/s · 12 min left`, of a migration `migrate
-    /// 57/300 accounts · exported 1,172 messages · 4.3 MiB · imported 980 messages · 3.9 MiB · 3 h left`; where that is
-    /// too long, what matters least is left out.
+    /// For example `export 57/300 accounts · 1,172 messages · 4.3 MiB · 138 KiB/s · 12 min left`, of a migration
+    /// `migrate 57/300 accounts · exported 1,172 messages · 4.3 MiB · imported 980 messages · 3.9 MiB · 3 h left`;
+    /// where that is too long, what matters least is left out.
     fn line(&self, columns: usize) -> String {
         let PhaseSums { accounts, over, .. } = self.known;
         let silent = match waiting::count() {

@@ -59,7 +59,7 @@ fn shown() -> MutexGuard<'static, Vec<String>> {
 }
 
 fn write(text: &str) {
-    // Where nobody hears it, the log file and the report still say it.
+    // If nobody reads it, the log file and the report still say it.
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
@@ -73,7 +73,7 @@ fn block(lines: &[String]) -> String {
     format!("{}\r{up}", lines.join("\n"))
 }
 
-/// As much of a line as so many columns hold.
+/// As much of a line as fits into `columns`.
 #[must_use]
 pub fn cut(line: &str, columns: usize) -> String {
     if line.width() <= columns {

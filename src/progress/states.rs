@@ -38,19 +38,19 @@ impl States {
         accounts.past.extend(over);
     }
 
-    /// How many nobody works on any more.
+    /// How many have ended.
     pub(super) fn over(&self) -> u64 {
         self.lock().ended.len() as u64
     }
 
-    /// Somebody works on the account.
+    /// Work on the account begins.
     pub(super) fn begun(&self, account: &str) {
         let mut accounts = self.lock();
         accounts.ended.remove(account);
         accounts.at_work.insert(account.to_owned());
     }
 
-    /// Nobody does any more.
+    /// Work on it has ended.
     pub(super) fn ended(&self, account: &str, status: Status) {
         let mut accounts = self.lock();
         accounts.at_work.remove(account);

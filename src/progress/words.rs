@@ -1,4 +1,4 @@
-//! Sizes and times in few letters.
+//! Sizes and times in a few letters.
 
 use std::time::Duration;
 

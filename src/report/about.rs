@@ -78,7 +78,7 @@ pub struct About {
 }
 
 impl About {
-    /// A run of which no more is known than its mode.
+    /// A run of which only the mode is known.
     #[must_use]
     pub fn unknown(mode: Mode) -> Self {
         Self {

@@ -33,7 +33,7 @@ pub struct MailboxReport {
     pub note: Option<String>,
 }
 
-/// One message that could not be had.
+/// One message that could not be fetched or brought over.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FailedMessageReport {
     /// The account.
@@ -102,7 +102,7 @@ pub struct AccountReport {
     pub cause: Option<Cause>,
     /// Why it failed.
     pub error: Option<String>,
-    /// How often it connected anew.
+    /// How often it reconnected.
     #[serde(default)]
     pub reconnects: u64,
     /// How long it waited before.

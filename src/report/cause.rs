@@ -22,13 +22,13 @@ pub enum Cause {
     Dns,
     /// Nobody answers at that host and port, or the connection is lost again and again.
     Connect,
-    /// TLS does not come about.
+    /// TLS cannot be negotiated.
     Tls,
-    /// The server allows no further connection, or asks for patience beyond ours.
+    /// The server allows no further connection, or asks for more patience than we have.
     Limit,
     /// The account on the target is full.
     Quota,
-    /// The disk does not take or give what it should.
+    /// The disk cannot be written or read.
     Disk,
     /// The server refuses messages or mailboxes.
     RefusedMessage,
@@ -38,15 +38,15 @@ pub enum Cause {
     Findings,
     /// Not all that was to be done could be.
     Incomplete,
-    /// The run ended before.
+    /// The run ended first.
     Stopped,
-    /// A fault of this program.
+    /// A bug in this program.
     Bug,
     /// None of these.
     Other,
 }
 
-/// No login was tried: there is nothing that both sides speak.
+/// No login was tried: both sides have no mechanism in common.
 fn is_permanent(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<SessionError>();
     error.is_some_and(|error| error.kind == Kind::Permanent)
@@ -140,7 +140,7 @@ impl Cause {
             Self::Credential => "No password or token",
             Self::Dns => "Hosts that do not resolve",
             Self::Connect => "No connection, or none that lasts",
-            Self::Tls => "TLS does not come about",
+            Self::Tls => "TLS cannot be negotiated",
             Self::Limit => "The server asks for patience",
             Self::Quota => "Full on the target",
             Self::Disk => "The disk",
@@ -149,12 +149,12 @@ impl Cause {
             Self::Findings => "With findings",
             Self::Incomplete => "Not all of it",
             Self::Stopped => "Stopped",
-            Self::Bug => "A fault of this program",
+            Self::Bug => "A bug in this program",
             Self::Other => "Other reasons",
         }
     }
 
-    /// What to do about so many accounts; nothing where running it again is all there is to do.
+    /// What to do about these accounts; nothing where running it again is all there is to do.
     #[must_use]
     pub fn advice(self, accounts: &str, login_with: LoginWith) -> Option<String> {
         Some(match self {
@@ -173,7 +173,7 @@ impl Cause {
             Self::Tls => format!("see to the certificate, or the TLS settings, of {accounts}"),
             Self::Limit => "wait, or use fewer --max-workers".to_owned(),
             Self::Quota => format!("give {accounts} more quota on the target"),
-            Self::Disk => "make the disk take it (room, rights, limits)".to_owned(),
+            Self::Disk => "see to the disk (room, rights, limits)".to_owned(),
             Self::RefusedMessage => {
                 format!(
                     "see what the server refuses of {accounts} (failed.jsonl): trying again alone does not help"
@@ -186,7 +186,7 @@ impl Cause {
                 )
             }
             Self::Findings => format!("look at the findings of {accounts}"),
-            Self::Bug => "report the fault with the log".to_owned(),
+            Self::Bug => "report the bug with the log".to_owned(),
             Self::Stopped => return None,
         })
     }

@@ -48,7 +48,7 @@ pub fn write(report: &Report, to: impl Write) -> Result<()> {
 
 fn row(report: &Report, account: &AccountReport) -> [String; 22] {
     let counts = &account.counts;
-    // Nothing is said of what was not compared: zero would be a statement.
+    // What was not compared stays empty: zero would be a statement.
     let compared = |value: fn(&super::Compared) -> u64| {
         account
             .compared

@@ -24,7 +24,7 @@ impl Report {
         }
     }
 
-    /// What an earlier run was allowed to tell is not told again by one that is not.
+    /// Subjects that an earlier run was allowed to show are not shown by one that is not.
     pub fn forget_subjects(&mut self) {
         for account in &mut self.accounts {
             let failures = account

@@ -1,4 +1,4 @@
-//! Secrets in use do not stand in what servers and programs have said.
+//! Takes secrets in use out of what servers and programs have said.
 
 use std::borrow::Cow;
 

@@ -127,7 +127,7 @@ mod tests {
              total\n{COUNTS}      0.0\n\
              \nWarnings:\n  few files\n  b@example.com: Old: is gone\n\
              \n17 messages, 2.00 KiB in 0 seconds\n\
-             \nLists that are cut stand whole in last.json\n\
+             \nLists that were cut are complete in last.json\n\
              \nexport NOT complete: 1 of 3 accounts complete; see above what the tokens of 1 account \
              lack (rights, scope, mailbox); \
              see what the server refuses of 1 account (failed.jsonl): trying again alone does not help, \

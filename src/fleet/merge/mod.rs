@@ -1,4 +1,4 @@
-//! Reports of shards put together to the one of the whole run. What contradicts itself or the others is refused; what
+//! Combines the reports of shards into one of the whole run. What contradicts itself or the others is refused; what
 //! is missing is named. Knows reports, and of files their names only.
 
 use std::collections::{BTreeMap, HashMap};
@@ -18,7 +18,7 @@ const MAILBOXES: usize = 100_000;
 /// Contradictions that are named; the rest are counted.
 const NAMED: usize = 20;
 
-/// Reports on their way to one.
+/// Reports that are being merged.
 #[derive(Default)]
 pub struct Merging {
     whole: Option<Report>,
@@ -103,7 +103,7 @@ impl Merging {
         }
     }
 
-    /// Accounts that a report should not have, as another one has them or they are not of its shard.
+    /// Accounts that a report should not have, as another one has them or they belong to another shard.
     fn foreign(&mut self, file: &str, shard: Shard, accounts: &[AccountReport]) -> Vec<String> {
         let mut problems = Vec::new();
         for account in accounts {
@@ -166,7 +166,7 @@ impl Merging {
             ));
             report.exit_code = report.exit_code.merge(Exit::Findings);
         }
-        // Of a whole of which some was begun that would not be true.
+        // That would not be true of a whole of which a part was begun.
         if report.exit_code == Exit::Precheck && !report.precheck_failed {
             report.exit_code = Exit::Findings;
         }
@@ -197,7 +197,7 @@ pub fn wrong_sums(report: &Report) -> Vec<String> {
         problems.push("has totals that are not the sums of its accounts".to_owned());
     }
     if by_status != report.by_status {
-        problems.push("counts its accounts by status otherwise than they are".to_owned());
+        problems.push("has counts by status that are not those of its accounts".to_owned());
     }
     problems
 }
@@ -210,11 +210,11 @@ fn contradictions(part: &Report) -> Vec<String> {
         .iter()
         .all(|account| account.status == Status::Complete);
     if part.exit_code == Exit::Clean && !all_complete {
-        problems.push("says that all is well, and not all its accounts do".to_owned());
+        problems.push("says that all is well, but not all its accounts do".to_owned());
     }
     let is_silent = part.errors.is_empty() && part.error.is_none();
     if part.exit_code != Exit::Clean && all_complete && is_silent {
-        problems.push("says that not all is well, and not why".to_owned());
+        problems.push("says that not all is well, but not why".to_owned());
     }
     problems.extend(part.accounts.iter().filter_map(contradiction));
     let is_begun = part.error.is_none() || !part.accounts.is_empty();
@@ -228,7 +228,7 @@ fn contradictions(part: &Report) -> Vec<String> {
     problems
 }
 
-/// What an account that is called complete says against that.
+/// What contradicts an account that is called complete.
 fn contradiction(account: &AccountReport) -> Option<String> {
     if account.status != Status::Complete {
         return None;
@@ -247,11 +247,11 @@ fn contradiction(account: &AccountReport) -> Option<String> {
     };
     let name = &account.account;
     Some(format!(
-        "says that account {name} is complete, and that it {against}"
+        "says that account {name} is complete, but that it {against}"
     ))
 }
 
-/// In what a report is not of the same run as the others.
+/// What shows that a report is not of the same run as the others.
 fn differences(whole: &Report, part: &Report) -> Vec<String> {
     let shards = |report: &Report| {
         let part = report.shard;
@@ -317,7 +317,7 @@ fn take_in(whole: &mut Report, part: Report) {
     whole.exit_code = whole.exit_code.merge(part.exit_code);
     whole.precheck_failed &= part.precheck_failed;
     whole.seconds = whole.seconds.max(part.seconds);
-    // Both are UTC in one form, so that their order is that of time.
+    // Both are UTC in one form, so they sort by time.
     whole.started = std::mem::take(&mut whole.started).min(part.started);
     whole.finished = std::mem::take(&mut whole.finished).max(part.finished);
 }

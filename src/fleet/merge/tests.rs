@@ -137,10 +137,10 @@ fn what_does_not_fit_together_is_refused() {
         ("read back (--deep, --sample): 10000 of", |parts| {
             parts[2].sample = Some(10_000);
         }),
-        ("by status otherwise than they are", |parts| {
+        ("counts by status that are not those", |parts| {
             parts[0].by_status.insert(Status::Failed, 1);
         }),
-        ("account a is complete, and that it has an error", |parts| {
+        ("account a is complete, but that it has an error", |parts| {
             parts[1].accounts[0].error = Some("quota".into());
         }),
         ("that it lacks messages on the target", |parts| {
@@ -149,7 +149,7 @@ fn what_does_not_fit_together_is_refused() {
                 ..Compared::default()
             });
         }),
-        ("not all is well, and not why", |parts| {
+        ("not all is well, but not why", |parts| {
             parts[2].exit_code = Exit::Parked;
         }),
         ("not the sums", |parts| parts[1].totals.new = 3),

@@ -17,7 +17,7 @@ pub(super) struct Planner<'a> {
     sources: &'a [SourceMailbox],
     target: &'a Target,
     folder_map: &'a BTreeMap<String, String>,
-    /// What each source begins with that is not its own.
+    /// The prefix of each source's name that is not its own.
     strips: Vec<&'a str>,
     /// Of each source.
     paths: Vec<Path>,
@@ -97,7 +97,7 @@ impl<'a> Planner<'a> {
         planner
     }
 
-    /// All names, those of special uses being given.
+    /// All names, given those of special uses.
     pub(super) fn settle(&mut self, uses: Vec<(usize, String, Why)>) -> Vec<Mapped> {
         let mut plans: Vec<Option<Mapped>> = vec![None; self.sources.len()];
         // What is fixed comes first, so that nothing else takes its name.
@@ -123,7 +123,7 @@ impl<'a> Planner<'a> {
             self.take(number, &name);
             plans[number] = Some(self.mapped(number, name, vec![why]));
         }
-        // Parents before children, as those follow. Of one depth, those whose very name the target has come first.
+        // Parents before children, which follow them. At one depth, those whose very name the target has come first.
         let mut depths: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for number in (0..self.sources.len()).filter(|number| plans[*number].is_none()) {
             let depth = self.paths[number].len();
@@ -154,7 +154,7 @@ impl<'a> Planner<'a> {
         plans.into_iter().flatten().collect()
     }
 
-    /// Where a source went before, unless `folder_map` sends it elsewhere now, or the target has it no more.
+    /// Where a source went before, unless `folder_map` sends it elsewhere now, or the target no longer has it.
     fn before<'s>(&self, source: &'s SourceMailbox) -> Option<&'s str> {
         let is_free = !is_inbox(source.name()) && !self.folder_map.contains_key(source.name());
         let before = source.before.as_deref().filter(|_| is_free)?;
@@ -173,7 +173,7 @@ impl<'a> Planner<'a> {
         self.present.get(name).copied()
     }
 
-    /// Names as this, but for case, of which mailboxes may be made for others than this source and those below it.
+    /// Names like this one, apart from case, that may be given to others than this source and those below it.
     pub(super) fn claimed(&self, name: &str, number: usize) -> impl Iterator<Item = &str> {
         let own = &self.paths[number];
         let claims = self.claims.get(&folded(name)).into_iter().flatten();
@@ -193,7 +193,7 @@ impl<'a> Planner<'a> {
         self.present(plan.name.text()).filter(|_| !is_anothers)
     }
 
-    /// A path as the target writes it, were there nothing else.
+    /// A path as the target writes it, if there were nothing else.
     pub(super) fn in_targets_form(&self, path: &[String]) -> String {
         match path {
             [] => String::new(),
@@ -257,7 +257,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// A level without what cannot stand in one there.
+    /// A level without what cannot stand in a level there.
     pub(super) fn level(&self, level: &str) -> String {
         let delimiter = self.target.delimiter;
         let forbidden =
@@ -379,7 +379,7 @@ fn path(source: &SourceMailbox, strip: &str) -> Path {
     levels
 }
 
-/// The prefix of its namespace, as said by its server or else as common to all, where its name has it and goes on.
+/// The prefix of its namespace, as said by its server or else common to all, if its name is longer than that.
 fn own_prefix<'a>(source: &'a SourceMailbox, common: Option<&'a str>) -> &'a str {
     let said = [source.prefix.as_str()]
         .into_iter()
@@ -421,8 +421,7 @@ pub(super) fn is_selectable(there: &Listed) -> bool {
     !there.has("\\NoSelect") && !there.has("\\NonExistent")
 }
 
-/// One form for names that differ only in case or in the composition of their characters.
-/// A name as servers compare it that know neither case nor normal forms.
+/// A name as servers compare it that ignore case and normal forms: one form for names that differ in nothing else.
 #[must_use]
 pub fn folded(name: &str) -> String {
     name.nfc()

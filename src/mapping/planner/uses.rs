@@ -1,4 +1,4 @@
-//! Mailboxes of the same use on both sides, as those for sent mail, are one, whatever they are called.
+//! Mailboxes of the same use on both sides, such as those for sent mail, are one, whatever their names.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! What the header of a message says of its shape.
+//! What the header of a message says about its structure.
 
 use std::sync::LazyLock;
 
@@ -21,11 +21,12 @@ pub enum Shape {
 pub struct Header {
     /// Fields.
     pub fields: usize,
-    /// How many of the fields that nearly all mail has.
+    /// How many of the fields it has that nearly all mail has.
     pub common: usize,
     /// What follows.
     pub shape: Shape,
-    /// The boundary between the parts; none where none is declared, two where it is folded: relays fold it in the body too.
+    /// The boundary between the parts; none where none is declared, two where it is folded: relays fold it in the body
+    /// too.
     pub boundaries: Vec<Vec<u8>>,
 }
 
@@ -69,7 +70,8 @@ impl Header {
     }
 }
 
-/// The boundary where blanks or folds stand around its `=`, as RFC 822 section 3.1.4 allows: whole, and up to a fold in it.
+/// The boundary where blanks or folds stand around its `=`, as RFC 822 section 3.1.4 allows: whole, and up to a fold in
+/// it.
 fn boundary_forms(lines: &[u8]) -> Vec<Vec<u8>> {
     let mut value = Vec::new();
     for line in lines.split(|byte| *byte == b'\n') {

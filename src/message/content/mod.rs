@@ -1,4 +1,5 @@
-//! Looks into a message for what a mail does not have: raw IMAP, a second mail behind the first, parts that are missing.
+//! Looks into a message for what a mail does not have: raw IMAP, a second mail behind the first, parts that are
+//! missing.
 //!
 //! One pass over the bytes, a line at a time, in bounded memory. Precision counts here: mail that forwards mail, quotes
 //! headers or talks about IMAP is legitimate, so a suspicion needs more than one sign.
@@ -21,7 +22,7 @@ const HEADER: usize = 256 * 1024;
 /// Something that a mail does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Oddity {
-    /// No header field at all: this is no mail.
+    /// No header field at all: this is not a mail.
     NoHeader,
     /// Fewer than two of the fields that nearly all mail has, as in a draft.
     SparseHeader,
@@ -163,7 +164,7 @@ impl Inspector {
                     self.end_header();
                     return;
                 }
-                // Blanks before the first field end no header and are none.
+                // Blanks before the first field are not fields and do not end the header.
                 if self.header.is_empty() && line.trim_ascii().is_empty() {
                     return;
                 }
@@ -375,7 +376,7 @@ fn talks_of_imap(mut message: impl BufRead) -> io::Result<bool> {
         let counts = if in_header {
             lower.starts_with(b"subject:")
         } else {
-            // Prose has blanks, base64 has none; fields of a second header are nobody's talk.
+            // Prose has blanks, base64 has none; nobody talks in fields of a second header.
             text.contains(&b' ') && !is_raw_imap(text) && header::field(text).is_none()
         };
         if counts && WORDS.iter().any(|word| contains(&lower, word)) {

@@ -1,6 +1,6 @@
 //! Finds the header of another mail in a body, and tells it from a header that somebody quotes.
 //!
-//! Who quotes a header says so: a line of dashes, "Forwarded message", a colon. Who forwards by hand names From, To,
+//! People who quote a header say so: a line of dashes, "Forwarded message", a colon. Forwards by hand name From, To,
 //! Subject and Date only; Message-ID, Received and MIME fields are written by machines.
 
 use super::header::field;
@@ -32,7 +32,7 @@ pub struct SecondMail {
 /// What a line says of those behind it.
 enum Announced {
     Nothing,
-    /// It talks of mail: people who quote a header under it leave a line empty.
+    /// It talks about mail: people who quote a header under it leave an empty line.
     Perhaps,
     Quotation,
 }
@@ -50,7 +50,8 @@ struct HeaderBlock {
 }
 
 impl SecondMail {
-    /// A body begins, or what stands outside of the parts. What was suspected in a part is forgotten: a boundary ends it.
+    /// A body begins, or what stands outside of the parts. What was suspected in a part is forgotten: a boundary ends
+    /// it.
     pub fn begin(&mut self, outside_parts: bool) {
         if self.behind_parts {
             self.settle();
@@ -145,7 +146,7 @@ impl HeaderBlock {
         let count = self.fields.count_ones();
         let by_machine =
             self.fields & (MESSAGE_ID | RECEIVED) != 0 || self.fields & MIME != 0 && self.real_date;
-        // Forms that are filled in know a sender, a date and a subject, but hardly a recipient.
+        // Forms that people fill in have a sender, a date and a subject, but hardly ever a recipient.
         let by_hand = self.fields & ALL_BY_PEOPLE == ALL_BY_PEOPLE && self.real_date;
         let behind_mbox_line = self.enough < 3;
         !self.announced && count >= self.enough && (by_machine || by_hand || behind_mbox_line)
@@ -166,7 +167,8 @@ fn is_real_date(value: &[u8]) -> bool {
     clocks && (numeric || matches!(zone, b"GMT" | b"UT" | b"UTC" | b"Z"))
 }
 
-/// `From anna@example.org Mon Jan  1 …`: begins a mail in an mbox. Git's, with a commit in place of the address, begins a patch.
+/// `From anna@example.org Mon Jan  1 …`: begins a mail in an mbox. Git's, with a commit in place of the address, begins
+/// a patch.
 fn is_mbox_line(line: &[u8]) -> bool {
     let Some(rest) = line.strip_prefix(b"From ") else {
         return false;
@@ -204,7 +206,7 @@ const QUOTING: [&[u8]; 20] = [
     b"http/1",
     b"sip/2",
 ];
-/// What people write who ask about a mail.
+/// What people write when they ask about a mail.
 const TALKING: [&[u8]; 9] = [
     b"mail", b"message", b"spam", b"phish", b"virus", b"follow", b"here", b"see ", b"look",
 ];

@@ -1,6 +1,7 @@
-//! Date headers as people's programs have written them: without a zone, in ISO form, with names written out, years of two digits.
+//! Date headers as people's programs have written them: without a zone, in ISO form, with names written out, years of
+//! two digits.
 //!
-//! It knows no INTERNALDATE. Obsolete forms follow RFC 5322 section 4.3.
+//! Knows no INTERNALDATE. Obsolete forms follow RFC 5322 section 4.3.
 
 use mail_parser::DateTime;
 

@@ -26,7 +26,7 @@ pub enum DateSource {
 /// The INTERNALDATE to append a message with, `dd-Mon-yyyy HH:MM:SS +zzzz` (RFC 3501 `date-time`), and its source.
 ///
 /// `raw` is what the source server said, `head` the beginning of the message. A date before 1970 is taken only where
-/// no other is to be had, and then as the first second of 1970: servers store earlier ones as the year 2106, or not.
+/// there is no other, and then as the first second of 1970: servers store earlier ones as the year 2106, or not at all.
 #[must_use]
 pub fn internaldate_for(raw: &str, head: &[u8]) -> (Option<String>, DateSource) {
     let mut early = None;

@@ -165,7 +165,7 @@ impl Panel for DirectAdmin {
     }
 }
 
-/// True when the panel does not know the command: not found, or a page that is none of the known refusals.
+/// True when the panel does not know the command: not found, or a page that is not a known refusal.
 fn is_unknown(answer: &PanelAnswer) -> bool {
     if answer.status == 404 {
         return true;

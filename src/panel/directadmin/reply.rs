@@ -16,7 +16,7 @@ pub enum Reply {
     Data(Value),
 }
 
-/// What a reply says of success.
+/// What a reply says about success.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Claim {
     /// It was done.
@@ -40,7 +40,7 @@ impl Reply {
             Some(b'{' | b'[') => serde_json::from_str(body).map(Self::Data).map_err(|error| {
                 let (line, column) = (error.line(), error.column());
                 let message =
-                    format!("the answer is no valid JSON, at line {line} column {column}");
+                    format!("the answer is not valid JSON, at line {line} column {column}");
                 PanelError::new(PanelErrorKind::Unclear, message)
             }),
             Some(_) => {
@@ -54,7 +54,7 @@ impl Reply {
         }
     }
 
-    /// What it says of success. In JSON a failure has its title in `error` and the reason in `result`.
+    /// What it says about success. In JSON a failure has its title in `error` and the reason in `result`.
     #[must_use]
     pub fn verdict(&self) -> Claim {
         let Self::Data(Value::Object(fields)) = self else {
@@ -159,11 +159,11 @@ impl Reply {
                 let mut names: Vec<String> = fields.keys().map(|key| text::plain(key)).collect();
                 names.truncate(5);
                 format!(
-                    "the answer is none that is known; it has the fields {}",
+                    "the answer has an unknown form; it has the fields {}",
                     names.join(", ")
                 )
             }
-            Self::Data(_) => "the answer is none that is known".to_owned(),
+            Self::Data(_) => "the answer has an unknown form".to_owned(),
         };
         PanelError::new(PanelErrorKind::Unclear, message)
     }

@@ -1,4 +1,4 @@
-//! What is said of a run, in which order, and how much of it: decided once, printed on whatever paper. Knows no paper.
+//! What is said about a run, in which order, and how much of it: decided once, for every printer. Knows no printer.
 
 mod failures;
 mod findings;
@@ -16,7 +16,7 @@ use crate::mode::Mode;
 /// Failures, warnings and findings of one kind that are named; the rest are counted.
 const SHOWN: usize = 20;
 
-/// One thing that is said. Its texts hold what servers said, as they said it: the printer makes it harmless.
+/// One thing that is said. Its texts hold what servers said, verbatim: the printer makes it harmless.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Block {
     /// What the next blocks are about.
@@ -52,7 +52,7 @@ pub enum Block {
 }
 
 impl Block {
-    /// True for what stands apart from what is before it.
+    /// True for what is set apart from what comes before.
     #[must_use]
     pub fn begins_a_part(&self) -> bool {
         match self {
@@ -75,7 +75,7 @@ fn cut(lines: &mut Vec<String>) -> usize {
     rest
 }
 
-/// All that is said of a run.
+/// All that is said about a run.
 #[must_use]
 pub fn of(report: &Report) -> Vec<Block> {
     let shard = report.shard.as_ref();
@@ -114,7 +114,7 @@ pub fn of(report: &Report) -> Vec<Block> {
     blocks
 }
 
-/// Where lists that were cut stand whole.
+/// Where to find lists in full that were cut.
 fn whole_lists(report: &Report, blocks: &[Block]) -> Option<Block> {
     let is_cut = |block: &Block| match block {
         Block::Lines { rest, .. } | Block::Findings { rest, .. } => *rest > 0,
@@ -125,7 +125,7 @@ fn whole_lists(report: &Report, blocks: &[Block]) -> Option<Block> {
     }
     let file = report.file.as_deref().or(report.log.as_deref());
     let file = file.unwrap_or("the file that --report names");
-    let text = format!("Lists that are cut stand whole in {file}");
+    let text = format!("Lists that were cut are complete in {file}");
     Some(Block::Text(vec![String::new(), text]))
 }
 
@@ -185,7 +185,7 @@ fn audit(report: &Report, unlisted: Vec<Block>) -> Vec<Block> {
     blocks
 }
 
-/// Gone through to the end, whatever was found.
+/// Worked through to the end, whatever was found.
 fn is_gone_through(status: Status) -> bool {
     matches!(status, Status::Complete | Status::Findings)
 }

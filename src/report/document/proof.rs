@@ -1,4 +1,4 @@
-//! What a validation has proved, in words that can be handed on.
+//! What a validation has proved, in words that can be passed on.
 
 use super::Block;
 use crate::plural::{counted, verb};

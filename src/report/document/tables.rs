@@ -8,9 +8,9 @@ use crate::report::{
     AccountReport, AuditReport, Counts, Report, ServerReport, Status, table::Table,
 };
 
-/// The accounts that a table lists: all of a few, of many those that somebody has to look at.
+/// The accounts that a table lists: all of them if they are few, else those that somebody has to look at.
 pub fn listed(report: &Report) -> Vec<&AccountReport> {
-    // Of what is named above the step is told there; a test tells how far each came.
+    // Accounts named above have their step there; a test says how far each came.
     let is_test = is_of_steps(report);
     some(report, |account| {
         let begun = account.status != Status::NotStarted;
@@ -18,7 +18,7 @@ pub fn listed(report: &Report) -> Vec<&AccountReport> {
     })
 }
 
-/// All accounts of a few, of many some of those that are meant.
+/// All accounts if they are few, else some of those that are meant.
 pub fn some(report: &Report, meant: impl Fn(&AccountReport) -> bool) -> Vec<&AccountReport> {
     let all = report.all_accounts || report.accounts.len() <= SHOWN;
     let accounts = report.accounts.iter();
@@ -34,7 +34,7 @@ pub fn is_of_steps(report: &Report) -> bool {
 /// An account in a table: with its server, where there are several.
 pub fn named(report: &Report, account: &AccountReport) -> String {
     let identity = account.identity.as_deref().unwrap_or_default();
-    // Of a migration those that the mail comes from.
+    // In a migration, the server that the mail comes from.
     let end = report.servers.first().map(|server| server.end);
     let is_here = |server: &&ServerReport| Some(server.end) == end;
     match identity.rsplit_once('@') {

@@ -6,7 +6,7 @@ use super::Block;
 use crate::report::{AccountReport, Report, Status, Tested, table::Table};
 use crate::session::steps::Step;
 
-/// The environment, a line per account, and where archives are meant for the server, what stands against it.
+/// The environment, a line per account, and for servers that archives are to go to, what speaks against that.
 pub fn of(report: &Report) -> Vec<Block> {
     let mut environment = report.environment.clone();
     environment.push(String::new());

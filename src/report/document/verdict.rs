@@ -109,9 +109,9 @@ fn sentence(report: &Report, mode: &str) -> String {
     format!("{mode} NOT complete: {complete} of {accounts} complete{not_begun}; {again}")
 }
 
-/// What to do, the most frequent causes first; nothing where the run only ended before its time.
+/// What to do, the most frequent causes first; nothing where the run only ended early.
 fn advice(report: &Report) -> Option<String> {
-    /// More than that nobody reads in a line.
+    /// Nobody reads more than this in a line.
     const MOST: usize = 3;
     let mut by_cause: BTreeMap<(Cause, LoginWith), u64> = BTreeMap::new();
     for account in &report.accounts {
@@ -132,7 +132,7 @@ fn advice(report: &Report) -> Option<String> {
     (!advice.is_empty()).then(|| advice.join("; "))
 }
 
-/// How much was moved, in which time.
+/// How much was moved, and how fast.
 pub fn sums(report: &Report) -> Option<Block> {
     let moves = matches!(report.mode, Mode::Export | Mode::Import | Mode::Migrate);
     let counts = &report.totals;

@@ -10,7 +10,7 @@ use crate::report::{AccountReport, MailboxReport, Report};
 /// Rows of accounts that a page takes.
 const ACCOUNTS: usize = 10_000;
 
-/// Rows of mailboxes that a page takes, all accounts together: more, and a browser takes long to open it.
+/// Rows of mailboxes that a page takes, all accounts together: with more, browsers take long to open it.
 const MAILBOXES: usize = 20_000;
 
 /// The table of accounts and their mailboxes.

@@ -1,5 +1,5 @@
 //! The report as one page for a browser, to be handed on: it asks for nothing from anywhere, works without its script,
-//! on paper and for a screen reader. Knows no paper but this one; `maud` escapes all that comes from servers.
+//! on paper and for a screen reader. Knows no other format; `maud` escapes all that comes from servers.
 
 mod accounts;
 mod balance;
@@ -171,7 +171,7 @@ fn status(status: Status) -> Markup {
     html! { span.(class) { span aria-hidden="true" { (sign) } " " (status.as_str().to_lowercase()) } }
 }
 
-/// A bar of so much of a whole, for the eye only.
+/// A bar that shows a share of a whole, for the eye only.
 fn bar(part: u64, whole: u64) -> Markup {
     let percent = part.saturating_mul(100).checked_div(whole).unwrap_or(0);
     html! {

@@ -1,4 +1,5 @@
-//! `--mode report`: one report of all shards, proved to be whole; what is missing is named, what contradicts is refused.
+//! `--mode report`: one report of all shards, proved to be whole; what is missing is named, what contradicts is
+//! refused.
 
 use std::fs;
 
@@ -90,7 +91,7 @@ fn three_shards_are_one_report_of_every_account() {
     });
     merge(&program, &["damaged.json"], &[])
         .code(2)
-        .warns("counts its accounts by status otherwise than they are");
+        .warns("has counts by status that are not those of its accounts");
     merge(&program, &["all.json"], &["--list", "failed"])
         .code(1)
         .says("user7@example.com");
@@ -165,7 +166,7 @@ fn reports_that_do_not_fit_together_are_refused_and_prove_nothing() {
         report["version"] = "9.9.9".into();
     });
     refused("not the sums", |report| report["totals"]["new"] = 99.into());
-    refused("by status otherwise than they are", |report| {
+    refused("counts by status that are not those", |report| {
         report["accounts"][0]["status"] = "stopped".into();
     });
     refused("of 3, and so is", |report| {

@@ -146,8 +146,8 @@ fn a_panel_that_lists_no_domains_is_asked_for_each() {
 fn answers_that_are_none_are_not_believed() {
     for (body, words) in [
         ("<html><title>Maintenance</title>", "Maintenance"),
-        ("thing=1", "none that is known"),
-        ("{\"list\":[", "no valid JSON"),
+        ("thing=1", "unknown form"),
+        ("{\"list\":[", "not valid JSON"),
         ("hello", "hello"),
         ("Your IP is blacklisted", "blacklist"),
         ("License check failure", "licence"),
@@ -177,7 +177,7 @@ fn accounts_that_the_panel_cannot_have_are_named() {
     let output = import(&program, &panel, &[]);
     output
         .code(3)
-        .says("\"no address\" is no address")
+        .says("\"no address\" is not an address")
         .says("import NOT begun");
     assert!(panel.asked().is_empty());
     aim(&program, &target, &accounts[..2]);
