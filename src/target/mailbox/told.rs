@@ -16,8 +16,8 @@ const MAX_NAMED: usize = 10;
 pub struct Told {
     /// Bytes appended in this run, or that would be.
     bytes: u64,
-    /// Messages that went without a keyword or flag.
-    flags_dropped: u64,
+    /// Messages that went without a keyword or flag, by their UIDs in the archive.
+    without_flags: UidSet,
     /// The first of those flags.
     dropped_flags: BTreeSet<String>,
     /// Messages with a keyword that was sent in another form.
@@ -55,17 +55,10 @@ impl Told {
         }
     }
 
-    /// A message goes without these flags.
-    pub fn drop_flags<'a>(&mut self, flags: impl IntoIterator<Item = &'a str>) {
-        let mut flags = flags.into_iter().peekable();
-        let is_any = flags.peek().is_some();
-        self.lose_flags(flags, is_any);
-    }
-
-    /// These flags are lost; the message is new among those that lack one, or counted already.
-    pub fn lose_flags<'a>(&mut self, flags: impl IntoIterator<Item = &'a str>, is_new: bool) {
-        self.flags_dropped += u64::from(is_new);
+    /// A message goes without these flags; it counts once, however often it loses one.
+    pub fn lose_flags<'a>(&mut self, uid: u32, flags: impl IntoIterator<Item = &'a str>) {
         for flag in flags {
+            self.without_flags.insert(uid);
             if self.dropped_flags.len() < MAX_NAMED {
                 self.dropped_flags.insert(flag.to_owned());
             }
@@ -147,7 +140,7 @@ impl Job {
         };
         let named: Vec<&str> = told.dropped_flags.iter().map(String::as_str).collect();
         note(
-            told.flags_dropped,
+            told.without_flags.len(),
             &format!(
                 "without flags that the target does not keep ({})",
                 named.join(", ")

@@ -235,16 +235,12 @@ impl Appender<'_> {
             );
         }
         let lost = wanted.dropped.iter().map(String::as_str).chain(gone);
-        let lost: Vec<&str> = lost.collect();
+        self.jobs[id].told_mut().lose_flags(uid, lost);
         if let Some(to_uid) = to_uid {
-            if !lost.is_empty() {
-                self.without_flags.insert((id, to_uid));
-            }
             self.to_store.extend(Late::of(id, uid, to_uid, &later));
         } else if !later.is_empty() {
             self.owe(id, uid, &later);
         }
-        self.jobs[id].told_mut().drop_flags(lost);
     }
 
     /// The UIDs that APPENDUID names, as far as they can be believed: it is a hint, and some servers have it wrong.

@@ -40,7 +40,7 @@ impl Appender<'_> {
             }
             let words = flags.join(" ");
             warn!(uid, flags = words, "the flags are lost: no UID is known");
-            self.jobs[id].told_mut().drop_flags(flags);
+            self.jobs[id].told_mut().lose_flags(uid, flags);
             self.not_sent(id, (uid, None), &words);
         }
         if self.to_store.is_empty() {
@@ -58,9 +58,8 @@ impl Appender<'_> {
             flags,
         } = stored;
         warn!(uid, flags, answer = status.said(), "the flags are lost");
-        let is_new = self.without_flags.insert((*id, *to_uid));
         let told = self.jobs[*id].told_mut();
-        told.lose_flags(flags.split_ascii_whitespace(), is_new);
+        told.lose_flags(*uid, flags.split_ascii_whitespace());
         if !flags.starts_with('\\') {
             self.experience.learn_keyword(*id, flags);
         }

@@ -87,8 +87,6 @@ pub struct Appender<'a> {
     over_quota: Vec<(JobId, Refused)>,
     /// Flags to be stored when all is appended.
     to_store: Vec<Late>,
-    /// Messages that are counted as without a flag, by their UIDs on the target.
-    without_flags: HashSet<(JobId, u32)>,
     /// UIDs that the target has named on this connection.
     named: HashMap<JobId, UidSet>,
     /// The UID that the next message gets, by mailbox of the target.
@@ -142,7 +140,6 @@ impl<'a> Appender<'a> {
             doubtful: Vec::new(),
             over_quota: Vec::new(),
             to_store: Vec::new(),
-            without_flags: HashSet::new(),
             named: HashMap::new(),
             next_uids: HashMap::new(),
             batches: HashMap::new(),
