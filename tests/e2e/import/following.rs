@@ -1,12 +1,14 @@
 //! Flags that changed in the archive since the import, and how they get to the target.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{MODERN, aim, flag_words, import, totals};
+use super::{MODERN, aim, entry, flag_words, import, reader, totals};
 use crate::kit::mail::Mail;
 use crate::kit::run::handmade::Handmade;
 use crate::kit::run::program::Program;
-use crate::kit::servers::fake::{FakeMailbox, FakeServer};
+use crate::kit::servers::fake::{FakeMailbox, FakeServer, Reply};
 
 /// What users do to a message of the archive.
 fn change(archive: &Handmade, mailbox: &str, uid: u32, flags: &str) {
@@ -53,4 +55,60 @@ fn flags_of_many_mailboxes_follow_in_two_flights() {
             assert_eq!(flag_words(&message.flags), flag_words(flags));
         }
     }
+}
+
+#[test]
+fn flags_that_are_there_already_are_on_record_from_then_on() {
+    let mails = [Mail::simple("one"), Mail::simple("two")];
+    let server = FakeServer::options()
+        .capabilities(MODERN)
+        .mailbox(FakeMailbox::new("INBOX"))
+        .start();
+    let program = Program::new();
+    let archive = Handmade::new(&program).mailbox("INBOX", &mails).complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    // As if a connection had been lost after the STORE: the target has done it, and nobody heard.
+    change(&archive, "INBOX", 1, "\\Seen");
+    reader(&server).store("INBOX", "1", "+FLAGS", "\\Seen");
+    server.forget();
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["flags_changed"]), [1]);
+    assert_eq!(
+        entry(&program, "INBOX")["note"]
+            .to_string()
+            .matches("stay")
+            .count(),
+        0
+    );
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["flags_changed"]), [0]);
+    assert_eq!(server.commands_named("UID STORE").len(), 0);
+}
+
+#[test]
+fn that_a_mailbox_does_not_open_for_flags_is_told() {
+    let mails = [Mail::simple("one")];
+    let is_shut = Arc::new(AtomicBool::new(false));
+    let shut = Arc::clone(&is_shut);
+    let server = FakeServer::options()
+        .capabilities(MODERN)
+        .mailbox(FakeMailbox::new("INBOX"))
+        .on_command(move |command| {
+            let refused = command.name == "SELECT" && shut.load(Ordering::SeqCst);
+            refused.then(|| Reply::tagged("NO [NOPERM] not for you"))
+        })
+        .start();
+    let program = Program::new();
+    let archive = Handmade::new(&program).mailbox("INBOX", &mails).complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    change(&archive, "INBOX", 1, "\\Seen");
+    is_shut.store(true, Ordering::SeqCst);
+    import(&program, &[]).code(0);
+    let note = entry(&program, "INBOX")["note"].to_string();
+    assert!(
+        note.contains("flags of 1 message cannot be changed: NO [NOPERM] not for you"),
+        "{note}"
+    );
 }

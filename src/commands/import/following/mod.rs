@@ -138,6 +138,10 @@ fn bring(
         follower.changed.iter().map(|one| one.to_uid).collect()
     })?;
     for follower in &mut followers {
+        if let Some(words) = &follower.closed {
+            tell_refused(&mut jobs[follower.id], follower.changed.len(), words);
+            continue;
+        }
         let left = follower.plan();
         if left > 0 {
             let text = format!(
@@ -213,15 +217,21 @@ impl Follower {
             let Some(current) = self.shows(one.to_uid) else {
                 continue;
             };
-            if flags::set(current) != flags::set(&one.before.sent) {
+            let kept = flags::kept(self.opening.permanent_flags.as_deref(), &one.now).flags;
+            // As it is to be: stored on a connection that was lost before it said so, or by the user.
+            let is_done = flags::set(current) == flags::set(&kept);
+            if !is_done && flags::set(current) != flags::set(&one.before.sent) {
                 left += 1;
                 continue;
             }
-            let kept = flags::kept(self.opening.permanent_flags.as_deref(), &one.now).flags;
-            let change = (
-                without(&kept, &one.before.sent),
-                without(&one.before.sent, &kept),
-            );
+            let change = if is_done {
+                Default::default()
+            } else {
+                (
+                    without(&kept, &one.before.sent),
+                    without(&one.before.sent, &kept),
+                )
+            };
             let flags = Flags {
                 archived: one.now.as_str().into(),
                 sent: kept.as_str().into(),
@@ -260,21 +270,10 @@ impl Follower {
 
     /// What became of each change.
     fn note_changes(mut self, job: &mut Job, journal: &mut Journal) {
-        let tell = |job: &mut Job, text: String| {
-            warn!(mailbox = job.name(), "{text}");
-            job.tell(text);
-        };
         for change in std::mem::take(&mut self.changes) {
             let refused = change.refused.as_ref().or(self.closed.as_ref());
             if let Some(words) = refused {
-                let count = change.messages.len();
-                tell(
-                    job,
-                    format!(
-                        "the flags of {} cannot be changed: {words}",
-                        counted(count, "message")
-                    ),
-                );
+                tell_refused(job, change.messages.len(), words);
                 continue;
             }
             let (kept, lost): (Vec<_>, Vec<_>) = change
@@ -282,14 +281,11 @@ impl Follower {
                 .into_iter()
                 .partition(|one| self.is_as_wanted(one));
             if !lost.is_empty() {
-                let count = lost.len();
-                tell(
-                    job,
-                    format!(
-                        "the target says OK to new flags of {} and does not keep them",
-                        counted(count, "message")
-                    ),
+                let text = format!(
+                    "the target says OK to new flags of {} and does not keep them",
+                    counted(lost.len(), "message")
                 );
+                tell(job, text);
             }
             job.told_mut().change_flags(kept.len());
             let route = job.route();
@@ -304,6 +300,19 @@ impl Follower {
             }
         }
     }
+}
+
+fn tell_refused(job: &mut Job, messages: usize, words: &str) {
+    let messages = counted(messages, "message");
+    tell(
+        job,
+        format!("the flags of {messages} cannot be changed: {words}"),
+    );
+}
+
+fn tell(job: &mut Job, text: String) {
+    warn!(mailbox = job.name(), "{text}");
+    job.tell(text);
 }
 
 /// The flags of `one` that are not among those of `other`.
