@@ -284,3 +284,53 @@ impl Reading {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_is_what_stands_before_the_first_empty_line_however_it_comes() {
+        for (mail, header) in [
+            ("To: x\r\nCc: y\r\n\r\none\r\n\r\ntwo", "To: x\r\nCc: y\r\n"),
+            ("To: x\nCc: y\n\none\n\ntwo", "To: x\nCc: y\n"),
+            ("To: x\r\n\r\n", "To: x\r\n"),
+            ("To: x", "To: x"),
+            ("", ""),
+        ] {
+            for size in 1..=mail.len().max(1) {
+                let mut sink = Sink::default();
+                sink.write(b"another one").expect("taken");
+                sink.begin(0).expect("begun");
+                for piece in mail.as_bytes().chunks(size) {
+                    sink.write(piece).expect("taken");
+                }
+                let print = sink.0;
+                assert_eq!(
+                    print.head.escape_ascii().to_string(),
+                    header.escape_default().to_string()
+                );
+                assert_eq!(print.length, mail.len() as u64);
+                let identity = Identity::of(mail.as_bytes(), print.length, Some(5));
+                assert_eq!(
+                    print.identity(Some(5)),
+                    Some(identity),
+                    "{mail:?} by {size}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_beyond_all_bounds_is_cut_and_makes_nobody_known() {
+        let mut print = Print::default();
+        print.feed(&vec![b'x'; HEAD - 1]);
+        assert!(print.identity(None).is_some());
+        print.feed(b"xyz");
+        assert_eq!((print.head.len(), print.length), (HEAD, HEAD as u64 + 2));
+        assert!(print.identity(None).is_none());
+        print.feed(b"\r\n\r\n");
+        assert_eq!(print.head.len(), HEAD);
+        assert!(print.identity(None).is_none());
+    }
+}

@@ -176,4 +176,27 @@ mod tests {
         let long = [vec![b'x'; 8191], b"\r\nend\r\n".to_vec()].concat();
         assert_eq!(mended(&long, all), long);
     }
+
+    #[test]
+    fn what_was_mended_is_counted_and_told() {
+        let said = |bytes: &[u8]| {
+            let repairs = Repairs {
+                bare_lf: true,
+                nul: true,
+                final_newline: true,
+            };
+            let mut through = Repairer::new(bytes, repairs);
+            through.read_to_end(&mut Vec::new()).expect("read");
+            let repaired = through.repaired();
+            assert_eq!(repaired.any(), !repaired.to_string().is_empty());
+            repaired.to_string()
+        };
+        assert_eq!(said(b"a\r\nb\r\n"), "");
+        assert_eq!(
+            said(b"a\nb\n\0\0\0c"),
+            "carriage returns before 2 line feeds, 3 zero bytes left out, an end for the last line"
+        );
+        assert_eq!(said(b"a\nb\r\n"), "carriage returns before 1 line feed");
+        assert_eq!(said(b"a\0\r\n"), "1 zero byte left out");
+    }
 }
