@@ -1,6 +1,6 @@
-//! How alike two words are, so that a slip of the pen is told with what was meant.
+//! How alike two words are, so that a slip of the pen is reported with what was meant.
 
-/// How many letters are others, missing, too many or in the other order; `None` where the words are not alike.
+/// How many letters are wrong, missing, extra or swapped; `None` where the words are not alike.
 #[must_use]
 pub fn distance(one: &[char], other: &[char]) -> Option<usize> {
     // No word of another length is that near.
@@ -25,8 +25,8 @@ pub fn distance(one: &[char], other: &[char]) -> Option<usize> {
     row.last().copied().filter(|away| *away <= most)
 }
 
-/// The word of these that is most like this one, whatever their case and whatever stands between their letters. More than
-/// one slip is one only where the first letter is right.
+/// The word of these that is most like this one, whatever their case and whatever stands between their letters. More
+/// than one slip is one only where the first letter is right.
 #[must_use]
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let letters = |word: &str| -> Vec<char> {

@@ -1,4 +1,4 @@
-//! A request to end the run in good order: from a signal, or from the first account that failed.
+//! A request to end the run gracefully: from a signal, or from the first account that failed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -22,7 +22,7 @@ fn flag_on_signals(flag: &Arc<AtomicBool>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// How often who waits looks whether the run is to end.
+/// How often a waiting thread checks whether the run is to end.
 const TICK: Duration = Duration::from_millis(50);
 
 /// Set once a signal has come.
@@ -58,7 +58,7 @@ impl Stop {
         let install = "install signal handlers";
         let mut signals = Signals::new([SIGINT, SIGTERM]).context(install)?;
         let flag = Arc::clone(&self.signal);
-        // Where it was asked for before, as in a test, the first one counts.
+        // If it was asked for before, as in a test, the first one counts.
         let _ = SIGNALLED.set(Arc::clone(&flag));
         let heard = Arc::clone(&flag);
         let hear = move || {
@@ -72,7 +72,7 @@ impl Stop {
         };
         let thread = std::thread::Builder::new().name("signals".to_owned());
         if thread.spawn(hear).is_err() {
-            // Without a thread nobody says anything, but the run ends all the same.
+            // Without a thread nothing is said, but the run ends all the same.
             return flag_on_signals(&flag).context(install);
         }
         Ok(())
@@ -95,7 +95,7 @@ impl Stop {
         self.signal.load(Ordering::Relaxed)
     }
 
-    /// Does what cannot be interrupted in a thread of its own, and leaves it to itself when the run is to end: `None`
+    /// Does what cannot be interrupted in a thread of its own, which is abandoned when the run is to end: `None`
     /// then. Where there is no further thread, it is done in this one.
     pub fn unless_requested<T: Send + 'static>(
         &self,
@@ -125,7 +125,7 @@ impl Stop {
         }
     }
 
-    /// Sleeps, but not on when the run is to end; true then.
+    /// Sleeps, unless the run is to end; true then.
     #[must_use]
     pub fn sleep(&self, time: Duration) -> bool {
         let began = Instant::now();

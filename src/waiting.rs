@@ -1,4 +1,4 @@
-//! How many connections wait for a server that says nothing: they count themselves, and the line of progress tells.
+//! How many connections wait for a server that says nothing: they count themselves, and the progress line shows it.
 //! Knows no protocol.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,23 +13,23 @@ const SHARE: u32 = 6;
 
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
-/// A wait that is told of; over when it is dropped.
+/// A wait that is reported; over when it is dropped.
 pub struct Waiting(());
 
 impl Waiting {
-    /// Tells of a wait that has lasted so long and may last up to `limit`.
+    /// Reports a wait that has lasted for `waited` and may last up to `limit`.
     #[must_use]
     pub fn tell(waited: Duration, limit: Duration) -> Self {
         WAITING.fetch_add(1, Ordering::Relaxed);
         warn!(
             waited_s = waited.as_secs(),
             limit_s = limit.as_secs(),
-            "the server does not end what it was asked for; still waiting"
+            "the server does not finish what it was asked for; still waiting"
         );
         Self(())
     }
 
-    /// Is a wait so long that it is to be told of?
+    /// Is a wait long enough to be reported?
     #[must_use]
     pub fn is_long(waited: Duration, timeout: Duration) -> bool {
         waited >= QUIET.min(timeout / SHARE)

@@ -19,7 +19,7 @@ impl Report {
     /// Reads the report for machines of an earlier run.
     ///
     /// # Errors
-    /// Those of the file system; a file that is no report, or one of another format.
+    /// Those of the file system; a file that is not a report, or one of another format.
     pub fn read(path: &Path) -> Result<Self> {
         Self::parse(&Self::bytes(path)?)
     }
@@ -39,7 +39,7 @@ impl Report {
     /// Understands it.
     ///
     /// # Errors
-    /// What is no report, or one of another format.
+    /// Anything but a report, or one of another format.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Head {

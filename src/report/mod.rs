@@ -75,7 +75,7 @@ fn machine() -> String {
 #[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Report {
-    /// What the rest looks like: raised when something of it changes its meaning or goes.
+    /// What the rest looks like: raised when a field changes its meaning or goes.
     format: u32,
     tool: String,
     /// Of the program.
@@ -149,17 +149,17 @@ pub struct Report {
     /// Wrong usage may not even say what was to be done.
     #[serde(skip)]
     pub mode_is_unknown: bool,
-    /// Every account is listed on paper, however many there are.
+    /// Every account is listed in the text, however many there are.
     #[serde(skip)]
     pub all_accounts: bool,
-    /// Where the report for machines is, which has what the paper leaves out.
+    /// Where the report for machines is, which has what the text leaves out.
     #[serde(skip)]
     pub file: Option<String>,
     /// The accounts, in the configuration's order.
     pub accounts: Vec<AccountReport>,
     /// What concerns all of them.
     pub warnings: Vec<String>,
-    /// What went wrong beside the accounts.
+    /// What went wrong apart from the accounts.
     #[serde(default)]
     pub errors: Vec<String>,
     #[serde(skip, default = "Instant::now")]
@@ -292,13 +292,13 @@ impl Report {
         }
     }
 
-    /// Something went wrong beside the accounts.
+    /// Something went wrong apart from the accounts.
     pub fn add_error(&mut self, error: &anyhow::Error) {
         error!("{error:#}");
         self.errors.push(format!("{error:#}"));
     }
 
-    /// A file of the report, or the report itself, does not reach who asked for it.
+    /// A file of the report, or the report itself, could not be written.
     pub fn cannot_be_told(&mut self, error: &anyhow::Error) {
         self.add_error(error);
         self.exit_code = self.exit_code.merge(Exit::Unusable);

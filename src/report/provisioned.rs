@@ -14,7 +14,7 @@ pub enum ProvisionState {
     WouldCreate,
     /// It is not there, or cannot be looked for, and why is said.
     Failed,
-    /// The run ended before.
+    /// The run ended first.
     NotTried,
 }
 

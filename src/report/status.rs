@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 pub enum Status {
     /// All of it was done.
     Complete,
-    /// It was gone through, but not all of it could be had.
+    /// It was worked through, but not everything could be had.
     Incomplete,
-    /// It was gone through, and something was found that somebody should look at.
+    /// It was worked through, and something was found that somebody should look at.
     Findings,
-    /// It could not be gone through.
+    /// It could not be worked through.
     Failed,
     /// Its server asks to be left alone for longer than a run waits: nothing failed, and the next run goes on.
     Parked,

@@ -53,7 +53,7 @@ impl fmt::Display for Table {
         let layout = Layout::of(&self.rows, f.width().unwrap_or(COLUMNS));
         let mut last = None;
         for (number, row) in layout.rows.iter().enumerate() {
-            // Of rows that begin alike, as mailboxes of an account do, only the first one says so.
+            // Of rows that begin alike, such as an account's mailboxes, only the first says so.
             let lead = layout.line(row, &layout.lines[0], 0);
             let is_new = last.as_ref() != Some(&lead) || layout.lines.len() == 1 || number < 2;
             if is_new {
@@ -173,7 +173,7 @@ fn lines(rows: &[Vec<String>], widths: &[usize], limit: usize) -> Vec<Vec<usize>
     [vec![lead], below].concat()
 }
 
-/// A text in lines of so many columns, between words where that can be.
+/// A text in lines of this many columns, broken between words where possible.
 fn fold(text: &str, columns: usize) -> impl Iterator<Item = String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {

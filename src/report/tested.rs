@@ -1,4 +1,4 @@
-//! What the test of a connection tells.
+//! What the test of a connection shows.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! The document on a terminal or in a mail. Nothing in it reaches the terminal as a command.
+//! The document on a terminal or in a mail. Nothing in it is obeyed by the terminal as a command.
 
 use std::fmt::{self, Display, Write};
 

@@ -55,7 +55,7 @@ impl AppendSupport {
         }
     }
 
-    /// The same as far as the server may be sent ahead.
+    /// The same, as far as commands may be sent ahead.
     #[must_use]
     pub fn paced(self, ahead: Ahead) -> Self {
         let literals = match ahead {
@@ -115,7 +115,7 @@ impl<'l, 'a, S> Append<'l, 'a, S> {
     /// Sends one message. Returns the command's end, if the server refuses before it has it.
     ///
     /// # Errors
-    /// Those of the connection; [`Kind::Local`] when `body` fails or ends early: the connection is of no use then.
+    /// Those of the connection; [`Kind::Local`] when `body` fails or ends early: the connection is useless then.
     pub fn message(&mut self, message: &mut Outgoing<'_>) -> Result<Option<(S, StatusResponse)>> {
         self.lane.one_message()?;
         let asks = self.ways.must_ask(message.size);
@@ -181,7 +181,7 @@ fn local(text: &str) -> SessionError {
 /// UIDVALIDITY and UIDs of `[APPENDUID …]` (RFC 4315), in the order of the messages.
 #[must_use]
 pub fn append_uids(status: &StatusResponse) -> Option<(u32, Vec<u32>)> {
-    /// More UIDs than anyone appends in a command are a lie.
+    /// More UIDs than anyone appends in one command are a lie.
     const MAX: u32 = 100_000;
     let (uidvalidity, set) = status.code_argument("APPENDUID")?.split_once(' ')?;
     let mut uids = Vec::new();

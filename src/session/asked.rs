@@ -1,4 +1,4 @@
-//! What the commands under way have asked for: only that brings them further, however much a server says.
+//! What the commands under way have asked for: nothing else counts as progress, however much a server says.
 //!
 //! Reads commands and the beginnings of responses; it neither sends nor waits.
 
@@ -50,7 +50,7 @@ impl Asked {
         (self.heard, self.brought) = (NumberSet::default(), NumberSet::default());
     }
 
-    /// Does this data bring a command further? The same thing does so once.
+    /// Does this data bring a command closer to its end? The same thing does so only once.
     pub(super) fn is_answer(&mut self, response: &Response) -> bool {
         if let Some(count) = response::parse_exists(response) {
             self.exists = Some(count);

@@ -1,7 +1,7 @@
 //! Proves who logs in: LOGIN, AUTHENTICATE PLAIN (RFC 4616), XOAUTH2 and OAUTHBEARER (RFC 7628).
 //!
-//! Passwords go by the `imap` crate; tokens by commands of our own, as the crate knows no initial response (RFC 4959).
-//! It does not ask where a credential comes from.
+//! Passwords go through the `imap` crate; tokens through commands of our own, as the crate knows no initial response
+//! (RFC 4959). It does not ask where a credential comes from.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -67,7 +67,7 @@ impl Bearer {
         })
     }
 
-    /// What a challenge that says why is answered with; only then the server says NO.
+    /// The answer to a challenge that says why; only then does the server say NO.
     fn after_failure(self) -> &'static [u8] {
         match self {
             Self::XOAuth2 => b"\r\n",
@@ -100,7 +100,7 @@ pub(super) fn authenticate(
     }
 }
 
-/// LOGIN, or a SASL mechanism where LOGIN is disabled or cannot carry what is to be said.
+/// LOGIN, or a SASL mechanism where LOGIN is disabled or cannot carry the login.
 fn with_password(
     channel: &Rc<RefCell<Channel>>,
     client: imap::Client<Guard>,
@@ -181,7 +181,7 @@ struct Exchange {
     mechanism: &'static str,
     /// A reply to each challenge of the server.
     replies: Vec<Secret>,
-    /// What a challenge beyond them is answered with; only then the server says NO.
+    /// The answer to a challenge beyond them; only then does the server say NO.
     after_failure: &'static [u8],
 }
 
@@ -197,7 +197,7 @@ impl Exchange {
         }
     }
 
-    /// Never a standard (draft-murchison-sasl-login), and all that some hosting panels offer.
+    /// Never a standard (draft-murchison-sasl-login), but all that some hosting panels offer.
     fn login(login: &Login<'_>, password: &Secret) -> Self {
         Self {
             mechanism: "LOGIN",
@@ -206,7 +206,7 @@ impl Exchange {
         }
     }
 
-    /// The first reply goes with the command where that is allowed (RFC 4959), else behind the first challenge.
+    /// The first reply goes with the command where that is allowed (RFC 4959), else after the first challenge.
     fn run(&self, channel: &mut Channel, with_command: bool) -> Result<()> {
         debug!("AUTHENTICATE {}", self.mechanism);
         let mut replies = self.replies.iter();

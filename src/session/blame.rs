@@ -1,5 +1,5 @@
-//! Who an end that is not OK is put down to: the message or mailbox that the command was about. What is about the account
-//! or the host is the retry loop's.
+//! Who is blamed for an end that is not OK: the message or mailbox that the command was about. What is about the
+//! account or the host is left to the retry loop.
 //!
 //! Counts across connections, and so decides how the next try is made. It knows neither commands nor files: whoever
 //! sends a command says what it is about.
@@ -9,7 +9,7 @@ use std::hash::Hash;
 
 /// Ends without an OK after which an object is asked for with nothing else in flight.
 const ALONE_AFTER: u32 = 2;
-/// Ends after which it is recorded and passed over.
+/// Ends after which it is recorded and skipped.
 const OVER_AFTER: u32 = 3;
 
 /// What a command is about; `B` tells mailboxes apart, `M` the messages of one.
@@ -26,7 +26,7 @@ pub enum Owner<B, M = u32> {
 pub enum Verdict {
     /// Beside others.
     Together,
-    /// With nothing else in flight, so that its next failure is its own beyond doubt.
+    /// With nothing else in flight, so that its next failure is beyond doubt its own.
     Alone,
     /// Not at all: it is recorded, and everything else goes on.
     Over,
@@ -61,7 +61,7 @@ impl<B: Copy + Eq + Hash, M: Copy + Eq + Hash> Blame<Owner<B, M>> {
         self.verdict(&owner)
     }
 
-    /// Counts an end that is perhaps its own: it comes to be asked for alone, and no further.
+    /// Counts an end that is perhaps its own: it may come to be asked for alone, but no further.
     pub fn suspect(&mut self, owner: Owner<B, M>, words: impl Into<String>) -> Verdict {
         if self.ends(&owner) < ALONE_AFTER {
             self.count(owner, words)
@@ -70,7 +70,7 @@ impl<B: Copy + Eq + Hash, M: Copy + Eq + Hash> Blame<Owner<B, M>> {
         }
     }
 
-    /// An earlier run had to pass it over: it is asked for once, and alone.
+    /// An earlier run had to skip it: it is asked for once, and alone.
     pub fn remember(&mut self, owner: Owner<B, M>) {
         let count = self.counts.entry(owner).or_default();
         count.ends = count.ends.max(ALONE_AFTER);

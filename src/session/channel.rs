@@ -20,7 +20,7 @@ use super::response::{self, Condition, ResponseKind, StatusResponse};
 use crate::budget::Budget;
 use crate::waiting::Waiting;
 
-/// Most responses before a command ends: more messages than a mailbox has.
+/// Most responses before a command ends: more than a mailbox has messages.
 const MAX_UNTAGGED: u64 = 10_000_000;
 /// Time-outs within which something must come that was asked for.
 const PATIENCE: u32 = 10;
@@ -41,16 +41,16 @@ pub struct Channel {
     pub objection: Option<StatusResponse>,
     /// Set when LOGOUT was sent: then BYE is the proper answer.
     pub leaving: bool,
-    /// Set when only the result of what was done is asked for: no end of a day's budget holds that up.
+    /// Set when only the result of what was done is asked for: an exhausted budget must not hold that up.
     pub concluding: bool,
     /// How far ahead of its answers the server may be sent commands.
     pub pace: Arc<Pace>,
-    /// Tags of commands whose ends nobody waits for.
+    /// Tags of commands whose ends nobody is waiting for.
     unheard: Vec<String>,
     /// When something came that was asked for, or was asked for.
     progress: Instant,
     asked: Asked,
-    /// Told of, as it has taken long.
+    /// Reported, as it has taken long.
     waiting: Option<Waiting>,
     garbage: u32,
     /// Responses since a command ended.
@@ -146,7 +146,7 @@ impl Channel {
         self.waiting = None;
     }
 
-    /// However much a server says: what brings the command no further is not waited for without end.
+    /// However much a server says: without progress the command is not waited for without end.
     fn check_progress(&mut self, response: &Response) -> Result<()> {
         let timeout = self.reader.wire().timeout();
         let (waited, longest) = (self.progress.elapsed(), timeout * PATIENCE);
@@ -170,7 +170,7 @@ impl Channel {
         !self.unheard.is_empty()
     }
 
-    /// The end of this command, should it still come, is of no interest.
+    /// The end of this command, if it still comes, is of no interest.
     pub(super) fn forget(&mut self, tag: String) {
         self.asked.ended(&tag);
         self.unheard.push(tag);

@@ -32,7 +32,7 @@ type Client = imap::Client<Guard>;
 /// Connects and logs in, once.
 ///
 /// # Errors
-/// What kind each failure is says [`Kind`]; texts name the host, the step and the server's words. [`Steps::current`] is
+/// See [`Kind`] for the kinds; texts name the host, the step and the server's words. [`Steps::current`] is
 /// the step that failed.
 pub fn attempt(peer: &Peer, login: &Login<'_>, stop: &Stop, steps: &mut Steps) -> Result<Session> {
     let server = &peer.server;
@@ -93,7 +93,7 @@ pub(super) fn recall(peer: &Peer) -> Result<()> {
     begun.map_err(|error| SessionError::new(Kind::Local, format!("{error:#}")))
 }
 
-/// A server that answers a login with an untagged NO, or with a goodbye that speaks of the login, and hangs up has refused
+/// A server that answers a login with an untagged NO, or with a BYE that speaks of the login, and hangs up has refused
 /// it: trying again could lock the account.
 fn perhaps_refused(channel: &SharedChannel, error: SessionError) -> SessionError {
     let channel = channel.borrow();
@@ -110,7 +110,7 @@ fn perhaps_refused(channel: &SharedChannel, error: SessionError) -> SessionError
     error
 }
 
-/// Stalwart says its name in the greeting: what it mixes up need not be found out.
+/// Stalwart gives its name in the greeting: no need to find out that it mixes up answers.
 fn is_concurrent(channel: &Channel) -> bool {
     let greeting = channel.greeting.as_deref().unwrap_or_default();
     greeting.to_ascii_lowercase().contains("stalwart")
@@ -131,7 +131,7 @@ fn greeting(channel: &SharedChannel, client: &mut Client) -> Result<()> {
             "PREAUTH: the connection is logged in already, and not as the account".to_owned(),
         ),
         _ => refuse(format!(
-            "this is no IMAP server, it says \"{}\"; check server.host and server.port",
+            "this is not an IMAP server, it says \"{}\"; check server.host and server.port",
             response.shown()
         )),
     }

@@ -1,7 +1,7 @@
 //! From an account to a session: waits for a slot, asks for the credential, connects.
 //!
-//! A credential is asked for at every connection, as tokens end. Of a refused token another one is taken, once, where
-//! the refused one was an old one; a fresh one that is refused shows a wrong configuration.
+//! A credential is asked for at every connection, as tokens expire. A refused token is replaced by another, once, if
+//! it was an old one; a fresh one that is refused shows a wrong configuration.
 
 use tracing::{debug, warn};
 
@@ -21,12 +21,12 @@ const MAX_TOKENS: u32 = 3;
 /// Connects and logs in.
 ///
 /// # Errors
-/// What kind each failure is says [`Kind`]; texts name the host, the step and the server's words.
+/// See [`Kind`] for the kinds; texts name the host, the step and the server's words.
 pub fn open(peer: &Peer, account: &Account, stop: &Stop) -> Result<Session> {
     open_in_steps(peer, account, stop, &mut Steps::default())
 }
 
-/// The same, telling how far it came.
+/// The same, noting how far it came.
 ///
 /// # Errors
 /// As for [`open`]; [`Steps::current`] is the step that failed.
@@ -67,7 +67,7 @@ pub fn open_in_steps(
             tokens += 1;
             match account.refused(&credential) {
                 Refusal::Renewable if tokens < MAX_TOKENS => {
-                    debug!(error = %error, "the token is over, taking another one");
+                    debug!(error = %error, "the token has expired, taking another one");
                     continue;
                 }
                 Refusal::Final(cause) if !cause.is_empty() => {
@@ -92,7 +92,7 @@ pub fn open_in_steps(
 fn has_no_slot(peer: &Peer, error: &SessionError, steps: &Steps) -> bool {
     match error.kind {
         Kind::Busy => peer.slots.any_counted(),
-        // Some servers close without a word, or do not even accept, when they are full.
+        // When they are full, some servers close without a word, or do not even accept.
         Kind::Transient => {
             steps.current().is_some_and(|step| step < Step::Login) && peer.slots.any_open()
         }
@@ -100,7 +100,7 @@ fn has_no_slot(peer: &Peer, error: &SessionError, steps: &Steps) -> bool {
     }
 }
 
-/// What the want of a credential means for a connection.
+/// What a missing credential means for a connection.
 fn without_credential(error: &CredentialError) -> SessionError {
     let kind = match error.kind {
         credential::CredentialErrorKind::Passing(Some(wait)) => Kind::Throttled(wait),

@@ -45,9 +45,9 @@ pub enum Ending {
     SessionOver,
     /// Commands sent ahead were lost or mixed up. The server gets fewer of them from now on.
     SentAhead,
-    /// It ended at a question that can be done without, and will be if it ends so again.
+    /// It ended at an optional question, which is no longer asked if that happens again.
     Aside,
-    /// A response could not be read, nor is it certain where it ends; the connection itself still stands.
+    /// A response could not be read, nor is it certain where it ends; the connection itself is still up.
     Misread,
 }
 
@@ -132,7 +132,7 @@ impl SessionError {
         self
     }
 
-    /// Puts behind the text what most likely lies behind it.
+    /// Appends the likely cause to the text.
     #[must_use]
     pub fn followed_by(mut self, cause: impl fmt::Display) -> Self {
         self.message = format!("{}; {cause}", self.message);

@@ -1,6 +1,6 @@
 //! Streaming UID FETCH: puts the parts of a message together, whatever order and responses they come in.
 //!
-//! Bodies went to the sink already; here is decided when a message is whole, and whose body it was.
+//! Bodies are in the sink already; this decides when a message is whole, and whose body it was.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -11,7 +11,7 @@ use super::reader::{BodySink, Response};
 use super::response::{self, Body, FetchData};
 use crate::message::IDENTITY_FIELDS;
 
-/// Messages that may be half known at a time; the parts of more are forgotten and asked for again.
+/// Messages that may be half known at a time; parts beyond that are forgotten and asked for again.
 const MAX_PARTIAL: usize = 4096;
 
 /// A message whose body lies whole in the sink.
@@ -30,7 +30,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// RFC822.SIZE, where the body is so much shorter that no rounding or other line ends explain it.
+    /// RFC822.SIZE, where the body is shorter than rounding or other line ends can explain.
     #[must_use]
     pub fn cut_from(&self) -> Option<u64> {
         let announced = self.announced?;
@@ -48,7 +48,7 @@ pub enum Fetched {
     Whole(Message),
     /// The server cannot give this message; why.
     Unfetchable(Option<u32>, String),
-    /// A response that cannot be believed; why. If it held a body, neither can what follows.
+    /// A response that makes no sense; why. If it held a body, what follows cannot be trusted either.
     Malformed(&'static str),
 }
 
@@ -96,7 +96,7 @@ pub fn identified(set: impl Display, with_flags: bool) -> Command {
     fetch(set, &format!("{items} {fields}"))
 }
 
-/// The UIDs of all messages, from another index than FETCH has them from.
+/// The UIDs of all messages, from another index than FETCH uses.
 #[must_use]
 pub fn search_all() -> Command {
     Command::new("UID SEARCH ALL")
@@ -139,9 +139,7 @@ impl Assembler {
         }
         Ok(match response::parse_fetch(response) {
             Some(Ok(data)) if response.blank_behind_body && !is_as_announced(&data) => {
-                Fetched::Malformed(
-                    "an empty line stands behind a body of another size than announced",
-                )
+                Fetched::Malformed("an empty line follows a body of another size than announced")
             }
             Some(Ok(data)) => {
                 if let Body::Quoted(bytes) = &data.body {
@@ -152,7 +150,7 @@ impl Assembler {
             Some(Err(reason)) => Fetched::Malformed(reason),
             None if response.bodies > 0 => Fetched::Malformed("a body outside a FETCH response"),
             None => {
-                // Sequence numbers have shifted: nothing half known can be told apart any more.
+                // Sequence numbers have shifted: what is half known can no longer be told apart.
                 if response::parse_expunge(response).is_some() {
                     self.clear();
                 }
@@ -255,7 +253,7 @@ impl Partial {
     }
 }
 
-/// Does RFC822.SIZE say, too, that the body ends where it ended?
+/// Does RFC822.SIZE also say that the body ends where it ended?
 fn is_as_announced(data: &FetchData) -> bool {
     matches!(data.body, Body::Streamed(length) if data.size == Some(length))
 }

@@ -17,10 +17,10 @@ use super::reader::{NoBody, Response};
 use super::refusal;
 use super::response::{self, Condition, ResponseKind, StatusResponse};
 
-/// Most that the server may say to a command of the crate, in bytes: greetings, logins and goodbyes are short.
+/// Most bytes that the server may answer to a command of the crate: greetings, logins and goodbyes are short.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
 
-/// A channel that the crate and we use by turns.
+/// A channel that the crate and we use in turns.
 pub(super) type SharedChannel = Rc<RefCell<Channel>>;
 
 /// The crate's side of a shared [`Channel`].
@@ -53,7 +53,7 @@ impl Guard {
         loop {
             if self.heard > MAX_ANSWER {
                 let text = format!(
-                    "the server goes on and on and does not answer; it last said {}",
+                    "the server keeps talking but does not answer; it last said {}",
                     self.response.shown()
                 );
                 return Err(SessionError::new(Kind::Refused, text));
@@ -62,7 +62,7 @@ impl Guard {
                 .borrow_mut()
                 .receive(&mut self.response, &mut NoBody)?;
             self.heard += self.response.bytes.len();
-            // The crate does not parse the greeting; whether it is one is for us to say.
+            // The crate does not parse the greeting; we decide whether it is one.
             if !std::mem::replace(&mut self.greeted, true) {
                 self.ready = io::Cursor::new(self.response.bytes.clone());
                 return Ok(());
@@ -145,7 +145,7 @@ impl Write for Guard {
     }
 }
 
-/// The error behind one of the crate's, with the words of the server instead of the crate's.
+/// The error behind one of the crate's, in the server's words instead of the crate's.
 pub(super) fn crate_error(
     channel: &SharedChannel,
     error: imap::Error,

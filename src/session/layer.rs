@@ -1,5 +1,5 @@
 //! A layer of TLS: native-tls; or, where the configuration says which version is enough, OpenSSL itself, as native-tls
-//! lowers neither the version that the system demands nor its level of security. Everything else is verified as ever.
+//! lowers neither the version that the system demands nor its level of security. Everything else is verified as usual.
 
 use std::io::{self, Read, Write};
 
@@ -13,7 +13,7 @@ use super::error::{Kind, Result, SessionError};
 use super::tls::{self, Tap};
 use crate::config::{MinTls, Server};
 
-/// What old servers offer; nothing that proves nobody, or encrypts nothing. Level 0 takes short keys and SHA-1.
+/// What old servers offer, without ciphers that neither authenticate nor encrypt. Level 0 takes short keys and SHA-1.
 const OLD_CIPHERS: &str = "ALL:!aNULL:!eNULL:!EXPORT:@SECLEVEL=0";
 /// `SSL_OP_LEGACY_SERVER_CONNECT`: servers that do not know RFC 5746.
 const LEGACY_SERVER: u32 = 0x4;
@@ -173,7 +173,7 @@ fn own(server: &Server, least: MinTls) -> Result<SslConnector> {
     let permanent = |text: String| SessionError::new(Kind::Permanent, text);
     let stack = |error: openssl::error::ErrorStack| permanent(format!("set up TLS: {error}"));
     let mut builder = SslConnector::builder(SslMethod::tls()).map_err(stack)?;
-    // One that fails must not hide the other.
+    // One failure must not hide the other.
     let known = openssl_probe::probe();
     let files = known
         .cert_file

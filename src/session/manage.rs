@@ -1,4 +1,4 @@
-//! What is asked of a mailbox that is not open: that it be made or subscribed, and how much it holds.
+//! Commands about a mailbox that is not open: to create or subscribe it, and how much it holds.
 
 use super::capability::Capabilities;
 use super::channel::Channel;
@@ -6,7 +6,7 @@ use super::command::Command;
 use super::error::Result;
 use super::response;
 
-/// Makes a mailbox.
+/// Creates a mailbox.
 ///
 /// # Errors
 /// A name that cannot be sent.

@@ -99,10 +99,10 @@ impl Session {
         self.channel.reader().wire().end();
     }
 
-    /// Says goodbye and does not wait for the answer: where nothing was changed, nothing depends on it.
+    /// Says goodbye without waiting for the answer: where nothing was changed, nothing depends on it.
     pub fn leave(mut self) {
         if self.channel.has_unheard() {
-            // What is not read when the connection ends makes it end with a reset.
+            // Anything left unread would make the connection end with a reset.
             return self.logout();
         }
         self.channel.leaving = true;

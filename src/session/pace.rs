@@ -1,4 +1,4 @@
-//! How far ahead of its answers a server may be sent commands, and what it is better not asked, learnt from what it does.
+//! How far ahead of its answers a server may be sent commands, and what not to ask it, learnt from its behaviour.
 //!
 //! RFC 3501 section 5.5 allows commands sent ahead. Some servers carry them out at once and end them in any order, some
 //! throw away what stands behind the first line: what was learnt holds for all further connections of the run.
@@ -28,7 +28,7 @@ const LEVELS: [Ahead; 4] = [
     Ahead::Nothing,
 ];
 
-/// What is asked before or beside LIST, and can be done without.
+/// Optional questions, asked before or beside LIST.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Aside {
     /// LSUB.
@@ -61,7 +61,7 @@ impl Aside {
     }
 }
 
-/// Connections that died of a question before it is not asked any more; one may have died by chance.
+/// Connections that may die of a question before it is no longer asked; one may have died by chance.
 const ENOUGH: u8 = 2;
 /// Connections that died of such questions, of whichever, before it is put down to their having been sent ahead.
 const MANY: u8 = 3;
@@ -85,7 +85,7 @@ impl Pace {
         let before = self.deaths[aside as usize].fetch_add(deaths, Ordering::Relaxed);
         if before < ENOUGH && before + deaths >= ENOUGH {
             warn!(
-                "the server answers {} with the end of the connection, or not at all: it is done without",
+                "the server answers {} by ending the connection, or not at all: it is no longer asked",
                 aside.as_str()
             );
         }
@@ -118,7 +118,7 @@ impl Pace {
         true
     }
 
-    /// Is this better not asked?
+    /// Should this not be asked?
     #[must_use]
     pub fn does_without(&self, aside: Aside) -> bool {
         self.deaths[aside as usize].load(Ordering::Relaxed) >= ENOUGH
@@ -130,7 +130,7 @@ impl Pace {
         LEVELS[usize::from(self.ahead.load(Ordering::Relaxed)).min(LEVELS.len() - 1)]
     }
 
-    /// From now on at most so far; `why` is logged, once. It never grows again.
+    /// From now on at most this far; `why` is logged, once. It never grows again.
     pub fn limit(&self, to: Ahead, why: &str) {
         let before = self.ahead.fetch_max(to as u8, Ordering::Relaxed);
         if before < to as u8 {

@@ -40,16 +40,16 @@ pub struct Peer {
     /// How many bytes a day each account.
     allowance: Arc<Allowance>,
     budgets: Arc<Budgets>,
-    /// Of the account that is connected.
+    /// Of the connected account.
     pub(super) budget: Arc<Budget>,
-    /// Who it turned out to be.
+    /// Which provider it turned out to be.
     known: Arc<OnceLock<&'static Preset>>,
     shards: u32,
     /// How far ahead of its answers it may be sent commands.
     pub pace: Arc<Pace>,
     /// Whose turn it is to append.
     pub turns: Arc<Turns>,
-    /// What the first TLS connection came to.
+    /// What the first TLS connection negotiated.
     pub(super) met: Arc<OnceLock<String>>,
     /// Made once: reading the system's certificates costs more than a handshake.
     pub(super) tls: Option<Connector>,
@@ -97,7 +97,7 @@ impl Peer {
         }
     }
 
-    /// It is one of those of which is known what they allow; the configuration wins.
+    /// It is one of those whose limits are known; the configuration wins.
     pub(super) fn follow(&self, preset: &'static Preset) {
         if self.known.set(preset).is_err() {
             return;
@@ -114,7 +114,7 @@ impl Peer {
         }
     }
 
-    /// The limits that are kept to because of what the server is, unless there are none.
+    /// The limits that are observed because of what the server is, unless there are none.
     #[must_use]
     pub fn limits_told(&self) -> Option<String> {
         let preset = self.known.get()?;
@@ -158,8 +158,8 @@ impl fmt::Debug for Peers {
 }
 
 impl Peers {
-    /// Prepares connections to all of them; makes none. Their limits are shared with so many shards, and what a day has
-    /// used up is kept in this archive.
+    /// Prepares connections to all of them; makes none. Their limits are shared with this many shards, and what a day
+    /// has used up is kept in this archive.
     ///
     /// # Errors
     /// As for [`Peer::new`].
@@ -197,7 +197,7 @@ impl Peers {
         Ok(Self(Arc::new(peers)))
     }
 
-    /// The limits that are kept to because of what servers are, each once.
+    /// The limits that are observed because of what servers are, each once.
     #[must_use]
     pub fn limits_told(&self) -> Vec<String> {
         let mut told: Vec<String> = Vec::new();

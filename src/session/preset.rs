@@ -14,7 +14,7 @@ pub struct Preset {
     pub daily: Daily,
 }
 
-/// It cuts accounts off for up to a day at 2,500 MB read and 500 MB sent; others of its owner's programs read, too.
+/// It cuts accounts off for up to a day at 2,500 MB read and 500 MB sent; the owner's other programs read, too.
 const GMAIL: Preset = Preset {
     name: "Gmail",
     connections: 10,
@@ -24,7 +24,7 @@ const GMAIL: Preset = Preset {
     },
 };
 
-/// Who it is that we are logged in at.
+/// Which provider we are logged in to.
 #[must_use]
 pub fn of(channel: &Channel) -> Option<&'static Preset> {
     let greeting = channel.greeting.as_deref().unwrap_or_default();

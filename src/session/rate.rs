@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What may come at once after a pause: more would be a burst, less would make every small answer wait.
+/// What may come at once after a pause: more would be a burst, with less every small answer would wait.
 const SPARE: Duration = Duration::from_millis(250);
 
 /// Shared by all connections of a run to one server.
@@ -22,7 +22,7 @@ impl Default for Rate {
 }
 
 impl Rate {
-    /// For so many bytes, or messages, a second.
+    /// For this many bytes, or messages, a second.
     #[must_use]
     pub fn new(per_second: Option<u64>) -> Self {
         Self {
@@ -31,7 +31,7 @@ impl Rate {
         }
     }
 
-    /// How long to wait after so many.
+    /// How long to wait after this many.
     #[must_use]
     pub fn wait_after(&self, count: usize) -> Duration {
         self.wait_at(count, Instant::now())

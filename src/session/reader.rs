@@ -1,6 +1,6 @@
 //! Cuts the server's bytes into responses (lines with literals inside) before anyone interprets them.
 //!
-//! So an odd response costs itself and never the session. Message bodies go to a sink while they
+//! So an odd response costs only itself, never the session. Message bodies go to a sink while they
 //! arrive; all else is small and bounded. It knows no meaning beyond where a response ends.
 
 use std::borrow::Cow;
@@ -29,14 +29,14 @@ const BUFFER: usize = 256 * 1024;
 /// What trickles in below this rate, in bytes a second, is given up: a response after [`PATIENCE`], a command after
 /// [`COMMAND_PATIENCE`], both in time-outs.
 const SLOWEST: u64 = 1024;
-/// Of one response; its beginning is waited for by the wire.
+/// Of one response; the wire waits for its beginning.
 const PATIENCE: u32 = 4;
-/// Of one command. A server that is at work for long says so now and then ("* OK Still here").
+/// Of one command. A server that is busy for long says so now and then ("* OK Still here").
 const COMMAND_PATIENCE: u32 = 10;
 
 /// What a message body is written to while it arrives.
 pub trait BodySink {
-    /// A body of `announced` bytes begins; one that was begun before and not taken is void.
+    /// A body of `announced` bytes begins; an earlier one that was begun and not taken is void.
     ///
     /// # Errors
     /// Any failure of the sink; it ends the session with [`Kind::Local`].
@@ -83,8 +83,8 @@ impl Response {
         line.strip_suffix(b"\r").unwrap_or(line)
     }
 
-    /// The line for a log or an error: ASCII only, at most 200 characters. Secrets are taken out of it before it is cut and
-    /// escaped, as they could not be found afterwards.
+    /// The line for a log or an error: ASCII only, at most 200 characters. Secrets are taken out of it before it is cut
+    /// and escaped, as they could not be found afterwards.
     #[must_use]
     pub fn shown(&self) -> String {
         let text = String::from_utf8_lossy(self.line());
@@ -168,7 +168,7 @@ impl Reader {
         self.start < self.end || self.wire.has_arrived()
     }
 
-    /// Forgets what was read and not yet used: before a TLS handshake it was sent by anybody
+    /// Forgets what was read and not yet used: before a TLS handshake anybody may have sent it
     /// (RFC 9051 section 11.3, "STARTTLS" injection). Returns the number of bytes.
     pub fn discard_buffered(&mut self) -> usize {
         let discarded = self.end - self.start;
@@ -217,8 +217,8 @@ impl Reader {
         }
     }
 
-    /// Throws away what comes before the line that begins so, and that line. A body may hold any line but one that its
-    /// writer could not foresee.
+    /// Throws away what comes before the line that begins so, and that line. A body may hold any line except one that
+    /// its writer could not guess.
     ///
     /// # Errors
     /// Those of reading; [`Kind::Desync`] where such a line does not come in time.
@@ -238,7 +238,7 @@ impl Reader {
                 }
                 matched = Some(0);
                 if Instant::now() > until {
-                    let text = "the server does not come to an end of what it says";
+                    let text = "the server does not stop talking";
                     return Err(SessionError::new(Kind::Desync, text));
                 }
             } else if let Some(count) = matched.filter(|count| *count < beginning.len()) {
@@ -344,7 +344,7 @@ fn local(error: &io::Error) -> SessionError {
 /// How many bytes of this response may be held.
 fn limit(bytes: &[u8]) -> usize {
     const LISTINGS: [&[u8]; 3] = [b"* SEARCH", b"* ESEARCH", b"* VANISHED"];
-    // These name one thing each, but with attributes; what is made of a line takes many times its size.
+    // These name one thing each, with attributes; parsed, a line takes many times its size.
     const RICH: [&[u8]; 6] = [
         b"* LIST ",
         b"* LSUB ",

@@ -1,4 +1,4 @@
-//! When to try again: how often, and after which wait.
+//! When to try again: how often, and after how long.
 
 use std::time::{Duration, Instant};
 
@@ -22,10 +22,10 @@ impl Backoff {
     /// The same while the server only says that there are too many connections, and none of them is ours.
     const BUSY_TRIES: u32 = 10;
     const LONGEST: Duration = Duration::from_secs(60);
-    /// Sessions last about an hour; one that is over sooner than this after another one is in trouble.
+    /// Sessions last about an hour; one that ends sooner than this after another is in trouble.
     const SHORTEST_SESSION: Duration = Duration::from_secs(60);
 
-    /// Work has gone on: start counting anew.
+    /// Work has progressed: counting starts again.
     pub fn progress(&mut self) {
         self.failures = 0;
     }
@@ -42,7 +42,7 @@ impl Backoff {
             }
         }
         if error.ending == Some(Ending::SentAhead) {
-            // It happens once on a connection, and never again to one that was made afterwards.
+            // It happens once on a connection, and never again on later ones.
             return Some(Duration::ZERO);
         }
         self.failures += 1;
@@ -62,7 +62,7 @@ impl Backoff {
     }
 }
 
-/// Makes connections until one ends well: waits and tries again where that may help.
+/// Makes connections until one succeeds: waits and tries again where that may help.
 ///
 /// # Errors
 /// The last connection's; [`Kind::Stopped`] when the run is asked to stop while it waits.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::error::{Result, SessionError};
 use crate::stop::Stop;
 
-/// How often who waits looks whether the run was asked to stop.
+/// How often a waiting thread checks whether the run was asked to stop.
 const TICK: Duration = Duration::from_millis(100);
 
 /// Shared by all connections of a run to one server.
@@ -15,7 +15,7 @@ const TICK: Duration = Duration::from_millis(100);
 pub struct Room {
     /// `None` where the configuration says nothing.
     most: Option<usize>,
-    /// What is known of such servers then.
+    /// What is known of such servers, for that case.
     preset: OnceLock<usize>,
     taken: Mutex<usize>,
     changed: Condvar,
@@ -26,7 +26,7 @@ pub struct Room {
 pub struct Seat(Arc<Room>);
 
 impl Room {
-    /// For so many connections at a time.
+    /// For this many connections at a time.
     #[must_use]
     pub fn new(most: Option<usize>) -> Self {
         Self {
@@ -35,7 +35,7 @@ impl Room {
         }
     }
 
-    /// Such servers are known to allow so many; the configuration wins.
+    /// Such servers are known to allow this many; the configuration wins.
     pub fn preset(&self, most: usize) {
         let _ = self.preset.set(most);
     }

@@ -1,4 +1,4 @@
-//! A mailbox is opened, or left: the commands, and what the server says of it then.
+//! Opening and leaving a mailbox: the commands, and what the server says about it then.
 
 use super::capability::Capabilities;
 use super::channel::Channel;
@@ -79,7 +79,7 @@ pub fn leave(capabilities: &Capabilities) -> Result<Command> {
     if capabilities.has("UNSELECT") {
         return Ok(Command::new("UNSELECT"));
     }
-    // After a SELECT or EXAMINE that fails none is open (RFC 3501 section 6.3.1).
+    // After a failed SELECT or EXAMINE none is open (RFC 3501 section 6.3.1).
     examine(NO_MAILBOX, capabilities)
 }
 

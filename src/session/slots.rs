@@ -1,9 +1,9 @@
-//! The slots that a server has for our connections, learnt from its refusals: who is refused while others of this
-//! run are connected waits until one of them has ended.
+//! The slots that a server has for our connections, learnt from its refusals: a connection refused while others of this
+//! run are connected waits until one of these has ended.
 //!
 //! Words differ ("Too many simultaneous connections", `mail_max_userip_connections`), and so does what is counted: the
 //! login, our address, the whole server. So no number is kept: whoever waits stands in a queue, and each connection
-//! that ends lets its first one try. Should the server have more room than that, one try now and then finds it.
+//! that ends lets its first one try. If the server has more room than that, a try now and then finds it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::error::{Result, SessionError};
 use crate::stop::Stop;
 
-/// How often who waits looks whether the run was asked to stop.
+/// How often a waiting thread checks whether the run was asked to stop.
 const TICK: Duration = Duration::from_millis(100);
 /// Wait before the first try that no ended connection has made room for; it doubles with each further one.
 const FIRST: Duration = Duration::from_millis(500);
@@ -41,7 +41,7 @@ struct SlotState {
     freed: usize,
     /// Tries in a row that no ended connection had made room for.
     tries: u32,
-    /// When the first of the queue tries, whatever has ended.
+    /// When the first of the queue tries, whether or not one has ended.
     next_try: Option<Instant>,
 }
 
@@ -116,7 +116,7 @@ impl SlotState {
         self.numbers
     }
 
-    /// When none of ours is connected, nobody need wait for the others: what is refused now is not our doing.
+    /// When none of ours is connected there is no point in waiting for others: a refusal now is not our doing.
     fn may_try(&mut self, number: u64) -> bool {
         if self.open == 0 && !self.settles() {
             return self.queue.front() == Some(&number);

@@ -24,7 +24,7 @@ pub enum Step {
     Capabilities,
     /// Which mailboxes there are.
     List,
-    /// EXAMINE of INBOX: some servers accept a login that opens nothing.
+    /// EXAMINE INBOX: some servers accept a login that cannot open anything.
     Inbox,
 }
 

@@ -1,4 +1,4 @@
-//! Flags of messages are changed: UID STORE.
+//! Changing flags of messages: UID STORE.
 
 use std::fmt::{self, Display};
 

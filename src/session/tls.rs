@@ -1,6 +1,6 @@
-//! Before and after a TLS handshake: what a server must prove; which version it was, whose certificate, until when.
+//! Before and after a TLS handshake: what a server must prove; the version, the certificate and its expiry.
 //!
-//! native-tls does not tell the version; it stands in the server's first message (RFC 8446 section 4.1.3).
+//! native-tls does not tell the version; it is in the server's first message (RFC 8446 section 4.1.3).
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -15,7 +15,7 @@ use super::error::{Kind, Result, SessionError, Stage};
 use crate::config::Server;
 use crate::plural::counted;
 
-/// Bytes of the server's that are kept: its first message is far shorter.
+/// Bytes from the server that are kept: its first message is far shorter.
 const KEPT: usize = 1024;
 
 /// A TLS connection.
@@ -139,7 +139,7 @@ fn version(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// What OpenSSL and servers say where one of them speaks only what the other does not take any more.
+/// What OpenSSL and servers say when one of them speaks only what the other no longer accepts.
 fn is_too_old(lower: &str) -> bool {
     const WORDS: [&str; 10] = [
         "protocol version",
@@ -201,7 +201,7 @@ pub(super) fn read_certificates(path: &Path) -> Result<Vec<Certificate>> {
     Ok(certificates)
 }
 
-/// A peer that hangs up in the handshake may be there again later; a certificate stays wrong.
+/// A peer that hangs up during the handshake may be back later; a certificate stays wrong.
 pub(super) fn handshake_error(server: &Server, text: &str) -> SessionError {
     let lower = text.to_ascii_lowercase();
     let lost = lower.contains("eof")

@@ -9,7 +9,7 @@ use tracing::info;
 
 use crate::stop::Stop;
 
-/// How often those who wait look whether the run is to stop.
+/// How often a waiting thread checks whether the run is to stop.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// Whose turn it is.
@@ -38,7 +38,7 @@ impl Turns {
         busy.unwrap_or_else(PoisonError::into_inner).len() < 2
     }
 
-    /// The same for all of these together, and whether there was anybody to wait for.
+    /// The same for all of these together, and whether it had to wait.
     pub fn take_all(&self, names: HashSet<String>, stop: &Stop) -> Option<(Turn<'_>, bool)> {
         let mut waits = false;
         let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);

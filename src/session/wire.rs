@@ -22,7 +22,7 @@ use crate::config::{Server, TlsMode};
 use crate::stop::Stop;
 use crate::waiting::Waiting;
 
-/// How often a waiting read looks whether the run was asked to stop.
+/// How often a waiting read checks whether the run was asked to stop.
 const TICK: Duration = Duration::from_millis(250);
 /// A read of fewer bytes may be all that the server sends before it hears from us.
 const SMALL: usize = 16 * 1024;
@@ -118,9 +118,9 @@ impl Wire {
         self.timeout
     }
 
-    /// Says how the connection ends: in good order, or, as from the beginning, at once.
+    /// Chooses how the connection ends: gracefully or, as at first, at once.
     ///
-    /// At once means that what was written and has not gone out yet is thrown away, also when the process is killed:
+    /// At once means that what was written but has not gone out yet is thrown away, even when the process is killed:
     /// else the kernel would go on sending for as long as it takes, and the server would append messages that the next
     /// run cannot see yet.
     pub fn close_gracefully(&self, gracefully: bool) {
@@ -141,8 +141,8 @@ impl Wire {
         }
     }
 
-    /// Has the kernel acknowledge at once what was read. Servers that leave Nagle's algorithm on (Courier does) send the
-    /// next small piece only then, and the kernel would wait 40 ms for something of ours to send along.
+    /// Has the kernel acknowledge at once what was read. Servers that leave Nagle's algorithm on (Courier does) send
+    /// the next small piece only then, and the kernel would wait 40 ms for something of ours to send along.
     fn acknowledge(&self) {
         #[cfg(target_os = "linux")]
         if let Some(tcp) = self.tcp()
@@ -152,7 +152,7 @@ impl Wire {
         }
     }
 
-    /// Tells a TLS peer that nothing more comes (RFC 8446 section 6.1); some log its want as an error.
+    /// Tells a TLS peer that nothing more comes (RFC 8446 section 6.1); some log its absence as an error.
     pub fn end(&mut self) {
         if let Stream::Tls(tls) = &mut self.stream
             && let Err(error) = tls.shutdown()
@@ -240,7 +240,7 @@ impl Wire {
                     waiting = None;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // A batch that is begun is not cut off by a wish to stop: only by a server that takes nothing.
+                // A batch that is begun is not cut off by a stop, only by a server that takes nothing.
                 Err(error) if is_timeout(&error) => {
                     let waited = since.elapsed();
                     if waited >= self.timeout {
@@ -271,7 +271,7 @@ impl Wire {
         self.wait_for(&self.messages, 1)
     }
 
-    /// Waits as long as so many take at the rate that is allowed.
+    /// Waits as long as this many take at the rate that is allowed.
     fn wait_for(&self, rate: &Rate, count: usize) -> Result<()> {
         let wait = rate.wait_after(count);
         if !wait.is_zero() && self.stop.sleep(wait) {

@@ -1,4 +1,4 @@
-//! Flags that do not go with the mode, or with each other: elsewhere a flag would be ignored in silence.
+//! Flags that do not go with the mode, or with each other: otherwise they would be ignored silently.
 
 use anyhow::{Result, bail};
 

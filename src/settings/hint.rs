@@ -1,10 +1,10 @@
-//! What somebody may have meant whose words match nothing.
+//! What somebody may have meant whose pattern matches nothing.
 
 use crate::config::Config;
 
-/// What is wrong with a pattern: mostly that it is a part of an address.
+/// What is wrong with a pattern: usually that it is only part of an address.
 pub fn no_account(pattern: &str, config: &Config) -> String {
-    /// More examples than that tell nothing more.
+    /// More examples would not help.
     const SHOWN: usize = 3;
     let part = pattern.trim_matches('*').to_lowercase();
     let meant = config.accounts.iter().filter(|account| {

@@ -99,7 +99,7 @@ impl IndexPlan {
     }
 }
 
-/// The file must be one that can be written.
+/// The file must be writable.
 ///
 /// # Errors
 /// Says why it is not, and what to do.

@@ -48,11 +48,11 @@ pub struct Settings {
     pub config: Config,
     /// Which part of the accounts they are.
     pub shard: Option<Part>,
-    /// Digest of all accounts that are meant, those of other shards too, and of what is meant of them.
+    /// Digest of all accounts that are meant, including those of other shards, and of what is meant of them.
     pub config_sha256: String,
     /// The archive's root.
     pub archive_dir: PathBuf,
-    /// The archive is read and meant for the server of the configuration.
+    /// The archive is read, and is to go to the server of the configuration.
     pub is_target: bool,
     /// Where logs go.
     pub log_dir: PathBuf,
@@ -60,7 +60,7 @@ pub struct Settings {
     pub precheck: bool,
     /// What is done with imapsync.
     pub imapsync: UseImapsync,
-    /// What an import does beside the usual.
+    /// What an import does beyond the usual.
     pub importing: Importing,
     /// The same of an audit.
     pub auditing: Auditing,
@@ -216,7 +216,7 @@ impl Settings {
         servers
     }
 
-    /// Puts what connections have shown of the servers into a report.
+    /// Adds what connections have shown of the servers to a report.
     pub fn tell_tls(&self, report: &mut Report) {
         for server in &mut report.servers {
             let side = match (&self.target, server.end) {
@@ -271,7 +271,7 @@ impl Settings {
                 onto_itself.join("\n  ")
             );
         }
-        // Of all its accounts: every shard has others of them.
+        // Over all its accounts: each shard has different ones.
         self.config_sha256 = format!("{}+{}", self.config_sha256, digest(&config, &[], &[]));
         let accounts = &mut config.accounts;
         accounts.retain(|account| here.contains(&account.name));
@@ -311,7 +311,7 @@ impl Settings {
         told
     }
 
-    /// What of an account an import means, or one who looks as an import does.
+    /// What of an account is meant, for an import or a mode that looks as an import does.
     #[must_use]
     pub fn want<'a>(&'a self, account: &'a Account, write: bool) -> Want<'a> {
         Want {
@@ -345,7 +345,7 @@ impl Settings {
     }
 }
 
-/// Says the same for the same accounts at the same servers, in whatever order, and nothing of their secrets.
+/// The same for the same accounts at the same servers, in whatever order, and without their secrets.
 fn digest(config: &Config, meant: &[String], left_out: &[String]) -> String {
     let mut lines: Vec<String> = config
         .accounts
@@ -407,7 +407,7 @@ fn side(args: &Args) -> (Side, &'static str) {
     }
 }
 
-/// Each pattern of `--account` is to match something: it may be misspelt.
+/// Each pattern of `--account` must match something: it may be misspelt.
 fn refuse_unmatched(patterns: &[String], config: &Config) -> Result<()> {
     for pattern in patterns {
         let one = Filter::new(std::slice::from_ref(pattern), &[])?;

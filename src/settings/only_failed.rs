@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::config::Config;
 use crate::report::{Report, Status};
 
-/// Names that are shown of those that no account has.
+/// Unknown names that are shown.
 const SHOWN: usize = 20;
 
 /// Leaves only the accounts that are to be done again.

@@ -16,7 +16,7 @@ const PASSWORD_VARIABLE: &str = "DA_PASSWORD";
 /// Checks what was typed; `also_missing` are further flags that the caller misses.
 ///
 /// # Errors
-/// Everything that is missing, at once; a URL that is none or that is not encrypted; a password that
+/// Everything that is missing, at once; a URL that is invalid or not encrypted; a password that
 /// cannot be read, is empty, or is given twice.
 pub fn access(args: &PanelArgs, why: &str, also_missing: &[&str]) -> Result<Access> {
     let mut missing = Vec::new();
@@ -60,7 +60,9 @@ fn address(text: &str, allow_http: bool, warnings: &mut Vec<String>) -> Result<U
     let mut url = Url::parse(text)
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-        .context("--da-url is no URL of a panel; write it as https://panel.example.com:2222")?;
+        .context(
+            "--da-url is not the URL of a panel; write it as https://panel.example.com:2222",
+        )?;
     if !url.username().is_empty() || url.password().is_some() {
         bail!(
             "--da-url holds a user name or password; give them with --da-username and --da-password-file"

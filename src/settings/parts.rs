@@ -1,4 +1,4 @@
-//! What single modes do beside what all do.
+//! What single modes do beyond what all modes do.
 
 use std::path::PathBuf;
 
@@ -27,7 +27,7 @@ pub struct Importing {
     pub allow_incomplete: bool,
     /// Flags that changed in the archive since the import follow.
     pub flag_updates: bool,
-    /// What is mended in messages.
+    /// What is repaired in messages.
     pub repairs: Repairs,
     /// Mailboxes are created where a panel has none.
     pub provisioning: Option<Provisioning>,

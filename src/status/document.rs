@@ -1,4 +1,4 @@
-//! What is seen of a run at a moment.
+//! What can be seen of a run at one moment.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::fleet::shard::Shard;
 use crate::progress::{Moved, Progress};
 use crate::report::Status;
 
-/// Changes with the meaning of fields, not with new ones.
+/// Raised when fields change their meaning, not for new ones.
 const FORMAT: u32 = 1;
 
 /// As the JSON has it.

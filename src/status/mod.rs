@@ -1,5 +1,5 @@
-//! How far a run is, for those who look from outside: a small JSON, and the same for Prometheus. Both files are replaced
-//! as a whole every few seconds and a last time at the end. It reads counters and knows no command.
+//! How far a run is, for those who look from outside: a small JSON file, and the same for Prometheus. Both files are
+//! replaced as a whole every few seconds and a last time at the end. It reads counters and knows no command.
 
 mod document;
 mod prometheus;
@@ -48,7 +48,7 @@ struct RunStatus {
     /// What the report says, once there is one.
     outcome: Option<AccountCounts>,
     exit: Option<Exit>,
-    /// It was told that a file cannot be written.
+    /// It has been reported that a file cannot be written.
     told: bool,
 }
 
@@ -77,7 +77,7 @@ impl StatusFiles {
         }
     }
 
-    /// Hours of work should not be looked at through files that cannot be written.
+    /// Fails early: hours of work should not go unseen because the files cannot be written.
     ///
     /// # Errors
     /// Those of the file system.
@@ -155,7 +155,7 @@ impl StatusState {
         }
     }
 
-    /// The run goes on without: who looks sees how old they are.
+    /// The run goes on without them: whoever looks sees how old they are.
     fn write(&self, run: &mut RunStatus) {
         let seen = StatusDocument::of(run);
         let files = [
@@ -173,7 +173,7 @@ impl StatusState {
     }
 }
 
-/// Nobody's secrets stand in it: collectors run as users of their own.
+/// There are no secrets in it: collectors run as users of their own.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = Output::create(path)?;
     file.write_all(bytes)?;

@@ -80,7 +80,7 @@ fn gauges(out: &mut String, seen: &StatusDocument) {
         ),
         (
             "time_left_seconds",
-            "How long the phase will still take, where that can be told.",
+            "How long the phase will still take, where that is known.",
             seen.seconds_left,
         ),
         (

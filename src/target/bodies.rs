@@ -22,10 +22,10 @@ const BATCH: usize = 200;
 /// Most of a header that is kept, in bytes.
 const HEAD: usize = 16 * 1024 * 1024;
 
-/// What a message read whole tells.
+/// What reading a whole message shows.
 #[derive(Default, Clone)]
 pub struct Print {
-    /// Its header; what is longer than anybody keeps is cut off.
+    /// Its header; what is longer than anybody needs is cut off.
     pub head: Vec<u8>,
     is_whole: bool,
     /// Bytes.
@@ -108,7 +108,7 @@ pub fn read(
         if let Some(lost) = lost {
             trouble.count(wire, under_way, lost);
         }
-        // Such a response costs its message, and no connection.
+        // Such a response costs its message, not the connection.
         let misread = lost.is_some_and(|lost| lost.ending == Some(Ending::Misread));
         let closed = trouble
             .of(wire)
@@ -134,7 +134,7 @@ struct Reading {
 }
 
 impl Reading {
-    /// What is asked for together, and behind it what goes alone. What is not asked for any more is handed over.
+    /// What is asked for together, and behind it what goes alone. What is no longer asked for is handed over.
     fn batches(
         &mut self,
         suspects: Option<&Suspects>,
@@ -226,7 +226,7 @@ impl Reading {
         Ok(())
     }
 
-    /// A response that cannot be believed: what follows a body of the wrong length may be the body's own text.
+    /// A response that makes no sense: what follows a body of the wrong length may be the body's own text.
     fn misread(
         &self,
         response: &Response,
@@ -238,7 +238,7 @@ impl Reading {
             return Ok(());
         }
         *under_way = self.named_in(response).or(*under_way);
-        let text = format!("a response with a body cannot be believed, {reason}");
+        let text = format!("a response with a body makes no sense, {reason}");
         Err(SessionError::new(Kind::Desync, text).by(Ending::Misread))
     }
 
@@ -246,7 +246,8 @@ impl Reading {
         response::uid_hint(response).filter(|uid| self.left.contains(uid))
     }
 
-    /// What a batch has not brought is asked for again: in less where the server takes no more (RFC 9738), else alone.
+    /// What a batch has not brought is asked for again: in smaller parts where the server takes no more (RFC 9738),
+    /// else alone.
     fn ended(
         &mut self,
         batch: &[u32],

@@ -1,4 +1,4 @@
-//! Mailboxes that a user deleted on the target after their import: they are not made again by themselves.
+//! Mailboxes that a user deleted on the target after their import: they are not recreated by themselves.
 
 use anyhow::Result;
 
@@ -12,9 +12,9 @@ use crate::session::list::Listing;
 use crate::session::manage;
 use crate::session::response::Condition;
 
-/// Tells which mailboxes the journal has filled and the target has no more.
+/// Finds mailboxes that the journal has filled and that the target no longer has.
 ///
-/// That is believed of a target that still holds something that the journal filled: one that was made anew as a whole
+/// A target is believed if it still holds something that the journal filled: one that was recreated as a whole
 /// lacks everything, and is filled again. Mailboxes that were renamed are known by their new names already.
 /// What LIST does not show is asked for by name: some servers hide mailboxes.
 ///
@@ -75,7 +75,7 @@ fn gone(job: &Job, listing: &Listing, journal: &Journal, folder_map: &FolderMap)
     (!done.is_empty()).then_some(done)
 }
 
-/// The target has the very mailbox that was filled, and has not gone back behind that.
+/// The target has the very mailbox that was filled, and was not rolled back since.
 fn stands(listing: &Listing, route: &Route, known: &RouteRecord) -> bool {
     let mut mailboxes = listing.mailboxes.iter();
     let there = mailboxes.find(|there| there.listed.name.text() == route.to);

@@ -21,7 +21,7 @@ pub struct Kept {
 /// The flags to send, by the PERMANENTFLAGS of a mailbox: `\Recent` never, and only what the target keeps.
 ///
 /// Without PERMANENTFLAGS all are kept (RFC 3501 section 7.1). Servers that name nothing but `\*` keep the system flags
-/// as well: there are many.
+/// as well, and there are many.
 #[must_use]
 pub fn kept(permanent: Option<&[String]>, flags: &str) -> Kept {
     let is_kept = |flag: &str| {
@@ -63,7 +63,7 @@ pub fn set(flags: &str) -> BTreeSet<String> {
 }
 
 /// The form of a flag that can stand in a command: an atom (RFC 3501), with a backslash before it or not. A keyword
-/// that is none has another form that is one; what has a backslash has not.
+/// that is none has another form that is one; a flag with a backslash does not.
 #[must_use]
 pub fn sendable(flag: &str) -> Option<String> {
     match flag.strip_prefix('\\') {

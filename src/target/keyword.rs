@@ -1,4 +1,4 @@
-//! Keywords as they can be sent: what is no atom (RFC 3501 section 9) is encoded so that it can be undone.
+//! Keywords as they can be sent: what is not an atom (RFC 3501 section 9) is encoded reversibly.
 //!
 //! Each byte that cannot stand in an atom becomes `=` and two hex digits: `a]b` is `a=5Db`, `Privé` is `Priv=C3=A9`.
 //! Servers fold the case of keywords, which hex digits survive and base64 does not; `%` cannot stand in an atom.

@@ -1,4 +1,4 @@
-//! What the target has of what it must have: by headers, sizes and counts, and, where these do not decide, by contents.
+//! What the target has of what it must have: by headers, sizes and counts and, where these do not decide, by content.
 
 use std::collections::HashMap;
 
@@ -81,8 +81,8 @@ impl<'a> Sought<'a> {
         }
     }
 
-    /// Takes in messages of a mailbox; those that cannot be read are left out. `on_record` has the UIDs that they have on
-    /// the target, where these are known.
+    /// Takes in messages of a mailbox; those that cannot be read are left out. `on_record` has the UIDs that they have
+    /// on the target, where these are known.
     ///
     /// # Errors
     /// Those of the archive's file system.
@@ -206,7 +206,7 @@ fn told_of(too_many: &[Undecided]) -> Option<String> {
     let count: usize = too_many.iter().map(|group| group.held.len()).sum();
     (count > 0).then(|| {
         format!(
-            "{count} messages of the target have headers that others have too, and are too many to be read: they are told apart by size and number only"
+            "{count} messages of the target share headers with others, too many to be read: they are told apart by size and number only"
         )
     })
 }
@@ -271,7 +271,7 @@ impl Contents {
         let Some(there) = self.there.get(&other).and_then(Option::as_ref) else {
             return Likeness::Unknown;
         };
-        // What is damaged here is not sent, and nothing there is its copy.
+        // What is damaged here is not sent, so nothing there is its copy.
         let Some(here) = self.here.get(&one).and_then(Option::as_ref) else {
             return Likeness::Other;
         };

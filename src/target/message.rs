@@ -1,4 +1,4 @@
-//! The archive's side of an import: messages that are proved to be whole, in the form that they are sent in.
+//! The archive's side of an import: messages proved to be whole, in the form in which they are sent.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -32,7 +32,7 @@ pub struct Ready {
     pub size: u64,
     /// Digest of the message file, in lower-case hex.
     pub sha256: String,
-    /// What was mended.
+    /// What was repaired.
     pub repaired: Repaired,
     body: Content,
 }
@@ -129,7 +129,7 @@ impl Ready {
     }
 }
 
-/// Is the message what its sidecar says but for line ends that a copy of the archive has lost?
+/// Is the message what its sidecar says, apart from line ends that a copy of the archive has lost?
 fn lost_line_ends(file: &mut File, known: &str) -> io::Result<bool> {
     file.seek(SeekFrom::Start(0))?;
     let restored = message::digest_with_crlf(file)?;
@@ -137,7 +137,7 @@ fn lost_line_ends(file: &mut File, known: &str) -> io::Result<bool> {
     Ok(restored.is_some_and(|restored| restored.eq_ignore_ascii_case(known)))
 }
 
-/// What one pass over a message file tells.
+/// What one pass over a message file shows.
 struct FilePass {
     length: u64,
     sha256: String,
@@ -197,7 +197,7 @@ impl FilePass {
     }
 }
 
-/// What a comparison wants to know of a message of the archive.
+/// What a comparison needs to know about a message of the archive.
 pub struct Described {
     /// What makes two copies the same message, in the form in which it is sent.
     pub identity: Identity,
@@ -287,7 +287,7 @@ pub fn may_have_header(
     Ok(message::Common::of(&head, header).is_all())
 }
 
-/// The header, however long, and the bytes that will be sent. Only what is mended must be read for its size.
+/// The header, however long, and the bytes that will be sent. Only what is repaired must be read for its size.
 fn head_and_size(file: File, length: u64, repairs: Repairs) -> io::Result<(Vec<u8>, u64)> {
     let mends = repairs != Repairs::default();
     let mut reader = Repairer::new(file, repairs);

@@ -1,4 +1,4 @@
-//! Where a mailbox goes: the name as planned, and what became of it where the target refuses names.
+//! Where a mailbox goes: the planned name, and what became of it where the target refuses names.
 
 use crate::mailbox::Name;
 use crate::mapping;
@@ -21,7 +21,7 @@ const MAX_APART: u32 = 3;
 pub struct Place {
     /// The name.
     pub name: Name,
-    /// Why it is called so; the strongest reason first.
+    /// Why it has that name; the strongest reason first.
     pub why: Vec<Why>,
     /// The target has it.
     pub exists: bool,
@@ -31,7 +31,7 @@ pub struct Place {
     prefix: String,
     /// Levels above it that the target does not have.
     parents: Vec<Name>,
-    /// Those that must be made before it, as the target does not make them itself.
+    /// Those that must be created first, as the target does not create them itself.
     first: Vec<Name>,
     /// The prefix that a refusal asked for.
     learnt: Option<String>,
@@ -39,7 +39,7 @@ pub struct Place {
     /// The target finds the name too long.
     is_long: bool,
     tried: Vec<String>,
-    /// Names tried as the mailbox was another's under the ones before.
+    /// Names tried as the ones before turned out to be another's.
     apart: u32,
     /// The name is not the one that was asked for.
     learnt_name: bool,
@@ -67,7 +67,7 @@ impl Place {
         self.why = mapped.why;
     }
 
-    /// Why it is called so, for people.
+    /// Why it has that name, for people.
     #[must_use]
     pub fn reasons(&self) -> String {
         let why: Vec<String> = self.why.iter().map(ToString::to_string).collect();
@@ -92,13 +92,13 @@ impl Place {
         self.planned == other.planned
     }
 
-    /// True for a name that only an answer of the target has told.
+    /// True for a name known only from an answer of the target.
     #[must_use]
     pub fn is_learnt(&self) -> bool {
         self.learnt_name && self.exists
     }
 
-    /// True for a mailbox that got a name of its own, as it was another's under the one before.
+    /// True for a mailbox that got a name of its own, as the one before turned out to be another's.
     #[must_use]
     pub fn was_told_apart(&self) -> bool {
         self.apart > 0
@@ -142,7 +142,7 @@ impl Place {
     /// The target refuses the name, with these words.
     pub fn refused(&mut self, words: &str, delimiter: Option<char>) -> AfterRefusal {
         if !self.parents.is_empty() {
-            // Servers should make superior names themselves (RFC 3501 section 6.3.3); this one does not.
+            // Servers should create superior names themselves (RFC 3501 section 6.3.3); this one does not.
             self.first = std::mem::take(&mut self.parents);
             return AfterRefusal::ParentsFirst;
         }

@@ -42,11 +42,11 @@ pub struct Want<'a> {
     pub folders: &'a Filter,
     /// From exact names to exact names.
     pub folder_map: &'a FolderMap,
-    /// What is mended in messages.
+    /// What is repaired in messages.
     pub repairs: Repairs,
     /// An archive that is not complete will do.
     pub allow_incomplete: bool,
-    /// Archive and journal are locked and written to; else this only looks.
+    /// Archive and journal are locked and written; otherwise this only looks.
     pub write: bool,
 }
 
@@ -169,8 +169,8 @@ impl<'a> Plan<'a> {
         self.jobs.iter().filter_map(newest_of).collect()
     }
 
-    /// Has another message the newest UID on record? By its header, and, as some targets rewrite headers, by its date and
-    /// by what both headers have.
+    /// Has another message the newest UID on record? By its header, and, as some targets rewrite headers, by its date
+    /// and by what both headers have.
     fn doubt(
         &mut self,
         glance: &Glance,
@@ -255,7 +255,7 @@ impl<'a> Plan<'a> {
                 None => RouteRecord::default(),
             });
         }
-        // Who asks for messages by name wants their mailbox, too.
+        // If messages are asked for by name, their mailbox is wanted, too.
         if self.only.is_none() {
             let folder_map = self.want.folder_map;
             deleted::find(channel, &mut self.jobs, listing, journal, folder_map)?;
@@ -270,7 +270,8 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// The target as the mapping sees it, and its delimiter; `learnt` is its prefix by a refusal, where NAMESPACE says none.
+/// The target as the mapping sees it, and its delimiter; `learnt` is its prefix by a refusal, where NAMESPACE says
+/// none.
 #[must_use]
 pub fn target(listing: &Listing, learnt: Option<&str>) -> (Target, Option<char>) {
     let namespace = listing.namespace.as_ref();
@@ -292,7 +293,7 @@ pub fn target(listing: &Listing, learnt: Option<&str>) -> (Target, Option<char>)
     (target, delimiter)
 }
 
-/// What the journal knows of a mailbox, but for the messages that are meant although it knows them.
+/// What the journal knows of a mailbox, except for messages that are meant although it knows them.
 fn known(only: Option<&Messages>, job: &Job, journal: &Journal) -> RouteRecord {
     let mut known = journal.known(&job.route());
     let meant = only.and_then(|only| only.get(&job.here().directory));
@@ -332,6 +333,6 @@ fn check_state(want: &Want<'_>, archive: &AccountArchive) -> Result<Option<Strin
         Standing::Empty => bail!("the archive in {dir} is empty: the account was never exported"),
         Standing::Incomplete => Some("the archive is not complete; what there is is imported".to_owned()),
         Standing::RecordLost => Some(format!("the archive {lost}")),
-        Standing::NoRecord => Some("the archive has no export-state.json, as those of early versions of the original tool: nothing says whether it is complete".to_owned()),
+        Standing::NoRecord => Some("the archive has no export-state.json, like those of early versions of the original tool: nothing says whether it is complete".to_owned()),
     })
 }

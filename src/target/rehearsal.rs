@@ -26,7 +26,7 @@ pub struct Rehearsed {
     listing: Option<std::sync::Arc<Listing>>,
     /// What the test of the target said.
     pub preflight: Option<Preflight>,
-    /// What stands against the move.
+    /// What speaks against the move.
     pub warnings: Vec<String>,
     /// Where each mailbox would go, and why.
     pub places: HashMap<String, (String, String)>,
@@ -38,7 +38,7 @@ pub struct Placed {
     pub name: String,
     /// Its name at the target.
     pub to: String,
-    /// Why it is called so there.
+    /// Why it has that name.
     pub why: Vec<Why>,
     /// The target has it.
     pub exists: bool,
@@ -49,7 +49,7 @@ pub struct Placed {
 }
 
 impl Placed {
-    /// Why it is called so there, in words.
+    /// Why it has that name, in words.
     #[must_use]
     pub fn reasons(&self) -> String {
         let reasons: Vec<String> = self.why.iter().map(ToString::to_string).collect();
@@ -58,7 +58,7 @@ impl Placed {
 }
 
 impl Rehearsal {
-    /// The source lists this, of which some is wanted.
+    /// The source lists this, part of which is wanted.
     pub fn lists(&self, account: &str, listing: Listing, wanted: impl Fn(&Listed) -> bool) {
         let mailboxes = listing.mailboxes.iter();
         let wanted = mailboxes.filter(|mailbox| wanted(&mailbox.listed));
@@ -74,8 +74,8 @@ impl Rehearsal {
         self.lock().entry(account.to_owned()).or_default().listing = Some(listing.into());
     }
 
-    /// Of all accounts of which the archive has nothing yet: bytes, as far as their servers say how many there are, and
-    /// messages of which they do not.
+    /// Over all accounts that are new to the archive: bytes, as far as their servers give them, and the number of
+    /// messages whose sizes they do not give.
     #[must_use]
     pub fn sums(&self) -> (u64, u64) {
         (self.bytes.load(Relaxed), self.without_size.load(Relaxed))
@@ -108,7 +108,7 @@ impl Rehearsal {
     }
 }
 
-/// Some servers name more than fits into the number.
+/// Some servers give sums that overflow.
 fn add(sum: &AtomicU64, more: u64) {
     let _ = sum.fetch_update(Relaxed, Relaxed, |sum| Some(sum.saturating_add(more)));
 }

@@ -66,7 +66,7 @@ pub fn find(
     Ok(())
 }
 
-/// True where the newest messages on record are there, and none of them is another.
+/// True where the newest messages on record are there, and none is a different one.
 fn is_proved(
     channel: &mut Channel,
     job: &Job,

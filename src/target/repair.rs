@@ -3,7 +3,7 @@
 use crate::plural::counted;
 use std::io::{self, Read};
 
-/// What an import mends in messages that a strict server refuses; nothing by default.
+/// What an import repairs in messages that a strict server refuses; nothing by default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Repairs {
     /// Lone line feeds get a carriage return.
@@ -33,7 +33,7 @@ impl Repaired {
     }
 }
 
-/// For people: what of a message is not as it was.
+/// For people: what was changed in a message.
 impl std::fmt::Display for Repaired {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut parts = Vec::new();
@@ -51,7 +51,7 @@ impl std::fmt::Display for Repaired {
     }
 }
 
-/// Mends what is read through it.
+/// Repairs what is read through it.
 pub struct Repairer<R> {
     inner: R,
     repairs: Repairs,
@@ -76,12 +76,12 @@ impl<R> Repairer<R> {
         }
     }
 
-    /// What was mended so far.
+    /// What was repaired so far.
     pub fn repaired(&self) -> Repaired {
         self.repaired
     }
 
-    /// Adds the mended form of the next bytes to `out`.
+    /// Adds the repaired form of the next bytes to `out`.
     pub fn mend(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         if self.repairs == Repairs::default() {
             out.extend_from_slice(bytes);
@@ -102,7 +102,7 @@ impl<R> Repairer<R> {
         }
     }
 
-    /// Adds what belongs behind the last byte.
+    /// Adds what belongs after the last byte.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         if self.repairs.final_newline && self.last.is_some_and(|last| last != b'\n') {
             self.repaired.final_newline = true;

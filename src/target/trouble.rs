@@ -1,12 +1,12 @@
 //! Mailboxes and messages of the target that cannot be read: remembered from one connection to the next, so that each
-//! costs itself.
+//! costs only itself.
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::mailbox::uidset::UidSet;
 use crate::session::error::{Kind, SessionError};
 
-/// Connections that may end while one mailbox is opened or listed before it is passed over.
+/// Connections that may end while one mailbox is opened or listed before it is skipped.
 const MAX_DEATHS: u32 = 3;
 /// Messages of one mailbox that may end connections.
 const MAX_BAD: usize = 100;
@@ -17,9 +17,9 @@ pub struct Suspects {
     deaths: u32,
     /// Each is asked for alone.
     alone: UidSet,
-    /// These are not asked for any more; with the server's words.
+    /// These are no longer asked for; with the server's words.
     over: BTreeMap<u32, String>,
-    /// Why the mailbox as a whole is passed over.
+    /// Why the mailbox as a whole is skipped.
     closed: Option<String>,
 }
 
@@ -27,7 +27,7 @@ pub struct Suspects {
 #[derive(Debug, Default)]
 pub struct Trouble {
     mailboxes: HashMap<Vec<u8>, Suspects>,
-    /// A message was found out since somebody asked.
+    /// A message was identified since the last question.
     news: bool,
 }
 
@@ -66,7 +66,7 @@ impl Trouble {
         }
     }
 
-    /// True when something was found out since the last call.
+    /// True when something was identified since the last call.
     pub fn take_news(&mut self) -> bool {
         std::mem::take(&mut self.news)
     }
@@ -85,13 +85,13 @@ impl Suspects {
         &self.alone
     }
 
-    /// Why a message is not asked for any more.
+    /// Why a message is no longer asked for.
     #[must_use]
     pub fn over(&self, uid: u32) -> Option<&str> {
         self.over.get(&uid).map(String::as_str)
     }
 
-    /// Why the mailbox as a whole is passed over.
+    /// Why the mailbox as a whole is skipped.
     #[must_use]
     pub fn closed(&self) -> Option<&str> {
         self.closed.as_deref()

@@ -1,4 +1,4 @@
-//! Views such as All Mail hold no messages of their own: what is in another mailbox too goes there only.
+//! Views such as All Mail hold no messages of their own: what is also in another mailbox goes there only.
 
 use std::collections::HashMap;
 
@@ -37,7 +37,7 @@ pub fn leave_out(jobs: &mut Jobs) -> Result<()> {
                     *left -= 1;
                     shown.insert(uid);
                 }
-                // What only this view has is elsewhere for the next one.
+                // What only this view has counts as elsewhere for the next one.
                 None => *elsewhere.entry(content).or_default() += 1,
             }
         }

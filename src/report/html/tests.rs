@@ -86,7 +86,7 @@ fn an_exception_is_recognised_and_found_and_no_sender_is_more_than_text() {
         "2.00 KiB",
         "a@example.com/INBOX/u0000000007.eml",
         &"ab".repeat(32),
-        "The archive has the message, and the new server has not.",
+        "The archive has the message, but the new server does not.",
         "on the old server only, UID 8",
         "4.00 KiB",
         "Subject",

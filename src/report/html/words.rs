@@ -115,7 +115,7 @@ pub fn glossary() -> Markup {
     }
 }
 
-/// What each code means, in the words of who gets the report.
+/// What each code means, in words for the reader of the report.
 const MEANINGS: [(&[Code], &str); 53] = [
     (
         &[Code::Sha256Mismatch],
@@ -123,9 +123,9 @@ const MEANINGS: [(&[Code], &str); 53] = [
     ),
     (
         &[Code::SizeMismatch],
-        "The file in the archive has not the size with which it was exported.",
+        "The file in the archive does not have the size with which it was exported.",
     ),
-    (&[Code::EmptyMessage], "The message has not a single byte."),
+    (&[Code::EmptyMessage], "The message is empty."),
     (
         &[Code::NotMail],
         "The message has no header line, so that it does not look like mail.",
@@ -136,7 +136,7 @@ const MEANINGS: [(&[Code], &str); 53] = [
     ),
     (
         &[Code::Glued],
-        "A second mail stands behind the first, as damage by another tool leaves it.",
+        "A second mail follows the first, as damage by another tool leaves it.",
     ),
     (
         &[Code::UidMismatch, Code::SidecarMismatch],
@@ -156,7 +156,7 @@ const MEANINGS: [(&[Code], &str); 53] = [
     ),
     (
         &[Code::UnreadableMessage],
-        "The disk does not give the message.",
+        "The disk cannot read the message.",
     ),
     (
         &[Code::UnreadableSidecar],
@@ -176,12 +176,12 @@ const MEANINGS: [(&[Code], &str); 53] = [
     ),
     (
         &[Code::MessageGone, Code::MailboxGone],
-        "The archive's own record has it, and it is gone from the archive.",
+        "The archive's own record has it, but it is gone from the archive.",
     ),
     (&[Code::NotExported], "The old server did not hand it over."),
     (
         &[Code::Incomplete],
-        "The export of the account did not come to its end.",
+        "The export of the account did not finish.",
     ),
     (
         &[Code::Symlink],
@@ -189,11 +189,11 @@ const MEANINGS: [(&[Code], &str); 53] = [
     ),
     (
         &[Code::MailboxNotInArchive, Code::NotInArchive],
-        "The old server has it, and the archive has not.",
+        "The old server has it, but the archive does not.",
     ),
     (
         &[Code::UidvalidityChanged],
-        "The old server has made the mailbox anew: export it once more.",
+        "The mailbox was created again on the old server: export it once more.",
     ),
     (
         &[Code::UnreadableSource],
@@ -209,19 +209,19 @@ const MEANINGS: [(&[Code], &str); 53] = [
     ),
     (
         &[Code::Missing],
-        "The archive has the message, and the new server has not.",
+        "The archive has the message, but the new server does not.",
     ),
     (
         &[Code::MailboxMissing],
-        "The archive has the mailbox, and the new server has not.",
+        "The archive has the mailbox, but the new server does not.",
     ),
     (
         &[Code::ContentDiffers],
-        "What the new server gives back is another message than the archive's.",
+        "What the new server gives back is not the archive's message.",
     ),
     (
         &[Code::UnreadableOnTarget],
-        "The new server does not give the message back, so that nothing is proved of it.",
+        "The new server does not give the message back, so nothing is proved about it.",
     ),
     (
         &[Code::DamagedArchive],
@@ -242,7 +242,7 @@ const MEANINGS: [(&[Code], &str); 53] = [
     ),
     (
         &[Code::NoParts],
-        "The message says that it has several parts, and has none.",
+        "The message says that it has several parts, but has none.",
     ),
     (
         &[Code::UnreadableList],
@@ -254,7 +254,7 @@ const MEANINGS: [(&[Code], &str); 53] = [
     ),
     (
         &[Code::FlagsLost],
-        "The new server has not all the marks of the message (read, answered, flagged and the like).",
+        "The new server does not have all the marks of the message (read, answered, flagged and the like).",
     ),
     (
         &[Code::DateDiffers],
@@ -270,11 +270,11 @@ const MEANINGS: [(&[Code], &str); 53] = [
     ),
     (
         &[Code::HeaderDiffers],
-        "The header is another one on the new server.",
+        "The header is different on the new server.",
     ),
     (
         &[Code::SparseHeader],
-        "The message has hardly any header line; a draft, perhaps.",
+        "The message has hardly any header lines; perhaps a draft.",
     ),
     (
         &[Code::NoDigest],
@@ -282,7 +282,7 @@ const MEANINGS: [(&[Code], &str); 53] = [
     ),
     (
         &[Code::NoState],
-        "Nothing is on record of the account's export.",
+        "There is no record of the account's export.",
     ),
     (
         &[Code::Arrived],
@@ -302,7 +302,7 @@ const MEANINGS: [(&[Code], &str); 53] = [
     ),
     (
         &[Code::Extra, Code::ExtraMailbox],
-        "The new server has it, and the archive has not: it was there before, or came since.",
+        "The new server has it, but the archive does not: it was there before, or came since.",
     ),
     (
         &[Code::Doubled],
@@ -314,11 +314,11 @@ const MEANINGS: [(&[Code], &str); 53] = [
     ),
     (
         &[Code::Rewritten],
-        "The new server keeps the message in a slightly other form, with the same content.",
+        "The new server keeps the message in a slightly different form, with the same content.",
     ),
     (
         &[Code::NotSubscribed],
-        "The mailbox was subscribed to on the old server, and is not on the new one.",
+        "The mailbox was subscribed to on the old server, but is not on the new one.",
     ),
 ];
 

@@ -1,8 +1,8 @@
 //! What a mailbox holds, as the server names it: by FETCH, by SEARCH where that falls short, and below the window of
 //! messages that a server shows, or beyond the most that it takes in one command (RFC 9738).
 //!
-//! It says how whole it is, as absence is concluded from a whole one only. It sends nothing: whoever drives the lane
-//! hands it the answers, and is told what to ask for next.
+//! It says how whole it is, as only a whole one proves that something is absent. It sends nothing: whoever drives the
+//! lane hands it the answers, and is told what to ask for next.
 
 use tracing::debug;
 
@@ -11,11 +11,11 @@ use super::response::{self, Condition, FetchData, StatusResponse};
 use super::select::Selected;
 use crate::mailbox::UidSet;
 
-/// Times that a mailbox is asked for what it did not name.
+/// How often a mailbox is asked for what it did not name.
 const MAX_ASKED: u32 = 1000;
-/// The same in steps that the server wants, which are less than a thousand messages often.
+/// The same for steps that the server asks for, often of less than a thousand messages.
 const MAX_STEPS: u32 = 100_000;
-/// Stands for the last UID, whatever it is.
+/// Stands for the last UID, whatever that is.
 const LAST: u32 = u32::MAX;
 
 /// What a mailbox holds, as far as it was named.
@@ -119,7 +119,7 @@ impl Inventory {
         }
     }
 
-    /// One message fewer.
+    /// One message less.
     pub fn expunged(&mut self) {
         self.counted = self.counted.saturating_sub(1);
     }
@@ -205,7 +205,7 @@ impl Inventory {
         seen: Option<(u32, u32)>,
     ) -> Option<(u32, u32)> {
         let (first, last) = self.range.unwrap_or((self.first.max(1), LAST));
-        // Together with what was left before: that lies below.
+        // Together with what was left before, which lies below.
         let floor = self.rest.map_or(first, |(floor, _)| floor);
         if is_answered && let Some((lowest, highest)) = seen {
             let stopped = stopped.unwrap_or(lowest);
@@ -217,7 +217,7 @@ impl Inventory {
             let shrinks = rest.0 <= rest.1 && (rest.0 > first || rest.1 < last);
             return shrinks.then_some(rest);
         }
-        // Nothing of it was carried out: no more UIDs than it takes messages.
+        // Nothing was carried out: from now on no more UIDs than it takes messages.
         let last = match last {
             LAST => self.uidnext.checked_sub(1)?,
             last => last,

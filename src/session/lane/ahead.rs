@@ -1,5 +1,5 @@
-//! What a server teaches about commands that are sent ahead of its answers: by refusals, by silence, and by the order in
-//! which it ends them.
+//! What a server teaches about commands that are sent ahead of its answers: by refusals, by silence, and by the order
+//! in which it ends them.
 
 use super::Lane;
 use super::outstanding::{Order, Void};
@@ -9,8 +9,8 @@ use crate::session::refusal;
 use crate::session::response::{Condition, StatusResponse};
 
 impl<S> Lane<'_, S> {
-    /// Some servers take one command at a time and refuse what comes with it: that may be meant for the command, or for its
-    /// having been sent ahead. Alone it shows.
+    /// Some servers take one command at a time and refuse what comes with it: that may be meant for the command, or for
+    /// its having been sent ahead. Alone it shows.
     pub(super) fn is_to_be_sent_again(&self, at: usize, status: &StatusResponse) -> bool {
         let one = &self.outstanding[at];
         let is_refused = one.ahead
@@ -54,12 +54,12 @@ impl<S> Lane<'_, S> {
         if !is_lost {
             return error;
         }
-        let why = "the server answers a command, and not the one that was sent behind it";
+        let why = "the server answers a command, but not the one that was sent behind it";
         self.channel.pace.limit(Ahead::Nothing, why);
         error.by(Ending::SentAhead)
     }
 
-    /// What was meant for a mailbox that is not open is not sent any more, or not listened to.
+    /// What was meant for a mailbox that is not open is no longer sent, or its answers are ignored.
     pub(super) fn make_void(&mut self, from: usize, status: &StatusResponse) {
         let behind = self.outstanding.iter_mut().skip(from);
         let mut harmed = false;

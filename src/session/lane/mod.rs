@@ -1,6 +1,6 @@
 //! Commands sent ahead of their answers: each carries a step, and comes back with what belongs to it.
 //!
-//! Where a server cannot be sent ahead, commands wait here for those before them; who uses the lane need not know.
+//! Where commands cannot be sent ahead, they wait here for those before them; users of the lane need not know.
 
 mod ahead;
 mod outstanding;
@@ -264,7 +264,7 @@ impl<'a, S> Lane<'a, S> {
         self.answer(heard)
     }
 
-    /// Waits for one response; `None` where it is nobody's.
+    /// Waits for one response; `None` if it belongs to no command.
     fn receive(&mut self, sinks: Sinks<'_, S>) -> Result<Option<Heard>> {
         self.send_waiting()?;
         let oldest = self.oldest();
@@ -293,7 +293,7 @@ impl<'a, S> Lane<'a, S> {
         } else {
             self.objection = None;
         }
-        // BAD is no warning: who has sent one command need not wait for its tag.
+        // BAD is not a warning: with a single command under way its tag need not be awaited.
         if self.outstanding.len() == 1
             && let Some(status) = self
                 .objection
@@ -339,7 +339,7 @@ impl<'a, S> Lane<'a, S> {
         Some(self.ended_by(status))
     }
 
-    /// The only command ends so; its tag may still come.
+    /// This ends the only command; its tag may still come.
     fn ended_by(&mut self, status: StatusResponse) -> Heard {
         let tag = self.outstanding.front().map(|only| only.tag.clone());
         let tag = tag.unwrap_or_default();
@@ -383,7 +383,7 @@ enum Heard {
     Untagged,
     /// The command at this place ends.
     End(usize, StatusResponse),
-    /// Nothing was said: the command cannot be sent any more.
+    /// Nothing was said: the command can no longer be sent.
     Unsent,
 }
 

@@ -6,7 +6,7 @@ use crate::session::response::StatusResponse;
 /// Whether a command's end may overtake that of the one before it (RFC 3501 section 5.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// It selects a mailbox: where it is refused, the loose ones behind it are of no use.
+    /// It selects a mailbox: if it is refused, the loose ones behind it are useless.
     Opens,
     /// It changes what the next ones mean, as CREATE does.
     Strict,
@@ -55,7 +55,7 @@ impl<S> Outstanding<S> {
 
 /// Why the answers to a command are of no use.
 pub(super) enum Void {
-    /// It needs the mailbox whose opening ended so.
+    /// It needs the mailbox whose opening ended like this.
     Closed(StatusResponse),
     /// What it needs was refused for being sent ahead: it is sent once more behind that.
     TooEarly,

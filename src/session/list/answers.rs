@@ -1,4 +1,4 @@
-//! What a server says of its mailboxes: gathered while it comes, and put together when all is said.
+//! What a server says about its mailboxes: gathered as it comes, and put together at the end.
 
 use std::collections::{HashMap, HashSet};
 
@@ -107,7 +107,7 @@ pub(super) fn drain(
     while lane.outstanding() > leave {
         let answer = match lane.next(&mut NoBody) {
             Ok(answer) => answer,
-            // A server that hangs up behind a refusal has said more with the refusal.
+            // A server that hangs up after a refusal has said more with the refusal.
             Err(error) => {
                 let said = heard.refusal.as_ref().map(refused);
                 return Err(said.unwrap_or_else(|| died(lane, error)));
@@ -186,7 +186,7 @@ pub(super) fn assemble(heard: &mut Answers) -> Vec<Mailbox> {
     let subscribed: HashSet<Name> = heard.subscribed.drain(..).collect();
     let mut seen = HashSet::new();
     let mut mailboxes = Vec::new();
-    // What only one of the two names is there all the same.
+    // What only one of the two names is still there.
     for listed in heard.listed.drain(..).chain(heard.extended.drain(..)) {
         if is_selectable(&listed) && seen.insert(listed.name.clone()) {
             mailboxes.push(Mailbox {

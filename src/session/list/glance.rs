@@ -84,7 +84,7 @@ impl Glances {
             return;
         }
         let uidvalidity = std::mem::take(&mut self.selected).uidvalidity;
-        // What is seen while no mailbox is open is of another one.
+        // What is seen while no mailbox is open belongs to another one.
         let message = self.message.take().filter(|_| is_ok && self.is_open);
         self.found.push(message.map(|message| Glanced {
             uidvalidity,

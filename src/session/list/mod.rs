@@ -58,14 +58,14 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// What a reader should know of it.
+    /// What a reader should know about it.
     pub fn warnings(&self) -> impl Iterator<Item = String> {
         let unreadable = self.unreadable.iter();
         let unreadable =
             unreadable.map(|line| format!("a mailbox that LIST names cannot be read: {line}"));
         let subscriptions = self.without_subscriptions.iter();
         unreadable.chain(subscriptions.map(|said| {
-            format!("the server does not say which mailboxes are subscribed, all are taken as not subscribed: {said}")
+            format!("the server does not say which mailboxes are subscribed, so all are taken as not subscribed: {said}")
         }))
     }
 }
@@ -97,7 +97,7 @@ enum ListStep {
 }
 
 impl ListStep {
-    /// What it is, where it can be done without.
+    /// What it is, if it is optional.
     fn aside(self) -> Option<Aside> {
         match self {
             Self::List | Self::Status | Self::Inbox | Self::Glance(_) => None,
@@ -239,7 +239,7 @@ fn ask(
     Ok(())
 }
 
-/// What was heard, as a listing; what was not said is asked for in other ways.
+/// The answers as a listing; what is missing is asked for in other ways.
 fn conclude(lane: &mut Lane<'_, ListStep>, heard: &mut Answers, pace: &Pace) -> Result<Listing> {
     if let Some(status) = heard.refusal.take() {
         return Err(refused(&status));
@@ -286,7 +286,7 @@ fn offers(channel: &Channel, extension: &str) -> bool {
     channel.capabilities.has(extension) || channel.capabilities.has("IMAP4REV2")
 }
 
-/// Second ways to what the server has not said: INBOX, which is always there, and subscriptions without LSUB.
+/// Other ways to find out what the server has not said: INBOX, which is always there, and subscriptions without LSUB.
 fn ask_again(lane: &mut Lane<'_, ListStep>, heard: &mut Answers, pace: &Pace) -> Result<()> {
     if !heard.has_inbox() {
         find_inbox(lane, heard, pace)?;
@@ -301,10 +301,10 @@ fn ask_again(lane: &mut Lane<'_, ListStep>, heard: &mut Answers, pace: &Pace) ->
     Ok(())
 }
 
-/// INBOX may be there whatever LIST says of it; what opens, or is refused for now, is.
+/// INBOX may be there whatever LIST says; it is, if it opens or is refused for now.
 fn find_inbox(lane: &mut Lane<'_, ListStep>, heard: &mut Answers, pace: &Pace) -> Result<()> {
     let inbox = Name::listed(b"INBOX".as_slice());
-    // What connections die of is there, and is found out about with the others.
+    // What connections die of is there, and is dealt with along with the others.
     let mut is_there = pace.does_without(Aside::Inbox);
     if !is_there {
         let status = Command::new("STATUS INBOX (MESSAGES UIDNEXT UIDVALIDITY)");

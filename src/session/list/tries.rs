@@ -1,4 +1,4 @@
-//! An account that connections die of while it is listed: STATUS is a hint, and is done without.
+//! An account whose listing kills connections: STATUS is a hint, and is left out.
 //!
 //! It makes no connections; whoever does keeps this from one to the next.
 
@@ -7,7 +7,7 @@ use crate::mailbox::Listed;
 use crate::session::channel::Channel;
 use crate::session::error::{Kind, Result};
 
-/// Connections that may die while an account is listed, before STATUS is done without.
+/// Connections that may die while an account is listed before STATUS is left out.
 const ENOUGH: u32 = 2;
 
 /// The listing of one account, on all its connections.

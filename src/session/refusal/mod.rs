@@ -10,7 +10,7 @@ use super::response::{Condition, StatusResponse};
 /// The longest wait that a run stays for.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
-/// What a status that is not OK means; `fallback` where it says nothing that is known.
+/// What a status that is not OK means; `fallback` where it says nothing known.
 #[must_use]
 pub fn kind(status: &StatusResponse, fallback: Kind) -> Kind {
     classify(status.code.as_deref(), &status.text, fallback)
@@ -18,7 +18,7 @@ pub fn kind(status: &StatusResponse, fallback: Kind) -> Kind {
 
 /// What a NO, BAD or BYE means by its response code (RFC 5530 and relatives) and its text.
 ///
-/// `fallback` is what it means when neither says anything that is known.
+/// `fallback` is what it means when neither says anything known.
 #[must_use]
 pub fn classify(code: Option<&str>, text: &str, fallback: Kind) -> Kind {
     if let Some(wait) = suggested_backoff(text) {
@@ -65,8 +65,8 @@ pub fn error(status: &StatusResponse, fallback: Kind) -> SessionError {
 /// The error for a server's goodbye.
 ///
 /// Exchange Online ends a session with its token (`Session invalidated - AccessTokenExpired`), Gmail after about an
-/// hour (`Session expired, please login again`). Gmail says the latter to whoever is too fast, too: the retry loop tells
-/// them apart by how often it comes.
+/// hour (`Session expired, please login again`). Gmail also says the latter to clients that are too fast: the retry
+/// loop tells them apart by how often it comes.
 #[must_use]
 pub fn goodbye(status: &StatusResponse) -> SessionError {
     let lower = status.text.to_ascii_lowercase();
@@ -82,7 +82,7 @@ pub fn goodbye(status: &StatusResponse) -> SessionError {
     error(status, Kind::Transient).by(Ending::Goodbye)
 }
 
-/// A refusal that is about us (too many connections, too fast, later please) and not about what was asked for.
+/// A refusal that is about us (too many connections, too fast, later please), not about what was asked for.
 ///
 /// # Errors
 /// That refusal.
@@ -100,7 +100,7 @@ pub fn check_state(status: &StatusResponse) -> Result<()> {
     }
 }
 
-/// The NO or BAD to a command about one object, where it is the host's all the same: its words speak of connections or pace.
+/// The NO or BAD to a command about one object that is about the host all the same: it speaks of connections or pace.
 /// Codes such as `[LIMIT]` or `[UNAVAILABLE]` (RFC 5530) are about the object.
 #[must_use]
 pub fn about_host(status: &StatusResponse) -> Option<SessionError> {
@@ -125,7 +125,7 @@ pub fn is_about_sending_ahead(status: &StatusResponse) -> bool {
     status.condition != Condition::Ok && WORDS.iter().any(|words| text.contains(words))
 }
 
-/// True for a goodbye that refuses the login, and says nothing of a state that passes.
+/// True for a BYE that refuses the login, and says nothing about a state that will pass.
 #[must_use]
 pub fn is_about_login(status: &StatusResponse) -> bool {
     const LOGIN: [&str; 8] = [
@@ -202,7 +202,7 @@ pub fn suggested_backoff(text: &str) -> Option<Duration> {
 pub enum Meaning {
     /// The server or the connection: later it may go.
     Wait(Kind),
-    /// This message has no room, or the account is full.
+    /// There is no room for this message, or the account is full.
     Quota,
     /// This message, for now: later it may go.
     Later,
@@ -216,7 +216,7 @@ pub enum Meaning {
 
 /// Reads the response code (RFC 5530, RFC 4469) and, where there is none, the words.
 ///
-/// Codes such as `SERVERBUG` and `LIMIT` speak of the message: only words about connections and time speak of us.
+/// Codes such as `SERVERBUG` and `LIMIT` speak of the message: only words about connections and time are about us.
 #[must_use]
 pub fn meaning(status: &StatusResponse) -> Meaning {
     let code = status.code.as_deref().unwrap_or_default();
@@ -256,7 +256,7 @@ pub fn is_about_length(words: &str) -> bool {
         .any(|phrase| lower.contains(phrase))
 }
 
-/// Words for a full account, of servers that know no code for it (`GroupWise` and others).
+/// Words for a full account, from servers that know no code for it (`GroupWise` and others).
 fn is_about_room(text: &str) -> bool {
     let phrases = [
         "quota",

@@ -12,7 +12,7 @@ pub enum Body {
     Absent,
     /// `NIL`: the server cannot give it.
     Nil,
-    /// So many bytes went to the sink.
+    /// This many bytes went to the sink.
     Streamed(u64),
     /// It came as a quoted string.
     Quoted(Vec<u8>),
@@ -41,7 +41,7 @@ pub struct FetchData {
 /// The attributes of a `* n FETCH` line, `None` for other responses.
 ///
 /// # Errors
-/// What is wrong with a FETCH line; nothing of it can be believed then.
+/// What is wrong with a FETCH line; none of it can be trusted then.
 #[must_use]
 pub fn parse_fetch(response: &Response) -> Option<Parsed<FetchData>> {
     let mut scanner = Scanner::new(response);
@@ -80,7 +80,7 @@ fn fetch_line(mut scanner: Scanner<'_>, sequence: u64, uid: Option<u32>) -> Pars
             return Ok(data);
         }
         if is_closed && data.body != Body::Absent && !is_behind_list(scanner.rest(), &data) {
-            // Where the size says, too, that the body was over, words behind the list mean nothing.
+            // Where the size also says that the body had ended, words behind the list mean nothing.
             if matches!(data.body, Body::Streamed(length) if data.size == Some(length)) {
                 return Ok(data);
             }
@@ -99,8 +99,8 @@ fn fetch_line(mut scanner: Scanner<'_>, sequence: u64, uid: Option<u32>) -> Pars
     }
 }
 
-/// What may stand behind the closing parenthesis: attributes that are still missing, and no bodies. Anything else may be
-/// the end of a body that was longer than announced.
+/// What may stand behind the closing parenthesis: attributes that are still missing, and no bodies. Anything else may
+/// be the end of a body that was longer than announced.
 fn is_behind_list(rest: &[u8], data: &FetchData) -> bool {
     let is = |name: &[u8]| {
         let begin = rest.get(..name.len());

@@ -1,7 +1,7 @@
 //! The server's responses as our types: status lines, LIST, STATUS, EXAMINE data, FETCH attributes.
 //!
 //! Byte-oriented and lenient: attributes in any order and case, unknown ones skipped. What cannot be
-//! understood is an error of that one response. It knows no connection.
+//! understood is an error of that one response. Knows no connection.
 
 mod fetch;
 mod scanner;
@@ -217,13 +217,13 @@ fn list_line(mut scanner: Scanner<'_>) -> Parsed<Listed> {
         }
         Some(_) => Some(trim_blanks(without_extension(rest)).to_vec()),
     };
-    let name = name.ok_or("the mailbox name is no string, or is too long")?;
+    let name = name.ok_or("the mailbox name is not a string, or is too long")?;
     let listed = Listed {
         name: Name::listed(name),
         delimiter,
         attributes,
     };
-    // Some servers list their root so: nothing is lost with it.
+    // Some servers list their root like this: nothing is lost with it.
     let is_nothing = listed.has("\\Noselect") || listed.has("\\NonExistent");
     if listed.name.wire().is_empty() && !is_nothing {
         return Err("the mailbox name is empty");
@@ -327,7 +327,7 @@ fn numbered(response: &Response, name: &[u8]) -> Option<u64> {
     scanner.word().eq_ignore_ascii_case(name).then_some(count)
 }
 
-/// The numbers of a `* SEARCH` line, as far as they are some; `None` for other responses.
+/// The numbers of a `* SEARCH` line; `None` for other responses.
 #[must_use]
 pub fn parse_search(response: &Response) -> Option<Vec<u32>> {
     let scanner = data(response, b"SEARCH")?;

@@ -10,7 +10,7 @@ pub(super) enum Value<'a> {
     Nil,
     Atom(&'a [u8]),
     Text(Cow<'a, [u8]>),
-    /// A literal of so many bytes that is not in the response.
+    /// A literal of this many bytes that is not in the response.
     Elsewhere(u64),
     /// Something in parentheses.
     List,

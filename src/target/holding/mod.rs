@@ -1,7 +1,7 @@
 //! What mailboxes of the target hold: identities, dates, sizes, flags, read in one flight.
 //!
 //! A mailbox that counts more than it names, names what cannot be read, or breaks the connection is looked at again, in
-//! parts: what nobody could see is unknown, and never absent.
+//! parts: what could not be seen is unknown, never absent.
 
 mod parts;
 mod reading;
@@ -32,7 +32,7 @@ pub struct Holding {
     pub exists: u64,
     /// The messages, by their UIDs.
     pub messages: Vec<Held>,
-    /// Numbers into `names`, of each message; empty where nobody asked.
+    /// For each message, numbers into `names`; empty if not asked for.
     flags: Vec<Box<[u16]>>,
     /// All flags that occur, in lower case: few, however many messages there are.
     names: Vec<String>,
@@ -84,7 +84,7 @@ impl Holding {
         }
     }
 
-    /// Messages whose headers cannot be had.
+    /// Messages whose headers cannot be read.
     pub fn unread(&self) -> impl Iterator<Item = u32> + '_ {
         let unread = self
             .messages
@@ -170,7 +170,7 @@ impl Holding {
         let mut flags = std::mem::take(&mut self.flags).into_iter();
         for there in self.messages.drain(..) {
             let its = flags.next();
-            // What was said last counts, but for what was not said.
+            // The last answer counts, except for what it left out.
             let known: Option<&(Held, Option<Box<[u16]>>)> = all.get(&there.uid);
             let known = known.is_some_and(|(known, _)| known.identity.is_some());
             if there.identity.is_some() || !known {

@@ -1,4 +1,4 @@
-//! A mailbox of the target that could not be read in one flight is read in parts.
+//! Reads a mailbox of the target in parts that could not be read in one flight.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -198,7 +198,7 @@ impl<'a> InParts<'a> {
         self.dates(channel, trouble, &named)
     }
 
-    /// What is named by a search, and by nothing else: its date may tell what it is not.
+    /// What only a search has named: its date may tell what it is not.
     fn dates(
         &mut self,
         channel: &mut Channel,
@@ -237,7 +237,8 @@ impl<'a> InParts<'a> {
         Ok(())
     }
 
-    /// One command; those that are answered are taken out of `left`. The most that the server takes, where this was more.
+    /// One command; those that are answered are taken out of `left`. The most that the server takes, where this was
+    /// more.
     fn part(&mut self, channel: &mut Channel, left: &mut UidSet) -> Result<Option<usize>> {
         let ask = fetch::identified(&*left, self.extent == Detail::Flags);
         let mut failed = None;

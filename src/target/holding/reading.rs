@@ -1,4 +1,4 @@
-//! Mailboxes of the target are read, in one flight where that can be.
+//! Reads mailboxes of the target, in one flight where possible.
 
 use anyhow::Result;
 
@@ -33,7 +33,7 @@ pub fn read(
     let mut queue = plain.into_iter().peekable();
     let mut again = odd;
     while queue.peek().is_some() {
-        // Mailboxes are handed over while the connection is free for whoever takes them.
+        // Mailboxes are handed over when the connection is free for the caller.
         let flight: Vec<usize> = queue.by_ref().take(WINDOW / 2).collect();
         let found = fly(channel, names, &flight, which, extent, trouble)?;
         for (number, found) in flight.into_iter().zip(found) {
@@ -129,7 +129,7 @@ fn fly(
     Ok(found)
 }
 
-/// What the answers to one flight's commands have said of the mailbox that is the oldest there.
+/// What the answers of a flight have said about its oldest mailbox.
 struct Current {
     selected: Selected,
     inventory: Inventory,

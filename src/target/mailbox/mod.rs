@@ -1,4 +1,4 @@
-//! One mailbox on its way: what is here, where it goes, what is there, how far it is, what is to be told of it.
+//! One mailbox on its way: what is here, where it goes, what is there, how far it is, what to report.
 
 mod jobs;
 mod open;
@@ -107,7 +107,7 @@ impl Job {
         &self.uids
     }
 
-    /// Messages that the archive's own record has, and the archive has not.
+    /// Messages that the archive's own record has but the archive does not.
     #[must_use]
     pub fn lost(&self) -> &Lost {
         &self.lost
@@ -137,7 +137,7 @@ impl Job {
         is_view(&self.here.attributes) && self.expected().next().is_none()
     }
 
-    /// Something is to be done for it.
+    /// There is something to do for it.
     #[must_use]
     pub fn is_unsettled(&self) -> bool {
         !self.has_failed()

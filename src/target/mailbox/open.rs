@@ -51,7 +51,7 @@ impl Job {
         &self.open.known
     }
 
-    /// UIDs on record that the target cannot have given yet: it was rolled back, or made anew.
+    /// UIDs on record that the target cannot have given yet: it was rolled back, or recreated.
     #[must_use]
     pub fn is_rolled_back(&self) -> bool {
         let newest = self.open.known.newest();
@@ -64,7 +64,7 @@ impl Job {
         self.open.doubted = is_another;
     }
 
-    /// The newest message that the journal knows of is another on the target.
+    /// The newest message on record is a different one on the target.
     #[must_use]
     pub fn is_doubted(&self) -> bool {
         self.open.doubted && !self.open.known.pairs.is_empty()
@@ -101,7 +101,7 @@ impl Job {
         self.open.todo.make_contiguous().sort_unstable();
     }
 
-    /// Nothing is appended before it has been looked at anew.
+    /// Nothing is appended before it has been looked at again.
     pub fn set_aside(&mut self) {
         self.open.todo.clear();
     }
@@ -133,7 +133,7 @@ impl Job {
         &self.open.found
     }
 
-    /// These came there in another way while others were appended.
+    /// These arrived in another way while others were appended.
     pub fn found_meanwhile(&mut self, uids: &UidSet) {
         self.open.todo.retain(|uid| !uids.contains(*uid));
         self.open.found.insert_all(uids);
@@ -144,7 +144,7 @@ impl Job {
         self.open.appended.insert(uid);
     }
 
-    /// The target has said so of this one, and does not have it.
+    /// The target said that it took this one, but does not have it.
     pub fn not_taken(&mut self, uid: u32) {
         self.open.appended.remove(uid);
     }
@@ -170,14 +170,14 @@ impl Job {
         &self.open.refused
     }
 
-    /// These messages were there until a user deleted the mailbox; what came since has no place.
+    /// These messages were there until a user deleted the mailbox; what came since has no place to go.
     pub fn deleted(&mut self, with: Option<UidSet>) {
         let is_news = self.open.deleted.is_none();
         self.open.deleted = with;
         let Some(with) = self.open.deleted.as_ref().filter(|_| is_news) else {
             return;
         };
-        let advice = "it is not made again; validate --resync-missing brings it back";
+        let advice = "it is not recreated; validate --resync-missing brings it back";
         let text = format!(
             "was deleted on the target after its import, with {}: {advice}",
             counted(with.len(), "message")

@@ -63,7 +63,7 @@ impl Job {
         };
     }
 
-    /// The target is to have it subscribed and has not.
+    /// The target should have it subscribed but does not.
     #[must_use]
     pub fn must_subscribe(&self) -> bool {
         self.here.subscribed && !self.there.subscribed
@@ -103,7 +103,7 @@ impl Job {
         self.there.at_first.map_or(0, |(_, uidnext)| uidnext)
     }
 
-    /// What is the same of all names and logins by which the mailbox is reached, where the target says so.
+    /// What is the same for all names and logins that reach the mailbox, where the target says so.
     #[must_use]
     pub fn identity_there(&self) -> Option<String> {
         let id = self.there.mailbox_id.as_deref()?;

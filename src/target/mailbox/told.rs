@@ -1,4 +1,4 @@
-//! What the report is to say of a mailbox, beyond how far it is.
+//! What the report is to say about a mailbox, beyond how far it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +26,7 @@ pub struct Told {
     encoded_flags: BTreeMap<String, String>,
     /// Messages whose flags changed in the archive, and followed.
     flags_changed: u64,
-    /// Messages that were mended.
+    /// Messages that were repaired.
     mended: u64,
     /// Messages that have the date of their headers.
     dates_from_headers: u64,
@@ -39,7 +39,7 @@ pub struct Told {
 }
 
 impl Told {
-    /// So many bytes would be appended.
+    /// This many bytes would be appended.
     pub fn would_append(&mut self, bytes: u64) {
         self.bytes = bytes;
     }
@@ -75,7 +75,7 @@ impl Told {
         }
     }
 
-    /// The flags of so many messages have followed the archive's, or would.
+    /// The flags of this many messages have followed the archive's, or would.
     pub fn change_flags(&mut self, messages: usize) {
         self.flags_changed += messages as u64;
     }
@@ -111,7 +111,7 @@ impl Told {
 }
 
 impl Job {
-    /// Tells a reader of the report.
+    /// Adds a note for a reader of the report.
     pub fn tell(&mut self, note: impl Into<String>) {
         self.told.notes.push(note.into());
     }

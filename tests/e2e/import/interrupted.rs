@@ -299,7 +299,7 @@ fn a_server_that_falls_silent_is_told_of_before_it_is_given_up() {
     let program = program_for(&server, "INBOX", &mails);
     super::import(&program, &["--imap-timeout", "3"])
         .code(0)
-        .warns("the server does not end what it was asked for; still waiting");
+        .warns("the server does not finish what it was asked for; still waiting");
     assert_holds(&server, "INBOX", &mails);
 }
 
@@ -335,7 +335,7 @@ fn a_server_that_takes_nothing_more_is_told_of_before_it_is_given_up() {
     let output = super::import(&program, &["--imap-timeout", "3"]);
     output
         .code(0)
-        .warns("the server does not end what it was asked for; still waiting");
+        .warns("the server does not finish what it was asked for; still waiting");
     output.warns("write to the server: no answer for 3 s");
     assert_holds(&server, "INBOX", &mails);
 }
