@@ -167,3 +167,6 @@ pub fn is_view(attributes: &[String]) -> bool {
         attribute.eq_ignore_ascii_case("\\all") || attribute.eq_ignore_ascii_case("\\flagged")
     })
 }
+
+#[cfg(test)]
+mod tests;
