@@ -239,12 +239,12 @@ impl<'a> Import<'a> {
         channel.concluding = false;
         let mut appender = self.appender(channel, journal);
         let outcome = appender.run(channel);
-        if appender.committed > 0 {
+        if !appender.taken.is_empty() {
             backoff.progress();
         }
         outcome?;
         let taken = std::mem::take(&mut appender.taken);
-        let merged = std::mem::take(&mut appender.merged);
+        let merged = std::mem::take(&mut appender.merging.pairs);
         drop(appender);
         let sent = Sent {
             taken: &taken,

@@ -40,7 +40,7 @@ impl Appender<'_> {
                     if let Some(Ok((_, status))) = response::parse_mailbox_status(response)
                         && let Some(messages) = status.messages
                     {
-                        self.counted.insert(*id, messages);
+                        self.merging.counted.insert(*id, messages);
                     }
                     continue;
                 }
@@ -67,7 +67,7 @@ impl Appender<'_> {
         status: &StatusResponse,
         lane: &mut Lane<'_, AppendStep>,
     ) -> Result<()> {
-        self.unanswered = self.unanswered.saturating_sub(batch.bytes());
+        self.queue.unanswered = self.queue.unanswered.saturating_sub(batch.bytes());
         if status.condition == Condition::Ok {
             return self.accept(batch, status, lane);
         }
@@ -92,7 +92,7 @@ impl Appender<'_> {
         if batch.items.len() > 1 {
             let count = batch.items.len();
             debug!(count, answer = said, "a batch is refused, splitting it");
-            self.doubtful.push(batch);
+            self.queue.doubtful.push(batch);
             return Ok(());
         }
         match batch.items.into_iter().next() {
@@ -123,7 +123,7 @@ impl Appender<'_> {
             debug!(uid, answer = said, form = ?next, "refused, trying it in another form");
             item.how = next;
             item.first_words.get_or_insert(said);
-            self.again.push_front(alone(id, item));
+            self.queue.again.push_front(alone(id, item));
             return Ok(());
         }
         let reason = item.first_words.take().unwrap_or(said);
@@ -201,7 +201,6 @@ impl Appender<'_> {
         if let Some(careful) = self.experience.careful.get_mut(&id) {
             careful.remove(uid);
         }
-        self.committed += 1;
         *self.taken.entry(id).or_default() += 1;
         self.progress.message(ready.size);
         let words = wanted.flags.split_ascii_whitespace();

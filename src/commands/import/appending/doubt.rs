@@ -19,7 +19,7 @@ impl Appender<'_> {
     /// Finds out what the target has of the refused batches; the rest is sent again in smaller parts.
     pub(super) fn look(&mut self, channel: &mut Channel) -> Result<()> {
         let mut rest = Vec::new();
-        let mut doubtful = std::mem::take(&mut self.doubtful);
+        let mut doubtful = std::mem::take(&mut self.queue.doubtful);
         while let Some(first) = doubtful.first() {
             let id = first.id;
             let (mut batches, others) = doubtful.into_iter().partition(|batch| batch.id == id);
@@ -35,13 +35,13 @@ impl Appender<'_> {
                 halves
                     .into_iter()
                     .rev()
-                    .for_each(|half| self.again.push_front(half));
+                    .for_each(|half| self.queue.again.push_front(half));
             } else {
                 let parts = batch.parts(|_| true);
                 parts
                     .into_iter()
                     .rev()
-                    .for_each(|part| self.again.push_front(part));
+                    .for_each(|part| self.queue.again.push_front(part));
             }
         }
         Ok(())

@@ -1,6 +1,8 @@
 //! Two mailboxes that the target lists as two but that are one: one grows by what was appended to the other. That is
 //! checked before anything goes to the second.
 
+use std::collections::{HashMap, HashSet};
+
 use anyhow::Result;
 
 use super::{AppendStep, Appender};
@@ -8,16 +10,27 @@ use crate::session::lane::{Lane, Order};
 use crate::session::manage;
 use crate::target::mailbox::JobId;
 
+/// Mailboxes that turn out to be one.
+#[derive(Default)]
+pub struct Merging {
+    /// Those that are one with another, which has its own mail: nothing was sent there.
+    pub pairs: Vec<(JobId, JobId)>,
+    /// Those of which it is known.
+    looked_at: HashSet<JobId>,
+    /// Messages that STATUS has counted last.
+    pub(super) counted: HashMap<JobId, u64>,
+}
+
 impl Appender<'_> {
     /// True for a mailbox that turns out to be the same as another that was filled on this connection: nothing goes
     /// there.
     ///
     /// Only those are looked at that had the same numbers when they were opened and that MAILBOXID does not tell apart.
     pub(super) fn is_merged(&mut self, lane: &mut Lane<'_, AppendStep>, id: JobId) -> Result<bool> {
-        if self.merged.iter().any(|(later, _)| *later == id) {
+        if self.merging.pairs.iter().any(|(later, _)| *later == id) {
             return Ok(true);
         }
-        if self.batches.contains_key(&id) || !self.looked_at.insert(id) {
+        if self.batches.contains_key(&id) || !self.merging.looked_at.insert(id) {
             return Ok(false);
         }
         let others = self.alike(id);
@@ -30,14 +43,14 @@ impl Appender<'_> {
         // What is under way counts only when it is answered.
         self.hear(lane)?;
         self.count(lane, &[id])?;
-        let now = self.counted.get(&id).copied();
+        let now = self.merging.counted.get(&id).copied();
         if now.is_none_or(|now| now <= before) {
             return Ok(false);
         }
         self.count(lane, &others)?;
         let mut others = others.into_iter();
-        let same = others.find(|other| self.counted.get(other).copied() == now);
-        self.merged.extend(same.map(|other| (id, other)));
+        let same = others.find(|other| self.merging.counted.get(other).copied() == now);
+        self.merging.pairs.extend(same.map(|other| (id, other)));
         Ok(same.is_some())
     }
 

@@ -11,7 +11,7 @@ mod merged;
 mod sending;
 mod strangers;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashMap;
 
 use anyhow::Result;
 use tracing::info_span;
@@ -35,6 +35,9 @@ use crate::target::mailbox::{JobId, Jobs, Refused};
 use crate::target::trouble::Trouble;
 pub use experience::Experience;
 use item::{Batch, Item, Late, Owed};
+use merged::Merging;
+use sending::SendQueue;
+use strangers::Gaps;
 
 /// Bytes that go with a message, roughly.
 const BESIDE: u64 = 256;
@@ -79,33 +82,20 @@ pub struct Appender<'a> {
     /// Of a mailbox that another account fills as well.
     turn: Option<(JobId, Turn<'a>)>,
     ways: AppendSupport,
-    /// What is to be sent once more, in smaller parts or in another way.
-    again: VecDeque<Batch>,
-    /// Refused batches of which the target may have kept a part.
-    doubtful: Vec<Batch>,
-    /// Messages that were refused for lack of room.
-    over_quota: Vec<(JobId, Refused)>,
+    queue: SendQueue,
     /// Flags to be stored when all is appended.
     to_store: Vec<Late>,
+    gaps: Gaps,
+    /// Mailboxes that turned out to be one with another.
+    pub merging: Merging,
+    /// Messages that were refused for lack of room.
+    over_quota: Vec<(JobId, Refused)>,
     /// UIDs that the target has named on this connection.
     named: HashMap<JobId, UidSet>,
-    /// The UID that the next message gets, by mailbox of the target.
-    next_uids: HashMap<Vec<u8>, u32>,
     /// Batches sent on this connection.
     batches: HashMap<JobId, u32>,
-    /// Gaps between UIDs that are to be looked into, by the first one.
-    gaps: HashMap<JobId, u32>,
     /// Messages that it has taken on this connection.
     pub taken: HashMap<JobId, u64>,
-    /// Mailboxes that turned out to be one with another, which has its own mail: nothing was sent there.
-    pub merged: Vec<(JobId, JobId)>,
-    /// Mailboxes of which it is known whether they are one with another.
-    looked_at: HashSet<JobId>,
-    /// Messages that STATUS has counted last.
-    counted: HashMap<JobId, u64>,
-    unanswered: u64,
-    /// Messages that the server has taken on this connection.
-    pub committed: u64,
 }
 
 impl<'a> Appender<'a> {
@@ -136,20 +126,14 @@ impl<'a> Appender<'a> {
             turn: None,
             watchful,
             ways,
-            again: VecDeque::new(),
-            doubtful: Vec::new(),
+            queue: SendQueue::default(),
+            gaps: Gaps::default(),
+            merging: Merging::default(),
             over_quota: Vec::new(),
             to_store: Vec::new(),
             named: HashMap::new(),
-            next_uids: HashMap::new(),
             batches: HashMap::new(),
-            gaps: HashMap::new(),
             taken: HashMap::new(),
-            merged: Vec::new(),
-            looked_at: HashSet::new(),
-            counted: HashMap::new(),
-            unanswered: 0,
-            committed: 0,
         }
     }
 
@@ -185,7 +169,7 @@ impl<'a> Appender<'a> {
                 break Err(error);
             }
         };
-        for batch in std::mem::take(&mut self.again) {
+        for batch in std::mem::take(&mut self.queue.again) {
             self.note_settled(&batch);
         }
         let unstored = std::mem::take(&mut self.to_store);
@@ -272,7 +256,7 @@ impl<'a> Appender<'a> {
             if self.is_merged(lane, id)? {
                 continue;
             }
-            if !self.doubtful.is_empty() {
+            if !self.queue.doubtful.is_empty() {
                 self.hear(lane)?;
                 return Ok(false);
             }
@@ -284,7 +268,7 @@ impl<'a> Appender<'a> {
                 if self.watchful && self.batches.get(&id) == Some(&1) {
                     self.hear(lane)?;
                 }
-                if self.gaps.contains_key(&id) {
+                if self.gaps.is_open(id) {
                     self.hear(lane)?;
                     return Ok(false);
                 }
@@ -303,7 +287,7 @@ impl<'a> Appender<'a> {
                     self.hear(lane)?;
                     return Err(SessionError::stopped().into());
                 }
-                if !self.doubtful.is_empty() {
+                if !self.queue.doubtful.is_empty() {
                     self.hear(lane)?;
                     return Ok(false);
                 }
@@ -313,9 +297,9 @@ impl<'a> Appender<'a> {
             self.send_again(lane)?;
             if lane.outstanding() > 0 {
                 self.receive(lane)?;
-            } else if !self.doubtful.is_empty() {
+            } else if !self.queue.doubtful.is_empty() {
                 return Ok(false);
-            } else if self.again.is_empty() && !self.store_flags(lane)? {
+            } else if self.queue.again.is_empty() && !self.store_flags(lane)? {
                 return Ok(true);
             }
         }

@@ -1,5 +1,7 @@
 //! Batches go out ahead of their answers, as many as the server and our memory can bear.
 
+use std::collections::VecDeque;
+
 use anyhow::{Context, Result};
 
 use super::item::{Batch, Counted, Item};
@@ -14,6 +16,17 @@ const WINDOW: usize = 100;
 /// Bytes that may be unanswered.
 const WINDOW_BYTES: u64 = 16 * 1024 * 1024;
 
+/// What waits to be sent, and what waits for its answer.
+#[derive(Default)]
+pub(super) struct SendQueue {
+    /// What is to be sent once more, in smaller parts or in another way.
+    pub again: VecDeque<Batch>,
+    /// Refused batches of which the target may have kept a part.
+    pub doubtful: Vec<Batch>,
+    /// Bytes sent that are not answered yet.
+    pub unanswered: u64,
+}
+
 impl Appender<'_> {
     /// Sends a batch, in one command where the server can, waiting while too much is unanswered.
     pub(super) fn send(&mut self, lane: &mut Lane<'_, AppendStep>, batch: Batch) -> Result<()> {
@@ -23,7 +36,7 @@ impl Appender<'_> {
         let mut outcome = Ok(());
         while outcome.is_ok()
             && !self.stop.requested()
-            && self.doubtful.is_empty()
+            && self.queue.doubtful.is_empty()
             && let Some(part) = parts.pop_front()
         {
             // What was refused goes first, in another form: it may show what the others should leave out.
@@ -34,14 +47,14 @@ impl Appender<'_> {
             if outcome.is_ok() {
                 outcome = self.make_room(lane, &part);
             }
-            if outcome.is_ok() && self.doubtful.is_empty() {
+            if outcome.is_ok() && self.queue.doubtful.is_empty() {
                 outcome = self.send_command(lane, part);
             } else {
                 parts.push_front(part);
             }
         }
         if outcome.is_ok() && !self.stop.requested() {
-            self.again.extend(parts);
+            self.queue.again.extend(parts);
             return Ok(());
         }
         for unsent in parts {
@@ -57,7 +70,9 @@ impl Appender<'_> {
         });
         let bytes = batch.bytes();
         while lane.outstanding() > 0
-            && (alone || lane.outstanding() >= WINDOW || self.unanswered + bytes > WINDOW_BYTES)
+            && (alone
+                || lane.outstanding() >= WINDOW
+                || self.queue.unanswered + bytes > WINDOW_BYTES)
         {
             self.receive(lane)?;
         }
@@ -66,7 +81,7 @@ impl Appender<'_> {
 
     fn send_command(&mut self, lane: &mut Lane<'_, AppendStep>, batch: Batch) -> Result<()> {
         let (id, mut items) = (batch.id, batch.items);
-        self.unanswered += items.iter().map(Item::size).sum::<u64>();
+        self.queue.unanswered += items.iter().map(Item::size).sum::<u64>();
         let careful = items
             .iter()
             .any(|item| self.experience.is_careful(id, item.uid()));
@@ -96,17 +111,17 @@ impl Appender<'_> {
     }
 
     pub(super) fn send_again(&mut self, lane: &mut Lane<'_, AppendStep>) -> Result<()> {
-        while self.doubtful.is_empty()
-            && let Some(batch) = self.again.pop_front()
+        while self.queue.doubtful.is_empty()
+            && let Some(batch) = self.queue.again.pop_front()
         {
             if let Err(error) = self.make_room(lane, &batch) {
-                self.again.push_front(batch);
+                self.queue.again.push_front(batch);
                 return Err(error);
             }
-            if self.doubtful.is_empty() {
+            if self.queue.doubtful.is_empty() {
                 self.send_command(lane, batch)?;
             } else {
-                self.again.push_front(batch);
+                self.queue.again.push_front(batch);
             }
         }
         Ok(())

@@ -19,12 +19,28 @@ use crate::target::matching::{ArchiveSide, MessageRef, Sought};
 /// Looks that find nothing before gaps are taken for a habit of the server.
 const MAX_IDLE: u32 = 3;
 
+/// Gaps between the UIDs that were given to what was sent.
+#[derive(Default)]
+pub(super) struct Gaps {
+    /// The UID that the next message gets, by mailbox of the target.
+    next_uids: HashMap<Vec<u8>, u32>,
+    /// Those that are to be looked into, by the first UID.
+    open: HashMap<JobId, u32>,
+}
+
+impl Gaps {
+    /// One is to be looked into.
+    pub(super) fn is_open(&self, id: JobId) -> bool {
+        self.open.contains_key(&id)
+    }
+}
+
 impl Appender<'_> {
     /// These UIDs were given to what was sent; is one missing before or between them?
     pub(super) fn note_gap(&mut self, id: JobId, uids: &[u32]) {
         let job = &self.jobs[id];
         let wire = job.place().name.wire().to_vec();
-        let mut next = self.next_uids.get(&wire).copied();
+        let mut next = self.gaps.next_uids.get(&wire).copied();
         if next.is_none() {
             next = Some(job.uidnext_there()).filter(|uidnext| *uidnext > 0);
         }
@@ -35,16 +51,16 @@ impl Appender<'_> {
             }
             next = next.max(uid.saturating_add(1));
         }
-        self.next_uids.insert(wire, next);
+        self.gaps.next_uids.insert(wire, next);
         if let Some(from) = gap.filter(|_| self.experience.idle_gaps < MAX_IDLE) {
-            self.gaps.entry(id).or_insert(from);
+            self.gaps.open.entry(id).or_insert(from);
         }
     }
 
     /// Looks at what came in between. Where it is the same mail, and another account of this run brings it, the two go
     /// on one after the other.
     pub(super) fn look_into_gaps(&mut self, channel: &mut Channel) -> Result<()> {
-        let gaps: Vec<(JobId, u32)> = std::mem::take(&mut self.gaps).into_iter().collect();
+        let gaps: Vec<(JobId, u32)> = std::mem::take(&mut self.gaps.open).into_iter().collect();
         for (id, from) in gaps {
             if self.jobs[id].todo().is_empty() || self.jobs[id].has_failed() {
                 continue;
