@@ -278,4 +278,22 @@ mod tests {
         assert_eq!(of("\\HasChildren"), None);
         assert_eq!(of("\\All"), None);
     }
+
+    #[test]
+    fn each_attribute_names_its_use_in_any_case() {
+        let named = [
+            ("\\Sent", Some(Use::Sent)),
+            ("\\DRAFTS", Some(Use::Drafts)),
+            ("\\Trash", Some(Use::Trash)),
+            ("\\Junk", Some(Use::Junk)),
+            ("\\Spam", Some(Use::Junk)),
+            ("\\Archive", Some(Use::Archive)),
+            ("\\All", None),
+            ("Trash", None),
+        ];
+        for (attribute, found) in named {
+            let attributes = ["\\HasNoChildren".to_owned(), attribute.to_owned()];
+            assert_eq!(Use::of_attributes(&attributes), found, "{attribute}");
+        }
+    }
 }
