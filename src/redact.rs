@@ -271,9 +271,11 @@ fn is_plain(byte: u8) -> bool {
 
 /// As it is spelled when quoted or escaped, once or twice.
 fn quoted(secret: &str) -> Vec<String> {
-    let mut all = vec![secret.to_owned(), percent(secret, "%20")];
-    if secret.contains(' ') {
-        all.push(percent(secret, "+"));
+    let mut all = vec![secret.to_owned()];
+    for (space, kept) in [("%20", ""), ("+", ""), ("%20", "/"), ("%20", "~")] {
+        let upper = percent(secret, space, kept);
+        all.push(small_digits(&upper));
+        all.push(upper);
     }
     if secret.contains(['&', '<', '>', '"', '\'']) {
         // Programs differ in which quotation marks they escape.
@@ -281,10 +283,19 @@ fn quoted(secret: &str) -> Vec<String> {
     }
     if secret.contains(|c| matches!(c, '"' | '\\' | '\'') || !(' '..='~').contains(&c)) {
         all.push(secret.replace('\\', "\\\\").replace('"', "\\\""));
-        all.push(inside(&serde_json::to_string(secret).unwrap_or_default()));
+        let json = inside(&serde_json::to_string(secret).unwrap_or_default());
+        all.push(in_ascii(&json));
+        all.push(json);
         all.push(inside(&format!("{secret:?}")));
         all.push(secret.as_bytes().escape_ascii().to_string());
     }
+    if secret.contains('/') {
+        // PHP does.
+        let json = inside(&serde_json::to_string(secret).unwrap_or_default());
+        all.push(in_ascii(&json).replace('/', "\\/"));
+    }
+    all.sort_unstable();
+    all.dedup();
     // Quoted once by the server, and once more by whoever passes it on.
     for once in all.clone() {
         if once.contains(|c: char| matches!(c, '"' | '\\') || c.is_control()) {
@@ -299,12 +310,44 @@ fn inside(quoted: &str) -> String {
     text.strip_suffix('"').unwrap_or(text).to_owned()
 }
 
-fn percent(text: &str, space: &str) -> String {
+/// As JSON for readers of ASCII alone.
+fn in_ascii(json: &str) -> String {
+    let mut out = String::new();
+    for c in json.chars() {
+        if c.is_ascii() {
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "\\u{unit:04x}");
+        }
+    }
+    out
+}
+
+/// The same with the digits of `%C3` in small letters.
+fn small_digits(percent: &str) -> String {
+    let mut parts = percent.split('%');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2).unwrap_or((part, ""));
+        out.push('%');
+        out.push_str(&digits.to_ascii_lowercase());
+        out.push_str(rest);
+    }
+    out
+}
+
+/// As in URLs and forms; some keep these.
+fn percent(text: &str, space: &str, kept: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         match byte {
             b' ' => out.push_str(space),
-            plain if is_plain(plain) => out.push(char::from(plain)),
+            plain if is_plain(plain) || kept.as_bytes().contains(&plain) => {
+                out.push(char::from(plain));
+            }
             // Writing to a String cannot fail.
             other => drop(write!(out, "%{other:02X}")),
         }
@@ -334,17 +377,20 @@ mod tests {
     #[test]
     fn every_spelling_is_hidden() {
         let mut known = SecretIndex::default();
-        let secret = "pa\"ss w\\ör&d";
+        let secret = "pa\"ss w\\ör&d/";
         known.keep(secret);
         for spelling in [
             secret,
-            r#"pa\"ss w\\ör&d"#,
-            r#"pa\\\"ss w\\\\ör&d"#,
-            r#"pa\"ss w\\\xc3\xb6r&d"#,
-            "pa%22ss+w%5C%C3%B6r%26d",
-            "pa&quot;ss w\\ör&amp;d",
-            "pa\"ss w\\ör&amp;d",
-            "cGEic3Mgd1zDtnImZA==",
+            r#"pa\"ss w\\ör&d/"#,
+            r#"pa\"ss w\\\u00f6r&d/"#,
+            r#"pa\"ss w\\\u00f6r&d\/"#,
+            r#"pa\\\"ss w\\\\ör&d/"#,
+            r#"pa\"ss w\\\xc3\xb6r&d/"#,
+            "pa%22ss+w%5C%C3%B6r%26d%2F",
+            "pa%22ss%20w%5c%c3%b6r%26d/",
+            "pa&quot;ss w\\ör&amp;d/",
+            "pa\"ss w\\ör&amp;d/",
+            "cGEic3Mgd1zDtnImZC8=",
         ] {
             let text = known.redacted(spelling);
             assert!(
