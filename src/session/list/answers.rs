@@ -24,6 +24,8 @@ pub(super) struct Answers {
     pub listed: Vec<Listed>,
     extended: Vec<Listed>,
     subscribed: Vec<Name>,
+    /// Lines to LIST (SUBSCRIBED) that call nothing subscribed: who does not know it may list all.
+    unmarked: usize,
     pub status: HashMap<Name, MailboxStatus>,
     pub unreadable: Vec<String>,
     pub namespace: Option<(Name, Option<char>)>,
@@ -69,7 +71,7 @@ impl Answers {
                 }
                 None => {}
             },
-            ListStep::Subscribed | ListStep::SubscribedByList => {
+            ListStep::Subscribed => {
                 // \Noselect here means that only names below it are subscribed (RFC 3501 section 6.3.9).
                 let lsub = response::parse_list(response, "LSUB");
                 let list = || response::parse_list(response, "LIST");
@@ -79,6 +81,11 @@ impl Answers {
                     self.subscribed.push(listed.name);
                 }
             }
+            ListStep::SubscribedByList => match response::parse_list(response, "LIST") {
+                Some(Ok(listed)) if listed.has("\\Subscribed") => self.subscribed.push(listed.name),
+                Some(_) => self.unmarked += 1,
+                None => {}
+            },
             ListStep::Namespace => {
                 if let Some((prefix, delimiter)) = response::parse_namespace(response) {
                     self.namespace = Some((Name::listed(prefix), delimiter));
@@ -126,6 +133,14 @@ pub(super) fn drain(
             }
             Answer::Done(ListStep::Inbox, status) => heard.inbox = Some(status),
             Answer::Done(ListStep::Glance(part), status) => heard.glances.ended(part, &status),
+            Answer::Done(ListStep::SubscribedByList, status)
+                if status.condition == Condition::Ok
+                    && heard.unmarked > 0
+                    && heard.subscribed.is_empty() =>
+            {
+                let said = "it lists mailboxes and calls none of them subscribed";
+                heard.subscriptions_refused = Some(said.to_owned());
+            }
             Answer::Done(ListStep::Subscribed | ListStep::SubscribedByList, status) => {
                 let is_refused = status.condition != Condition::Ok;
                 heard.subscriptions_refused = is_refused.then(|| status.said());

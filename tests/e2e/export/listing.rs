@@ -94,7 +94,11 @@ fn an_account_without_an_inbox_lacks_nothing() {
 
 #[test]
 fn subscriptions_are_asked_for_in_a_second_way_and_else_it_is_told() {
-    for knows_second_way in [true, false] {
+    let knows = b"* LIST (\\Subscribed) \"/\" Sent\r\n{tag} OK done\r\n".as_slice();
+    // It does what it would without the option.
+    let ignores = b"* LIST () \"/\" INBOX\r\n* LIST () \"/\" Sent\r\n{tag} OK done\r\n".as_slice();
+    let refuses = b"{tag} BAD what is that\r\n".as_slice();
+    for (answer, knows_second_way) in [(knows, true), (ignores, false), (refuses, false)] {
         let server = FakeServer::options()
             .mailbox(FakeMailbox::new("INBOX"))
             .mailbox(FakeMailbox::new("Sent").mails(&realistic(32, 1)))
@@ -104,13 +108,7 @@ fn subscriptions_are_asked_for_in_a_second_way_and_else_it_is_told() {
                     return Some(Reply::tagged("BAD LSUB is not part of IMAP4rev2"));
                 }
                 let is_second = text.contains("(SUBSCRIBED)");
-                let list = b"* LIST (\\Subscribed) \"/\" Sent\r\n{tag} OK done\r\n";
-                let answer = if knows_second_way {
-                    Reply::Raw(list.to_vec())
-                } else {
-                    Reply::tagged("BAD what is that")
-                };
-                is_second.then_some(answer)
+                is_second.then(|| Reply::Raw(answer.to_vec()))
             })
             .start();
         let program = program_for(&server);
