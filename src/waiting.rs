@@ -10,6 +10,8 @@ use tracing::warn;
 const QUIET: Duration = Duration::from_secs(10);
 /// Part of a time-out that passes without a word.
 const SHARE: u32 = 6;
+/// Nobody wants to read of shorter waits, however short the time-out is.
+const SHORTEST: Duration = Duration::from_secs(1);
 
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
@@ -32,7 +34,7 @@ impl Waiting {
     /// Is a wait long enough to be reported?
     #[must_use]
     pub fn is_long(waited: Duration, timeout: Duration) -> bool {
-        waited >= QUIET.min(timeout / SHARE)
+        waited >= QUIET.min(timeout / SHARE).max(SHORTEST)
     }
 }
 
@@ -58,5 +60,6 @@ mod tests {
         assert!(!Waiting::is_long(seconds(9), seconds(600)));
         assert!(Waiting::is_long(seconds(10), seconds(600)));
         assert!(Waiting::is_long(seconds(1), seconds(6)));
+        assert!(!Waiting::is_long(seconds(1) / 2, seconds(1)));
     }
 }

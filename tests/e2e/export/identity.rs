@@ -220,6 +220,29 @@ fn most_of_an_account_vanishing_is_told_and_comes_back() {
 }
 
 #[test]
+fn an_inbox_that_is_gone_is_told_and_comes_back() {
+    let inbox = FakeMailbox::new("INBOX").mails(&realistic(112, 3));
+    let server = FakeServer::options()
+        .mailbox(inbox.clone())
+        .mailbox(FakeMailbox::new("Sent").mails(&realistic(113, 2)))
+        .start();
+    let program = program_for(&server);
+    program.export(&[]).code(0);
+    server.edit(|mailboxes| drop(mailboxes.remove(0)));
+    program
+        .export(&[])
+        .code(1)
+        .says("INBOX is gone from the server, with 3 messages");
+    let archive = program.archive(ANNA);
+    assert_eq!(message_files(&archive.dir), 5, "nothing is lost");
+    program.export(&[]).code(0);
+    server.edit(|mailboxes| mailboxes.push(inbox.clone()));
+    program.export(&["--report", "report.json"]).code(0);
+    assert_eq!(total(&program, "new"), 0);
+    assert_eq!(uids(&program, "INBOX"), [1, 2, 3]);
+}
+
+#[test]
 fn most_of_a_large_mailbox_vanishing_is_told_unless_it_is_emptied_often() {
     for (attributes, code) in [("", 1), ("\\Trash", 0)] {
         let server = FakeServer::options()
