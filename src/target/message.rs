@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::repair::{Repaired, Repairer, Repairs};
 use crate::archive::mailbox::MailboxDir;
+use crate::archive::sidecar::Sidecar;
 use crate::compare::Wanted;
 use crate::disk;
 use crate::message::{self, DateSource, Fingerprint, Identity};
@@ -46,6 +47,30 @@ enum Content {
 #[derive(Debug)]
 pub struct Damaged(pub String);
 
+impl Damaged {
+    /// Why it is not on the target.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        format!("the archive is damaged here: {}", self.0)
+    }
+}
+
+/// What the archive says of a message.
+///
+/// # Errors
+/// As for [`Ready::load`].
+pub fn sidecar(dir: &MailboxDir, uid: u32) -> Result<Result<Sidecar, Damaged>> {
+    match dir.read_sidecar(uid) {
+        Ok(sidecar) if sidecar.uid == uid => Ok(Ok(sidecar)),
+        Ok(other) => {
+            let text = format!("the sidecar is that of uid {}", other.uid);
+            Ok(Err(Damaged(text)))
+        }
+        Err(error) if disk::is_about_us(error.as_ref()) => Err(error),
+        Err(error) => Ok(Err(Damaged(format!("{error:#}")))),
+    }
+}
+
 impl Ready {
     /// Proves and prepares a message.
     ///
@@ -53,14 +78,10 @@ impl Ready {
     /// The outer ones of the file system; inside what is wrong with the pair.
     pub fn load(dir: &MailboxDir, uid: u32, mut repairs: Repairs) -> Result<Result<Self, Damaged>> {
         let damaged = |text: String| Ok(Err(Damaged(text)));
-        let sidecar = match dir.read_sidecar(uid) {
+        let sidecar = match sidecar(dir, uid)? {
             Ok(sidecar) => sidecar,
-            Err(error) if disk::is_about_us(error.as_ref()) => return Err(error),
-            Err(error) => return damaged(format!("{error:#}")),
+            Err(damaged) => return Ok(Err(damaged)),
         };
-        if sidecar.uid != uid {
-            return damaged(format!("the sidecar is that of uid {}", sidecar.uid));
-        }
         let mut file = match dir.open_message(uid) {
             Ok(file) => file,
             Err(error) if disk::is_about_us(error.as_ref()) => return Err(error),

@@ -18,6 +18,7 @@ use crate::archive::journal::Journal;
 use crate::commands::provision::{Provision, logged_in};
 use crate::config::Account;
 use crate::finding::{Code, Finding, Severity};
+use crate::mailbox::UidSet;
 use crate::plural::counted;
 use crate::progress::{AccountProgress, Rest};
 use crate::report::{AccountReport, Counts, FailedMessageReport, MailboxReport, Status};
@@ -29,7 +30,8 @@ use crate::session::retry::{Backoff, keep_trying};
 use crate::session::turns::Turn;
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::target::mailbox::{Job, JobId};
+use crate::target::mailbox::{Job, JobId, Refused};
+use crate::target::message;
 use crate::target::plan::{Messages, Plan};
 use crate::target::trouble::Trouble;
 
@@ -189,8 +191,7 @@ impl<'a> Import<'a> {
         if dry_run {
             // A dry run moves nothing.
             for job in &mut self.plan.jobs {
-                let bytes = job.here().dir.bytes(job.todo().iter().copied())?;
-                job.told_mut().would_append(bytes);
+                rehearse(job)?;
             }
             return Ok(false);
         }
@@ -416,4 +417,23 @@ fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
         compared: None,
         note: Some(job.sentences().join("; ")).filter(|note| !note.is_empty()),
     }
+}
+
+/// What a dry run tells of a mailbox: how much would be appended, and what the archive cannot give.
+fn rehearse(job: &mut Job) -> Result<()> {
+    let mut unreadable = UidSet::default();
+    for uid in job.todo().clone() {
+        if let Err(damaged) = message::sidecar(&job.here().dir, uid)? {
+            unreadable.insert(uid);
+            job.refuse(Refused {
+                uid,
+                size: None,
+                reason: damaged.reason(),
+            });
+        }
+    }
+    job.give_up(&unreadable);
+    let bytes = job.here().dir.bytes(job.todo().iter().copied())?;
+    job.told_mut().would_append(bytes);
+    Ok(())
 }

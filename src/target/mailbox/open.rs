@@ -133,6 +133,11 @@ impl Job {
         &self.open.found
     }
 
+    /// These are not appended.
+    pub fn give_up(&mut self, uids: &UidSet) {
+        self.open.todo.retain(|uid| !uids.contains(*uid));
+    }
+
     /// These arrived in another way while others were appended.
     pub fn found_meanwhile(&mut self, uids: &UidSet) {
         self.open.todo.retain(|uid| !uids.contains(*uid));

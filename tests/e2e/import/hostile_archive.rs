@@ -48,6 +48,10 @@ fn messages_that_are_not_what_their_sidecars_say_are_findings_and_are_not_import
     fs::copy(file(1, "json"), file(5, "json")).expect("copy a sidecar");
     write(&file(6, "json"), "{\"mailbox\": \"INBOX\", \"uid\": 6, ");
     aim(&program, &server.endpoint());
+    // A dry run reads no messages, but what is to be known of them.
+    import(&program, &["--dry-run"])
+        .says("the sidecar is that of uid 1")
+        .says("u0000000006.json is not a sidecar");
     import(&program, &["--ignore-errors"])
         .code(1)
         .says("sha256");

@@ -34,8 +34,7 @@ impl Appender<'_> {
             let ready = match Ready::load(dir, uid, self.settings.importing.repairs)? {
                 Ok(ready) => ready,
                 Err(damaged) => {
-                    let reason = format!("the archive is damaged here: {}", damaged.0);
-                    self.refuse(id, uid, None, reason)?;
+                    self.refuse(id, uid, None, damaged.reason())?;
                     continue;
                 }
             };
