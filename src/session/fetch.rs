@@ -35,7 +35,10 @@ impl Message {
     pub fn cut_from(&self) -> Option<u64> {
         let announced = self.announced?;
         let missing = announced.checked_sub(self.length)?;
-        (missing >= 1024 && missing >= announced / 10).then_some(announced)
+        let is_large = missing >= 1024 && missing >= announced / 10;
+        let is_rounded = announced % 1000 == 0 || announced % 1024 == 0;
+        let is_most = missing >= 32 && missing >= announced / 2 && !is_rounded;
+        (is_large || is_most).then_some(announced)
     }
 }
 

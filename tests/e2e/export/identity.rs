@@ -167,17 +167,26 @@ fn a_server_that_only_moved_is_not_fetched_again() {
 
 #[test]
 fn a_body_far_shorter_than_announced_is_asked_for_again_and_told() {
-    let mut mailbox = FakeMailbox::new("INBOX").mails(&realistic(97, 4));
-    mailbox.messages[1].size = Some("480000".to_owned());
-    let server = FakeServer::options().mailbox(mailbox).start();
-    let program = program_for(&server);
-    program.export(&[]).code(0).says("short-body");
-    assert_eq!(uids(&program, "INBOX"), [1, 2, 3, 4]);
-    let bodies = |fetch: &&String| fetch.contains("UID FETCH 2 (") && fetch.contains("BODY");
-    let fetches = server.commands_named("UID FETCH");
-    assert_eq!(fetches.iter().filter(bodies).count(), 1, "{fetches:?}");
-    let sidecar = &program.archive(ANNA).mailbox("INBOX").messages[&2].sidecar;
-    assert_eq!(sidecar["rfc822_size"], 480_000);
+    let short = Mail::simple("short");
+    let length = short.bytes.len();
+    for (second, announced) in [
+        (realistic(97, 1).remove(0), 480_000),
+        (short, 2 * length + 101),
+    ] {
+        let mut mails = realistic(97, 4);
+        mails[1] = second;
+        let mut mailbox = FakeMailbox::new("INBOX").mails(&mails);
+        mailbox.messages[1].size = Some(announced.to_string());
+        let server = FakeServer::options().mailbox(mailbox).start();
+        let program = program_for(&server);
+        program.export(&[]).code(0).says("short-body");
+        assert_eq!(uids(&program, "INBOX"), [1, 2, 3, 4]);
+        let bodies = |fetch: &&String| fetch.contains("UID FETCH 2 (") && fetch.contains("BODY");
+        let fetches = server.commands_named("UID FETCH");
+        assert_eq!(fetches.iter().filter(bodies).count(), 1, "{fetches:?}");
+        let sidecar = &program.archive(ANNA).mailbox("INBOX").messages[&2].sidecar;
+        assert_eq!(sidecar["rfc822_size"], announced);
+    }
     // Sizes that are always estimates are no reason to worry.
     let mut mailbox = FakeMailbox::new("INBOX").mails(&realistic(98, 4));
     for message in &mut mailbox.messages {
