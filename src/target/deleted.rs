@@ -1,54 +1,60 @@
-//! Mailboxes that a user deleted on the target after their import: they are not recreated by themselves.
+//! Mailboxes that were filled and that the target does not list: those that it hides are there, those that a user
+//! deleted are not recreated by themselves.
 
 use anyhow::Result;
 
 use super::mailbox::{Job, Jobs};
-use super::place::Place;
 use crate::archive::journal::{Journal, Route, RouteRecord};
 use crate::mailbox::uidset::UidSet;
 use crate::mapping::FolderMap;
 use crate::session::channel::Channel;
 use crate::session::list::Listing;
 use crate::session::manage;
-use crate::session::response::Condition;
+use crate::session::response::{self, Condition};
+
+/// Finds the mailboxes that the journal has filled and LIST does not show: some servers hide mailboxes.
+///
+/// # Errors
+/// Those of the connection.
+pub fn find_hidden(channel: &mut Channel, jobs: &mut Jobs, journal: &Journal) -> Result<()> {
+    for job in jobs {
+        let before = journal.name_of(&job.here().directory);
+        if job.place().exists || before != Some(job.place().name.text()) {
+            continue;
+        }
+        let (wire, items) = (job.place().name.wire(), "(MESSAGES UIDNEXT UIDVALIDITY)");
+        let ask = manage::status(wire, &channel.capabilities, items)?;
+        let mut there = None;
+        let end = channel.run(&ask, |response| {
+            if let Some(Ok((_, status))) = response::parse_mailbox_status(response) {
+                there = Some(status);
+            }
+        })?;
+        if let Some(status) = there.filter(|_| end.condition == Condition::Ok) {
+            job.place_mut().exists = true;
+            job.listed(false, &status);
+            job.recall(journal.known(&job.route()));
+        }
+    }
+    Ok(())
+}
 
 /// Finds mailboxes that the journal has filled and that the target no longer has.
 ///
 /// A target is believed if it still holds something that the journal filled: one that was recreated as a whole
-/// lacks everything, and is filled again. Mailboxes that were renamed are known by their new names already.
-/// What LIST does not show is asked for by name: some servers hide mailboxes.
-///
-/// # Errors
-/// Those of the connection.
-pub fn find(
-    channel: &mut Channel,
-    jobs: &mut Jobs,
-    listing: &Listing,
-    journal: &Journal,
-    folder_map: &FolderMap,
-) -> Result<()> {
+/// lacks everything, and is filled again. Mailboxes that were renamed, or are hidden, are known already.
+pub fn find(jobs: &mut Jobs, listing: &Listing, journal: &Journal, folder_map: &FolderMap) {
     if !journal
         .filled()
         .any(|(route, known)| stands(listing, route, known))
     {
         jobs.iter_mut().for_each(|job| job.deleted(None));
-        return Ok(());
+        return;
     }
     for job in jobs {
-        let mut gone = gone(job, listing, journal, folder_map);
-        if gone.is_some() && is_hidden(channel, job.place())? {
-            gone = None;
-        }
+        let gone = gone(job, listing, journal, folder_map);
         job.deleted(gone);
     }
-    Ok(())
-}
-
-/// The target has a mailbox of this name, whatever LIST says.
-fn is_hidden(channel: &mut Channel, place: &Place) -> Result<bool> {
-    let ask = manage::uidvalidity(place.name.wire(), &channel.capabilities)?;
-    let status = channel.run(&ask, |_| {})?;
-    Ok(status.condition == Condition::Ok)
 }
 
 /// The messages that went with a mailbox; `None` where it is there, or never was.

@@ -257,8 +257,8 @@ impl<'a> Plan<'a> {
         }
         // If messages are asked for by name, their mailbox is wanted, too.
         if self.only.is_none() {
-            let folder_map = self.want.folder_map;
-            deleted::find(channel, &mut self.jobs, listing, journal, folder_map)?;
+            deleted::find_hidden(channel, &mut self.jobs, journal)?;
+            deleted::find(&mut self.jobs, listing, journal, self.want.folder_map);
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use super::{ANNA, assert_same};
+use super::{ANNA, assert_same, program_for};
 use super::{MODERN, aim, assert_holds, entry, import, of_held, of_mails, reader, targets, totals};
 use crate::kit::PASSWORD;
 use crate::kit::mail::{Mail, realistic};
@@ -427,4 +427,28 @@ fn names_in_other_scripts_and_with_quotes_reach_the_target_exactly() {
             "{name}: {held:#?}"
         );
     }
+}
+
+#[test]
+fn a_mailbox_that_the_target_does_not_list_is_there_for_whoever_filled_it() {
+    let server = FakeServer::options()
+        .capabilities(MODERN)
+        .mailbox(FakeMailbox::new("INBOX"))
+        .list_lines(&[br#"* LIST () "/" INBOX"#])
+        .start();
+    let mails = [Mail::simple("one"), Mail::simple("two")];
+    let program = program_for(&server, "Hidden", &mails);
+    import(&program, &[]).code(0);
+    server.forget();
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new", "unchanged"]), [0, 2]);
+    assert_eq!(server.commands_named("CREATE").len(), 0);
+    let validate = [
+        "--mode",
+        "validate",
+        "--no-connectivity-test",
+        "-q",
+        "--deep",
+    ];
+    program.run(validate).code(0);
 }
