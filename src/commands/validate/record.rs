@@ -25,6 +25,8 @@ pub struct Lacking {
     pub lost: Vec<String>,
     /// The archive did not have them yet when the message was imported.
     pub later: Vec<String>,
+    /// The target did not take them when the message was imported.
+    pub refused: Vec<String>,
 }
 
 impl JournalRecord {
@@ -65,12 +67,21 @@ impl JournalRecord {
         let Some(at_import) = at_import.filter(|_| self.to_uid(uid) == Some(to_uid)) else {
             return Lacking {
                 lost: lacking,
-                later: Vec::new(),
+                ..Lacking::default()
             };
         };
         let archived = flags::set(&at_import.archived);
         let was_there = |flag: &String| archived.contains(&flag.to_ascii_lowercase());
-        let (lost, later) = lacking.into_iter().partition(was_there);
-        Lacking { lost, later }
+        let (given, later): (Vec<_>, Vec<_>) = lacking.into_iter().partition(was_there);
+        let was_sent = |flag: &String| {
+            let mut sent = at_import.sent.split_ascii_whitespace();
+            sent.any(|sent| flags::is_same(sent, flag))
+        };
+        let (lost, refused) = given.into_iter().partition(was_sent);
+        Lacking {
+            lost,
+            later,
+            refused,
+        }
     }
 }

@@ -162,6 +162,9 @@ fn a_refused_keyword_costs_itself_and_not_its_neighbours() {
         let note = entry(&program, "INBOX")["note"].to_string();
         assert!(note.contains("1 message without flags"), "{note}");
         assert!(note.contains("NIL"), "{note}");
+        // What could not be sent was not lost afterwards.
+        let validate = ["--mode", "validate", "--no-connectivity-test", "-q"];
+        program.run(validate).code(0).says("note flags-lost");
     }
 }
 

@@ -20,6 +20,8 @@ pub(super) struct FlagLoss {
     pub at: usize,
     pub message: MessageRef,
     pub lost: Vec<String>,
+    /// What it did not take when the message was imported.
+    pub refused: Vec<String>,
 }
 
 impl Comparing<'_> {
@@ -28,15 +30,17 @@ impl Comparing<'_> {
         let jobs = self.jobs;
         let mut permanent: HashMap<usize, Option<Vec<String>>> = HashMap::new();
         let mut dropped: BTreeMap<JobId, (u64, BTreeSet<String>)> = BTreeMap::new();
-        for FlagLoss { at, message, lost } in std::mem::take(&mut self.doubtful) {
-            let MessageRef { job: id, uid } = message;
+        for loss in std::mem::take(&mut self.doubtful) {
+            let MessageRef { job: id, uid } = loss.message;
+            let at = loss.at;
             let kept = match permanent.entry(at) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(place) => {
                     place.insert(select::permanent_flags(session.channel(), &names[at])?)
                 }
             };
-            let kept = flags::kept(kept.as_deref(), &lost.join(" "));
+            let mut kept = flags::kept(kept.as_deref(), &loss.lost.join(" "));
+            kept.dropped.extend(loss.refused);
             if !kept.flags.is_empty() {
                 self.compared.entry(id).or_default().flags_differ += 1;
                 let text = format!("has lost {} on the target", kept.flags);

@@ -148,11 +148,12 @@ impl<'a> Comparing<'a> {
             self.compared.entry(message.job).or_default().flags_added += 1;
         }
         let lacking = record.lacking(message.uid, to_uid, holding.lost_flags(flags, at));
-        if !lacking.lost.is_empty() {
+        if !lacking.lost.is_empty() || !lacking.refused.is_empty() {
             self.doubtful.push(FlagLoss {
                 at: side.at,
                 message,
                 lost: lacking.lost,
+                refused: lacking.refused,
             });
         }
         if !lacking.later.is_empty() {
