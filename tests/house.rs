@@ -1,4 +1,5 @@
-//! The rules of the house hold themselves: who in `src` may use whom, read from the `use` lines and paths of the source.
+//! The rules of the house hold themselves: who in `src` may use whom, and that each name stands for one thing, read from
+//! the source.
 //!
 //! It knows no behaviour. A rule that fails here names the file and what it reaches.
 
@@ -376,6 +377,49 @@ fn there_is_one_door_to_the_disk() {
         broken.extend(bad.map(|word| format!("{module} has {word}: all files go through disk")));
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+/// Names that stand in several places and mean the same in each: what an error module returns, and a mailbox at work,
+/// in an export and on the target's floor.
+const SAME_EVERYWHERE: &[&str] = &["Result", "Job", "JobId", "Jobs"];
+
+#[test]
+fn a_type_name_stands_for_one_thing() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    walk(&root, &mut files);
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for file in files.iter().filter(|file| !is_test(&root, file)) {
+        let text = fs::read_to_string(file).expect("a source file");
+        for name in text.lines().filter_map(declared) {
+            let place = module_of(&root, file);
+            places.entry(name.to_owned()).or_default().push(place);
+        }
+    }
+    let several = places
+        .iter()
+        .filter(|(name, places)| places.len() > 1 && !SAME_EVERYWHERE.contains(&name.as_str()));
+    let broken: Vec<String> = several
+        .map(|(name, places)| format!("{name} is declared in {}", places.join(", ")))
+        .collect();
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+/// The type or trait that a line declares, unless it is indented: then it is private to a function or an `impl`.
+fn declared(line: &str) -> Option<&str> {
+    let mut line = line;
+    if let Some(rest) = line.strip_prefix("pub") {
+        line = match rest.strip_prefix('(') {
+            Some(rest) => rest.split_once(')')?.1,
+            None => rest,
+        }
+        .trim_start();
+    }
+    let rest = ["struct ", "enum ", "trait ", "type "]
+        .iter()
+        .find_map(|word| line.strip_prefix(word))?;
+    rest.split(|c: char| !c.is_alphanumeric() && c != '_')
+        .next()
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub struct Rest {
 
 /// What a migration does with an account at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Step {
+pub(super) struct MigrationStep {
     pub phase: Phase,
     /// What comes will be moved once more afterwards.
     pub comes_again: bool,
@@ -33,7 +33,7 @@ pub(super) struct Step {
 pub(super) struct Counters {
     pub account: String,
     /// None: the phase is all of one step.
-    step: OnceLock<Step>,
+    step: OnceLock<MigrationStep>,
     mailbox: Mutex<String>,
     pub messages: AtomicU64,
     pub bytes: AtomicU64,
@@ -53,7 +53,7 @@ impl Counters {
         self.on_their_way.store(0, Ordering::Relaxed);
     }
 
-    pub fn step(&self) -> Option<Step> {
+    pub fn step(&self) -> Option<MigrationStep> {
         self.step.get().copied()
     }
 
@@ -103,7 +103,7 @@ impl AccountProgress {
     /// It is this step of a migration that counts, which goes on until `last`, or to its end.
     #[must_use]
     pub fn at(self, phase: Phase, last: Option<Phase>) -> Self {
-        let step = Step {
+        let step = MigrationStep {
             phase,
             comes_again: phase == Phase::Export && last != Some(Phase::Export),
         };

@@ -23,7 +23,7 @@ use crate::mode;
 use crate::plural::{form, verb};
 use crate::report::Status;
 use crate::waiting;
-use account::{Counters, Step};
+use account::{Counters, MigrationStep};
 use estimate::PhaseSums;
 
 /// Time between log lines.
@@ -53,7 +53,7 @@ struct PhaseProgress {
     accounts: u64,
     at_work: Vec<Arc<Counters>>,
     /// By those that are not at work any more.
-    moved: BTreeMap<Option<Step>, Sums>,
+    moved: BTreeMap<Option<MigrationStep>, Sums>,
 }
 
 /// What was moved.
@@ -91,7 +91,7 @@ struct Snapshot {
     phase: &'static str,
     elapsed: Duration,
     known: PhaseSums,
-    moved: Vec<(Option<Step>, Sums)>,
+    moved: Vec<(Option<MigrationStep>, Sums)>,
 }
 
 impl Progress {
@@ -214,7 +214,7 @@ impl PhaseProgress {
     }
 
     /// What each step has moved; one at least.
-    fn moved(&self) -> Vec<(Option<Step>, Sums)> {
+    fn moved(&self) -> Vec<(Option<MigrationStep>, Sums)> {
         let mut moved = self.moved.clone();
         for counters in &self.at_work {
             moved.entry(counters.step()).or_default().add(counters);
@@ -236,7 +236,7 @@ impl PhaseProgress {
             ..PhaseSums::default()
         };
         let (mut to_come, mut written) = (0_u64, 0_u64);
-        let mut take = |step: Option<Step>, sums: Sums, due: Rest| {
+        let mut take = |step: Option<MigrationStep>, sums: Sums, due: Rest| {
             let comes_again = step.is_some_and(|step| step.comes_again);
             match step.map(|step| step.phase) {
                 // They move nothing.
@@ -377,7 +377,7 @@ impl Snapshot {
     }
 
     /// What was moved, each part with its rank: the least is left out first.
-    fn in_words(&self, step: Option<Step>, sums: Sums) -> Vec<(u8, String)> {
+    fn in_words(&self, step: Option<MigrationStep>, sums: Sums) -> Vec<(u8, String)> {
         let Sums { messages, bytes } = sums;
         if messages == 0 && bytes == 0 {
             return Vec::new();
