@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use super::{grouped, shown};
 use crate::exit::Exit;
 use crate::mode::{Mode, Phase};
+use crate::plural::{form, verb};
 use crate::report::{AccountReport, Compared, Counts, Report, Status};
 
 /// How it went, for somebody who has never heard of IMAP.
@@ -28,7 +29,7 @@ pub fn sentence(report: &Report) -> String {
             "Not everything is in order: {} of {} accounts {} fine; what needs attention stands below.",
             grouped(complete as u64),
             grouped(total as u64),
-            if complete == 1 { "is" } else { "are" },
+            verb(complete, "is", "are"),
         );
     }
     let compared = compared(report);
@@ -38,12 +39,14 @@ pub fn sentence(report: &Report) -> String {
     }
     match report.mode {
         Mode::Export => format!(
-            "The mail of {accounts} is in the archive, all {} messages of it.",
-            grouped(there)
+            "The mail of {accounts} is in the archive: {} {}.",
+            grouped(there),
+            form(there, "message")
         ),
         Mode::Import => format!(
-            "The mail of {accounts} is on the new server, all {} messages of it.",
-            grouped(there)
+            "The mail of {accounts} is on the new server: {} {}.",
+            grouped(there),
+            form(there, "message")
         ),
         Mode::Migrate
             if report
@@ -52,8 +55,9 @@ pub fn sentence(report: &Report) -> String {
                 .all(|account| account.compared.is_some()) =>
         {
             format!(
-                "The mail of {accounts} has moved: all {} messages are on the new server.",
-                grouped(compared.archive)
+                "The mail of {accounts} has moved: {} {} on the new server.",
+                all_messages(compared.archive),
+                verb(compared.archive, "is", "are")
             )
         }
         Mode::Migrate => match report.until {
@@ -65,13 +69,21 @@ pub fn sentence(report: &Report) -> String {
             ),
         },
         Mode::Validate => format!(
-            "The mail of {accounts} is on the new server: all {} messages were looked for, and all were found.",
-            grouped(compared.archive)
+            "The mail of {accounts} is on the new server: {} {} looked for and found.",
+            all_messages(compared.archive),
+            verb(compared.archive, "was", "were")
         ),
         Mode::Audit => format!("The archive of {accounts} was checked and is whole."),
         Mode::Test | Mode::Index | Mode::Report | Mode::Authorize => {
             format!("The test of {accounts} went well.")
         }
+    }
+}
+
+fn all_messages(count: u64) -> String {
+    match count {
+        1 => "the one message".to_owned(),
+        _ => format!("all {} messages", grouped(count)),
     }
 }
 
