@@ -12,7 +12,7 @@ use crate::target::mailbox::JobId;
 
 /// Mailboxes that turn out to be one.
 #[derive(Default)]
-pub struct Merging {
+pub struct MergedMailboxes {
     /// Those that are one with another, which has its own mail: nothing was sent there.
     pub pairs: Vec<(JobId, JobId)>,
     /// Those of which it is known.

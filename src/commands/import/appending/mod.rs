@@ -35,7 +35,7 @@ use crate::target::mailbox::{JobId, Jobs, Refused};
 use crate::target::trouble::Trouble;
 pub use experience::Experience;
 use item::{Batch, Item, Late, Owed};
-use merged::Merging;
+use merged::MergedMailboxes;
 use sending::SendQueue;
 use strangers::Gaps;
 
@@ -87,7 +87,7 @@ pub struct Appender<'a> {
     to_store: Vec<Late>,
     gaps: Gaps,
     /// Mailboxes that turned out to be one with another.
-    pub merging: Merging,
+    pub merging: MergedMailboxes,
     /// Messages that were refused for lack of room.
     over_quota: Vec<(JobId, Refused)>,
     /// UIDs that the target has named on this connection.
@@ -128,7 +128,7 @@ impl<'a> Appender<'a> {
             ways,
             queue: SendQueue::default(),
             gaps: Gaps::default(),
-            merging: Merging::default(),
+            merging: MergedMailboxes::default(),
             over_quota: Vec::new(),
             to_store: Vec::new(),
             named: HashMap::new(),
