@@ -12,6 +12,7 @@ use crate::kit::run::reader::Reader;
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions, storage_quota};
 use crate::kit::servers::fake::{FakeMailbox, FakeServer, Reply};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 fn numbered(count: usize) -> Vec<Mail> {
     (0..count)
@@ -160,6 +161,32 @@ fn what_a_refused_multiappend_has_left_behind_is_not_sent_again() {
         assert!(note.contains("MULTIAPPEND"), "{note}");
         import(&program, &["--ignore-errors"]).code(1);
         assert_holds(&server, "INBOX", &expected);
+    }
+}
+
+#[test]
+fn a_message_that_was_refused_and_is_there_all_the_same_is_not_sent_again() {
+    let mails = numbered(3);
+    for capabilities in ["IMAP4rev1 LITERAL+ UIDPLUS", "IMAP4rev1"] {
+        let (stored, refused) = (AtomicBool::new(false), AtomicBool::new(false));
+        let first = mails[0].clone();
+        let server = inbox(capabilities)
+            .meanwhile(move |command, mailboxes| {
+                if command.name == "APPEND" && !stored.swap(true, Ordering::SeqCst) {
+                    let date = format!("\"{}\"", first.internaldate());
+                    mailboxes[0].store(&first.flags, date, first.bytes.clone());
+                }
+            })
+            .on_append(move |_| {
+                let is_first = !refused.swap(true, Ordering::SeqCst);
+                is_first.then(|| "NO something went wrong".to_owned())
+            })
+            .start();
+        let program = program_for(&server, "INBOX", &mails);
+        import(&program, &[]).code(0);
+        assert_holds(&server, "INBOX", &mails);
+        import(&program, &[]).code(0);
+        assert_eq!(totals(&program, ["new", "unchanged"]), [0, 3]);
     }
 }
 

@@ -123,7 +123,8 @@ impl Appender<'_> {
             debug!(uid, answer = said, form = ?next, "refused, trying it in another form");
             item.how = next;
             item.first_words.get_or_insert(said);
-            self.queue.again.push_front(alone(id, item));
+            // It may be there all the same: that is looked at first.
+            self.queue.doubtful.push(alone(id, item));
             return Ok(());
         }
         let reason = item.first_words.take().unwrap_or(said);

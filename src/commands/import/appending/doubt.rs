@@ -1,5 +1,5 @@
-//! A refused MULTIAPPEND may have been stored in part, whatever RFC 3502 says: the target is looked at before any of it
-//! is sent again.
+//! A refused MULTIAPPEND may have been stored in part, whatever RFC 3502 says, and a refused message all the same: the
+//! target is looked at before any of it is sent again.
 
 use std::collections::HashMap;
 
@@ -87,10 +87,15 @@ impl Appender<'_> {
         let unknown = result.unknown.iter().map(|one| origins[*one].uid);
         let unknown: UidSet = unknown.collect();
         for batch in batches {
+            let is_part = batch.items.len() > 1;
             for item in std::mem::take(&mut batch.items) {
                 let uid = item.uid();
                 if let Some(to_uid) = stored.get(&uid) {
-                    self.stores_in_part(id);
+                    if is_part {
+                        self.stores_in_part(id);
+                    } else {
+                        warn!(uid, "the target had stored a message that it refused");
+                    }
                     self.keep(id, item, Some(*to_uid));
                 } else if unknown.contains(uid) {
                     let reason =
