@@ -150,6 +150,7 @@ impl Channel {
     fn check_progress(&mut self, response: &Response) -> Result<()> {
         let timeout = self.reader.wire().timeout();
         let (waited, longest) = (self.progress.elapsed(), timeout * PATIENCE);
+        self.reader.wire().check_stop(waited)?;
         if waited < longest {
             if self.waiting.is_none() && Waiting::is_long(waited, timeout) {
                 self.waiting = Some(Waiting::tell(waited, longest));

@@ -284,6 +284,14 @@ impl Wire {
         if waited >= self.timeout {
             return Err(self.timed_out(doing));
         }
+        self.check_stop(waited)
+    }
+
+    /// What has been waited for so long is not waited for any longer when the run is being stopped.
+    ///
+    /// # Errors
+    /// [`Kind::Stopped`].
+    pub fn check_stop(&self, waited: Duration) -> Result<()> {
         if waited >= PATIENCE_WHEN_STOPPING && self.stop.requested() {
             return Err(SessionError::stopped());
         }

@@ -2,7 +2,9 @@
 //! nothing that could go on, and are no crash.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
 
 use serde_json::json;
 
@@ -67,6 +69,36 @@ fn a_signal_is_heard_while_connecting() {
     // The kit gives up long after a stop that is heard, and before the time-out.
     running.signal("INT");
     running.wait().code(130);
+}
+
+#[test]
+fn a_signal_is_heard_while_a_server_talks_of_other_things() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (asked, was_asked) = mpsc::channel();
+    let server = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("a client");
+        let mut lines = BufReader::new(stream.try_clone().expect("a second handle")).lines();
+        let mut stream = stream;
+        stream
+            .write_all(b"* OK [CAPABILITY IMAP4rev1] ready\r\n")
+            .expect("greeted");
+        lines.next();
+        asked.send(()).expect("somebody listens");
+        while stream.write_all(b"* OK still here\r\n").is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    });
+    let program = Program::new();
+    program.config_json(&json!({
+        "server": {"host": "127.0.0.1", "port": address.port(), "ssl": false},
+        "accounts": [{"email": ANNA, "password": PASSWORD}],
+    }));
+    let running = program.spawn_export(&["--imap-timeout", "1000"]);
+    was_asked.recv().expect("a login");
+    running.signal("TERM");
+    running.wait().code(130);
+    server.join().expect("the client has gone");
 }
 
 #[test]
