@@ -27,6 +27,14 @@ where
     number(deserializer)?.ok_or_else(|| D::Error::custom("a number is missing, or too large"))
 }
 
+/// Text; anything else counts as none.
+pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => text,
+        _ => String::new(),
+    })
+}
+
 /// Blank-separated words, also as a list of them; null is none.
 pub(super) fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     #[derive(Deserialize)]

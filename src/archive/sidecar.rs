@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -17,7 +17,8 @@ const PROOF: &str = "fields_sha256";
 /// Sidecars of early versions of the original Python tool hold `mailbox`, `uid`, `flags` and `internaldate` only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sidecar {
-    /// Name of the mailbox, in UTF-8.
+    /// Name of the mailbox, in UTF-8; empty where it is not said.
+    #[serde(default, deserialize_with = "lenient::text")]
     pub mailbox: String,
     /// UID on the source.
     #[serde(deserialize_with = "lenient::needed_number")]
@@ -29,10 +30,10 @@ pub struct Sidecar {
     #[serde(default, deserialize_with = "lenient::words")]
     pub flags: String,
     /// INTERNALDATE as the source sent it; empty where it had none.
-    #[serde(default, deserialize_with = "null_is_empty")]
+    #[serde(default, deserialize_with = "lenient::text")]
     pub internaldate: String,
     /// Size of the message file, in bytes.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::number")]
     pub size: Option<u64>,
     /// RFC822.SIZE as the source announced it: a different one under the same UID means a different message.
     #[serde(
@@ -50,10 +51,6 @@ pub struct Sidecar {
     /// Fields that others have added; kept.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
-}
-
-fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Option::<String>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 impl Sidecar {
@@ -141,6 +138,20 @@ mod tests {
             let text = format!(r#"{{"mailbox":"INBOX","uid":{odd}}}"#);
             assert!(Sidecar::parse(text.as_bytes()).is_err(), "{odd}");
         }
+    }
+
+    #[test]
+    fn what_does_not_say_which_message_it_is_may_be_missing_or_odd() {
+        for text in [
+            r#"{"uid":42}"#,
+            r#"{"mailbox":null,"uid":42,"flags":null,"internaldate":1700000000,"size":"x"}"#,
+        ] {
+            let sidecar = Sidecar::parse(text.as_bytes()).expect("valid");
+            assert_eq!((sidecar.uid, sidecar.size), (42, None), "{text}");
+            assert_eq!(sidecar.mailbox + &sidecar.internaldate, "", "{text}");
+        }
+        let size = Sidecar::parse(br#"{"uid":42,"size":"135"}"#).expect("valid");
+        assert_eq!(size.size, Some(135));
     }
 
     fn without_proof(mut sidecar: Sidecar) -> Sidecar {
