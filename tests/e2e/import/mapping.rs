@@ -435,7 +435,8 @@ fn where_mail_and_mailboxes_exclude_each_other_every_run_gives_the_same_names() 
 fn a_mailbox_that_was_renamed_on_the_target_is_known_again() {
     let dovecot = Dovecot::simple();
     let program = Program::new();
-    let mails = realistic(96, 40);
+    // The last one has nothing but ASCII.
+    let mails = [realistic(96, 39), vec![Mail::simple("plain")]].concat();
     Handmade::new(&program)
         .mailbox("INBOX", &mails[..5])
         .mailbox("Projects", &mails)
@@ -454,6 +455,37 @@ fn a_mailbox_that_was_renamed_on_the_target_is_known_again() {
         assert_eq!(on_b.mailbox("Old projects").messages.len(), 39);
     }
     assert_eq!(on_b.mailboxes().len(), 2);
+}
+
+#[test]
+fn a_mailbox_with_the_number_of_one_that_is_gone_and_other_mail_is_not_that_one_renamed() {
+    let server = inbox(MODERN).start();
+    let program = Program::new();
+    let mails = realistic(97, 8);
+    Handmade::new(&program)
+        .mailbox("INBOX", &mails[..2])
+        .mailbox("Work", &mails[2..5])
+        .complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    // Its user deleted it, and has others of the same UIDVALIDITY: some servers give one to all.
+    server.edit(|mailboxes| {
+        let work = mailboxes.iter_mut().find(|one| one.name == b"Work");
+        let work = work.expect("made by the import");
+        let mut other = FakeMailbox::new("Other").mails(&mails[5..]);
+        other.uidvalidity = work.uidvalidity;
+        let mut empty = FakeMailbox::new("Empty");
+        empty.uidvalidity = work.uidvalidity;
+        *work = other;
+        mailboxes.push(empty);
+    });
+    for _ in 0..2 {
+        let output = import(&program, &[]);
+        output.code(0).says("was deleted on the target");
+        assert_eq!(totals(&program, ["new"]), [0]);
+        assert_eq!(targets(&program)["Work"], "Work");
+        assert_holds(&server, "Other", &mails[5..]);
+    }
 }
 
 #[test]
