@@ -54,7 +54,7 @@ pub struct ExportState {
     /// `--exclude-folder` patterns of the last run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclude_folders: Vec<String>,
-    /// Prefix of the personal namespace (RFC 2342) on the source, in UTF-8; it is no part of where a mailbox belongs.
+    /// Prefix of the personal namespace (RFC 2342) on the source, in UTF-8; it does not say where a mailbox belongs.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub prefix: String,
     /// The mailboxes, in the server's order.

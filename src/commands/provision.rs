@@ -217,7 +217,7 @@ impl<'a> Provision<'a> {
     fn list(&self, domain: &str) -> Result<HashSet<String>, PanelError> {
         let names = self.panel.mailboxes(domain)?;
         for odd in &names.odd {
-            warn!(panel = %self.panel.name(), domain, "the panel lists {odd:?}, which is no mailbox name");
+            warn!(panel = %self.panel.name(), domain, "the panel lists {odd:?}, which is not a mailbox name");
         }
         Ok(names.names.iter().map(|name| name.to_lowercase()).collect())
     }
@@ -383,7 +383,7 @@ fn own_password(account: &Account) -> Result<&PasswordSource, String> {
     let is_own = account.login.eq_ignore_ascii_case(&account.email) && account.authzid.is_none();
     match &account.way {
         CredentialSource::Token(_) => Err(format!(
-            "{none} a token proves the login, and a token is no mailbox password"
+            "{none} a token proves the login, and a token is not a mailbox password"
         )),
         CredentialSource::Password(_) if !is_own => Err(format!(
             "{none} the configuration's password is that of the login {}",

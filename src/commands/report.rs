@@ -36,7 +36,7 @@ pub struct Rendered {
 /// Reads and merges.
 ///
 /// # Errors
-/// Files that cannot be read or are no reports; reports that contradict each other.
+/// Files that cannot be read or are not reports; reports that contradict each other.
 pub fn run(plan: &Rendering) -> Result<Rendered> {
     let Merged {
         mut report,

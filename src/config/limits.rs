@@ -34,7 +34,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The part of one of so many shards.
+    /// The part of one shard out of this many.
     #[must_use]
     pub fn shared_by(self, shards: u32) -> Self {
         if self.per_run {

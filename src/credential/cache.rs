@@ -93,7 +93,7 @@ impl Cache {
         outcome
     }
 
-    /// Notes a token that was read anew; it keeps its age where it is the one that is known.
+    /// Notes a token that was read again; it keeps its age if it is the known one.
     pub fn seen(&self, key: &str, token: Token) -> Token {
         let mut slots = self.lock();
         let slot = slots.entry(key.to_owned()).or_default();

@@ -105,7 +105,7 @@ impl Shard {
             return Self::new(index, count);
         }
         bail!(
-            "auto finds neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX: this is no task of a Slurm array and no \
+            "auto finds neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX: this is not a task of a Slurm array or a \
              pod of an indexed job; give I/N"
         )
     }

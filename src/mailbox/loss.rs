@@ -5,7 +5,7 @@ const LARGE: u64 = 50;
 /// Mailboxes that are emptied every now and then.
 const EMPTIED: [&str; 2] = ["\\Trash", "\\Junk"];
 
-/// So many are gone, of so many, that somebody should look.
+/// Enough of `had` are gone for somebody to take a look.
 #[must_use]
 pub fn is_most(gone: u64, had: u64) -> bool {
     gone >= LARGE && gone * 2 > had

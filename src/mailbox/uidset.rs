@@ -147,7 +147,7 @@ impl fmt::Display for UidSet {
     }
 }
 
-/// A text that is no ascending set of ranges.
+/// A text that is not an ascending set of ranges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadUidSet;
 

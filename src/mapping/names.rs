@@ -34,7 +34,7 @@ pub fn escaped(
     out
 }
 
-/// Undoes [`escaped`]; `None` when the bytes are no text.
+/// Undoes [`escaped`]; `None` when the bytes are not text.
 #[must_use]
 pub fn unescaped(level: &str, mark: char, emitted: impl Fn(char) -> bool) -> Option<String> {
     let (mut out, mut rest) = (Vec::new(), level);

@@ -52,7 +52,7 @@ struct PhaseProgress {
     began: Instant,
     accounts: u64,
     at_work: Vec<Arc<Counters>>,
-    /// By those that are not at work any more.
+    /// By those that are no longer at work.
     moved: BTreeMap<Option<MigrationStep>, Sums>,
 }
 

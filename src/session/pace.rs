@@ -91,7 +91,7 @@ impl Pace {
         }
     }
 
-    /// A command that was sent ahead has ended in an OK: no death and no BAD is put down to that any more.
+    /// A command that was sent ahead has ended in an OK: from now on no death and no BAD is blamed on that.
     pub fn obeyed(&self) {
         self.obeys.store(true, Ordering::Relaxed);
     }

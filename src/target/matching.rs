@@ -14,6 +14,7 @@ use super::trouble::Trouble;
 use crate::compare::{self, Comparison, Ground, Held, Likeness, Undecided, Wanted};
 use crate::mailbox::uidset::UidSet;
 use crate::message::{Difference, Fingerprint};
+use crate::plural::counted;
 use crate::session::channel::Channel;
 
 /// Most of one mailbox that is read to tell messages apart, in bytes.
@@ -148,7 +149,7 @@ impl<'a> Sought<'a> {
     /// Decides the groups by what was read; a note where that shows a habit of the target.
     ///
     /// Few messages that have the header and date of others are other messages. Where most are, the target has rendered
-    /// all mail anew.
+    /// all mail again.
     fn settle(
         &self,
         groups: &[Undecided],
@@ -175,8 +176,8 @@ impl<'a> Sought<'a> {
             result.count(group);
         }
         Some(format!(
-            "{} messages have the header and date of the archive's and other contents, as most here: the target renders mail anew, and they count as there; validate --deep says in what they differ",
-            rendered.len()
+            "{} with the header and date of the archive's but other content, as most here: the target renders mail anew, and they count as there; validate --deep says in what they differ",
+            counted(rendered.len(), "message")
         ))
     }
 
@@ -201,7 +202,7 @@ impl<'a> Sought<'a> {
     }
 }
 
-/// What is told of groups that are not read.
+/// What is said about groups that are not read.
 fn told_of(too_many: &[Undecided]) -> Option<String> {
     let count: usize = too_many.iter().map(|group| group.held.len()).sum();
     (count > 0).then(|| {

@@ -82,7 +82,7 @@ impl<R> Repairer<R> {
     }
 
     /// Adds the repaired form of the next bytes to `out`.
-    pub fn mend(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+    pub fn repair(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         if self.repairs == Repairs::default() {
             out.extend_from_slice(bytes);
             return;
@@ -130,7 +130,7 @@ impl<R: Read> Read for Repairer<R> {
                 self.ended = true;
                 self.finish(&mut ready);
             } else {
-                self.mend(&chunk[..count], &mut ready);
+                self.repair(&chunk[..count], &mut ready);
             }
             self.ready = ready;
         }
@@ -145,7 +145,7 @@ impl<R: Read> Read for Repairer<R> {
 mod tests {
     use super::*;
 
-    fn mended(bytes: &[u8], repairs: Repairs) -> Vec<u8> {
+    fn repaired(bytes: &[u8], repairs: Repairs) -> Vec<u8> {
         let mut out = Vec::new();
         let mut repairer = Repairer::new(bytes, repairs);
         repairer.read_to_end(&mut out).expect("read");
@@ -153,32 +153,32 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_asked_for_is_mended() {
+    fn only_what_is_asked_for_is_repaired() {
         let all = Repairs {
             bare_lf: true,
             nul: true,
             final_newline: true,
         };
-        assert_eq!(mended(b"a\nb\r\n\0c", all), b"a\r\nb\r\nc\r\n");
-        assert_eq!(mended(b"a\nb\r\n\0c", Repairs::default()), b"a\nb\r\n\0c");
+        assert_eq!(repaired(b"a\nb\r\n\0c", all), b"a\r\nb\r\nc\r\n");
+        assert_eq!(repaired(b"a\nb\r\n\0c", Repairs::default()), b"a\nb\r\n\0c");
         let lf = Repairs {
             bare_lf: true,
             ..Repairs::default()
         };
-        assert_eq!(mended(b"\n\n\r\n\0x", lf), b"\r\n\r\n\r\n\0x");
+        assert_eq!(repaired(b"\n\n\r\n\0x", lf), b"\r\n\r\n\r\n\0x");
         let newline = Repairs {
             final_newline: true,
             ..Repairs::default()
         };
-        assert_eq!(mended(b"a\r\n", newline), b"a\r\n");
-        assert_eq!(mended(b"", newline), b"");
+        assert_eq!(repaired(b"a\r\n", newline), b"a\r\n");
+        assert_eq!(repaired(b"", newline), b"");
         // A line end that falls between two reads stays one.
         let long = [vec![b'x'; 8191], b"\r\nend\r\n".to_vec()].concat();
-        assert_eq!(mended(&long, all), long);
+        assert_eq!(repaired(&long, all), long);
     }
 
     #[test]
-    fn what_was_mended_is_counted_and_told() {
+    fn what_was_repaired_is_counted_and_told() {
         let said = |bytes: &[u8]| {
             let repairs = Repairs {
                 bare_lf: true,

@@ -230,7 +230,7 @@ impl AccountArchive {
         }
     }
 
-    /// Mailboxes that the record has and that are not there any more, by name, with their numbers of messages.
+    /// Mailboxes that the record has and that are no longer there, by name, with their numbers of messages.
     #[must_use]
     pub fn lost_mailboxes(&self) -> Vec<(String, u64)> {
         let ours = self.state.iter().flat_map(|state| &state.mailboxes);
@@ -340,8 +340,8 @@ impl AccountArchive {
         Some(meta.uidvalidity)
     }
 
-    /// Creates the mailbox's directory, and writes `.mailbox.json` where it changed. Returns the directory's name: another
-    /// one than was assigned where the file system takes that for another mailbox's.
+    /// Creates the mailbox's directory, and writes `.mailbox.json` where it changed. Returns the directory's name:
+    /// another one than was assigned where the file system takes that for another mailbox's.
     ///
     /// # Errors
     /// Those of the file system.
@@ -400,7 +400,8 @@ impl AccountArchive {
         Ok(to)
     }
 
-    /// The directory below `.vanished-mailboxes/` that held this mailbox last, under this UIDVALIDITY where one is given.
+    /// The directory below `.vanished-mailboxes/` that held this mailbox last, under this UIDVALIDITY where one is
+    /// given.
     ///
     /// # Errors
     /// Those of the file system.
@@ -453,7 +454,7 @@ impl AccountArchive {
         let mut components = Path::new(directory).components();
         match (components.next(), components.next()) {
             (Some(std::path::Component::Normal(_)), None) => Ok(self.dir.join(directory)),
-            _ => bail!("\"{directory}\" is no directory name of a mailbox"),
+            _ => bail!("\"{directory}\" is not the directory name of a mailbox"),
         }
     }
 }

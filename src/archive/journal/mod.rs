@@ -1,7 +1,7 @@
 //! What imports have done on which target: `import.journal.jsonl`, one JSON object a line.
 //!
 //! `pending` is durable before a message is sent, `done` is written after the target has it, `settled` when it is sure
-//! that nothing is under way any more: the target has refused the message, or it was not sent after all. A message that
+//! that nothing is under way: the target has refused the message, or it was not sent after all. A message that
 //! is pending and neither may or may not be there: the next run looks before it sends it again.
 
 mod line;
@@ -80,7 +80,7 @@ impl Journal {
             if !read_only {
                 if whole < file.metadata().map_or(whole, |there| there.len()) {
                     file.set_len(whole)
-                        .with_context(|| format!("mend {shown}"))?;
+                        .with_context(|| format!("cut off the unfinished last line of {shown}"))?;
                 }
                 journal.file = Some(file);
             }

@@ -14,7 +14,7 @@ pub struct Route {
     pub uidvalidity: u32,
     /// Name of the mailbox on the target, in UTF-8.
     pub to: String,
-    /// Its UIDVALIDITY: a mailbox that was made anew holds nothing of ours. 0 where the target says none.
+    /// Its UIDVALIDITY: a mailbox that was recreated holds nothing of ours. 0 where the target says none.
     pub to_uidvalidity: u32,
 }
 

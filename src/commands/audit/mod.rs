@@ -260,7 +260,7 @@ impl<'a> AuditRun<'a> {
     }
 }
 
-/// What the report says of a mailbox: it stands in the archive, with so many messages and bytes.
+/// What the report says about a mailbox: how many messages and bytes of it the archive has.
 fn looked_at(mailbox: &local::ArchivedMailbox) -> MailboxReport {
     MailboxReport {
         mailbox: mailbox.meta.name.text().to_owned(),

@@ -73,7 +73,8 @@ struct SourceAudit<'a> {
     folders: &'a Filter,
     local: &'a Local,
     failed: &'a [FailedMessage],
-    /// What made trouble before goes first, as nothing was settled on the last connection; else it waits for the others.
+    /// What made trouble before goes first, as nothing was settled on the last connection; else it waits for the
+    /// others.
     suspects_first: bool,
     findings: Vec<Finding>,
 }
@@ -242,7 +243,7 @@ impl<'a> SourceAudit<'a> {
             .is_some_and(|state| state.uidvalidity_moves);
         if differs && !empty && !moves {
             let text = format!(
-                "UIDVALIDITY is {} on the source and {archived} in the archive: the mailbox was made anew; run the export again",
+                "UIDVALIDITY is {} on the source and {archived} in the archive: the mailbox was recreated; run the export again",
                 there.selected.uidvalidity
             );
             return self.add(Code::UidvalidityChanged, name, text);

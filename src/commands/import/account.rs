@@ -419,7 +419,7 @@ fn mailbox_report(job: &Job, dry_run: bool) -> MailboxReport {
     }
 }
 
-/// What a dry run tells of a mailbox: how much would be appended, and what the archive cannot give.
+/// What a dry run says about a mailbox: how much would be appended, and what the archive cannot give.
 fn rehearse(job: &mut Job) -> Result<()> {
     let mut unreadable = UidSet::default();
     for uid in job.todo().clone() {

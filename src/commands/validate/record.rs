@@ -48,7 +48,7 @@ impl JournalRecord {
     }
 
     /// These are the messages of the archive and the UIDs that they were found with. Where another has the UID of one
-    /// on record, the mailbox was made anew: what it lacks was not deleted there.
+    /// on record, the mailbox was recreated: what it lacks was not deleted there.
     pub fn prove(&mut self, found: impl Iterator<Item = (u32, Option<u32>)>, held: &HashSet<u32>) {
         for (uid, found) in found {
             let on_record = self.to_uid(uid).filter(|to_uid| held.contains(to_uid));

@@ -33,7 +33,7 @@ pub(super) struct Planner<'a> {
     names: HashSet<String>,
     /// All names given away, by their folded forms.
     folded: HashMap<String, String>,
-    /// Names of parents that are no sources, the same way.
+    /// Names of parents that are not sources, the same way.
     mere_parents: HashMap<String, String>,
 }
 

@@ -77,7 +77,7 @@ impl Reply {
     /// The names of a list: `list[]=a&list[]=b`, `["a"]`, `{"list":["a"]}` and what else clients have met.
     ///
     /// # Errors
-    /// `PanelErrorKind::Refused` with the panel's words; `PanelErrorKind::Unclear` for what is no list.
+    /// `PanelErrorKind::Refused` with the panel's words; `PanelErrorKind::Unclear` for what is not a list.
     pub fn names(&self, is_name: impl Fn(&str) -> bool) -> Result<Names> {
         let Self::Data(value) = self else {
             return Err(self.unclear());

@@ -4,6 +4,7 @@ use indicatif::HumanBytes;
 
 use super::{Block, SHOWN};
 use crate::mode::{Mode, Phase};
+use crate::plural::form;
 use crate::report::{
     AccountReport, AuditReport, Counts, Report, ServerReport, Status, table::Table,
 };
@@ -67,7 +68,10 @@ pub fn unlisted(report: &Report) -> Vec<Block> {
     } else {
         format!("{complete} are complete")
     };
-    let text = format!("  … and {rest} more accounts; {how} ({place})");
+    let text = format!(
+        "  … and {rest} more {}; {how} ({place})",
+        form(rest, "account")
+    );
     vec![Block::Text(vec![text])]
 }
 

@@ -14,7 +14,7 @@ struct Balance {
     parts: Vec<Portion>,
 }
 
-/// So many messages, and of what kinds they are; one may be of several kinds.
+/// A number of messages, and of what kinds they are; one may be of several kinds.
 struct Portion {
     what: &'static str,
     count: u64,

@@ -26,9 +26,10 @@ pub fn sentence(report: &Report) -> String {
     };
     if report.exit_code != Exit::Clean || complete != total {
         return format!(
-            "Not everything is in order: {} of {} accounts {} fine; what needs attention stands below.",
+            "Not everything is in order: {} of {} {} {} fine; see below for what needs attention.",
             grouped(complete as u64),
             grouped(total as u64),
+            form(total, "account"),
             verb(complete, "is", "are"),
         );
     }

@@ -129,7 +129,8 @@ fn rest(total: usize, taken: usize) -> Markup {
     }
 }
 
-/// Text from elsewhere: its direction stays its own, and what changes direction or is no character is shown as a mark.
+/// Text from elsewhere: its direction stays its own, and what changes direction or is not a character is shown as a
+/// mark.
 fn shown(text: &str) -> Markup {
     let visible: String = text.chars().flat_map(visible).collect();
     html! { bdi { (visible) } }

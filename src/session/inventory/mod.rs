@@ -103,7 +103,7 @@ impl Inventory {
         NextQuery::Search
     }
 
-    /// The mailbox is open, and counts so many.
+    /// The mailbox is open, and counts this many messages.
     pub fn opened(&mut self, selected: &Selected) {
         self.counted = selected.exists;
         self.uidnext = selected.uidnext;

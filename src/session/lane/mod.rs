@@ -400,7 +400,7 @@ impl Channel {
     /// Sends a command, hands its untagged responses to `handle`, and returns its end.
     ///
     /// # Errors
-    /// Those of sending and receiving. NO and BAD are no errors here.
+    /// Those of sending and receiving. NO and BAD are not errors here.
     pub fn run(
         &mut self,
         command: &Command,

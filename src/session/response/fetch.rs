@@ -119,7 +119,7 @@ fn fetch_attribute(scanner: &mut Scanner<'_>, name: &[u8], data: &mut FetchData)
         b"UID" => {
             let value = scanner.value()?.into_bytes().unwrap_or_default();
             let uid = number(&value).filter(|uid| *uid > 0);
-            data.uid = Some(uid.ok_or("the UID is no number from 1 to 4294967295")?);
+            data.uid = Some(uid.ok_or("the UID is not a number from 1 to 4294967295")?);
         }
         b"RFC822.SIZE" => {
             let value = scanner.value()?.into_bytes().unwrap_or_default();

@@ -27,7 +27,7 @@ pub struct Told {
     /// Messages whose flags changed in the archive, and followed.
     flags_changed: u64,
     /// Messages that were repaired.
-    mended: u64,
+    repaired: u64,
     /// Messages that have the date of their headers.
     dates_from_headers: u64,
     /// Messages that have no date anywhere, so the target gives its own time.
@@ -47,7 +47,7 @@ impl Told {
     /// The target has taken this message.
     pub fn append(&mut self, ready: &Ready) {
         self.bytes += ready.size;
-        self.mended += u64::from(ready.repaired.any());
+        self.repaired += u64::from(ready.repaired.any());
         match ready.internaldate.1 {
             DateSource::Server => {}
             DateSource::DateHeader | DateSource::Received => self.dates_from_headers += 1,
@@ -165,7 +165,7 @@ impl Job {
             told.flags_changed,
             "with flags that changed in the archive since the import",
         );
-        note(told.mended, "repaired on the way");
+        note(told.repaired, "repaired on the way");
         note(
             told.dates_from_headers,
             "with the date in the headers, as the source gave none",

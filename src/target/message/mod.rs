@@ -185,7 +185,7 @@ impl FilePass {
         };
         let mut repairer = Repairer::new(io::empty(), repairs);
         let mut buffer = vec![0; BUFFER];
-        let mut mended = Vec::new();
+        let mut to_send = Vec::new();
         loop {
             let count = match file.read(&mut buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -196,15 +196,15 @@ impl FilePass {
             seen.length += count as u64;
             let room = DATES.saturating_sub(seen.head.len());
             seen.head.extend_from_slice(&chunk[..room.min(count)]);
-            mended.clear();
+            to_send.clear();
             if count == 0 {
-                repairer.finish(&mut mended);
+                repairer.finish(&mut to_send);
             } else {
-                repairer.mend(chunk, &mut mended);
+                repairer.repair(chunk, &mut to_send);
             }
-            seen.sent_length += mended.len() as u64;
-            if seen.whole && seen.sent.len() + mended.len() <= BUFFER {
-                seen.sent.extend_from_slice(&mended);
+            seen.sent_length += to_send.len() as u64;
+            if seen.whole && seen.sent.len() + to_send.len() <= BUFFER {
+                seen.sent.extend_from_slice(&to_send);
             } else {
                 seen.whole = false;
                 seen.sent = Vec::new();

@@ -55,7 +55,7 @@ fn a_browser_shows_folds_filters_and_prints_the_page_and_asks_for_nothing() {
     let seen = browser::open(&program.path("page.html"), "bert");
     let facts = &seen.facts;
     let verdict =
-        "Not everything is in order: 2 of 3 accounts are fine; what needs attention stands below.";
+        "Not everything is in order: 2 of 3 accounts are fine; see below for what needs attention.";
     assert!(
         facts["verdict"].as_str().expect("text").ends_with(verdict),
         "{facts:#}"

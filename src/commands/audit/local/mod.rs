@@ -176,7 +176,7 @@ impl Audit<'_> {
         below.to_string_lossy().into_owned()
     }
 
-    /// Everything in a directory that is no message.
+    /// Everything in a directory that is not a message.
     fn check_others(&mut self, dir: &Path, mailbox: Option<&str>, entries: &[Entry]) -> Result<()> {
         let mut flaws = Vec::new();
         pair::flag_open_mode(listing::open_mode(dir)?, &mut flaws);

@@ -33,8 +33,8 @@ use crate::stop::Stop;
 
 /// Commands sent ahead of their answers: enough for hundreds of mailboxes in one round trip.
 const WINDOW: usize = 512;
-/// Their bytes: all fit the server's socket buffer (64 KiB where they are smallest, TLS records included), so that writing
-/// never waits for reading.
+/// Their bytes: all fit the server's socket buffer (64 KiB where they are smallest, TLS records included), so that
+/// writing never waits for reading.
 const WINDOW_BYTES: usize = 24 * 1024;
 
 /// A command that was sent, and where a body in its answer goes.
@@ -443,7 +443,7 @@ impl<'a> Fetcher<'a> {
         Ok(())
     }
 
-    /// When nothing of a job is on its way any more, it is done, or begins anew.
+    /// When nothing of a job is under way, it is done, or starts over.
     fn settle(&mut self, id: JobId) -> Result<()> {
         let job = &mut self.jobs[id];
         if job.is_on_trial() && job.phase() == JobPhase::Fetch && !job.is_busy() {

@@ -74,7 +74,7 @@ impl Weights {
     /// The bytes that a FETCH response has beside the message, about.
     const BESIDE: u64 = 256;
 
-    /// For commands of so many bytes.
+    /// For commands of this many bytes.
     #[must_use]
     pub fn new(most: u64) -> Self {
         Self {
@@ -96,7 +96,7 @@ impl Weights {
     }
 }
 
-/// Deals ascending UIDs out to commands of at most so many messages, and of at most so many bytes where that matters.
+/// Deals ascending UIDs out to commands of limited messages, and of limited bytes where that matters.
 #[must_use]
 pub fn deal(
     uids: impl IntoIterator<Item = u32>,

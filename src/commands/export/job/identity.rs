@@ -180,7 +180,7 @@ impl Job {
         self.phase = JobPhase::Survey;
     }
 
-    /// A new connection begins the trial anew, unless the mailbox was given up in it.
+    /// A new connection restarts the trial, unless the mailbox was given up in it.
     pub(super) fn rewind_trial(&mut self) {
         if self.is_on_trial() && self.phase.is_open() {
             self.identity = UidTrust::Said;

@@ -31,7 +31,7 @@ use crate::session::inventory::Inventory;
 use crate::session::list::Mailbox;
 use crate::session::response::MailboxStatus;
 
-/// Up to so many messages a new mailbox is fetched in one command, without an inventory before it.
+/// A new mailbox of up to this many messages is fetched in one command, without an inventory before it.
 const DIRECT_LIMIT: u64 = 1000;
 
 /// What is to be done next for a mailbox.

@@ -55,7 +55,7 @@ impl Job {
         self.recount.done = true;
     }
 
-    /// STATUS counts anew.
+    /// STATUS has counted again.
     pub fn counts_by_status(&mut self, messages: u64) {
         if let Some(status) = &mut self.mailbox.status {
             status.messages = Some(messages);

@@ -110,7 +110,7 @@ impl Job {
         self.tell(reason);
     }
 
-    /// When nothing is on its way any more, it is done, or something else is to be done: true then.
+    /// When nothing is under way, it is done, or something else is to be done: true then.
     pub fn settle(&mut self) -> bool {
         if self.work.in_flight > 0 || !self.work.unsent.is_empty() || self.work.postponed {
             return false;

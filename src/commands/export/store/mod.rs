@@ -150,7 +150,7 @@ impl Store {
             None => format!("UIDVALIDITY changed from {old} to {new}"),
         };
         let messages = plural::counted(moved, "message");
-        let note = format!("{cause}: {messages} moved to .superseded-{old}, all fetched anew");
+        let note = format!("{cause}: {messages} moved to .superseded-{old}, all fetched again");
         warn!("{note}");
         job.tell(note);
         Ok(())
