@@ -19,6 +19,7 @@ use crate::config::Account;
 use crate::fleet::shard;
 use crate::limits::NO_THREAD;
 use crate::meter;
+use crate::mode::Mode;
 use crate::plural::counted;
 use crate::progress::{AccountProgress, Progress};
 use crate::report::cause::{Because, Cause};
@@ -49,26 +50,54 @@ impl OnFailure {
     }
 }
 
+/// How accounts are worked on.
+#[derive(Debug, Clone, Copy)]
+pub struct Handling {
+    /// How many at a time.
+    pub workers: usize,
+    /// What is done about those that do not come to their end.
+    pub on_failure: OnFailure,
+    /// What the log says of one that has ended.
+    pub activity: Activity,
+}
+
+impl Handling {
+    /// As the run's own mode does it.
+    #[must_use]
+    pub fn of(settings: &Settings) -> Self {
+        Self {
+            workers: settings.workers,
+            on_failure: OnFailure::of(settings),
+            activity: Activity::of(settings),
+        }
+    }
+
+    /// As a step before or after it does.
+    #[must_use]
+    pub fn beside(mode: Mode, settings: &Settings) -> Self {
+        Self {
+            activity: Activity::beside(mode, settings.mode),
+            ..Self::of(settings)
+        }
+    }
+}
+
 /// How often a thread that waits for a parked account checks whether its time has come.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Works on the accounts in their order, `workers` at a time.
-///
-/// `activity` is what the log says of an account that has ended. Accounts that were not begun are reported as such. A panic is
-/// the failure of its account.
+/// Works on the accounts in their order. Those that were not begun are reported as such; a panic is the failure of its
+/// account.
 ///
 /// # Errors
 /// Not one thread can be started.
 pub fn run(
     accounts: &[Account],
-    workers: usize,
-    how: OnFailure,
+    how: Handling,
     stop: &Stop,
     progress: &Progress,
-    activity: Activity,
     work: impl Fn(&Account, &mut AccountReport) -> Result<()> + Sync,
 ) -> Result<Vec<AccountReport>> {
-    let pool = threads(workers.min(accounts.len()).max(1))?;
+    let pool = threads(how.workers.min(accounts.len()).max(1))?;
     let reports: Vec<Mutex<AccountReport>> = accounts
         .iter()
         .map(|account| Mutex::new(AccountReport::new(&account.name)))
@@ -83,13 +112,13 @@ pub fn run(
             };
             let _span = info_span!("account", account = account.name).entered();
             let report = one(account, |report| work(account, report));
-            if report.status.is_trouble() && !how.ignore_errors {
+            if report.status.is_trouble() && !how.on_failure.ignore_errors {
                 stop.request();
             }
-            if let Some(wait) = report.parked_for.filter(|_| how.wait) {
+            if let Some(wait) = report.parked_for.filter(|_| how.on_failure.wait) {
                 queue.again(index, wait);
             }
-            log(activity, &report);
+            log(how.activity, &report);
             progress.ended(&account.name, report.status);
             let mut told = slot.lock().unwrap_or_else(PoisonError::into_inner);
             // Only parked accounts come again.
@@ -125,11 +154,9 @@ pub fn each(
     );
     let reports = run(
         accounts,
-        settings.workers,
-        OnFailure::of(settings),
+        Handling::of(settings),
         stop,
         progress,
-        Activity::of(settings),
         |account, report| work(account, progress.account(&account.name), report),
     )?;
     // A shard may well have no account at all.
@@ -317,7 +344,6 @@ fn log(activity: Activity, report: &AccountReport) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mode::Mode;
     use crate::secret::Secret;
 
     fn accounts(count: usize) -> Vec<Account> {
@@ -326,26 +352,25 @@ mod tests {
             .collect()
     }
 
-    const DOING: Activity = Activity::now(Mode::Export);
-    const STOPS: OnFailure = OnFailure {
-        ignore_errors: false,
-        wait: false,
-    };
-    const GOES_ON: OnFailure = OnFailure {
-        ignore_errors: true,
-        wait: false,
-    };
+    fn handling(workers: usize, ignore_errors: bool) -> Handling {
+        Handling {
+            workers,
+            on_failure: OnFailure {
+                ignore_errors,
+                wait: false,
+            },
+            activity: Activity::now(Mode::Export),
+        }
+    }
 
     #[test]
     fn the_first_failure_stops_what_was_not_begun() {
         let stop = Stop::new();
         let reports = run(
             &accounts(5),
-            1,
-            STOPS,
+            handling(1, false),
             &stop,
             &Progress::new(true),
-            DOING,
             |account, _| {
                 anyhow::ensure!(account.name != "a1", "it fails");
                 Ok(())
@@ -368,11 +393,9 @@ mod tests {
         let stop = Stop::new();
         run(
             &accounts(40),
-            2,
-            STOPS,
+            handling(2, false),
             &stop,
             &Progress::new(true),
-            DOING,
             |_, _| {
                 most.fetch_max(1 + at_work.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
                 pool.install(|| std::thread::sleep(std::time::Duration::from_millis(1)));
@@ -403,11 +426,9 @@ mod tests {
         let stop = Stop::new();
         let reports = run(
             &accounts(4),
-            2,
-            GOES_ON,
+            handling(2, true),
             &stop,
             &Progress::new(true),
-            DOING,
             |account, _| {
                 assert_ne!(account.name, "a1", "a bug");
                 Ok(())

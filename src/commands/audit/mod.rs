@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use tracing::warn;
 
-use crate::accounts::{self, Activity};
+use crate::accounts::{self, Handling};
 use crate::archive::account::{AccountArchive, require_root};
 use crate::archive::lock::Lock;
 use crate::archive::path::hex;
@@ -91,11 +91,9 @@ pub fn after_export(
     progress.start(Mode::Audit.as_str(), accounts.len() as u64, settings.quiet);
     let audited = accounts::run(
         &accounts,
-        settings.workers,
-        accounts::OnFailure::of(settings),
+        Handling::beside(Mode::Audit, settings),
         stop,
         progress,
-        Activity::beside(Mode::Audit, settings.mode),
         |account, report| run.after_export(account, progress.account(&account.name), report),
     )?;
     progress.finish();

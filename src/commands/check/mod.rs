@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use logins::Logins;
 
 use super::provision::Provision;
-use crate::accounts::{self, Activity};
+use crate::accounts::{self, Handling, OnFailure};
 use crate::config::UseImapsync;
 use crate::config::{Account, Config, Server};
 use crate::disk::space::check_space;
@@ -221,7 +221,11 @@ impl<'a> CheckRun<'a> {
 
     /// A test looks at all accounts, whatever it finds.
     fn all(&self, config: &Config, progress: &Progress) -> Result<Vec<AccountReport>> {
-        let (accounts, workers) = (&config.accounts, self.settings.workers);
+        let accounts = &config.accounts;
+        let on_failure = OnFailure {
+            ignore_errors: true,
+            wait: false,
+        };
         progress.start(
             Mode::Test.as_str(),
             accounts.len() as u64,
@@ -229,14 +233,12 @@ impl<'a> CheckRun<'a> {
         );
         accounts::run(
             accounts,
-            workers,
-            accounts::OnFailure {
-                ignore_errors: true,
-                wait: false,
+            Handling {
+                on_failure,
+                ..Handling::beside(Mode::Test, self.settings)
             },
             self.stop,
             progress,
-            Activity::beside(Mode::Test, self.settings.mode),
             |account, report| {
                 let _progress = progress.account(&account.name);
                 account::test(self, account, report)
