@@ -67,6 +67,15 @@ pub enum Detail {
     Flags,
 }
 
+/// What is asked of a mailbox.
+#[derive(Debug, Clone, Copy)]
+pub struct MailboxQuery {
+    /// Of which messages.
+    pub which: Which,
+    /// What of each.
+    pub detail: Detail,
+}
+
 impl Holding {
     /// How many messages it counts and names, where that is not the same: what it does not name is unknown.
     #[must_use]
@@ -183,11 +192,11 @@ impl Holding {
         }
     }
 
-    fn note(&mut self, data: response::FetchData, extent: Detail) -> Result<()> {
+    fn note(&mut self, data: response::FetchData, detail: Detail) -> Result<()> {
         let Some(held) = held(&data) else {
             return Ok(());
         };
-        if extent == Detail::Flags {
+        if detail == Detail::Flags {
             let flags = data.flags.unwrap_or_default();
             let mut flags: Vec<u16> = flags.iter().filter_map(|f| self.number_of(f)).collect();
             flags.sort_unstable();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use anyhow::Result;
 use tracing::warn;
 
-use super::{Detail, Holding, Which};
+use super::{Detail, Holding, MailboxQuery};
 use crate::mailbox::uidset::UidSet;
 use crate::message::Identity;
 use crate::session::channel::Channel;
@@ -27,16 +27,16 @@ const MAX_WHOLE: usize = 1000;
 pub(super) struct InParts<'a> {
     wire: &'a [u8],
     inventory: Inventory,
-    extent: Detail,
+    detail: Detail,
     holding: Holding,
 }
 
 impl<'a> InParts<'a> {
-    pub fn new(wire: &'a [u8], which: Which, extent: Detail) -> Self {
+    pub fn new(wire: &'a [u8], query: MailboxQuery) -> Self {
         Self {
             wire,
-            inventory: Inventory::from(which.first()),
-            extent,
+            inventory: Inventory::from(query.which.first()),
+            detail: query.detail,
             holding: Holding::default(),
         }
     }
@@ -124,13 +124,13 @@ impl<'a> InParts<'a> {
         channel: &mut Channel,
         range: &str,
     ) -> crate::session::error::Result<StatusResponse> {
-        let ask = fetch::described(range, self.extent == Detail::Flags);
-        let (inventory, holding, extent) = (&mut self.inventory, &mut self.holding, self.extent);
+        let ask = fetch::described(range, self.detail == Detail::Flags);
+        let (inventory, holding, detail) = (&mut self.inventory, &mut self.holding, self.detail);
         let mut failed = None;
         let status = channel.run(&ask, |response| {
             inventory.recount(response);
             if let Some(entry) = inventory.take(response)
-                && let Err(error) = holding.note(entry.data, extent)
+                && let Err(error) = holding.note(entry.data, detail)
             {
                 failed = Some(format!("{error:#}"));
             }
@@ -224,7 +224,7 @@ impl<'a> InParts<'a> {
         for data in dated {
             if let Some(uid) = data.uid.filter(|uid| nameless.contains(*uid)) {
                 nameless.remove(uid);
-                self.holding.note(data, self.extent)?;
+                self.holding.note(data, self.detail)?;
             }
         }
         for uid in nameless.iter() {
@@ -232,7 +232,7 @@ impl<'a> InParts<'a> {
                 uid: Some(uid),
                 ..response::FetchData::default()
             };
-            self.holding.note(data, self.extent)?;
+            self.holding.note(data, self.detail)?;
         }
         Ok(())
     }
@@ -240,9 +240,9 @@ impl<'a> InParts<'a> {
     /// One command; those that are answered are taken out of `left`. The most that the server takes, where this was
     /// more.
     fn part(&mut self, channel: &mut Channel, left: &mut UidSet) -> Result<Option<usize>> {
-        let ask = fetch::identified(&*left, self.extent == Detail::Flags);
+        let ask = fetch::identified(&*left, self.detail == Detail::Flags);
         let mut failed = None;
-        let (inventory, holding, extent) = (&mut self.inventory, &mut self.holding, self.extent);
+        let (inventory, holding, detail) = (&mut self.inventory, &mut self.holding, self.detail);
         let status = channel.run(&ask, |response| {
             inventory.recount(response);
             let Some(Ok(data)) = response::parse_fetch(response) else {
@@ -252,7 +252,7 @@ impl<'a> InParts<'a> {
                 && data.header.is_some()
             {
                 left.remove(uid);
-                if let Err(error) = holding.note(data, extent) {
+                if let Err(error) = holding.note(data, detail) {
                     failed = Some(error);
                 }
             }

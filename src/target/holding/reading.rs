@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::parts::InParts;
-use super::{Detail, Holding, Which};
+use super::{Detail, Holding, MailboxQuery, Which};
 use crate::session::channel::Channel;
 use crate::session::fetch;
 use crate::session::inventory::{Inventory, NextQuery};
@@ -23,8 +23,7 @@ const WINDOW: usize = 32;
 pub fn read(
     channel: &mut Channel,
     names: &[Vec<u8>],
-    which: Which,
-    extent: Detail,
+    query: MailboxQuery,
     trouble: &mut Trouble,
     mut take: impl FnMut(usize, &mut Channel, Result<Holding, String>, &mut Trouble) -> Result<()>,
 ) -> Result<()> {
@@ -35,7 +34,7 @@ pub fn read(
     while queue.peek().is_some() {
         // Mailboxes are handed over when the connection is free for the caller.
         let flight: Vec<usize> = queue.by_ref().take(WINDOW / 2).collect();
-        let found = fly(channel, names, &flight, which, extent, trouble)?;
+        let found = fly(channel, names, &flight, query, trouble)?;
         for (number, found) in flight.into_iter().zip(found) {
             match found {
                 Some(holding) => take(number, channel, Ok(holding), trouble)?,
@@ -48,7 +47,7 @@ pub fn read(
         let closed = trouble.of(wire).and_then(|suspects| suspects.closed());
         let found = match closed {
             Some(words) => Err(words.to_owned()),
-            None => InParts::new(wire, which, extent).read(channel, trouble)?,
+            None => InParts::new(wire, query).read(channel, trouble)?,
         };
         take(number, channel, found, trouble)?;
     }
@@ -65,19 +64,16 @@ pub fn read_one(
     which: Which,
     trouble: &mut Trouble,
 ) -> Result<Result<Holding, String>> {
+    let query = MailboxQuery {
+        which,
+        detail: Detail::Identity,
+    };
     let mut found = Ok(Holding::default());
     let names = [wire.to_vec()];
-    read(
-        channel,
-        &names,
-        which,
-        Detail::Identity,
-        trouble,
-        |_, _, there, _| {
-            found = there;
-            Ok(())
-        },
-    )?;
+    read(channel, &names, query, trouble, |_, _, there, _| {
+        found = there;
+        Ok(())
+    })?;
     Ok(found)
 }
 
@@ -92,12 +88,12 @@ fn fly(
     channel: &mut Channel,
     names: &[Vec<u8>],
     flight: &[usize],
-    which: Which,
-    extent: Detail,
+    query: MailboxQuery,
     trouble: &mut Trouble,
 ) -> Result<Vec<Option<Holding>>> {
+    let MailboxQuery { which, detail } = query;
     let all = Inventory::from(which.first()).range();
-    let fetch = fetch::identified(all, extent == Detail::Flags);
+    let fetch = fetch::identified(all, detail == Detail::Flags);
     let mut lane: Lane<'_, ReadStep> = Lane::new(channel);
     for number in flight {
         let open = select::examine(&names[*number], lane.capabilities())?;
@@ -110,7 +106,7 @@ fn fly(
         let at = flight.get(found.len()).copied();
         match lane.next(&mut NoBody) {
             Ok(Answer::Untagged(ReadStep::Open, response)) => current.selected.take(response),
-            Ok(Answer::Untagged(ReadStep::Fetch, response)) => current.take(response, extent)?,
+            Ok(Answer::Untagged(ReadStep::Fetch, response)) => current.take(response, detail)?,
             Ok(Answer::Done(ReadStep::Open, status)) => {
                 current.opened(status.condition == Condition::Ok);
             }
@@ -154,11 +150,11 @@ impl Current {
         self.holding.uidnext = self.selected.uidnext;
     }
 
-    fn take(&mut self, response: &Response, extent: Detail) -> Result<()> {
+    fn take(&mut self, response: &Response, detail: Detail) -> Result<()> {
         self.inventory.recount(response);
         if let Some(entry) = self.inventory.take(response) {
             self.is_whole &= entry.data.header.is_some();
-            self.holding.note(entry.data, extent)?;
+            self.holding.note(entry.data, detail)?;
         }
         Ok(())
     }

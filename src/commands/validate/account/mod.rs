@@ -27,7 +27,7 @@ use crate::session::peer::Peer;
 use crate::session::retry::keep_trying;
 use crate::settings::Settings;
 use crate::stop::Stop;
-use crate::target::holding::{self, Detail, Holding, Which};
+use crate::target::holding::{self, Detail, Holding, MailboxQuery, Which};
 use crate::target::mailbox::{Job, JobId, Jobs};
 use crate::target::matching::{ArchiveSide, MessageRef};
 use crate::target::plan::{Messages, Plan};
@@ -215,7 +215,11 @@ impl<'a> Comparing<'a> {
             Ok(())
         };
         let trouble = &mut memory.trouble;
-        holding::read(channel, &names, Which::All, Detail::Flags, trouble, take)?;
+        let query = MailboxQuery {
+            which: Which::All,
+            detail: Detail::Flags,
+        };
+        holding::read(channel, &names, query, trouble, take)?;
         self.flags(session, &names)?;
         if self.settings.validating.deep > 0 {
             for (at, pairs) in pairs.iter().enumerate() {
