@@ -8,7 +8,7 @@ use super::{MODERN, aim, entry, flag_words, import, reader, totals};
 use crate::kit::mail::Mail;
 use crate::kit::run::handmade::Handmade;
 use crate::kit::run::program::Program;
-use crate::kit::servers::fake::{FakeMailbox, FakeServer, Reply};
+use crate::kit::servers::fake::{FakeMailbox, FakeServer, Reply, TooMany};
 
 /// What users do to a message of the archive.
 fn change(archive: &Handmade, mailbox: &str, uid: u32, flags: &str) {
@@ -84,6 +84,32 @@ fn flags_that_are_there_already_are_on_record_from_then_on() {
     import(&program, &[]).code(0);
     assert_eq!(totals(&program, ["flags_changed"]), [0]);
     assert_eq!(server.commands_named("UID STORE").len(), 0);
+}
+
+#[test]
+fn flags_follow_to_a_server_that_takes_few_messages_in_one_command() {
+    let mails: Vec<Mail> = (0..9)
+        .map(|number| Mail::simple(&format!("mail {number}")))
+        .collect();
+    for way in [TooMany::FromAbove, TooMany::Refused("NO")] {
+        let server = FakeServer::options()
+            .capabilities(&format!("{MODERN} MESSAGELIMIT=4"))
+            .message_limit(4, way)
+            .mailbox(FakeMailbox::new("INBOX"))
+            .start();
+        let program = Program::new();
+        let archive = Handmade::new(&program).mailbox("INBOX", &mails).complete();
+        aim(&program, &server.endpoint());
+        import(&program, &[]).code(0);
+        for uid in 1..=9 {
+            change(&archive, "INBOX", uid, "\\Seen");
+        }
+        import(&program, &[]).code(0);
+        assert_eq!(totals(&program, ["flags_changed"]), [9], "{way:?}");
+        for message in server.mailbox("INBOX").messages {
+            assert_eq!(message.flags, "\\Seen", "{way:?}");
+        }
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::{Followed, Follower, SameChange};
 use crate::mailbox::uidset::UidSet;
+use crate::session::capability::Capabilities;
 use crate::session::channel::Channel;
 use crate::session::command::Command;
 use crate::session::fetch;
@@ -61,8 +62,9 @@ pub(super) fn read(
     for (follower, to_uids) in followers.iter_mut().zip(&wanted) {
         follower.forget(to_uids);
     }
+    let batch = batch(&channel.capabilities);
     fly(channel, followers, |at, _| {
-        let parts = wanted[at].chunks(BATCH);
+        let parts = wanted[at].chunks(batch);
         parts
             .map(|part| {
                 let set: UidSet = part.iter().copied().collect();
@@ -77,10 +79,11 @@ pub(super) fn read(
 /// # Errors
 /// Those of the connection. What is refused is told in the changes.
 pub(super) fn store(channel: &mut Channel, followers: &mut [Follower]) -> Result<()> {
+    let batch = batch(&channel.capabilities);
     fly(channel, followers, |at, follower| {
         let mut commands = Commands::new();
         for (number, change) in follower.changes.iter().enumerate() {
-            for part in change.messages.chunks(BATCH) {
+            for part in change.messages.chunks(batch) {
                 let set: UidSet = part.iter().map(|one| one.to_uid).collect();
                 let both = both(change).map(|(way, flags)| store::flags(&set, way, flags));
                 commands.extend(both.map(|store| (store, FollowStep::Store(at, number))));
@@ -106,6 +109,13 @@ pub(super) fn store_alone(channel: &mut Channel, followers: &mut [Follower]) -> 
         }
         commands
     })
+}
+
+/// Messages in one command to this server: of more than it announces it does a part, or nothing (RFC 9738).
+fn batch(server: &Capabilities) -> usize {
+    let announced = server.value("MESSAGELIMIT");
+    let most = announced.and_then(|most| most.parse().ok());
+    most.map_or(BATCH, |most: usize| most.clamp(1, BATCH))
 }
 
 /// What is added and what is taken away, where there is any.
