@@ -1,6 +1,6 @@
 //! The import of one account: reads its archive, connects as often as it takes, reports.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -10,7 +10,7 @@ use super::appending::{Appender, Experience, Given};
 use super::closing::Sent;
 use super::create;
 use super::following;
-use super::listed;
+use super::listed::{self, TargetNames};
 use super::reconcile::{self, Reconciler};
 use crate::accounts;
 use crate::archive::failed::{self, FailedMessage, Transfer};
@@ -128,8 +128,11 @@ impl<'a> Import<'a> {
         self.plan.recall(channel, &listing, journal)?;
         let names = listing.mailboxes.iter();
         let wire = names.map(|there| there.listed.name.wire().to_vec());
-        let before: HashSet<Vec<u8>> = wire.collect();
-        while self.fill(channel, journal, (&before, delimiter), backoff)? {}
+        let target = TargetNames {
+            listed: wire.collect(),
+            delimiter,
+        };
+        while self.fill(channel, journal, &target, backoff)? {}
         if self.run.settings.importing.flag_updates {
             following::follow(channel, &mut self.plan.jobs, journal, dry_run)?;
             journal.commit()?;
@@ -139,12 +142,12 @@ impl<'a> Import<'a> {
     }
 
     /// Makes the mailboxes and brings what is missing; true where some turned out to be one with others, and have
-    /// other names now. `target` are the names that it has listed, and its delimiter.
+    /// other names now.
     fn fill(
         &mut self,
         channel: &mut Channel,
         journal: &mut Journal,
-        target: (&HashSet<Vec<u8>>, Option<char>),
+        target: &TargetNames,
         backoff: &mut Backoff,
     ) -> Result<bool> {
         let dry_run = self.run.settings.dry_run;
@@ -199,7 +202,7 @@ impl<'a> Import<'a> {
         let merged = self.append(channel, journal, backoff)?;
         for (later, first) in &merged {
             self.plan.jobs[*later].set_aside();
-            listed::rename(&mut self.plan.jobs, *later, *first, target.0);
+            listed::rename(&mut self.plan.jobs, *later, *first, &target.listed);
         }
         Ok(!merged.is_empty())
     }
@@ -208,13 +211,13 @@ impl<'a> Import<'a> {
     fn prepare(
         &mut self,
         channel: &mut Channel,
-        (before, delimiter): (&HashSet<Vec<u8>>, Option<char>),
+        target: &TargetNames,
         ids: &[JobId],
     ) -> Result<Turn<'a>> {
         let run = self.run;
         let mut open = |import: &mut Self| {
             let (jobs, trouble) = (&mut import.plan.jobs, &mut import.trouble);
-            create::prepare(channel, jobs, ids, delimiter, before, trouble)
+            create::prepare(channel, jobs, ids, target, trouble)
         };
         open(self)?;
         let jobs = &self.plan.jobs;

@@ -1,10 +1,10 @@
 //! Creates, subscribes and opens mailboxes on the target, all in one flight.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use tracing::{debug, info};
 
-use super::listed;
+use super::listed::{self, TargetNames};
 use crate::session::capability::Capabilities;
 use crate::session::channel::Channel;
 use crate::session::command::Command;
@@ -43,7 +43,7 @@ struct Flight {
 }
 
 /// Makes, subscribes and opens the mailboxes with these numbers. Names that the target refuses are tried again in
-/// stricter forms, and what LIST shows of them then is believed. `before` are the names that it has listed.
+/// stricter forms, and what LIST shows of them then is believed.
 ///
 /// # Errors
 /// Those of the connection; refusals are in the jobs.
@@ -51,15 +51,14 @@ pub fn prepare(
     channel: &mut Channel,
     jobs: &mut Jobs,
     numbers: &[JobId],
-    delimiter: Option<char>,
-    before: &HashSet<Vec<u8>>,
+    target: &TargetNames,
     trouble: &mut Trouble,
 ) -> Result<()> {
     let mut numbers = numbers.to_vec();
     while !numbers.is_empty() {
-        let unlisted = make(channel, jobs, &numbers, delimiter, trouble)?;
-        listed::believe(channel, jobs, &unlisted, before)?;
-        numbers = listed::tell_apart(jobs, before);
+        let unlisted = make(channel, jobs, &numbers, target.delimiter, trouble)?;
+        listed::believe(channel, jobs, &unlisted, &target.listed)?;
+        numbers = listed::tell_apart(jobs, &target.listed);
     }
     Ok(())
 }

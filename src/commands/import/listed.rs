@@ -12,6 +12,14 @@ use crate::session::error::Result;
 use crate::session::list::{self, StatusItems};
 use crate::target::mailbox::{Figures, Job, JobId, Jobs};
 
+/// What the target had before anything was created.
+pub struct TargetNames {
+    /// The names that it has listed, as they go over the wire.
+    pub listed: HashSet<Vec<u8>>,
+    /// Between the levels of a name.
+    pub delimiter: Option<char>,
+}
+
 /// Believes LIST about mailboxes that it shows under other names than they were opened with. `before` are the names
 /// that the target had listed before anything was created.
 ///
