@@ -110,7 +110,7 @@ fn an_export_takes_no_more_of_a_day_than_it_may_and_goes_on_day_by_day() {
         output
             .code(75)
             .says(&format!("run it again after {until} to go on"))
-            .warns("in a day (of UTC)");
+            .warns("too little is left today (UTC)");
         assert_eq!(report(&program)["accounts"][0]["parked_until"], *until);
         // On the same day another run takes no more than a look, and not over what is left.
         run(&program, &EXPORT, &more).code(75);
