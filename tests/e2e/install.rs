@@ -62,6 +62,8 @@ fn the_package_installs_into_a_fresh_root_and_runs_there() {
         .envs([
             ("DPKG_DEB_COMPRESSOR_TYPE", "gzip"),
             ("DPKG_DEB_COMPRESSOR_LEVEL", "1"),
+            ("DEBFULLNAME", "Anna Admin"),
+            ("DEBEMAIL", "anna@example.com"),
         ])
         .output();
     let made = well(&made.expect("run the script"));
@@ -73,6 +75,11 @@ fn the_package_installs_into_a_fresh_root_and_runs_there() {
         control.contains(&format!("\nVersion: {}-1\n", env!("CARGO_PKG_VERSION"))),
         "{control}"
     );
+
+    // Not the version that happens to be installed here: a machine without the newest updates can have it as well.
+    assert!(control.contains(" (>= 3.0.0)"), "{control}");
+    let maintainer = "\nMaintainer: Anna Admin <anna@example.com>\n";
+    assert!(control.contains(maintainer), "{control}");
 
     let program = Program::new();
     let root = fresh_root(&program);
