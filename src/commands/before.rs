@@ -4,11 +4,11 @@
 use std::collections::HashMap;
 
 use anyhow::{Result, bail};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::check;
 use super::provision::Provision;
-use crate::archive::account::require_root;
+use crate::archive::account::{AccountArchive, require_root};
 use crate::config::Account;
 use crate::disk::space::has_room;
 use crate::mode::Mode;
@@ -64,12 +64,15 @@ pub fn run(
                 doubt = check_room(settings)?;
             }
         }
+    } else {
+        environment.extend(room_is_unknown(&rest));
     }
     let mut report = match report {
         Some(report) => report,
         None if rest.config.accounts.is_empty() => settings.report(),
         None => carry_out(&rest, provision.as_ref())?,
     };
+    report.began_with(&begun);
     environment.append(&mut report.environment);
     report.environment = environment;
     report.warnings.extend(doubt);
@@ -117,6 +120,28 @@ fn check_room(settings: &Settings) -> Result<Option<String>> {
     );
     warn!("{doubt}");
     Ok(Some(doubt))
+}
+
+/// Without the test nobody lists the accounts before the first byte of them all. Each is compared with the disk when it is
+/// listed, and so before its own.
+fn room_is_unknown(settings: &Settings) -> Option<String> {
+    let copies = matches!(settings.mode, Mode::Export | Mode::Migrate);
+    if !copies || settings.is_target || settings.dry_run || settings.min_free_bytes == 0 {
+        return None;
+    }
+    let accounts = settings.config.accounts.iter();
+    let new =
+        accounts.filter(|account| AccountArchive::is_new(&settings.archive_dir, &account.name));
+    let new = new.count();
+    if new == 0 {
+        return None;
+    }
+    let text = format!(
+        "not known without the connectivity test (accounts: {new}): whether the accounts that are new to the archive fit on \
+         the disk together; each is compared with it, beside those at work, when it is listed"
+    );
+    info!("{text}");
+    Some(text)
 }
 
 /// The report of a run that ends after the panel.

@@ -114,6 +114,12 @@ impl AccountArchive {
         root.join(encode_name(account))
     }
 
+    /// True where the archive has nothing of an account yet.
+    #[must_use]
+    pub fn is_new(root: &Path, account: &str) -> bool {
+        !Self::directory(root, account).join(state::FILE).exists()
+    }
+
     /// Opens an account's archive for writing, creating it; `command` is shown to whoever finds it locked.
     ///
     /// # Errors

@@ -6,7 +6,6 @@ use tracing::{debug, warn};
 use super::cause::likely_cause;
 use super::{CheckRun, preflight};
 use crate::archive::account::AccountArchive;
-use crate::archive::state;
 use crate::commands::provision::logged_in;
 use crate::config::Account;
 use crate::mailbox::Listed;
@@ -148,8 +147,7 @@ fn is_unknown(run: &CheckRun<'_>, account: &Account) -> bool {
         Mode::Export => !settings.dry_run,
         _ => false,
     };
-    let dir = AccountArchive::directory(&settings.archive_dir, &account.name);
-    is_copied && !dir.join(state::FILE).exists()
+    is_copied && AccountArchive::is_new(&settings.archive_dir, &account.name)
 }
 
 /// Waits where the server asks for it; a lost connection is tried once more, a refused login never.

@@ -84,5 +84,6 @@ pub(super) fn begin<'a>(settings: &'a Settings, stop: &'a Stop) -> Result<accoun
         peers,
         stop,
         syncer,
+        promised: Arc::default(),
     })
 }

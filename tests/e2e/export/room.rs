@@ -1,5 +1,7 @@
 //! What does not fit on the disk is told before its first byte is fetched.
 
+use std::fs;
+
 use super::{ANNA, program_for};
 use crate::kit::PASSWORD;
 use crate::kit::mail::{Mail, realistic};
@@ -80,6 +82,29 @@ fn accounts_that_do_not_fit_together_are_not_begun() {
         )
         .warns("nothing was begun");
     assert!(!program.path("exported").join(ANNA).exists());
+    // Nobody lists them before: it is told, and whoever comes second is not begun.
+    let without = [
+        "--no-connectivity-test",
+        "--ignore-errors",
+        "--max-workers",
+        "2",
+    ];
+    program
+        .run(words.iter().chain(&without))
+        .code(1)
+        .warns("not known without the connectivity test: whether the accounts that are new to the archive (2) fit")
+        .says("0.01 GB are to be fetched, which do not fit");
+    let fetched = |user: &str| {
+        let files = fs::read_dir(program.path("exported").join(user).join("INBOX"));
+        let files = files.into_iter().flatten().flatten();
+        let bodies = files.filter(|file| file.path().extension().is_some_and(|end| end == "eml"));
+        bodies.count()
+    };
+    let mut fetched = [fetched(ANNA), fetched(BEN)];
+    fetched.sort_unstable();
+    assert_eq!(fetched, [0, 12], "the second before its first byte");
+    fs::remove_dir_all(program.path("exported").join(ANNA)).expect("removed");
+    fs::remove_dir_all(program.path("exported").join(BEN)).expect("removed");
     // Each alone fits.
     program
         .run(words.iter().chain(&["--account", ANNA]))

@@ -19,7 +19,7 @@ use crate::archive::listing;
 use crate::archive::state::{ExportState, MailboxState, SourceServer};
 use crate::archive::sync::Syncer;
 use crate::config::Account;
-use crate::disk::space::has_room;
+use crate::disk::space::{Promise, Promised, has_room};
 use crate::filter::Filter;
 use crate::finding::Tally;
 use crate::mailbox::Listed;
@@ -48,6 +48,8 @@ pub struct ExportRun<'a> {
     pub stop: &'a Stop,
     /// Makes the archive durable; `None` in a dry run.
     pub syncer: Option<Arc<Syncer>>,
+    /// What the accounts at work are still to fetch.
+    pub promised: Arc<Promised>,
 }
 
 /// An account at work.
@@ -112,7 +114,8 @@ impl Export<'_> {
             self.compare_source(archive.state());
             let state = new_state(self.account, &settings.folders, archive.state());
             let syncer = Arc::clone(syncer);
-            let store = Store::new(archive, state, syncer, settings.min_free_bytes)?;
+            let room = Promise::of(&self.run.promised);
+            let store = Store::new(archive, state, syncer, settings.min_free_bytes, room)?;
             self.store = Some(store);
         }
         keep_trying(self.run.stop, |backoff| {
@@ -212,7 +215,7 @@ impl Export<'_> {
         }
         let mailboxes = self.jobs.iter().len();
         debug!(mailboxes, messages = expected, "listed");
-        if let Some(store) = &self.store {
+        if let Some(store) = &mut self.store {
             let bytes = self.jobs.iter().filter_map(Job::bytes_by_status).sum();
             store.check_room(bytes)?;
         }

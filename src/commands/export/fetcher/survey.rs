@@ -260,7 +260,7 @@ impl Fetcher<'_> {
             self.progress.sized(job.expected(), job.bytes_due());
         }
         if self.jobs[id].bytes_due() > 0
-            && let Some(store) = self.store.as_deref()
+            && let Some(store) = self.store.as_deref_mut()
         {
             store.check_room(self.jobs.iter().map(Job::bytes_due).sum())?;
         }

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use tracing::{debug, info, warn};
 
 use super::job::{Job, JobId, Jobs};
@@ -20,7 +20,7 @@ use crate::archive::sidecar::Sidecar;
 use crate::archive::state::ExportState;
 use crate::archive::sync::Syncer;
 use crate::archive::writer::Writer;
-use crate::disk::space;
+use crate::disk::space::{self, Promise};
 use crate::message;
 use crate::plural;
 use crate::session::fetch::Message;
@@ -33,6 +33,8 @@ pub struct Store {
     writer: Writer,
     checkpoint: Checkpoint,
     min_free: u64,
+    /// Room for what is still to come.
+    room: Promise,
     /// The state on disk does not claim to be complete while this run changes the archive.
     unclaimed: bool,
     /// Directories of mailboxes that the server no longer has.
@@ -49,6 +51,7 @@ impl Store {
         state: ExportState,
         syncer: Arc<Syncer>,
         min_free: u64,
+        room: Promise,
     ) -> Result<Self> {
         syncer.include(archive.dir())?;
         Ok(Self {
@@ -58,6 +61,7 @@ impl Store {
             open: HashMap::new(),
             checkpoint: Checkpoint::new(syncer),
             min_free,
+            room,
             unclaimed: false,
             moved: HashSet::new(),
         })
@@ -240,6 +244,7 @@ impl Store {
         self.writer
             .store(dir.clone(), incoming, sidecar, id.number())?;
         self.checkpoint.wrote(size);
+        self.room.took(size);
         Ok(Stored::New(size))
     }
 
@@ -341,22 +346,20 @@ impl Store {
         Ok(halves.len())
     }
 
-    /// Checks that there is room for this many bytes before they are asked for.
+    /// Checks that there is room for this many bytes, beside what other accounts at work fetch, before they are asked for.
     ///
     /// # Errors
     /// There is no room for them.
-    pub fn check_room(&self, bytes: u64) -> Result<()> {
+    pub fn check_room(&mut self, bytes: u64) -> Result<()> {
         // Whoever keeps nothing free wants as much as fits.
         if self.min_free == 0 {
             return Ok(());
         }
-        let (fits, text) = space::has_room(self.archive.dir(), self.min_free, bytes)?;
-        if !fits {
-            bail!(
-                "{text}; make room, choose another --output-dir, or take what goes in with --min-free-gb 0"
-            );
-        }
-        Ok(())
+        self.room.ask(self.archive.dir(), self.min_free, bytes).map_err(|error| {
+            anyhow!(
+                "{error:#}; make room, choose another --output-dir, or take what goes in with --min-free-gb 0"
+            )
+        })
     }
 
     /// Makes durable in the background what has been committed, when it is time for it.
