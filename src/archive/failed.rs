@@ -38,6 +38,12 @@ pub struct FailedMessage {
     /// INTERNALDATE, UTC, where the source gives it though not the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub date: Option<String>,
+    /// Its sender, where the source says it of a message that it does not give.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Its subject, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     /// The server's words, or what is wrong with them.
     pub server: String,
     /// When it was given up, UTC.
@@ -118,6 +124,8 @@ mod tests {
             uid: Some(uid),
             size: None,
             date: None,
+            from: None,
+            subject: None,
             server: "NO".to_owned(),
             at: "now".to_owned(),
             during,

@@ -8,7 +8,7 @@ use super::header;
 const LONGEST: usize = 200;
 
 /// What a mail program shows of a message in a list.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Envelope {
     /// Name and address of the first sender.
     pub from: Option<String>,

@@ -49,13 +49,14 @@ pub struct FailedMessageReport {
     /// Where the archive has it, below the archive's root.
     #[serde(default)]
     pub file: Option<String>,
-    /// What the message is, where the archive has it; its date and size, where the source says them and gives no more.
+    /// What the message is, where the archive has it; what the source says of one that it does not give.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<Excerpt>,
 }
 
 impl From<&FailedMessage> for FailedMessageReport {
     fn from(failed: &FailedMessage) -> Self {
+        let is_known = failed.date.is_some() || failed.from.is_some() || failed.subject.is_some();
         Self {
             account: failed.account.clone(),
             mailbox: failed.mailbox.clone(),
@@ -63,10 +64,12 @@ impl From<&FailedMessage> for FailedMessageReport {
             size: failed.size,
             server: failed.server.clone(),
             file: None,
-            message: failed.date.as_ref().map(|date| Excerpt {
-                date: Some(date.clone()),
+            message: is_known.then(|| Excerpt {
+                date: failed.date.clone(),
+                from: failed.from.clone(),
+                subject: failed.subject.clone(),
                 size: failed.size,
-                ..Excerpt::default()
+                sha256: None,
             }),
         }
     }

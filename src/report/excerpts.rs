@@ -22,6 +22,9 @@ impl Report {
             let room = left.min(OF_ACCOUNT);
             left -= describe(account, archive, with_subjects, room);
         }
+        if !with_subjects {
+            self.forget_subjects();
+        }
     }
 
     /// Subjects that an earlier run was allowed to show are not shown by one that is not.

@@ -99,6 +99,12 @@ pub fn identified(set: impl Display, with_flags: bool) -> Command {
     fetch(set, &format!("{items} {fields}"))
 }
 
+/// Who a message is from and what it is about.
+#[must_use]
+pub fn envelope(uid: u32) -> Command {
+    fetch(uid, "UID BODY.PEEK[HEADER.FIELDS (FROM SUBJECT)]")
+}
+
 /// The UIDs of all messages, from another index than FETCH uses.
 #[must_use]
 pub fn search_all() -> Command {

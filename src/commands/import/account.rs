@@ -356,6 +356,8 @@ impl<'a> Import<'a> {
                 uid: Some(uid),
                 size,
                 date: None,
+                from: None,
+                subject: None,
                 server: reason,
                 at: at.clone(),
                 during: Transfer::Import,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{ANNA, program_for};
-use crate::kit::mail::realistic;
+use crate::kit::mail::{Mail, realistic};
 use crate::kit::run::program::{IMPORT, Program};
 use crate::kit::servers::fake::{Behaviour, FakeMailbox, FakeOptions, FakeServer, Reply};
 
@@ -392,4 +392,73 @@ fn a_mailbox_of_bodies_that_cannot_be_believed_costs_no_connections_either() {
     assert_eq!(uids(&program, "Sent"), [41, 42, 43, 44, 45]);
     assert_eq!(failed_uids(&program).len(), 80);
     assert_eq!(server.connections(), 1);
+}
+
+/// INBOX with five messages, of which the server does not give the second and the fourth.
+fn two_refused() -> FakeOptions {
+    let mails: Vec<Mail> = (1..=5)
+        .map(|number| {
+            let text = format!(
+                "From: Sender {number} <s{number}@example.com>\r\nSubject: Offer {number}\r\n\r\ntext\r\n"
+            );
+            Mail::new(format!("number {number}"), text)
+        })
+        .collect();
+    let no = || Behaviour::No("[CANNOT] it is damaged".to_owned());
+    FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX").mails(&mails))
+        .on_fetch(2, no())
+        .on_fetch(4, no())
+}
+
+#[test]
+fn of_a_message_that_does_not_come_the_record_has_sender_and_subject_and_the_report_the_sender() {
+    let server = two_refused().start();
+    let program = program_for(&server);
+    let told = |more: &[&str]| {
+        let words = [&["--report", "report.json"], more].concat();
+        program.export(&words).code(1);
+        let text = std::fs::read_to_string(program.path("report.json")).expect("a report");
+        let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        report["accounts"][0]["failures"].clone()
+    };
+    let failures = told(&[]);
+    for (index, uid) in [2, 4].into_iter().enumerate() {
+        let sender = format!("Sender {uid} <s{uid}@example.com>");
+        let failed = &program.archive(ANNA).failed()[index];
+        assert_eq!(
+            (&failed["uid"], &failed["from"]),
+            (&uid.into(), &sender.as_str().into())
+        );
+        assert_eq!(failed["subject"], format!("Offer {uid}"));
+        let message = &failures[index]["message"];
+        assert_eq!(message["from"], sender, "{failures}");
+        assert!(
+            message["date"].is_string() && message["size"].is_u64(),
+            "{failures}"
+        );
+        assert!(
+            message["subject"].is_null(),
+            "nobody's business: {failures}"
+        );
+    }
+    let failures = told(&["--with-subjects"]);
+    assert_eq!(failures[0]["message"]["subject"], "Offer 2");
+}
+
+#[test]
+fn a_header_that_connections_die_at_is_asked_for_once() {
+    let server = two_refused()
+        .on_command(|command| {
+            let is_header = command.name == "UID FETCH" && command.text().contains("HEADER");
+            is_header.then(|| Reply::bye("internal error"))
+        })
+        .start();
+    let program = program_for(&server);
+    program.export(&[]).code(1).says("INCOMPLETE");
+    assert_eq!(uids(&program, "INBOX"), [1, 3, 5]);
+    assert_eq!(failed_uids(&program), [Some(2), Some(4)]);
+    let fetches = server.commands_named("UID FETCH");
+    let headers = fetches.iter().filter(|command| command.contains("HEADER"));
+    assert_eq!(headers.count(), 1, "{fetches:?}");
 }

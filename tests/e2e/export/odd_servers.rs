@@ -42,9 +42,11 @@ fn unfetchable_messages_are_asked_again_alone_and_recorded() {
         assert_eq!(line["size"], mails[uid - 1].bytes.len());
         let date = line["date"].as_str().unwrap_or_default();
         assert!(date.ends_with('Z'), "{line}");
+        let sender = line["from"].as_str().expect("a sender");
+        let sender = sender.replace('<', "&lt;").replace('>', "&gt;");
         let page = fs::read_to_string(program.path("page.html")).expect("a page");
         let shown = format!(
-            "<td>{}</td><td class=\"words\">not known</td>",
+            "<td>{}</td><td class=\"words\"><bdi>{sender}</bdi></td>",
             date.replace('T', " ").replace('Z', " UTC")
         );
         assert!(page.contains(&shown), "{shown}");

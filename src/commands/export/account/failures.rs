@@ -41,6 +41,8 @@ impl Export<'_> {
                     uid: unfetched.uid,
                     size: unfetched.seen.size,
                     date: date_of(&unfetched.seen),
+                    from: unfetched.envelope.from.clone(),
+                    subject: unfetched.envelope.subject.clone(),
                     server: unfetched.reason.clone(),
                     at: at.clone(),
                     during: Transfer::Export,

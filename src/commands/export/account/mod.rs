@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use tracing::{debug, info_span, warn};
 
-use super::fetcher::Fetcher;
+use super::fetcher::{AskEnvelope, Fetcher};
 use super::gone;
 use super::job::{Archived, AskAlone, Job, JobId, JobPhase, Jobs};
 use super::store::Store;
@@ -67,6 +67,7 @@ struct Export<'a> {
     failed_before: Vec<FailedMessage>,
     /// How often a response could not be read, and the connection went on.
     misreads: u32,
+    envelopes: AskEnvelope,
     /// LIST has been answered.
     listed: bool,
     tries: list::Tries,
@@ -94,6 +95,7 @@ pub fn export(
         progressed: true,
         failed_before: Vec::new(),
         misreads: 0,
+        envelopes: AskEnvelope::Once,
         listed: false,
         tries: list::Tries::default(),
         unreadable: false,
@@ -174,7 +176,9 @@ impl Export<'_> {
         if self.misreads >= MANY_MISREAD {
             fetcher.go_carefully();
         }
+        fetcher.ask_envelopes(self.envelopes);
         let outcome = fetcher.run(channel);
+        self.envelopes = fetcher.asks_envelopes();
         self.progressed = fetcher.has_made_progress();
         let misread = fetcher.has_misread();
         if self.progressed {

@@ -2,7 +2,7 @@
 
 use tracing::warn;
 
-use super::{FetchStep, Fetcher, Request};
+use super::{AskEnvelope, FetchStep, Fetcher, Request};
 use crate::commands::export::job::{Chunk, JobId, JobPhase};
 use crate::session::blame::{Owner, Verdict};
 use crate::session::error::{Ending, Kind, SessionError};
@@ -66,6 +66,13 @@ impl Fetcher<'_> {
         let (uid, certain) = match &step.asked {
             Request::Fetch(chunk) => self.under_way(id, chunk, lane.torn(), misread),
             Request::Probe(uid, _) => (Some(*uid), true),
+            Request::Envelope(_) => {
+                // The message itself is settled.
+                self.envelopes = AskEnvelope::Never;
+                self.progress_made += 1;
+                self.misread = misread;
+                return;
+            }
             _ => {
                 if self.blame.count(Owner::Mailbox(id), &words) == Verdict::Over {
                     self.fail(id, &words);

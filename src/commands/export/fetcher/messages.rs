@@ -6,7 +6,7 @@ use tracing::{debug, warn};
 use super::super::body::ArrivingBody;
 use super::super::job::{Chunk, JobId, JobPhase};
 use super::super::store::Stored;
-use super::{FetchStep, Fetcher, Request};
+use super::{AskEnvelope, FetchStep, Fetcher, Request};
 use crate::session::blame::{Owner, Verdict};
 use crate::session::error::{Ending, Kind, SessionError};
 use crate::session::fetch::{self, Fetched, Message};
@@ -192,13 +192,21 @@ impl Fetcher<'_> {
 
     /// A message that the probe finds cannot be fetched; nor can one to which the server says nothing but NO.
     /// Where it answers OK without the message, that may be deleted: a second inventory tells.
-    pub(super) fn probed(&mut self, id: JobId, uid: u32, reason: String, status: &StatusResponse) {
+    pub(super) fn probed(
+        &mut self,
+        lane: &mut Lane<'_, FetchStep>,
+        id: JobId,
+        uid: u32,
+        reason: String,
+        status: &StatusResponse,
+    ) -> Result<()> {
         let found = self.probed.take().filter(|(named, _)| *named == uid);
         let job = &mut self.jobs[id];
         match found {
             Some((_, seen)) => {
                 warn!(uid, reason, "the message cannot be fetched");
                 job.refuse(uid, Some(seen), reason);
+                return self.ask_envelope(lane, id, uid);
             }
             None if status.condition == Condition::Ok => job.unclear(uid, reason),
             None => {
@@ -207,5 +215,17 @@ impl Fetcher<'_> {
                 job.refuse(uid, None, reason);
             }
         }
+        Ok(())
+    }
+
+    /// Who knows the sender and the subject finds the message in other ways. It is on record already: whatever comes of
+    /// this, it is asked once.
+    fn ask_envelope(&mut self, lane: &mut Lane<'_, FetchStep>, id: JobId, uid: u32) -> Result<()> {
+        if self.envelopes == AskEnvelope::Never {
+            return Ok(());
+        }
+        self.examine(lane, id)?;
+        let command = fetch::envelope(uid);
+        self.send(lane, &command, id, Request::Envelope(uid), Order::Loose)
     }
 }

@@ -59,8 +59,19 @@ enum Request {
     Recheck,
     /// Is a message that did not come still there?
     Probe(u32, String),
+    /// Sender and subject of a message that is there and does not come.
+    Envelope(u32),
     /// STATUS once more, as it counted more than EXAMINE.
     Recount,
+}
+
+/// Whether the header of a message that does not come is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskEnvelope {
+    /// After the message is on record.
+    Once,
+    /// A connection has ended at one.
+    Never,
 }
 
 /// One pass over the jobs on one connection.
@@ -94,6 +105,7 @@ pub struct Fetcher<'a> {
     misread: bool,
     /// Commands sent ahead of their answers.
     window: usize,
+    envelopes: AskEnvelope,
     /// The message that came last and was far shorter than announced.
     doubted: Option<u32>,
     /// The message that the probe under way has found, and what that says of it.
@@ -131,6 +143,7 @@ impl<'a> Fetcher<'a> {
             progress_made: 0,
             misread: false,
             window: WINDOW,
+            envelopes: AskEnvelope::Once,
             doubted: None,
             probed: None,
         }
@@ -151,6 +164,17 @@ impl<'a> Fetcher<'a> {
     /// Little is sent ahead: all of it is lost at a response that cannot be read.
     pub fn go_carefully(&mut self) {
         self.window = 2;
+    }
+
+    /// Goes on as an earlier pass ended.
+    pub fn ask_envelopes(&mut self, envelopes: AskEnvelope) {
+        self.envelopes = envelopes;
+    }
+
+    /// Whether a further pass may ask.
+    #[must_use]
+    pub fn asks_envelopes(&self) -> AskEnvelope {
+        self.envelopes
     }
 
     /// Works until nothing is left to do.
@@ -353,6 +377,15 @@ impl<'a> Fetcher<'a> {
                 }
                 Ok(())
             }
+            Request::Envelope(uid) => {
+                if let Some(Ok(data)) = response::parse_fetch(response)
+                    && data.uid == Some(*uid)
+                    && let Some(header) = data.header
+                {
+                    self.jobs[id].tell_envelope(*uid, &header);
+                }
+                Ok(())
+            }
         }
     }
 
@@ -381,7 +414,8 @@ impl<'a> Fetcher<'a> {
             Request::Search(refusal) => self.searched(lane, id, refusal.as_ref(), status)?,
             Request::Fetch(chunk) => self.fetched(lane, id, &chunk, step.body, status)?,
             Request::Recount => self.recounted(id)?,
-            Request::Probe(uid, reason) => self.probed(id, uid, reason, status),
+            Request::Probe(uid, reason) => self.probed(lane, id, uid, reason, status)?,
+            Request::Envelope(_) => {}
             Request::Recheck => {
                 if let Some(range) = self.jobs[id].rechecked(status)
                     && self.examine(lane, id)?

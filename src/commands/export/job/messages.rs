@@ -4,6 +4,7 @@ use tracing::{debug, warn};
 
 use super::{Chunk, Job, JobPhase, Shortened, SizeAndDate, Unfetched, chunk};
 use crate::mailbox::uidset::UidSet;
+use crate::message::Envelope;
 use crate::session::inventory::{Extent, NextQuery};
 use crate::session::reader::Response;
 use crate::session::response::{Condition, StatusResponse};
@@ -180,8 +181,17 @@ impl Job {
         self.tally.unfetched.push(Unfetched {
             uid: Some(uid),
             seen: seen.unwrap_or_default(),
+            envelope: Envelope::default(),
             reason: reason.into(),
         });
+    }
+
+    /// The header of a message that cannot be had.
+    pub fn tell_envelope(&mut self, uid: u32, header: &[u8]) {
+        let mut of_it = self.tally.unfetched.iter_mut();
+        if let Some(unfetched) = of_it.rfind(|unfetched| unfetched.uid == Some(uid)) {
+            unfetched.envelope = Envelope::of(header);
+        }
     }
 
     /// What an inventory says about a message that may never come.
@@ -194,6 +204,7 @@ impl Job {
         self.tally.unfetched.push(Unfetched {
             uid: None,
             seen: SizeAndDate::default(),
+            envelope: Envelope::default(),
             reason: reason.into(),
         });
     }

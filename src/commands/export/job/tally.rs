@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::{Job, JobPhase};
 use crate::mailbox::uidset::UidSet;
+use crate::message::Envelope;
 use crate::report::Counts;
 
 /// A message that the server does not give, or a mailbox.
@@ -13,6 +14,8 @@ pub struct Unfetched {
     pub uid: Option<u32>,
     /// What the server says about it, without its content.
     pub seen: SizeAndDate,
+    /// Who it is from and what it is about, where the server says that.
+    pub envelope: Envelope,
     /// The server's words, or what is wrong with them.
     pub reason: String,
 }
