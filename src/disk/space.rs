@@ -113,10 +113,13 @@ impl Drop for Promise {
 /// Free bytes of the file system, with the part of the path that is there.
 fn free_space(dir: &Path) -> Result<(u64, PathBuf)> {
     let dir = std::path::absolute(dir)?;
-    let existing = dir
-        .ancestors()
-        .find(|dir| fs::metadata(dir).is_ok())
-        .with_context(|| format!("no parent directory of {} exists", dir.display()))?;
+    let mut parents = dir.ancestors();
+    let existing = parents.find_map(|dir| Some((dir, fs::metadata(dir).ok()?)));
+    let (existing, is) =
+        existing.with_context(|| format!("no parent directory of {} exists", dir.display()))?;
+    if !is.is_dir() {
+        bail!("{} is no directory; choose another one", existing.display());
+    }
     Ok((free_at(existing)?, existing.to_path_buf()))
 }
 

@@ -162,8 +162,21 @@ fn too_little_space_ends_the_run_before_it_begins() {
         .export(&["--min-free-gb", "900000000", "--output-dir", "a/b/c"])
         .code(2)
         .warns("--min-free-gb");
-    assert_eq!(server.connections(), 0);
     assert!(!program.path("a").exists());
+    // Nor is anybody asked for mail that has nowhere to go.
+    program.file("a", "");
+    program
+        .run([
+            "--mode",
+            "export",
+            "--imapsync",
+            "never",
+            "--output-dir",
+            "a/b",
+        ])
+        .code(2)
+        .warns("a is no directory");
+    assert_eq!(server.connections(), 0);
 }
 
 #[test]
