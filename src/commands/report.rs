@@ -113,8 +113,15 @@ type Unreported = (String, Option<Shard>);
 fn read(plan: &Rendering) -> Result<Merged> {
     let mut merging = Merging::default();
     for path in &plan.reports {
-        let report =
-            Report::read(path).with_context(|| format!("read the report {}", path.display()))?;
+        let report = Report::read(path).with_context(|| {
+            let shown = path.display().to_string();
+            // A shell hands on a pattern that matches nothing as it is.
+            if shown.contains(['*', '?']) && !path.exists() {
+                format!("no report is called {shown}")
+            } else {
+                format!("read the report {shown}")
+            }
+        })?;
         if plan.reports.len() == 1 && report.shard.is_none_or(|part| part.shard.count == 1) {
             let wrong = merge::wrong_sums(&report);
             if !wrong.is_empty() {

@@ -91,6 +91,10 @@ fn a_mode_without_its_flag_is_understood() {
         .run(["--config", "x"])
         .code(2)
         .warns("--mode is missing");
+    program
+        .run(["--mode", "report", "--reports", "shard-*.json"])
+        .code(2)
+        .warns("no report is called shard-*.json");
 }
 
 /// What was built: a commit, where git knows it.
