@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use anyhow::Result;
-use tracing::info;
+use tracing::debug;
 
 use super::appending::{Appender, Experience, Given};
 use super::closing::Sent;
@@ -186,7 +186,7 @@ impl<'a> Import<'a> {
         journal.commit()?;
         let todo = self.plan.jobs.iter().map(|job| job.todo().len() as u64);
         let expected = todo.sum();
-        info!(
+        debug!(
             mailboxes = self.plan.jobs.len(),
             messages = expected,
             "compared"

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use anyhow::Result;
 use flags::FlagLoss;
 use mailbox::TargetSide;
-use tracing::info;
+use tracing::debug;
 
 use super::deep::{Pair, Reread};
 use crate::archive::account::Standing;
@@ -230,7 +230,7 @@ impl<'a> Comparing<'a> {
         self.others(listing);
         self.most_deleted();
         self.tell();
-        info!(
+        debug!(
             mailboxes = jobs.len(),
             findings = self.looked.findings.len(),
             "compared"
