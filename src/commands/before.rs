@@ -28,6 +28,7 @@ pub fn run(
     progress: &Progress,
     carry_out: impl FnOnce(&Settings, Option<&Provision<'_>>) -> Result<Report>,
 ) -> Result<Report> {
+    let begun = settings.report();
     let has_precheck = matches!(
         settings.mode,
         Mode::Export | Mode::Import | Mode::Validate | Mode::Migrate
@@ -137,8 +138,7 @@ fn room_is_unknown(settings: &Settings) -> Option<String> {
         return None;
     }
     let text = format!(
-        "not known without the connectivity test (accounts: {new}): whether the accounts that are new to the archive fit on \
-         the disk together; each is compared with it, beside those at work, when it is listed"
+        "not known without the connectivity test: whether the accounts that are new to the archive ({new}) fit on the disk"
     );
     info!("{text}");
     Some(text)

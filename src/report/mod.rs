@@ -221,6 +221,12 @@ impl Report {
         }
     }
 
+    /// The run began when that of another report did, which was written before this one.
+    pub fn began_with(&mut self, first: &Self) {
+        self.started.clone_from(&first.started);
+        self.began = first.began;
+    }
+
     /// Adds up and decides the exit code.
     pub fn close(&mut self, stop: &Stop) {
         self.redact();

@@ -1,13 +1,16 @@
 //! The same test before an export, an import and a validation.
 
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
 use super::{ANNA, report};
-use crate::kit::PASSWORD;
 use crate::kit::mail::{Mail, realistic};
 use crate::kit::run::handmade::Handmade;
 use crate::kit::run::program::{Output, Program};
 use crate::kit::run::reader::Reader;
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions};
 use crate::kit::servers::fake::{FakeMailbox, FakeServer};
+use crate::kit::{PASSWORD, wait_until};
 
 const BEN: &str = "ben@example.com";
 
@@ -166,4 +169,41 @@ fn too_little_space_is_told_before_any_connection() {
             .warns("--min-free-gb");
     }
     assert_eq!(server.connections(), 0);
+}
+
+/// As reports say it.
+fn now() -> String {
+    let output = Command::new("date")
+        .args(["-u", "+%Y-%m-%dT%H:%M:%SZ"])
+        .output();
+    let text = String::from_utf8(output.expect("the date").stdout).expect("ASCII");
+    text.trim().to_owned()
+}
+
+#[test]
+fn a_run_begins_with_its_test() {
+    let seen = Arc::new(Mutex::new(String::new()));
+    let first = Arc::clone(&seen);
+    let server = FakeServer::options()
+        .mailbox(FakeMailbox::new("INBOX"))
+        .on_command(move |command| {
+            let mut seen = first.lock().expect("no panic inside");
+            if command.name == "LOGIN" && seen.is_empty() {
+                *seen = now();
+                // The export itself begins in another second.
+                wait_until("the next second", || now() != *seen);
+            }
+            None
+        })
+        .start();
+    let program = Program::new();
+    program.config(&server.endpoint(), &[(ANNA, PASSWORD)]);
+    run(&program, "export", &[]).code(0);
+    let report = report(&program);
+    let started = report["started"].as_str().expect("a time");
+    let seen = seen.lock().expect("no panic inside");
+    assert!(
+        started <= seen.as_str(),
+        "{started}, but the test was at work at {seen}"
+    );
 }
