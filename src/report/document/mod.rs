@@ -86,7 +86,7 @@ pub fn of(report: &Report) -> Vec<Block> {
     if !blocks.is_empty() {
         blocks.push(Block::Text(vec![String::new()]));
     }
-    blocks.extend(main_part(report));
+    let mut main = main_part(report);
     let is_whole = report.dry_run && !tables::is_of_steps(report);
     let mut unlisted = Vec::new();
     if !is_whole && !report.ended_with_panel {
@@ -94,8 +94,16 @@ pub fn of(report: &Report) -> Vec<Block> {
     }
     // It goes below the table of the accounts.
     if report.mode != Mode::Audit {
-        blocks.append(&mut unlisted);
+        let is_table = |block: &Block| matches!(block, Block::Table(_));
+        let table = main.iter().position(is_table);
+        let below = match table.filter(|_| !tables::is_of_steps(report)) {
+            Some(table) => table + 1,
+            None => main.len(),
+        };
+        main.splice(below..below, unlisted.drain(..));
     }
+    main.retain(|block| !matches!(block, Block::Table(table) if table.rows().is_empty()));
+    blocks.append(&mut main);
     if let Some(provisioned) = report
         .provisioned
         .as_ref()

@@ -68,10 +68,13 @@ pub fn unlisted(report: &Report) -> Vec<Block> {
     } else {
         format!("{complete} are complete")
     };
-    let text = format!(
-        "  … and {rest} more {}; {how} ({place})",
-        form(rest, "account")
-    );
+    let accounts = form(rest, "account");
+    // Failures name those that a table of none leaves out.
+    let text = if rest == report.accounts.len() {
+        format!("{rest} {accounts}; {how} ({place})")
+    } else {
+        format!("  … and {rest} more {accounts}; {how} ({place})")
+    };
     vec![Block::Text(vec![text])]
 }
 
