@@ -210,7 +210,7 @@ impl Reconciler<'_> {
             let on_record = on_record.get(&id).unwrap_or(&nothing);
             let job = &self.jobs[id];
             // Without UIDPLUS nobody knows which messages there are ours: we count as many as we appended.
-            let uids: UidSet = job.missing().chain(job.known().blind.iter()).collect();
+            let uids: UidSet = job.missing().chain(job.to_be_placed()).collect();
             let before = sought.origins.len();
             sought.read(id, uids.iter(), on_record)?;
             let described = sought.origins[before..].iter().map(|origin| origin.uid);
@@ -242,13 +242,13 @@ impl Reconciler<'_> {
     ) {
         for &(one, at) in result.matched.iter().chain(&result.rewritten) {
             let origin = origins[one];
-            if !self.jobs[origin.job].known().blind.contains(origin.uid) {
+            if !self.jobs[origin.job].is_to_be_placed(origin.uid) {
                 self.jobs[origin.job].found(origin.uid);
             }
             self.note_found(origin, there.messages[at].uid);
         }
         let is_wanted =
-            |jobs: &Jobs, origin: &MessageRef| !jobs[origin.job].known().blind.contains(origin.uid);
+            |jobs: &Jobs, origin: &MessageRef| !jobs[origin.job].is_to_be_placed(origin.uid);
         for &one in &result.missing {
             let origin = origins[one];
             if is_wanted(self.jobs, &origin) {

@@ -91,7 +91,10 @@ impl Jobs {
         self.0.retain_mut(|job| {
             let wanted = only(&job.here.directory);
             let is_meant = wanted.is_some();
-            job.uids = wanted.unwrap_or_default();
+            let mut beside = std::mem::replace(&mut job.uids, wanted.unwrap_or_default());
+            beside.remove_all(&job.uids);
+            beside.remove_all(&job.elsewhere);
+            job.beside = beside;
             job.lost = Lost::default();
             is_meant
         });

@@ -44,6 +44,8 @@ pub struct Job {
     lost: Lost,
     /// Messages that are a view of ones in other mailboxes.
     elsewhere: UidSet,
+    /// Messages of the archive that are not meant, and may be on the target.
+    beside: UidSet,
     place: Place,
     there: There,
     open: Open,
@@ -62,6 +64,7 @@ impl Job {
             here,
             uids,
             elsewhere: UidSet::new(),
+            beside: UidSet::new(),
             place: Place::default(),
             there: There::default(),
             open: Open::default(),
@@ -117,6 +120,20 @@ impl Job {
     #[must_use]
     pub fn elsewhere(&self) -> &UidSet {
         &self.elsewhere
+    }
+
+    /// Messages of which only the place on the target is wanted, so that no other is taken for them: nobody knows the
+    /// UIDs that they got, or they are not meant.
+    pub fn to_be_placed(&self) -> impl Iterator<Item = u32> + '_ {
+        let known = self.known();
+        let beside = self.beside.iter().filter(|uid| !known.done.contains(*uid));
+        known.blind.iter().chain(beside)
+    }
+
+    /// True for such a message.
+    #[must_use]
+    pub fn is_to_be_placed(&self, uid: u32) -> bool {
+        self.known().blind.contains(uid) || self.beside.contains(uid)
     }
 
     /// These are a view of messages in other mailboxes.

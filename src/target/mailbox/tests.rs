@@ -23,6 +23,7 @@ fn job() -> Job {
         uids: set("1:5"),
         lost: Lost::default(),
         elsewhere: UidSet::new(),
+        beside: UidSet::new(),
         place: Place::default(),
         there: There::default(),
         open: Open::default(),

@@ -88,3 +88,19 @@ fn that_most_of_an_account_was_deleted_is_no_note_and_can_be_undone() {
     scene.reader().expunge("INBOX", "1:*");
     scene.validate(&[], 1, &codes);
 }
+
+#[test]
+fn a_copy_that_is_missing_comes_back_although_its_twin_is_there() {
+    let twin = |text: &str| Mail::new("twin", format!("Subject: twin\r\n\r\n{text}\r\n"));
+    let mails = [twin("one"), twin("one"), twin("two"), Mail::simple("else")];
+    for with_journal in [true, false] {
+        let scene = imported_of(|archive| archive.mailbox("INBOX", &mails));
+        if !with_journal {
+            scene.forget();
+        }
+        scene.reader().expunge("INBOX", "2:3");
+        scene.validate(&["--resync-missing"], 0, &[]);
+        assert_eq!(scene.reader().mailbox("INBOX").messages.len(), 4);
+        scene.validate(&["--deep"], 0, &[]);
+    }
+}
