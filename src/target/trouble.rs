@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::mailbox::uidset::UidSet;
-use crate::session::error::{Kind, SessionError};
+use crate::session::error::{Ending, Kind, SessionError};
 
 /// Connections that may end while one mailbox is opened or listed before it is skipped.
 const MAX_DEATHS: u32 = 3;
@@ -27,7 +27,7 @@ pub struct Suspects {
 #[derive(Debug, Default)]
 pub struct Trouble {
     mailboxes: HashMap<Vec<u8>, Suspects>,
-    /// A message was identified since the last question.
+    /// A mailbox or a message was identified since the last question.
     news: bool,
 }
 
@@ -40,13 +40,16 @@ impl Trouble {
 
     /// The connection ended while this was under way: a message, or else the mailbox as a whole.
     pub fn count(&mut self, wire: &[u8], uid: Option<u32>, error: &SessionError) {
-        if !matches!(error.kind, Kind::Transient | Kind::Desync) {
+        let is_nobodys = matches!(error.ending, Some(Ending::SentAhead | Ending::SessionOver));
+        if is_nobodys || !matches!(error.kind, Kind::Transient | Kind::Desync) {
             return;
         }
         let words = error.to_string();
         let suspects = self.mailboxes.entry(wire.to_vec()).or_default();
         let Some(uid) = uid else {
             suspects.deaths += 1;
+            // Where each connection ends at another mailbox, the others get on.
+            self.news |= suspects.deaths == 1;
             if suspects.deaths >= MAX_DEATHS {
                 self.news = true;
                 suspects.closed = Some(words);

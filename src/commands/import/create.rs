@@ -26,11 +26,25 @@ const WINDOW: usize = 32;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CreateStep {
     Create(JobId),
+    /// CREATE of a mailbox above it.
+    Parent(JobId),
     Subscribe(JobId),
-    Other,
     Open(JobId),
     /// LIST of what was created, as its name may be another one now.
     List(JobId),
+}
+
+impl CreateStep {
+    /// The mailbox that it is about.
+    fn mailbox(self) -> JobId {
+        match self {
+            Self::Create(id)
+            | Self::Parent(id)
+            | Self::Subscribe(id)
+            | Self::Open(id)
+            | Self::List(id) => id,
+        }
+    }
 }
 
 /// What came of one flight.
@@ -122,7 +136,10 @@ fn commands(
         let is_new = !job.place().exists;
         if is_new {
             for parent in job.place().first() {
-                queue.push((manage::create(parent.wire(), server)?, CreateStep::Other));
+                queue.push((
+                    manage::create(parent.wire(), server)?,
+                    CreateStep::Parent(number),
+                ));
             }
             queue.push((manage::create(wire, server)?, CreateStep::Create(number)));
         }
@@ -140,22 +157,9 @@ fn commands(
     Ok(queue)
 }
 
-/// "Try later" about one mailbox is not about the connection; other words end it.
-fn later_for_one(
-    step: CreateStep,
-    error: SessionError,
-    jobs: &Jobs,
-    trouble: &mut Trouble,
-) -> Result<SessionError> {
-    let (CreateStep::Create(number) | CreateStep::Open(number), Kind::Transient) =
-        (step, error.kind)
-    else {
-        return Err(error);
-    };
-    if matches!(step, CreateStep::Open(_)) {
-        trouble.count(jobs[number].place().name.wire(), None, &error);
-    }
-    Ok(error)
+/// Puts an end that is not OK down to the mailbox that was under way.
+fn blame(id: JobId, error: &SessionError, jobs: &Jobs, trouble: &mut Trouble) {
+    trouble.count(jobs[id].place().name.wire(), None, error);
 }
 
 /// All commands ahead of their answers.
@@ -174,7 +178,7 @@ fn attempt(
     let is_new = |id: &JobId| !jobs[*id].place().exists;
     flight.unlisted = numbers.iter().copied().filter(is_new).collect();
     let mut queue = queue.into_iter();
-    let mut later = None;
+    let (mut later, mut blamed) = (None, None);
     loop {
         while lane.outstanding() < WINDOW {
             let Some((command, step)) = queue.next() else {
@@ -186,25 +190,40 @@ fn attempt(
             flight.unlisted.retain(|id| jobs[*id].place().exists);
             return later.map_or(Ok(flight), Err);
         }
-        let (step, status) = match lane.next(&mut NoBody)? {
-            Answer::Untagged(CreateStep::Open(_), response) => {
+        let (step, status) = match lane.next(&mut NoBody) {
+            Err(error) => {
+                if let Some(step) = lane.steps().next() {
+                    blame(step.mailbox(), &error, jobs, trouble);
+                }
+                return Err(error);
+            }
+            Ok(Answer::Untagged(CreateStep::Open(_), response)) => {
                 selected.take(response);
                 continue;
             }
-            Answer::Untagged(CreateStep::List(number), response) => {
+            Ok(Answer::Untagged(CreateStep::List(number), response)) => {
                 if list::shows(response, jobs[*number].place().name.wire()) {
                     flight.unlisted.retain(|id| id != number);
                 }
                 continue;
             }
-            Answer::Untagged(..) => continue,
-            Answer::Done(step, status) => (step, status),
+            Ok(Answer::Untagged(..)) => continue,
+            Ok(Answer::Done(step, status)) => (step, status),
         };
         let ok = status.condition == Condition::Ok;
         if !ok && let Err(error) = refusal::check_state(&status) {
-            later = Some(later_for_one(step, error, jobs, trouble)?);
-            selected = Selected::default();
-            continue;
+            if error.kind != Kind::Transient {
+                return Err(error);
+            }
+            // "Try later" about one mailbox is not about the connection, and what is beside the mailbox is told or found out.
+            if let CreateStep::Create(number) | CreateStep::Open(number) = step {
+                if blamed.replace(number) != Some(number) {
+                    blame(number, &error, jobs, trouble);
+                }
+                later = Some(error);
+                selected = Selected::default();
+                continue;
+            }
         }
         match step {
             CreateStep::Create(number) if !ok => {
@@ -212,7 +231,7 @@ fn attempt(
                 debug!(mailbox, answer = status.said(), "CREATE is refused");
                 words.insert(number, status.said());
             }
-            CreateStep::Other if !ok => debug!(answer = status.said(), "CREATE is refused"),
+            CreateStep::Parent(_) if !ok => debug!(answer = status.said(), "CREATE is refused"),
             CreateStep::Subscribe(number) if !ok => {
                 let text = format!("cannot be subscribed on the target: {}", status.said());
                 unsubscribed.insert(number, text);
@@ -232,7 +251,7 @@ fn attempt(
             CreateStep::Create(_)
             | CreateStep::Subscribe(_)
             | CreateStep::List(_)
-            | CreateStep::Other => {}
+            | CreateStep::Parent(_) => {}
         }
     }
 }

@@ -11,8 +11,8 @@ use crate::kit::run::program::Program;
 use crate::kit::run::reader::Reader;
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions, storage_quota};
 use crate::kit::servers::fake::{FakeMailbox, FakeServer, Reply};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 fn numbered(count: usize) -> Vec<Mail> {
     (0..count)
@@ -298,6 +298,61 @@ fn one_broken_mailbox_costs_itself_in_import_and_validate() {
         (compared["matched"].as_u64(), compared["unknown"].as_u64()),
         (Some(6), Some(1))
     );
+}
+
+#[test]
+fn mailboxes_of_which_each_costs_a_connection_are_all_imported_and_validated() {
+    const NAMES: [&str; 7] = ["INBOX", "A", "B", "C", "D", "E", "F"];
+    // The command that ends the connection, once for each mailbox that is left.
+    let armed = Arc::new(Mutex::new(("", Vec::new())));
+    let (deadly, open) = (Arc::clone(&armed), Mutex::new(String::new()));
+    let server = inbox(MODERN)
+        .on_command(move |command| {
+            let mut about = command.text();
+            let mut open = open.lock().expect("not poisoned");
+            if ["SELECT", "EXAMINE"].contains(&command.name.as_str()) {
+                open.clone_from(&about);
+            } else if command.name == "UID FETCH" {
+                about.clone_from(&open);
+            }
+            let mut deadly = deadly.lock().expect("not poisoned");
+            let (name, left): &mut (&str, Vec<&str>) = &mut deadly;
+            let is_about = |name: &&str| about.trim_end_matches('"').ends_with(*name);
+            let at = left.iter().position(is_about);
+            left.remove(at.filter(|_| command.name == *name)?);
+            Some(Reply::Close(Vec::new()))
+        })
+        .start();
+    let arm = |command, names: &[&'static str]| {
+        let mut armed = armed.lock().expect("not poisoned");
+        assert!(armed.1.is_empty(), "{armed:?}");
+        *armed = (command, names.to_vec());
+    };
+    let program = Program::new();
+    let mut archive = Handmade::new(&program);
+    for name in NAMES {
+        archive = archive.mailbox(name, &[Mail::simple(name)]);
+    }
+    archive.complete();
+    aim(&program, &server.endpoint());
+    for (command, names) in [
+        ("CREATE", &NAMES[1..]),
+        ("SELECT", &NAMES),
+        ("UID FETCH", &NAMES),
+    ] {
+        arm(command, names);
+        import(&program, &IMPATIENT).code(0);
+        for name in NAMES {
+            assert_holds(&server, name, &[Mail::simple(name)]);
+        }
+        std::fs::remove_file(journal(&program)).expect("remove the journal");
+    }
+    for command in ["EXAMINE", "UID FETCH"] {
+        arm(command, &NAMES);
+        let validate = ["--mode", "validate", "--no-connectivity-test", "-q"];
+        program.run(validate).code(0);
+    }
+    arm("", &[]);
 }
 
 #[test]
