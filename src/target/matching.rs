@@ -217,9 +217,15 @@ fn within_bounds(groups: Vec<Undecided>, held: &[Held]) -> (Vec<Undecided>, Vec<
     let (mut bytes, mut messages) = (0, 0);
     groups.into_iter().partition(|group| {
         let sizes = group.held.iter().map(|at| held[*at].size.unwrap_or(0));
-        bytes += sizes.sum::<u64>();
-        messages += group.held.len();
-        bytes <= MAX_BYTES && messages <= MAX_MESSAGES
+        let with_it = (
+            sizes.fold(bytes, u64::saturating_add),
+            messages + group.held.len(),
+        );
+        let fits = with_it.0 <= MAX_BYTES && with_it.1 <= MAX_MESSAGES;
+        if fits {
+            (bytes, messages) = with_it;
+        }
+        fits
     })
 }
 
@@ -331,5 +337,8 @@ mod tests {
         let groups = vec![group(0..1), group(1..2), group(2..3)];
         let (read, rest) = within_bounds(groups.clone(), &large);
         assert_eq!((&read[..], &rest[..]), (&groups[..2], &groups[2..]));
+        // One that is too large leaves the others their room.
+        let (read, rest) = within_bounds(vec![group(0..3), group(0..1)], &large);
+        assert_eq!((read, rest), (vec![group(0..1)], vec![group(0..3)]));
     }
 }
