@@ -389,7 +389,7 @@ impl Export<'_> {
         let open = listing::open_mode(dir)?;
         if open & 0o022 != 0 {
             let warning = format!(
-                "others than its owner can write to {} (mode …{open:03o}): they can change the archive; run: chmod go-w on it",
+                "others than its owner can write into {} (mode …{open:03o}): they can change the archive; run: chmod go-w on it",
                 dir.display()
             );
             warn!("{warning}");
