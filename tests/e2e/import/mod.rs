@@ -11,6 +11,7 @@ mod identity;
 mod interrupted;
 mod mapping;
 mod names;
+mod recalled;
 mod refusals;
 mod round_trip;
 mod shared;

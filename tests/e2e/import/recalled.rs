@@ -1,0 +1,138 @@
+//! What was filled before is known again, and nothing else is taken for it, whatever others did on the target.
+
+use serde_json::json;
+
+use super::{
+    ANNA, MODERN, aim, aim_with, assert_holds, assert_same, import, inbox, journal, of_held,
+    of_mails, program_for, targets, totals,
+};
+use crate::kit::PASSWORD;
+use crate::kit::mail::realistic;
+use crate::kit::run::handmade::Handmade;
+use crate::kit::run::program::Program;
+use crate::kit::run::reader::Reader;
+use crate::kit::servers::dovecot::Dovecot;
+use crate::kit::servers::fake::{FakeMailbox, FakeServer};
+
+#[test]
+fn a_mailbox_goes_where_it_went_before_though_a_better_place_is_there_by_now() {
+    let mails = realistic(171, 3);
+    let server = inbox(MODERN).start();
+    let program = Program::new();
+    Handmade::new(&program)
+        .listed("Gesendete Elemente", '/', &["\\Sent"], true, &mails)
+        .complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    let before = targets(&program);
+    server.edit(|mailboxes| {
+        mailboxes.push(FakeMailbox::new("Sent Items").attributes("\\Sent"));
+    });
+    import(&program, &[]).code(0);
+    assert_eq!(targets(&program), before);
+    assert_eq!(totals(&program, ["new", "unchanged"]), [0, 3]);
+    assert_holds(&server, "Sent Items", &[]);
+}
+
+#[test]
+fn a_copy_of_a_mailbox_that_a_user_deleted_is_not_taken_for_it() {
+    let mails = realistic(172, 4);
+    let dovecot = Dovecot::simple();
+    let program = Program::new();
+    Handmade::new(&program)
+        .mailbox("INBOX", &mails[..1])
+        .mailbox("Box", &mails)
+        .complete();
+    aim(&program, &dovecot.imaps());
+    import(&program, &[]).code(0);
+    let on_b = Reader::new(&dovecot.plain(), ANNA, PASSWORD);
+    on_b.create("Copy");
+    on_b.append("Copy", &mails);
+    on_b.delete("Box");
+    import(&program, &[])
+        .code(0)
+        .says("was deleted on the target");
+    assert_eq!(targets(&program)["Box"], "Box");
+    assert_same("Copy", &of_held(&on_b.mailbox("Copy")), &of_mails(&mails));
+}
+
+#[test]
+fn where_the_configuration_says_another_place_a_deleted_mailbox_is_made_there() {
+    let mails = realistic(173, 4);
+    let server = inbox(MODERN).start();
+    let program = Program::new();
+    Handmade::new(&program)
+        .mailbox("INBOX", &mails[..1])
+        .mailbox("Box", &mails)
+        .complete();
+    let goes_to = |name: &str| {
+        let more = json!({"folder_map": {"Box": name}});
+        aim_with(&program, &server.endpoint(), &[(ANNA, PASSWORD)], &more);
+    };
+    goes_to("Old");
+    import(&program, &[]).code(0);
+    server.edit(|mailboxes| mailboxes.retain(|one| one.name != b"Old"));
+    import(&program, &[])
+        .code(0)
+        .says("was deleted on the target");
+    assert_eq!(totals(&program, ["new"]), [0]);
+    goes_to("New");
+    import(&program, &[]).code(0);
+    assert_holds(&server, "New", &mails);
+}
+
+#[test]
+fn a_mailbox_that_the_target_does_not_list_was_not_deleted() {
+    let mails = realistic(174, 3);
+    let server = FakeServer::options()
+        .capabilities(MODERN)
+        .mailbox(FakeMailbox::new("INBOX"))
+        .list_lines(&[br#"* LIST () "/" INBOX"#])
+        .start();
+    let program = Program::new();
+    Handmade::new(&program)
+        .mailbox("INBOX", &mails[..1])
+        .mailbox("Hidden", &mails)
+        .complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    let output = import(&program, &[]);
+    output.code(0);
+    assert!(!output.stdout.contains("deleted"), "{}", output.describe());
+    assert_eq!(totals(&program, ["new", "unchanged"]), [0, 4]);
+}
+
+#[test]
+fn what_a_user_deleted_stays_deleted_where_only_the_opened_mailbox_says_which_it_is() {
+    let mails = realistic(175, 4);
+    let server = inbox(MODERN)
+        .uidvalidity_when_opened(|said, _| Some(said + 7))
+        .start();
+    let program = program_for(&server, "INBOX", &mails);
+    import(&program, &[]).code(0);
+    server.edit(|mailboxes| {
+        mailboxes[0].messages.remove(1);
+    });
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new"]), [0]);
+    let left = [&mails[..1], &mails[2..]].concat();
+    assert_holds(&server, "INBOX", &left);
+}
+
+#[test]
+fn lines_of_the_journal_that_cannot_be_read_are_told_and_no_others() {
+    let mails = realistic(176, 3);
+    let server = inbox(MODERN).start();
+    let program = program_for(&server, "INBOX", &mails);
+    import(&program, &[]).code(0);
+    let output = import(&program, &[]);
+    assert!(!output.stdout.contains("journal"), "{}", output.describe());
+    let path = journal(&program);
+    let text = std::fs::read_to_string(&path).expect("the journal");
+    std::fs::write(&path, format!("{text}{{\"event\":\n")).expect("a broken line");
+    import(&program, &[])
+        .code(0)
+        .says("1 line of the journal cannot be read");
+    assert_eq!(totals(&program, ["new"]), [0]);
+    assert_holds(&server, "INBOX", &mails);
+}
