@@ -95,3 +95,57 @@ fn stands(listing: &Listing, route: &Route, known: &RouteRecord) -> bool {
         .is_none_or(|(next, newest)| newest < next);
     route.to_uidvalidity > 0 && status.uidvalidity == Some(route.to_uidvalidity) && is_ahead
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mailbox::{Listed, Name};
+    use crate::session::list::Mailbox;
+    use crate::session::response::MailboxStatus;
+
+    fn there(uidvalidity: u32, uidnext: Option<u32>) -> Listing {
+        Listing {
+            mailboxes: vec![Mailbox {
+                listed: Listed {
+                    name: Name::new("Box"),
+                    delimiter: Some('/'),
+                    attributes: Vec::new(),
+                },
+                subscribed: false,
+                status: Some(MailboxStatus {
+                    uidvalidity: Some(uidvalidity),
+                    uidnext,
+                    ..MailboxStatus::default()
+                }),
+            }],
+            ..Listing::default()
+        }
+    }
+
+    #[test]
+    fn a_mailbox_that_was_made_anew_or_rolled_back_proves_no_target() {
+        let known = RouteRecord {
+            pairs: vec![(1, 8), (2, 9), (3, 7)],
+            ..RouteRecord::default()
+        };
+        let stands = |to: &str, filled_as, listing: &Listing| {
+            let route = Route {
+                directory: "Box".to_owned(),
+                uidvalidity: 1,
+                to: to.to_owned(),
+                to_uidvalidity: filled_as,
+            };
+            super::stands(listing, &route, &known)
+        };
+        assert!(stands("Box", 5, &there(5, Some(10))));
+        assert!(stands("Box", 5, &there(5, None)));
+        // Its newest message is gone, and its UID is given again.
+        assert!(!stands("Box", 5, &there(5, Some(9))));
+        // It is another one, and however much others have put there.
+        assert!(!stands("Box", 5, &there(6, Some(99))));
+        assert!(!stands("Other", 5, &there(5, Some(10))));
+        // What has no number is no proof.
+        assert!(!stands("Box", 0, &there(0, Some(10))));
+        assert!(!stands("Box", 5, &Listing::default()));
+    }
+}

@@ -160,3 +160,77 @@ impl Rehearsed {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mailbox::Name;
+    use crate::session::response::MailboxStatus;
+
+    fn mailbox(name: &str, attribute: &str, size: Option<u64>) -> Mailbox {
+        Mailbox {
+            listed: Listed {
+                name: Name::new(name),
+                delimiter: Some('/'),
+                attributes: vec![attribute.to_owned()],
+            },
+            subscribed: false,
+            status: Some(MailboxStatus {
+                messages: Some(5),
+                size,
+                ..MailboxStatus::default()
+            }),
+        }
+    }
+
+    #[test]
+    fn what_is_wanted_is_added_up_and_a_view_holds_nothing_of_its_own() {
+        let listing = || Listing {
+            mailboxes: vec![
+                mailbox("INBOX", "\\HasNoChildren", Some(70)),
+                mailbox("Work", "\\HasNoChildren", None),
+                mailbox("All", "\\All", None),
+                mailbox("Not wanted", "\\HasNoChildren", Some(900)),
+            ],
+            ..Listing::default()
+        };
+        let rehearsal = Rehearsal::default();
+        assert!(!rehearsal.of("anna").is_listed());
+        let is_wanted = |listed: &Listed| listed.name.text() != "Not wanted";
+        rehearsal.lists("anna", listing(), is_wanted);
+        assert_eq!(rehearsal.sums(), (70, 5));
+        rehearsal.lists("bob", listing(), is_wanted);
+        assert_eq!(rehearsal.sums(), (140, 10));
+        let anna = rehearsal.of("anna");
+        assert!(anna.is_listed());
+        let folders = Filter::new(&[], &["Not wanted".to_owned()]).expect("a filter");
+        let there = Listing {
+            mailboxes: vec![mailbox("INBOX", "\\HasNoChildren", None)],
+            ..Listing::default()
+        };
+        let placed = anna.place(&there, &folders, &FolderMap::default());
+        let placed = placed.expect("listed");
+        for one in &placed {
+            let why: Vec<String> = one.why.iter().map(ToString::to_string).collect();
+            assert!(!why.is_empty());
+            assert_eq!(one.reasons(), why.join(", "), "{}", one.name);
+        }
+        let placed: Vec<_> = placed
+            .into_iter()
+            .map(|one| (one.name, one.exists, one.messages, one.bytes))
+            .collect();
+        let of = |name: &str, exists, messages, bytes| (name.to_owned(), exists, messages, bytes);
+        assert_eq!(
+            placed,
+            [
+                of("INBOX", true, 5, Some(70)),
+                of("Work", false, 5, None),
+                of("All", false, 0, Some(0)),
+            ]
+        );
+        let nothing = rehearsal
+            .of("carl")
+            .place(&there, &folders, &FolderMap::default());
+        assert!(nothing.is_none());
+    }
+}

@@ -100,3 +100,68 @@ impl Suspects {
         self.closed.as_deref()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended() -> SessionError {
+        SessionError::new(Kind::Transient, "the server closed the connection")
+    }
+
+    #[test]
+    fn only_what_a_connection_died_of_is_held_against_a_mailbox() {
+        let mut trouble = Trouble::default();
+        for nobodys in [
+            ended().by(Ending::SentAhead),
+            ended().by(Ending::SessionOver),
+            SessionError::new(Kind::Refused, "NO"),
+        ] {
+            trouble.count(b"Box", None, &nobodys);
+        }
+        assert!(trouble.of(b"Box").is_none() && !trouble.take_news());
+        let misread = SessionError::new(Kind::Desync, "no end");
+        trouble.count(b"Box", None, &misread);
+        assert!(trouble.of(b"Box").is_some() && trouble.of(b"Other").is_none());
+    }
+
+    #[test]
+    fn a_mailbox_is_asked_for_its_sizes_once_more_and_skipped_after_three_deaths() {
+        let mut trouble = Trouble::default();
+        let states = [
+            (false, false, true),
+            (true, false, false),
+            (true, true, true),
+        ];
+        for (dies_of_sizes, closed, news) in states {
+            trouble.count(b"Box", None, &ended());
+            assert_eq!(trouble.take_news(), news);
+            let suspects = trouble.of(b"Box").expect("known");
+            assert_eq!(suspects.dies_of_sizes(), dies_of_sizes);
+            assert_eq!(suspects.closed().is_some(), closed);
+        }
+        assert!(!trouble.take_news());
+    }
+
+    #[test]
+    fn a_message_is_asked_for_alone_before_it_is_passed_over_and_costs_only_itself() {
+        let mut trouble = Trouble::default();
+        trouble.count(b"Box", Some(7), &ended());
+        let suspects = trouble.of(b"Box").expect("known");
+        assert!(suspects.alone().contains(7) && suspects.over(7).is_none());
+        assert!(!suspects.dies_of_sizes());
+        trouble.count(b"Box", Some(7), &ended());
+        assert!(trouble.take_news());
+        let suspects = trouble.of(b"Box").expect("known");
+        assert!(!suspects.alone().contains(7));
+        assert_eq!(suspects.over(7), Some("the server closed the connection"));
+        for uid in 100..200 {
+            let suspects = trouble.of(b"Box").expect("known");
+            assert_eq!(suspects.closed(), None, "before {uid}");
+            trouble.count(b"Box", Some(uid), &ended());
+            trouble.count(b"Box", Some(uid), &ended());
+        }
+        let suspects = trouble.of(b"Box").expect("known");
+        assert!(suspects.closed().is_some_and(|why| why.contains("100")));
+    }
+}
