@@ -136,3 +136,21 @@ fn lines_of_the_journal_that_cannot_be_read_are_told_and_no_others() {
     assert_eq!(totals(&program, ["new"]), [0]);
     assert_holds(&server, "INBOX", &mails);
 }
+
+#[test]
+fn a_mailbox_that_the_archive_lost_is_told_only_where_it_is_meant() {
+    let mails = realistic(177, 3);
+    let server = inbox(MODERN).start();
+    let program = Program::new();
+    let archive = Handmade::new(&program)
+        .mailbox("INBOX", &mails)
+        .mailbox("Work", &mails)
+        .complete();
+    std::fs::remove_dir_all(archive.mailbox_dir("Work")).expect("removed");
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(1).says("Work");
+    let output = import(&program, &["--folder", "INBOX"]);
+    output.code(0);
+    assert!(!output.stdout.contains("Work"), "{}", output.describe());
+    assert_holds(&server, "INBOX", &mails);
+}
