@@ -187,12 +187,7 @@ impl<'a> Board<'a> {
             .iter()
             .any(|there| there.size.is_none() && there.time.is_none());
         let sizes: HashSet<u64> = unread.iter().filter_map(|there| there.size).collect();
-        // Another size on a server that keeps them is another message's.
-        let keeps_sizes = self.keeps_sizes();
-        let dated = unread
-            .iter()
-            .filter(|there| there.size.is_none() || !keeps_sizes);
-        let times: HashSet<i64> = dated.filter_map(|there| there.time).collect();
+        let times: HashSet<i64> = unread.iter().filter_map(|there| there.time).collect();
         for one in (0..self.wanted.len())
             .filter(|one| self.open[*one])
             .collect::<Vec<_>>()
@@ -206,17 +201,6 @@ impl<'a> Board<'a> {
                 self.result.unknown.push(one);
             }
         }
-    }
-
-    /// All that was found has the size that it was sent with.
-    fn keeps_sizes(&self) -> bool {
-        let mut matched = self.result.matched.iter();
-        let is_same =
-            |(one, other): &(usize, usize)| self.held[*other].size == Some(self.wanted[*one].size);
-        let mut undecided = self.result.undecided.iter();
-        !self.result.matched.is_empty()
-            && matched.all(is_same)
-            && !undecided.any(|group| group.wanted.len() == 1 && group.held.len() == 1)
     }
 
     fn rest(&mut self) {
