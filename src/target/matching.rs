@@ -14,15 +14,12 @@ use super::trouble::Trouble;
 use crate::compare::{self, Comparison, Ground, Held, Likeness, Undecided, Wanted};
 use crate::mailbox::uidset::UidSet;
 use crate::message::{Difference, Fingerprint};
-use crate::plural::counted;
 use crate::session::channel::Channel;
 
 /// Most of one mailbox that is read to tell messages apart, in bytes.
 const MAX_BYTES: u64 = 256 * 1024 * 1024;
 /// The same in messages.
 const MAX_MESSAGES: usize = 5000;
-/// Messages that have to be read before what most of them show is a habit of the target.
-const MIN_RENDERED: usize = 20;
 
 /// A message of the archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -123,9 +120,9 @@ impl<'a> Sought<'a> {
     ) -> Result<(Comparison, Option<String>)> {
         let held = &holding.messages;
         let mut result = compare::compare(&self.wanted, held);
-        let undecided = std::mem::take(&mut result.undecided);
+        let undecided = std::mem::take(&mut result.undecided).into_iter();
+        let (rewritten, undecided) = undecided.partition(|group| self.is_rewritten(group, held));
         let (to_read, too_many) = within_bounds(undecided, held);
-        let mut note = told_of(&too_many);
         if !to_read.is_empty() {
             let contents = Contents {
                 there: read_there(channel, wire, held, &to_read, trouble)?,
@@ -135,61 +132,30 @@ impl<'a> Sought<'a> {
                 messages = contents.there.len(),
                 "messages with the same header were read to tell them apart"
             );
-            note = note.or(self.settle(&to_read, &contents, held, &mut result));
+            for group in &to_read {
+                result.decide(group, |one, other| {
+                    contents.likeness(one, other, group.ground)
+                });
+            }
         }
-        for group in &too_many {
+        for group in too_many.iter().chain(&rewritten) {
             result.count(group);
         }
         if holding.shortfall().is_some() {
             result.doubt();
         }
-        Ok((result, note))
+        Ok((result, told_of(&too_many)))
     }
 
-    /// Decides the groups by what was read; a note where that shows a habit of the target.
-    ///
-    /// Few messages that have the header and date of others are other messages. Where most are, the target has rendered
-    /// all mail again.
-    fn settle(
-        &self,
-        groups: &[Undecided],
-        contents: &Contents,
-        held: &[Held],
-        result: &mut Comparison,
-    ) -> Option<String> {
-        let (rendered, rest): (Vec<&Undecided>, Vec<&Undecided>) = groups
-            .iter()
-            .partition(|group| self.is_dated_alike(group, held) && contents.is_other(group));
-        let is_habit = groups.len() >= MIN_RENDERED && rendered.len() > rest.len();
-        for group in rest
-            .into_iter()
-            .chain(rendered.iter().copied().filter(|_| !is_habit))
-        {
-            result.decide(group, |one, other| {
-                contents.likeness(one, other, group.ground)
-            });
-        }
-        if !is_habit {
-            return None;
-        }
-        for group in &rendered {
-            result.count(group);
-        }
-        Some(format!(
-            "{} with the header and date of the archive's but other content, as most here: the target renders mail anew, and they count as there; validate --deep says in what they differ",
-            counted(rendered.len(), "message")
-        ))
-    }
-
-    /// One message on either side, with the same header and the same date.
-    fn is_dated_alike(&self, group: &Undecided, held: &[Held]) -> bool {
-        let dates = match (&group.wanted[..], &group.held[..]) {
-            ([one], [other]) if group.ground == Ground::Header => {
-                self.wanted[*one].time.zip(held[*other].time)
-            }
-            _ => None,
+    /// The only message of either side with this header, and nothing says that its date is another: some servers render
+    /// mail in their own way. Another version, a draft's for instance, came at another time.
+    fn is_rewritten(&self, group: &Undecided, held: &[Held]) -> bool {
+        let (Ground::Header, [one], [other]) = (group.ground, &group.wanted[..], &group.held[..])
+        else {
+            return false;
         };
-        dates.is_some_and(|(here, there)| here == there)
+        let dates = self.wanted[*one].time.zip(held[*other].time);
+        dates.is_none_or(|(here, there)| here == there)
     }
 
     /// The messages in these groups.
@@ -266,14 +232,6 @@ fn read_there(
 }
 
 impl Contents {
-    /// No message of the group is like any other.
-    fn is_other(&self, group: &Undecided) -> bool {
-        group.wanted.iter().all(|one| {
-            let mut held = group.held.iter();
-            held.all(|other| self.likeness(*one, *other, group.ground) == Likeness::Other)
-        })
-    }
-
     fn likeness(&self, one: usize, other: usize, ground: Ground) -> Likeness {
         let Some(there) = self.there.get(&other).and_then(Option::as_ref) else {
             return Likeness::Unknown;
