@@ -273,9 +273,7 @@ impl Reconciler<'_> {
                 continue;
             }
             for uid in uids {
-                let reason = format!(
-                    "the target has messages that cannot be read (uid {unread} there), and this may be one of them: it is not appended"
-                );
+                let reason = why_unknown(&unread);
                 self.jobs[id].refuse(Refused {
                     uid,
                     size: None,
@@ -374,6 +372,17 @@ impl Reconciler<'_> {
             self.journal.settled(&route, &uids);
         }
     }
+}
+
+/// `unread` are messages of the target whose headers cannot be read.
+fn why_unknown(unread: &UidSet) -> String {
+    let which = if unread.is_empty() {
+        "a message with the same header, whose content cannot be read, and this may be it"
+            .to_owned()
+    } else {
+        format!("messages that cannot be read (uid {unread} there), and this may be one of them")
+    };
+    format!("the target has {which}: it is not appended")
 }
 
 fn is_refusal(error: &anyhow::Error) -> bool {

@@ -205,6 +205,23 @@ fn a_target_that_names_less_than_it_counts_gets_nothing_again() {
 }
 
 #[test]
+fn twins_whose_contents_the_target_does_not_give_are_not_appended_and_that_is_said() {
+    let twin = |body: &str| Mail::new(body, format!("Message-ID: <t@x>\r\n\r\n{body}\r\n"));
+    let mails = [twin("first"), twin("other")];
+    let server = holding(&mails[..1])
+        .on_command(|command| {
+            let asks = command.name == "UID FETCH" && command.text().contains("BODY.PEEK[]");
+            asks.then(|| Reply::tagged("NO cannot be read"))
+        })
+        .start();
+    let program = program_for(&server, "INBOX", &mails);
+    import(&program, &[])
+        .code(1)
+        .says("whose content cannot be read, and this may be it: it is not appended");
+    assert_eq!(server.mailbox("INBOX").messages.len(), 1);
+}
+
+#[test]
 fn a_message_that_the_target_cannot_read_costs_itself_only() {
     let mails = ["one", "twice", "number three"].map(Mail::simple);
     let mails = [
