@@ -329,6 +329,8 @@ impl<'a> Import<'a> {
         }
         if !complete {
             report.status = Status::Incomplete;
+        } else if !report.findings.is_empty() {
+            report.status = Status::Findings;
         }
         let recorded = failed::write(self.plan.dir(), Transfer::Import, &failures);
         accounts::both(outcome, recorded)
@@ -338,7 +340,7 @@ impl<'a> Import<'a> {
     fn doubled(&self, job: &Job) -> Option<Finding> {
         let uids = job.told().doubled();
         let text = format!(
-            "{} in \"{}\" on the target came a second time while the import was at work: an APPEND whose connection was lost took effect late, or somebody else imports the same",
+            "{} in \"{}\" on the target came a second time while the import was at work: an APPEND whose connection was lost took effect late, or somebody else imports the same; nothing is removed: look there, and delete one of each",
             uids.told(),
             job.place().name.text()
         );

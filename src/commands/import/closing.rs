@@ -183,7 +183,10 @@ impl Reconciler<'_> {
             .collect();
         if !doubled.is_empty() {
             let job = &mut self.jobs[group[0]];
-            warn!("came twice: {} on the target", doubled.told());
+            warn!(
+                "came twice: {} on the target; nothing is removed: look there, and delete one of each",
+                doubled.told()
+            );
             job.told_mut().double(doubled);
         }
     }

@@ -110,6 +110,8 @@ impl<'a> Validation<'a> {
         report.failures = imported.failures;
         report.counts = imported.counts;
         self.look(account, self.progress.account(&account.name), report)?;
+        // What came twice meanwhile is more than the note that there are more copies than in the archive.
+        report.findings.extend(imported.findings);
         report.compared_before = before;
         Ok(())
     }

@@ -39,8 +39,9 @@ fn an_append_that_takes_effect_late_is_told_and_not_removed() {
         .start();
     let program = program_for(&server, "INBOX", &mails);
     import(&program, &["--imap-timeout", "1"])
-        .code(0)
+        .code(1)
         .says("warning doubled: 1");
+    assert_eq!(report(&program)["accounts"][0]["status"], "findings");
     assert_codes(&program, &["warning doubled"]);
     let held = server.mailbox("INBOX").messages;
     assert_eq!(held.len(), 8, "its own, six, and one of them twice");
@@ -55,6 +56,29 @@ fn an_append_that_takes_effect_late_is_told_and_not_removed() {
     import(&program, &[]).code(0);
     assert_codes(&program, &[]);
     assert_eq!(totals(&program, ["new", "unchanged"]), [0, 6]);
+}
+
+#[test]
+fn what_comes_twice_while_missing_mail_is_brought_back_is_told_as_after_an_import() {
+    let mails = realistic(144, 3);
+    let late = mails[1].clone();
+    let server = FakeServer::options()
+        .capabilities("IMAP4rev1 LITERAL+ UIDPLUS")
+        .mailbox(FakeMailbox::new("INBOX").mails(&mails[..1]))
+        .meanwhile(move |command, mailboxes| {
+            if command.name == "APPEND" && mailboxes[0].messages.len() < 2 {
+                let date = format!("\"{}\"", late.internaldate());
+                mailboxes[0].store(&late.flags, date, late.bytes.clone());
+            }
+        })
+        .start();
+    let program = program_for(&server, "INBOX", &mails);
+    let resync = ["--mode", "validate", "--no-connectivity-test"];
+    let more = ["--resync-missing", "--report", "report.json"];
+    program.run(resync.iter().chain(&more)).code(1);
+    assert_codes(&program, &["warning doubled", "note doubled"]);
+    assert_eq!(server.mailbox("INBOX").messages.len(), 4);
+    program.run(resync.iter().chain(&more)).code(0);
 }
 
 #[test]
@@ -115,8 +139,9 @@ fn two_accounts_that_reach_one_mailbox_fill_it_once() {
 fn two_accounts_that_nothing_shows_to_be_one_double_a_part_at_most_and_it_is_told() {
     let mails = realistic(143, 400);
     let (server, program) = two_into_one("IMAP4rev1 UIDPLUS", &mails);
-    import(&program, &["--max-workers", "2"]).code(0);
+    let output = import(&program, &["--max-workers", "2"]);
     let held = server.mailbox("INBOX").messages.len();
+    output.code(i32::from(held > 400));
     let all = of_held(&reader(&server).mailbox("INBOX"));
     assert!(of_mails(&mails).iter().all(|mail| all.contains(mail)));
     assert!(held < 800, "{held} messages");
