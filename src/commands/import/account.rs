@@ -85,7 +85,8 @@ pub fn import(
     import.remember()?;
     let outcome = keep_trying(run.stop, |backoff| {
         let outcome = import.connection(&mut journal, backoff);
-        if import.trouble.take_news() {
+        let news = [import.trouble.take_news(), import.experience.take_news()];
+        if news.contains(&true) {
             backoff.progress();
         }
         outcome

@@ -61,6 +61,24 @@ fn a_message_that_ends_the_connection_is_found_and_passed_over() {
 }
 
 #[test]
+fn messages_in_a_row_that_end_the_connection_cost_themselves_and_not_the_account() {
+    let mails = numbered(8);
+    let server = inbox("IMAP4rev1")
+        .on_append(|message| {
+            let is_bad = ["mail 2", "mail 3", "mail 4"];
+            let is_bad = is_bad.iter().any(|bad| message.holds(bad.as_bytes()));
+            is_bad.then(|| "NO [SERVERBUG] internal error".to_owned())
+        })
+        .start();
+    let program = program_for(&server, "INBOX", &mails);
+    import(&program, &["--ignore-errors"]).code(1);
+    let inbox = |uid| ("INBOX".to_owned(), uid);
+    assert_eq!(failed(&program), [3, 4, 5].map(inbox));
+    let rest = [&mails[..2], &mails[5..]].concat();
+    assert_holds(&server, "INBOX", &rest);
+}
+
+#[test]
 fn an_untagged_bad_instead_of_the_go_ahead_is_a_refusal() {
     let mut mails = numbered(5);
     mails[2] = Mail::simple("much too long a subject for this server");

@@ -8,7 +8,7 @@ use super::{AppendStep, Appender};
 use crate::archive::journal::{Done, Flags};
 use crate::report::cause::{Because, Cause};
 use crate::session::append::append_uids;
-use crate::session::blame::{Owner, Verdict};
+use crate::session::blame::Verdict;
 use crate::session::error::{Kind, SessionError};
 use crate::session::lane::{Answer, Lane, Order};
 use crate::session::manage;
@@ -105,17 +105,16 @@ impl Appender<'_> {
     fn refused(&mut self, id: JobId, mut item: Item, status: &StatusResponse) -> Result<()> {
         let (uid, size, said) = (item.uid(), item.size(), status.said());
         let about = meaning(status);
-        if about == Meaning::Later {
-            let owner = Owner::Message(id, uid);
-            if self.experience.blame.count(owner, said.clone()) != Verdict::Over {
-                self.note_settled(&alone(id, item));
-                self.experience.careful.entry(id).or_default().insert(uid);
-                let text = format!(
-                    "{}: uid {uid}: the server says {said}",
-                    self.jobs[id].name()
-                );
-                return Err(SessionError::new(Kind::Transient, text).into());
-            }
+        let is_early = about == Meaning::Later
+            && self.experience.count(id, uid, said.clone()) != Verdict::Over;
+        if is_early {
+            self.note_settled(&alone(id, item));
+            self.experience.careful.entry(id).or_default().insert(uid);
+            let text = format!(
+                "{}: uid {uid}: the server says {said}",
+                self.jobs[id].name()
+            );
+            return Err(SessionError::new(Kind::Transient, text).into());
         }
         let other_form =
             about == Meaning::Flags || about == Meaning::Message && !is_about_content(status);
@@ -198,10 +197,7 @@ impl Appender<'_> {
         job.told_mut().append(&ready);
         job.told_mut().encode_flags(wanted.encoded);
         self.experience.always_list |= how == Try::Bare && wanted.flags.is_empty();
-        self.experience.blame.clear(&Owner::Message(id, uid));
-        if let Some(careful) = self.experience.careful.get_mut(&id) {
-            careful.remove(uid);
-        }
+        self.experience.taken(id, uid);
         *self.taken.entry(id).or_default() += 1;
         self.progress.message(ready.size);
         let words = wanted.flags.split_ascii_whitespace();

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::item::Owed;
 use crate::mailbox::uidset::UidSet;
-use crate::session::blame::{Blame, Owner};
+use crate::session::blame::{Blame, Owner, Verdict};
 use crate::target::mailbox::JobId;
 
 /// What is known of a target from one connection to the next.
@@ -28,13 +28,44 @@ pub struct Experience {
     pub(super) owed: Vec<Owed>,
     /// There is no room left for a message of this size; with the words that said so.
     pub(super) no_room: Option<(u64, String)>,
+    /// Messages in a row that were found out to end connections, without one between them that the target took.
+    passed_over: u32,
+    /// So many were found out since the last question.
+    news: u32,
 }
+
+/// So many in a row are the messages' fault; more are the server's.
+const MAX_PASSED_OVER: u32 = 20;
 
 impl Experience {
     /// An earlier run could not bring this message over: it goes alone, once.
     pub fn remember(&mut self, id: JobId, uid: u32) {
         self.blame.remember(Owner::Message(id, uid));
         self.careful.entry(id).or_default().insert(uid);
+    }
+
+    /// Counts an end that is not OK for a message.
+    pub(super) fn count(&mut self, id: JobId, uid: u32, words: String) -> Verdict {
+        let verdict = self.blame.count(Owner::Message(id, uid), words);
+        if verdict == Verdict::Over {
+            self.passed_over += 1;
+            self.news += u32::from(self.passed_over <= MAX_PASSED_OVER);
+        }
+        verdict
+    }
+
+    /// The target has taken a message.
+    pub(super) fn taken(&mut self, id: JobId, uid: u32) {
+        self.passed_over = 0;
+        self.blame.clear(&Owner::Message(id, uid));
+        if let Some(careful) = self.careful.get_mut(&id) {
+            careful.remove(uid);
+        }
+    }
+
+    /// True when a message was found out to end connections since the last call: the others get on.
+    pub fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.news) > 0
     }
 
     pub(super) fn refuses_keyword(&self, id: JobId, flag: &str) -> bool {
@@ -46,6 +77,7 @@ impl Experience {
         let refused = self.refused_keywords.entry(id).or_default();
         refused.insert(flag.to_owned());
     }
+
     /// It was under way when a connection was lost: it goes alone.
     pub(super) fn is_careful(&self, id: JobId, uid: u32) -> bool {
         let careful = self.careful.get(&id);

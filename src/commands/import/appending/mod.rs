@@ -21,7 +21,6 @@ use crate::budget::Direction;
 use crate::mailbox::uidset::UidSet;
 use crate::progress::AccountProgress;
 use crate::session::append::AppendSupport;
-use crate::session::blame::Owner;
 use crate::session::channel::Channel;
 use crate::session::error::{Kind, SessionError};
 use crate::session::lane::{Answer, Lane, Order};
@@ -208,8 +207,7 @@ impl<'a> Appender<'a> {
                 let uid = item.uid();
                 self.experience.careful.entry(*id).or_default().insert(uid);
                 if is_first {
-                    let owner = Owner::Message(*id, uid);
-                    self.experience.blame.count(owner, error.to_string());
+                    self.experience.count(*id, uid, error.to_string());
                 }
             }
             is_first = false;
