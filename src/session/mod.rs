@@ -119,3 +119,6 @@ const _: fn() = || {
     fn is_send<T: Send>() {}
     is_send::<Session>();
 };
+
+#[cfg(test)]
+pub mod tests;

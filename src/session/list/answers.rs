@@ -214,3 +214,63 @@ pub(super) fn assemble(heard: &mut Answers) -> Vec<Mailbox> {
     mailboxes.sort_by_key(|mailbox| !mailbox.listed.name.is_inbox());
     mailboxes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_may_say_so_much_and_no_more() {
+        let listed = |count: usize| {
+            let one = Listed {
+                name: Name::new("Work"),
+                delimiter: None,
+                attributes: Vec::new(),
+            };
+            vec![one; count]
+        };
+        let status = |count: usize| {
+            let names = (0..count).map(|at| Name::listed(at.to_string().into_bytes()));
+            names.map(|name| (name, MailboxStatus::default())).collect()
+        };
+        let most = MAX_MAILBOXES;
+        for more in [0, 1] {
+            let excess = |heard: Answers| assert_eq!(heard.excess().is_some(), more == 1);
+            excess(Answers {
+                listed: listed(most + more),
+                ..Answers::default()
+            });
+            excess(Answers {
+                extended: listed(most + more),
+                ..Answers::default()
+            });
+            excess(Answers {
+                subscribed: vec![Name::new("Work"); most + more],
+                ..Answers::default()
+            });
+            excess(Answers {
+                status: status(most + more),
+                ..Answers::default()
+            });
+            excess(Answers {
+                listed: listed(most - 5),
+                unreadable: vec![String::new(); 5 + more],
+                ..Answers::default()
+            });
+            excess(Answers {
+                bytes: MAX_ANSWER + more,
+                ..Answers::default()
+            });
+        }
+        let mut heard = Answers {
+            bytes: MAX_ANSWER - 5,
+            ..Answers::default()
+        };
+        let response = Response {
+            bytes: b"* OK\r\n".to_vec(),
+            ..Response::default()
+        };
+        heard.take(ListStep::List, &response);
+        assert_eq!(heard.excess().as_deref(), Some("64 MB of mailboxes"));
+    }
+}

@@ -1,3 +1,6 @@
+mod asked;
+mod died;
+
 use super::*;
 
 fn response(line: &str) -> Response {
