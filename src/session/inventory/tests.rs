@@ -90,6 +90,22 @@ fn of_what_comes_from_a_uid_on_the_messages_before_it_do_not_count() {
     );
 }
 
+/// Where all messages are meant, none lies below; and the first that is meant is not one of those before it.
+#[test]
+fn a_place_that_a_server_says_wrongly_makes_nothing_whole() {
+    let short = |counted| Extent::Short { counted, named: 1 };
+    let mut all = of(3, &[]);
+    all.take(&line("* 3 FETCH (UID 1)"));
+    assert_eq!(all.extent(), short(3));
+    let mut from = Inventory::from(5);
+    from.opened(&Selected {
+        exists: 3,
+        ..Selected::default()
+    });
+    from.take_search(&line("* SEARCH 2 5"));
+    assert_eq!(from.extent(), short(2));
+}
+
 #[test]
 fn what_is_short_or_refused_is_searched_and_asked_for_below_the_window() {
     let (ok, no) = (status(Condition::Ok), status(Condition::No));

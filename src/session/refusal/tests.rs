@@ -241,3 +241,37 @@ fn refusals_are_told_apart() {
     assert_eq!(meaning(Some("EXPIRED"), "no"), Meaning::Message);
     assert_eq!(meaning(None, "Keyword refused"), Meaning::Flags);
 }
+
+#[test]
+fn a_command_that_came_while_another_was_under_way_is_told_from_one_that_is_refused() {
+    let status = |condition, text: &str| StatusResponse {
+        condition,
+        code: None,
+        text: text.to_owned(),
+    };
+    for text in [
+        "Pipelining not allowed",
+        "Too many commands",
+        "A command is IN PROGRESS",
+        "One command at a time, please",
+        "No concurrent commands",
+    ] {
+        for (condition, is) in [
+            (Condition::No, true),
+            (Condition::Bad, true),
+            (Condition::Ok, false),
+        ] {
+            let said = status(condition, text);
+            assert_eq!(is_about_sending_ahead(&said), is, "{condition:?} {text}");
+        }
+    }
+    for text in [
+        "",
+        "No such mailbox",
+        "Unknown command",
+        "Too many messages",
+    ] {
+        assert!(!is_about_sending_ahead(&status(Condition::Bad, text)));
+        assert!(!is_about_sending_ahead(&status(Condition::Ok, text)));
+    }
+}
