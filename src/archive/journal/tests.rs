@@ -352,3 +352,21 @@ fn what_is_under_way_on_other_routes_of_a_mailbox_is_known() {
     journal.settled(&quiet, &set("5"));
     assert_eq!(journal.pending_elsewhere(&route()), [(before, set("3"))]);
 }
+
+#[test]
+fn a_mailbox_is_filled_by_what_went_there_not_by_what_is_under_way() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let open = || Journal::open(dir.path(), "b.example", 993, "anna", false).expect("opened");
+    let other = Route {
+        directory: "Sent".to_owned(),
+        ..route()
+    };
+    let mut journal = open();
+    journal.pending(&route(), &set("1:2"));
+    journal.done(&route(), &done(1));
+    journal.pending(&other, &set("1"));
+    journal.commit().expect("written");
+    let journal = open();
+    let filled: Vec<&Route> = journal.filled().map(|(route, _)| route).collect();
+    assert_eq!(filled, [&route()]);
+}

@@ -426,3 +426,51 @@ fn folder_map_may_join_with_a_mailbox_that_keeps_its_name() {
 
 /// What it shows, the sources, what the target has, where the sources go.
 type UseCase<'a> = (&'a str, &'a [SourceMailbox], &'a [Listed], &'a [&'a str]);
+
+#[test]
+fn why_a_mailbox_is_named_otherwise_is_told_rightly() {
+    let whys = |names: &[&str], prefix: &str, delimiter: char| -> Vec<Vec<Why>> {
+        let sources: Vec<SourceMailbox> = names.iter().map(|name| source(name, '/', &[])).collect();
+        let plans = plan(
+            &sources,
+            &target(prefix, delimiter, Vec::new()),
+            &BTreeMap::new(),
+        );
+        plans.into_iter().map(|mapped| mapped.why).collect()
+    };
+    let all = ["Work", "a.b", "Work/2024", "Work/a.b", "INBOX/Sub"];
+    assert_eq!(
+        whys(&all, "", '.'),
+        [
+            vec![Why::Same],
+            vec![Why::Sanitised],
+            vec![Why::Delimiter],
+            vec![Why::Sanitised, Why::Delimiter],
+            vec![Why::Delimiter],
+        ]
+    );
+    assert_eq!(
+        whys(&all, "INBOX/", '/'),
+        [
+            vec![Why::Prefix],
+            vec![Why::Prefix],
+            vec![Why::Prefix],
+            vec![Why::Prefix],
+            vec![Why::Same],
+        ]
+    );
+}
+
+/// Some servers list the directory of their namespace itself.
+#[test]
+fn a_mailbox_that_is_called_as_its_namespace_keeps_its_name() {
+    let of = |name: &str| SourceMailbox {
+        prefix: "Mail/".to_owned(),
+        ..source(name, '/', &[])
+    };
+    let sources = [of("Mail/"), of("Mail/Work"), of("Work")];
+    let there = target("", '/', Vec::new());
+    let found = names(&sources, &there);
+    assert_eq!(found[1..], ["Work", "Work (2)"], "{found:?}");
+    assert_eq!(found[0], "Mail/", "{found:?}");
+}
