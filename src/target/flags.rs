@@ -62,6 +62,22 @@ pub fn set(flags: &str) -> BTreeSet<String> {
     words.map(str::to_ascii_lowercase).collect()
 }
 
+/// The flags that a message is shown with, but for those that servers set by themselves and that are not wanted.
+#[must_use]
+pub fn own(shown: &str, wanted: &str) -> BTreeSet<String> {
+    let wanted = set(wanted);
+    let mut shown = set(shown);
+    shown.retain(|flag| wanted.contains(flag) || !is_servers(flag));
+    shown
+}
+
+/// True for keywords that servers set by themselves when a message arrives; nobody has changed anything then.
+#[must_use]
+pub fn is_servers(flag: &str) -> bool {
+    const SET: [&str; 2] = ["$HasAttachment", "$HasNoAttachment"];
+    SET.iter().any(|one| one.eq_ignore_ascii_case(flag))
+}
+
 /// The form of a flag that can stand in a command: an atom (RFC 3501), with a backslash before it or not. A keyword
 /// that is none has another form that is one; a flag with a backslash does not.
 #[must_use]

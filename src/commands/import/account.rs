@@ -9,7 +9,7 @@ use tracing::debug;
 use super::appending::{Appender, Experience, Given};
 use super::closing::Sent;
 use super::create;
-use super::following;
+use super::following::{self, FlagSuspects};
 use super::listed::{self, TargetNames};
 use super::reconcile::{self, Reconciler};
 use crate::accounts;
@@ -57,6 +57,7 @@ struct Import<'a> {
     trouble: Trouble,
     /// Mailboxes in which something is sent that was under way before.
     sent_again: BTreeSet<JobId>,
+    flag_suspects: FlagSuspects,
 }
 
 /// Imports one account, or these messages of it alone. What goes wrong is in the report.
@@ -81,11 +82,16 @@ pub fn import(
         experience: Experience::default(),
         trouble: Trouble::default(),
         sent_again: BTreeSet::new(),
+        flag_suspects: FlagSuspects::default(),
     };
     import.remember()?;
     let outcome = keep_trying(run.stop, |backoff| {
         let outcome = import.connection(&mut journal, backoff);
-        let news = [import.trouble.take_news(), import.experience.take_news()];
+        let news = [
+            import.trouble.take_news(),
+            import.experience.take_news(),
+            import.flag_suspects.take_news(),
+        ];
         if news.contains(&true) {
             backoff.progress();
         }
@@ -135,8 +141,10 @@ impl<'a> Import<'a> {
         };
         while self.fill(channel, journal, &target, backoff)? {}
         if self.run.settings.importing.flag_updates {
-            following::follow(channel, &mut self.plan.jobs, journal, dry_run)?;
+            let (jobs, suspects) = (&mut self.plan.jobs, &mut self.flag_suspects);
+            let outcome = following::follow(channel, jobs, journal, suspects, dry_run);
             journal.commit()?;
+            outcome?;
         }
         session.logout();
         Ok(())

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use tracing::{info, info_span, warn};
 
-use crate::archive::journal::{Done, Journal, RouteRecord};
+use crate::archive::journal::{Done, Flags, Journal, RouteRecord};
 use crate::compare::{self, Comparison};
 use crate::mailbox::uidset::UidSet;
 use crate::plural;
@@ -15,7 +15,8 @@ use crate::session::channel::Channel;
 use crate::session::error::{Kind, SessionError};
 use crate::stop::Stop;
 use crate::target::bodies;
-use crate::target::holding::{self, Holding, Which};
+use crate::target::flags;
+use crate::target::holding::{self, Detail, Holding, MailboxQuery, Which};
 use crate::target::mailbox::{Job, JobId, Jobs, Refused};
 use crate::target::matching::{ArchiveSide, MessageRef, Sought};
 use crate::target::repair::Repairs;
@@ -117,19 +118,32 @@ impl Reconciler<'_> {
             result.count(&group);
         }
         for (one, at) in result.matched {
-            self.note_found(origins[one], there.messages[at].uid);
+            self.note_found(origins[one], there.messages[at].uid, None);
         }
         Ok(())
     }
 
+    /// The flags that a message was found with, where they are those that it would be given: from then on it is as if
+    /// we had sent them.
+    fn flags_if_ours(&self, origin: MessageRef, shown: &str) -> Option<Flags> {
+        let job = &self.jobs[origin.job];
+        let archived = job.here().dir.read_sidecar(origin.uid).ok()?.flags;
+        let sent = job.keepable(&archived).flags;
+        let is_ours = flags::own(shown, &sent) == flags::set(&sent);
+        is_ours.then(|| Flags {
+            archived: archived.into(),
+            sent: sent.into(),
+        })
+    }
+
     /// The target was seen to have a message.
-    fn note_found(&mut self, origin: MessageRef, to_uid: u32) {
+    fn note_found(&mut self, origin: MessageRef, to_uid: u32, flags: Option<Flags>) {
         if !self.dry_run {
             let done = Done {
                 uid: origin.uid,
                 sha256: None,
                 to_uid: Some(to_uid),
-                flags: None,
+                flags,
             };
             self.journal.done(&self.jobs[origin.job].route(), &done);
         }
@@ -185,7 +199,11 @@ impl Reconciler<'_> {
             return Ok(());
         }
         let wire = job.place().name.wire().to_vec();
-        let mut there = match holding::read_one(channel, &wire, Which::All, self.trouble)? {
+        let query = MailboxQuery {
+            which: Which::All,
+            detail: Detail::FlagsIfAny,
+        };
+        let mut there = match holding::read_with(channel, &wire, query, self.trouble)? {
             Ok(there) => there,
             Err(words) => {
                 for &id in group {
@@ -245,7 +263,9 @@ impl Reconciler<'_> {
             if !self.jobs[origin.job].is_to_be_placed(origin.uid) {
                 self.jobs[origin.job].found(origin.uid);
             }
-            self.note_found(origin, there.messages[at].uid);
+            let flags = there.shown_flags(at);
+            let flags = flags.and_then(|shown| self.flags_if_ours(origin, &shown));
+            self.note_found(origin, there.messages[at].uid, flags);
         }
         let is_wanted =
             |jobs: &Jobs, origin: &MessageRef| !jobs[origin.job].is_to_be_placed(origin.uid);

@@ -9,7 +9,7 @@ mod reading;
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-pub use reading::{read, read_one};
+pub use reading::{read, read_one, read_with};
 
 use super::flags;
 use crate::compare::Held;
@@ -38,6 +38,8 @@ pub struct Holding {
     names: Vec<String>,
     /// How many flags all messages have together.
     flags_held: usize,
+    /// They were too many.
+    flags_unknown: bool,
 }
 
 /// Which messages of a mailbox are meant.
@@ -65,6 +67,14 @@ pub enum Detail {
     Identity,
     /// Its flags.
     Flags,
+    /// Its flags, unless the mailbox has more than a mailbox can have.
+    FlagsIfAny,
+}
+
+impl Detail {
+    fn has_flags(self) -> bool {
+        self != Self::Identity
+    }
 }
 
 /// What is asked of a mailbox.
@@ -115,6 +125,13 @@ impl Holding {
         u16::try_from(number).ok()
     }
 
+    /// The flags of a message, by its number, blank-separated; `None` where they are not known.
+    #[must_use]
+    pub fn shown_flags(&self, at: usize) -> Option<String> {
+        self.flags.get(at)?;
+        Some(self.flags_of(at).collect::<Vec<_>>().join(" "))
+    }
+
     /// The flags of a message, by its number.
     fn flags_of(&self, at: usize) -> impl Iterator<Item = &str> {
         let flags = self.flags.get(at).map(AsRef::as_ref).unwrap_or_default();
@@ -162,7 +179,15 @@ impl Holding {
     /// These are not looked at.
     pub fn leave_out(&mut self, uids: &UidSet) {
         let before = self.messages.len();
-        self.messages.retain(|there| !uids.contains(there.uid));
+        let stays: Vec<bool> = self
+            .messages
+            .iter()
+            .map(|there| !uids.contains(there.uid))
+            .collect();
+        let mut stay = stays.iter();
+        self.messages.retain(|_| stay.next() == Some(&true));
+        let mut stay = stays.iter();
+        self.flags.retain(|_| stay.next() == Some(&true));
         let gone = (before - self.messages.len()) as u64;
         self.exists = self.exists.saturating_sub(gone);
     }
@@ -196,21 +221,26 @@ impl Holding {
         let Some(held) = held(&data) else {
             return Ok(());
         };
-        if detail == Detail::Flags {
+        if detail.has_flags() && !self.flags_unknown {
             let flags = data.flags.unwrap_or_default();
             let mut flags: Vec<u16> = flags.iter().filter_map(|f| self.number_of(f)).collect();
             flags.sort_unstable();
             flags.dedup();
             self.flags_held += flags.len();
-            if self.names.len() > MAX_FLAGS.0 || self.flags_held > MAX_FLAGS.1 {
+            let too_many = self.names.len() > MAX_FLAGS.0 || self.flags_held > MAX_FLAGS.1;
+            if too_many && detail == Detail::FlagsIfAny {
+                self.flags_unknown = true;
+                self.flags = Vec::new();
+            } else if too_many {
                 let text = format!(
                     "the target names more flags than a mailbox can have: {} different ones, {} in all",
                     self.names.len(),
                     self.flags_held
                 );
                 return Err(SessionError::new(Kind::Refused, text).into());
+            } else {
+                self.flags.push(flags.into_boxed_slice());
             }
-            self.flags.push(flags.into_boxed_slice());
         }
         self.messages.push(held);
         Ok(())

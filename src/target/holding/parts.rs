@@ -124,7 +124,7 @@ impl<'a> InParts<'a> {
         channel: &mut Channel,
         range: &str,
     ) -> crate::session::error::Result<StatusResponse> {
-        let ask = fetch::described(range, self.detail == Detail::Flags);
+        let ask = fetch::described(range, self.detail.has_flags());
         let (inventory, holding, detail) = (&mut self.inventory, &mut self.holding, self.detail);
         let mut failed = None;
         let status = channel.run(&ask, |response| {
@@ -240,7 +240,7 @@ impl<'a> InParts<'a> {
     /// One command; those that are answered are taken out of `left`. The most that the server takes, where this was
     /// more.
     fn part(&mut self, channel: &mut Channel, left: &mut UidSet) -> Result<Option<usize>> {
-        let ask = fetch::identified(&*left, self.detail == Detail::Flags);
+        let ask = fetch::identified(&*left, self.detail.has_flags());
         let mut failed = None;
         let (inventory, holding, detail) = (&mut self.inventory, &mut self.holding, self.detail);
         let status = channel.run(&ask, |response| {

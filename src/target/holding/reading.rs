@@ -68,6 +68,19 @@ pub fn read_one(
         which,
         detail: Detail::Identity,
     };
+    read_with(channel, wire, query, trouble)
+}
+
+/// The same with whatever is asked of it.
+///
+/// # Errors
+/// Those of the connection, put down to what was under way.
+pub fn read_with(
+    channel: &mut Channel,
+    wire: &[u8],
+    query: MailboxQuery,
+    trouble: &mut Trouble,
+) -> Result<Result<Holding, String>> {
     let mut found = Ok(Holding::default());
     let names = [wire.to_vec()];
     read(channel, &names, query, trouble, |_, _, there, _| {
@@ -93,7 +106,7 @@ fn fly(
 ) -> Result<Vec<Option<Holding>>> {
     let MailboxQuery { which, detail } = query;
     let all = Inventory::from(which.first()).range();
-    let fetch = fetch::identified(all, detail == Detail::Flags);
+    let fetch = fetch::identified(all, detail.has_flags());
     let mut lane: Lane<'_, ReadStep> = Lane::new(channel);
     for number in flight {
         let open = select::examine(&names[*number], lane.capabilities())?;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{MODERN, aim, entry, flag_words, import, reader, totals};
+use super::{MODERN, aim, entry, flag_words, import, inbox, reader, totals};
 use crate::kit::mail::Mail;
 use crate::kit::run::handmade::Handmade;
 use crate::kit::run::program::Program;
 use crate::kit::servers::fake::{FakeMailbox, FakeServer, Reply, TooMany};
+use crate::kit::servers::wire::Received;
 
 /// What users do to a message of the archive.
 fn change(archive: &Handmade, mailbox: &str, uid: u32, flags: &str) {
@@ -137,4 +138,217 @@ fn that_a_mailbox_does_not_open_for_flags_is_told() {
         note.contains("flags of 1 message cannot be changed: NO [NOPERM] not for you"),
         "{note}"
     );
+}
+
+/// The UIDs of a STORE; the test's sets are short.
+fn names(command: &Received, uid: u32) -> bool {
+    let text = String::from_utf8_lossy(&command.raw).into_owned();
+    let set = text.split_whitespace().nth(3).unwrap_or_default();
+    command.name == "UID STORE"
+        && set.split(',').any(|part| {
+            let (first, last) = part.split_once(':').unwrap_or((part, part));
+            let bound = |text: &str| text.parse::<u32>().expect("a UID");
+            (bound(first)..=bound(last)).contains(&uid)
+        })
+}
+
+/// What the report says of INBOX.
+fn note(program: &Program) -> String {
+    entry(program, "INBOX")["note"].to_string()
+}
+
+/// A server with an INBOX of these mails, by an import of ours, that answers as the hook says from then on.
+fn imported(
+    mails: &[Mail],
+    hook: impl Fn(&Received) -> Option<Reply> + Send + Sync + 'static,
+) -> (FakeServer, Program, Handmade) {
+    let server = inbox(MODERN).on_command(hook).start();
+    let program = Program::new();
+    let archive = Handmade::new(&program).mailbox("INBOX", mails).complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    (server, program, archive)
+}
+
+fn many(count: usize) -> Vec<Mail> {
+    let mails = (0..count).map(|number| Mail::simple(&format!("mail {number}")));
+    mails.collect()
+}
+
+#[test]
+fn a_message_whose_flags_are_refused_costs_itself_and_not_its_neighbours() {
+    for words in ["NO not this one", "BAD not this one", "NO [SERVERBUG] oh"] {
+        let (server, program, archive) = imported(&many(9), move |command| {
+            names(command, 7).then(|| Reply::tagged(words))
+        });
+        for uid in 1..=9 {
+            change(&archive, "INBOX", uid, "\\Seen");
+        }
+        import(&program, &[]).code(0);
+        for message in server.mailbox("INBOX").messages {
+            let expected = if message.uid == 7 { "" } else { "\\Seen" };
+            assert_eq!(message.flags, expected, "{words}: {}", message.uid);
+        }
+        assert_eq!(totals(&program, ["flags_changed"]), [8], "{words}");
+        let told = format!("flags of 1 message cannot be changed: {words}");
+        assert!(note(&program).contains(&told), "{}", note(&program));
+    }
+}
+
+#[test]
+fn a_message_whose_flags_end_the_connection_costs_itself_and_not_the_account() {
+    let (server, program, archive) = imported(&many(9), |command| {
+        names(command, 7).then(|| Reply::Close(Vec::new()))
+    });
+    for uid in 1..=9 {
+        change(&archive, "INBOX", uid, "\\Seen");
+    }
+    import(&program, &[]).code(0);
+    for message in server.mailbox("INBOX").messages {
+        let expected = if message.uid == 7 { "" } else { "\\Seen" };
+        assert_eq!(message.flags, expected, "{}", message.uid);
+    }
+    assert_eq!(totals(&program, ["flags_changed"]), [8]);
+    let told = "flags of 1 message cannot be changed";
+    assert!(note(&program).contains(told), "{}", note(&program));
+}
+
+#[test]
+fn a_change_that_was_cut_off_in_the_middle_is_completed_and_is_no_users() {
+    let cut_once = AtomicBool::new(true);
+    let mails: Vec<Mail> = many(3)
+        .into_iter()
+        .map(|mail| mail.flagged("\\Flagged"))
+        .collect();
+    let (server, program, archive) = imported(&mails, move |command| {
+        let takes_away = command.name == "UID STORE" && command.raw.contains(&b'-');
+        let cuts = takes_away && cut_once.swap(false, Ordering::SeqCst);
+        cuts.then(|| Reply::Close(Vec::new()))
+    });
+    for uid in 1..=3 {
+        change(&archive, "INBOX", uid, "\\Seen");
+    }
+    import(&program, &[]).code(0);
+    for message in server.mailbox("INBOX").messages {
+        assert_eq!(message.flags, "\\Seen", "{}", note(&program));
+    }
+    assert_eq!(totals(&program, ["flags_changed"]), [3]);
+    assert!(!note(&program).contains("stay"), "{}", note(&program));
+}
+
+#[test]
+fn flags_that_the_target_no_longer_names_are_not_taken_away() {
+    let (server, program, archive) = imported(
+        &many(1)
+            .into_iter()
+            .map(|mail| mail.flagged("\\Flagged $work"))
+            .collect::<Vec<_>>(),
+        |_| None,
+    );
+    server.edit(|mailboxes| {
+        mailboxes[0].permanent_flags = "\\Seen".to_owned();
+    });
+    change(&archive, "INBOX", 1, "\\Flagged $work \\Seen");
+    import(&program, &[]).code(0);
+    let held = &server.mailbox("INBOX").messages[0].flags;
+    assert_eq!(flag_words(held), flag_words("\\Flagged $work \\Seen"));
+    assert_eq!(totals(&program, ["flags_changed"]), [1]);
+    server.forget();
+    import(&program, &[]).code(0);
+    assert_eq!(server.commands_named("UID STORE").len(), 0);
+}
+
+#[test]
+fn a_keyword_that_is_refused_later_is_left_out_and_told_once() {
+    let server = inbox(MODERN)
+        .refuse_flag("$no", "NO keyword not allowed")
+        .start();
+    let program = Program::new();
+    let archive = Handmade::new(&program)
+        .mailbox("INBOX", &many(4))
+        .complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    for uid in 1..=4 {
+        change(&archive, "INBOX", uid, "\\Seen $yes $no");
+    }
+    import(&program, &[]).code(0);
+    for message in server.mailbox("INBOX").messages {
+        assert_eq!(flag_words(&message.flags), flag_words("\\Seen $yes"));
+    }
+    assert_eq!(totals(&program, ["flags_changed"]), [4]);
+    let told = "4 messages without flags that the target does not keep ($no)";
+    assert!(note(&program).contains(told), "{}", note(&program));
+    server.forget();
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["flags_changed"]), [0]);
+    assert_eq!(server.commands_named("UID STORE").len(), 0);
+    program
+        .run(["--mode", "validate", "--no-connectivity-test"])
+        .code(0);
+}
+
+#[test]
+fn flags_that_the_target_does_not_show_are_told_and_those_of_deleted_messages_are_not() {
+    let is_mute = Arc::new(AtomicBool::new(false));
+    let mute = Arc::clone(&is_mute);
+    let (server, program, archive) = imported(&many(3), move |command| {
+        let refused = command.name == "UID FETCH" && mute.load(Ordering::SeqCst);
+        refused.then(|| Reply::tagged("NO [NOPERM] not for you"))
+    });
+    for uid in 1..=3 {
+        change(&archive, "INBOX", uid, "\\Seen");
+    }
+    is_mute.store(true, Ordering::SeqCst);
+    import(&program, &[]).code(0);
+    let told = "flags of 3 messages cannot be changed: NO [NOPERM] not for you";
+    assert!(note(&program).contains(told), "{}", note(&program));
+    is_mute.store(false, Ordering::SeqCst);
+    server.edit(|mailboxes| {
+        mailboxes[0].messages.remove(1);
+    });
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new", "flags_changed"]), [0, 2]);
+    assert!(!note(&program).contains("flags of"), "{}", note(&program));
+}
+
+#[test]
+fn what_the_target_was_found_to_have_follows_where_its_flags_were_the_archives() {
+    let mails: Vec<Mail> = many(3)
+        .into_iter()
+        .map(|mail| mail.flagged("\\Flagged"))
+        .collect();
+    let server = inbox(MODERN).start();
+    server.edit(|mailboxes| {
+        mailboxes[0] = FakeMailbox::new("INBOX").mails(&mails);
+        mailboxes[0].messages[2].flags = "\\Answered".to_owned();
+    });
+    let program = Program::new();
+    let archive = Handmade::new(&program).mailbox("INBOX", &mails).complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new"]), [0]);
+    for uid in 1..=3 {
+        change(&archive, "INBOX", uid, "\\Flagged \\Seen");
+    }
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["flags_changed"]), [2]);
+    let held = server.mailbox("INBOX").messages;
+    assert_eq!(flag_words(&held[0].flags), flag_words("\\Flagged \\Seen"));
+    assert_eq!(held[2].flags, "\\Answered");
+}
+
+#[test]
+fn a_dry_run_counts_what_would_follow_and_stores_nothing() {
+    let (server, program, archive) = imported(&many(3), |_| None);
+    for uid in 1..=3 {
+        change(&archive, "INBOX", uid, "\\Seen");
+    }
+    reader(&server).store("INBOX", "2", "+FLAGS", "\\Flagged");
+    server.forget();
+    import(&program, &["--dry-run"]).code(0);
+    assert_eq!(totals(&program, ["flags_changed"]), [2]);
+    assert!(note(&program).contains("stay"), "{}", note(&program));
+    assert_eq!(server.commands_named("UID STORE").len(), 0);
+    assert_eq!(server.commands_named("SELECT").len(), 0);
 }
