@@ -31,7 +31,7 @@ pub enum DateSource {
 pub fn internaldate_for(raw: &str, head: &[u8]) -> (Option<String>, DateSource) {
     let mut early = None;
     let dates = [
-        (DateSource::Server, parse(raw)),
+        (DateSource::Server, parse(raw).or_else(|| iso(raw))),
         (DateSource::DateHeader, of_header(head, "date")),
         (DateSource::Received, of_header(head, "received")),
     ];
@@ -58,17 +58,30 @@ fn of_header(head: &[u8], name: &str) -> Option<DateTime> {
     let (_, value) = message
         .headers_raw()
         .find(|(found, _)| found.eq_ignore_ascii_case(name))?;
-    let text = value.rsplit_once(';').map_or(value, |(_, date)| date);
-    let strict = DateTime::parse_rfc822(text.trim());
-    let likely = |date: &DateTime| format(date).is_some() && date.to_timestamp() >= 0;
-    // A year of two or three digits is read literally there.
-    strict.filter(likely).or_else(|| lenient::parse(text))
+    let is_trace = name.eq_ignore_ascii_case("received");
+    let text = value.rsplit_once(';').filter(|_| is_trace);
+    let text = text.map_or(value, |(_, date)| date);
+    // It guesses where there is no month, and reads a year of two or three digits literally.
+    let strict = || DateTime::parse_rfc822(text.trim());
+    let likely = |date: &DateTime| {
+        format(date).is_some() && date.to_timestamp() >= 0 && lenient::names_month(text, date.month)
+    };
+    lenient::parse(text)
+        .filter(|date| format(date).is_some())
+        .or_else(|| strict().filter(likely))
 }
 
 /// Seconds since 1970 of an INTERNALDATE in any form that servers send.
 #[must_use]
 pub fn timestamp(raw: &str) -> Option<i64> {
     parse(raw).map(|date| without_leap_second(&date).to_timestamp())
+}
+
+/// What other programs write into sidecars.
+fn iso(raw: &str) -> Option<DateTime> {
+    let year = raw.trim().split(['-', '/', '.']).next()?;
+    let is_iso = year.len() == 4 && year.bytes().all(|byte| byte.is_ascii_digit());
+    lenient::parse(raw).filter(|_| is_iso)
 }
 
 /// Reads what servers send for a date: one-digit days, leading blanks, zone names.
@@ -208,6 +221,21 @@ mod tests {
                 (None, DateSource::None)
             );
         }
+    }
+
+    #[test]
+    fn a_month_that_is_none_is_no_date_and_what_other_programs_write_is_one() {
+        for garbage in ["Tue, 14 Foo 2023 22:13:20 +0100", "14 2023 22:13"] {
+            let head = format!("Date: {garbage}\r\n\r\n");
+            let found = internaldate_for("", head.as_bytes());
+            assert_eq!(found, (None, DateSource::None), "{garbage}");
+        }
+        let head = b"Date: Tue, 14 Nov 2023  7:03: 1 +0100\r\n\r\n";
+        let (date, _) = internaldate_for("", head);
+        assert_eq!(date.as_deref(), Some("14-Nov-2023 07:03:01 +0100"));
+        let (date, source) = internaldate_for("2015-02-02T03:04:05-05:00", b"");
+        assert_eq!(date.as_deref(), Some("02-Feb-2015 03:04:05 -0500"));
+        assert_eq!(source, DateSource::Server);
     }
 
     #[test]
