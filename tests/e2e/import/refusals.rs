@@ -307,6 +307,28 @@ fn over_quota_is_not_tried_message_by_message() {
 }
 
 #[test]
+fn after_a_full_account_the_next_run_has_nothing_to_wait_for() {
+    let mails = realistic(94, 40);
+    let room = AtomicUsize::new(5);
+    let server = inbox(MODERN)
+        .on_append(move |_| {
+            let left = room.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                left.checked_sub(1)
+            });
+            left.is_err()
+                .then(|| "NO [OVERQUOTA] Mailbox is full".to_owned())
+        })
+        .start();
+    let program = program_for(&server, "INBOX", &mails);
+    import(&program, &["--ignore-errors"]).code(1).says("quota");
+    server.behave();
+    let output = import(&program, &[]);
+    output.code(0);
+    assert!(!output.stderr.contains("waiting"), "{}", output.stderr);
+    assert_holds(&server, "INBOX", &mails);
+}
+
+#[test]
 fn one_account_that_fails_leaves_the_others_alone() {
     let mails = realistic(94, 10);
     let server = inbox(MODERN).accounts(&[(ANNA, PASSWORD)]).start();

@@ -168,7 +168,9 @@ impl<'a> Appender<'a> {
                 break Err(error);
             }
         };
-        for batch in std::mem::take(&mut self.queue.again) {
+        // What was refused is answered, too: if part of it is there, the next look finds it.
+        let answered = std::mem::take(&mut self.queue.doubtful).into_iter();
+        for batch in answered.chain(std::mem::take(&mut self.queue.again)) {
             self.note_settled(&batch);
         }
         let unstored = std::mem::take(&mut self.to_store);
@@ -226,13 +228,12 @@ impl<'a> Appender<'a> {
                 continue;
             };
             let batch = Batch { id, items };
-            // Part of a refused batch may be there: the next run looks.
-            let is_settled = batch.items.len() == 1 && !answers::is_no_answer(&status);
             if status.condition == Condition::Ok {
                 if self.accept(batch, &status, lane).is_err() {
                     return;
                 }
-            } else if is_settled {
+            } else if !answers::is_no_answer(&status) {
+                // Part of it may be there: the next run looks, and has nothing to wait for.
                 self.note_settled(&batch);
             }
         }
