@@ -7,7 +7,7 @@ use anyhow::Result;
 use tracing::debug;
 
 use super::appending::{Appender, Experience, Given};
-use super::closing::Sent;
+use super::closing::{self, Sent};
 use super::create;
 use super::following::{self, FlagSuspects};
 use super::listed::{self, TargetNames};
@@ -259,6 +259,9 @@ impl<'a> Import<'a> {
         let taken = std::mem::take(&mut appender.taken);
         let merged = std::mem::take(&mut appender.merging.pairs);
         drop(appender);
+        if let Some(lost) = self.experience.take_lost_first_copy() {
+            closing::let_arrive(lost, self.run.settings.timeout, self.run.stop);
+        }
         let sent = Sent {
             taken: &taken,
             again: &self.sent_again,

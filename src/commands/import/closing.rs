@@ -5,7 +5,7 @@
 //! and never removed. What it said OK to and does not have counts as not imported.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use tracing::{info, info_span, warn};
@@ -27,6 +27,8 @@ use crate::target::matching::{ArchiveSide, MessageRef, Sought};
 
 /// Commands sent ahead of their answers.
 const WINDOW: usize = 32;
+/// How long after the loss of a connection its messages may still take effect, and be told.
+const LATE: Duration = Duration::from_secs(30);
 /// How long a server is given to show what it has taken.
 const GRACE: Duration = Duration::from_secs(2);
 /// Why a message counts as not imported although the target took it.
@@ -38,6 +40,23 @@ pub struct Sent<'a> {
     pub taken: &'a HashMap<JobId, u64>,
     /// Mailboxes in which something was sent again.
     pub again: &'a BTreeSet<JobId>,
+}
+
+/// Waits for what was sent on a connection that was `lost` then, and sent a second time since: the first copy may arrive
+/// all the same, and what comes twice is to be told.
+pub fn let_arrive(lost: Instant, timeout: Duration, stop: &Stop) {
+    let wait = LATE
+        .min(timeout + timeout / 2)
+        .saturating_sub(lost.elapsed());
+    if wait.is_zero() {
+        return;
+    }
+    info!(
+        "messages were sent a second time: waiting {:.1} s to see whether the first copies arrive all the same",
+        wait.as_secs_f32()
+    );
+    // Whoever stops the run wants to know how it ends, but not to wait.
+    let _ = stop.sleep(wait);
 }
 
 impl Reconciler<'_> {

@@ -59,6 +59,33 @@ fn an_append_that_takes_effect_late_is_told_and_not_removed() {
 }
 
 #[test]
+fn what_was_sent_a_second_time_is_waited_for_so_that_a_late_first_copy_is_told() {
+    let mails = realistic(145, 6);
+    let late = mails[2].clone();
+    // The first copy arrives when all else is done, and nobody asks for anything but how many there are.
+    let server = FakeServer::options()
+        .capabilities("IMAP4rev1 LITERAL+ UIDPLUS")
+        .mailbox(FakeMailbox::new("INBOX"))
+        .cut_append(3, Cut::Unstored)
+        .meanwhile(move |command, mailboxes| {
+            let is_all = mailboxes[0].messages.len() == 6;
+            if is_all && command.connection == 1 && command.name == "STATUS" {
+                let date = format!("\"{}\"", late.internaldate());
+                mailboxes[0].store(&late.flags, date, late.bytes.clone());
+            }
+        })
+        .start();
+    let program = program_for(&server, "INBOX", &mails);
+    let output = import(&program, &["--imap-timeout", "2"]);
+    output.code(1).says("warning doubled: 1");
+    let waited = output
+        .stderr
+        .contains("messages were sent a second time: waiting");
+    assert!(waited, "{}", output.stderr);
+    assert_eq!(server.mailbox("INBOX").messages.len(), 7);
+}
+
+#[test]
 fn what_comes_twice_while_missing_mail_is_brought_back_is_told_as_after_an_import() {
     let mails = realistic(144, 3);
     let late = mails[1].clone();

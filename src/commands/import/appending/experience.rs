@@ -1,6 +1,7 @@
 //! What is known of a target from one connection to the next.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
 use super::item::Owed;
 use crate::mailbox::uidset::UidSet;
@@ -32,6 +33,12 @@ pub struct Experience {
     passed_over: u32,
     /// So many were found out since the last question.
     news: u32,
+    /// Messages that were sent, and not answered when the connection was lost.
+    unanswered: HashMap<JobId, UidSet>,
+    /// When that was.
+    lost: Option<Instant>,
+    /// When the first copy of what was sent a second time was lost, as far as nobody has waited for it.
+    lost_first_copy: Option<Instant>,
 }
 
 /// So many in a row are the messages' fault; more are the server's.
@@ -61,6 +68,26 @@ impl Experience {
         if let Some(careful) = self.careful.get_mut(&id) {
             careful.remove(uid);
         }
+    }
+
+    /// The connection was lost before this one was answered: it goes alone from now on.
+    pub(super) fn lost(&mut self, id: JobId, uid: u32) {
+        self.careful.entry(id).or_default().insert(uid);
+        self.unanswered.entry(id).or_default().insert(uid);
+        self.lost = Some(Instant::now());
+    }
+
+    /// A message is about to be sent.
+    pub(super) fn sending(&mut self, id: JobId, uid: u32) {
+        let unanswered = self.unanswered.get(&id);
+        if unanswered.is_some_and(|unanswered| unanswered.contains(uid)) {
+            self.lost_first_copy = self.lost;
+        }
+    }
+
+    /// When the connection was lost on which something had been sent that was sent a second time since; asked once.
+    pub fn take_lost_first_copy(&mut self) -> Option<Instant> {
+        self.lost_first_copy.take()
     }
 
     /// True when a message was found out to end connections since the last call: the others get on.

@@ -54,6 +54,7 @@ impl Appender<'_> {
                 break;
             }
             bytes = more;
+            self.experience.sending(id, uid);
             items.push(Item::new(ready));
         }
         Ok((!items.is_empty()).then_some(Batch { id, items }))

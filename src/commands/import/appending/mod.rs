@@ -207,7 +207,7 @@ impl<'a> Appender<'a> {
             };
             for item in items {
                 let uid = item.uid();
-                self.experience.careful.entry(*id).or_default().insert(uid);
+                self.experience.lost(*id, uid);
                 if is_first {
                     self.experience.count(*id, uid, error.to_string());
                 }
