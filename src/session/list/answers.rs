@@ -262,14 +262,14 @@ mod tests {
                 ..Answers::default()
             });
         }
-        let mut heard = Answers {
-            bytes: MAX_ANSWER - 5,
-            ..Answers::default()
-        };
         let response = Response {
             bytes: b"* OK\r\n".to_vec(),
             ..Response::default()
         };
+        let mut heard = Answers::default();
+        heard.take(ListStep::List, &response);
+        assert_eq!(heard.bytes, 6);
+        heard.bytes = MAX_ANSWER - 5;
         heard.take(ListStep::List, &response);
         assert_eq!(heard.excess().as_deref(), Some("64 MB of mailboxes"));
     }

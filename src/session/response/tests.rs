@@ -358,6 +358,7 @@ fn what_stands_behind_the_list_counts_where_it_was_missing_and_else_nothing_is_b
         ("UID 9", ") and more"),
         ("UID 9 RFC822.SIZE 4", ") X 5"),
         ("FLAGS ()", ") UID \"9\"X 5"),
+        ("X 1", ") UID \"9\"FLAGS ()"),
         ("UID 9", ""),
     ] {
         read(before, behind).expect_err(behind);
@@ -439,4 +440,21 @@ fn what_nobody_asked_for_is_skipped_whole() {
     }
     let line = response(b"* 2 FETCH (X \"a\"UID 9)");
     parse_fetch(&line).expect("FETCH").expect_err("no blank");
+}
+
+#[test]
+fn parentheses_inside_a_keyword_close_no_list_whatever_follows() {
+    let line = response(b"* 1 FETCH (FLAGS (\\Seen (odd) kw) X-ODD 5 UID 7)");
+    let data = parse_fetch(&line).expect("FETCH").expect("read");
+    let flags = ["\\Seen", "(odd)", "kw"].map(str::to_owned);
+    assert_eq!((data.uid, data.flags), (Some(7), Some(flags.to_vec())));
+}
+
+#[test]
+fn a_name_may_begin_with_what_announces_a_literal() {
+    for line in ["* LIST () \"/\" ~old", "* LIST () \"/\" \"~old\""] {
+        let listed = parse_list(&response(line.as_bytes()), "LIST");
+        let listed = listed.expect("LIST").expect("read");
+        assert_eq!(listed.name.text(), "~old");
+    }
 }
