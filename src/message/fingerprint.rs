@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::identity::Common;
+use super::gist::Gist;
 
 /// How much of the header is kept, in bytes; a longer one counts as body from there on.
 const HEADER: usize = 256 * 1024;
@@ -122,23 +122,24 @@ impl Fingerprint {
         self.whole.clone().finalize() == other.whole.clone().finalize()
     }
 
-    /// Do both have the same body, apart from line ends?
+    /// What many messages are compared by.
     #[must_use]
-    pub fn has_body_of(&self, other: &Self) -> bool {
-        let body = |one: &Self| {
-            let mut one = one.clone();
-            if std::mem::take(&mut one.held_cr) {
-                one.text(b"\r");
-            }
-            one.body.finalize()
-        };
-        body(self) == body(other)
+    pub fn gist(mut self) -> Gist {
+        self.end();
+        let fields = fields(&self.header).into_iter().map(|field| {
+            let digest = Sha256::digest(&field.unfolded);
+            digest.first_chunk().copied().unwrap_or_default()
+        });
+        let fields = fields.collect();
+        let (whole, body) = (self.whole.finalize().into(), self.body.finalize().into());
+        Gist::new(whole, body, fields, self.header)
     }
 
-    /// What both headers have in common.
-    #[must_use]
-    pub fn common(&self, other: &Self) -> Common {
-        Common::of(&self.header, &other.header)
+    /// Nothing more comes: a CR at the end is no half of a line end.
+    fn end(&mut self) {
+        if std::mem::take(&mut self.held_cr) {
+            self.text(b"\r");
+        }
     }
 
     /// How `other` differs from this copy; nothing when they are byte for byte the same.
@@ -148,11 +149,8 @@ impl Fingerprint {
             return Vec::new();
         }
         let mut found = Vec::new();
-        for one in [&mut self, &mut other] {
-            if std::mem::take(&mut one.held_cr) {
-                one.text(b"\r");
-            }
-        }
+        self.end();
+        other.end();
         if self.body.finalize_reset() != other.body.finalize_reset() {
             found.push(Difference::Content("the body differs".to_owned()));
         }

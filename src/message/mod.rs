@@ -4,6 +4,7 @@ mod content;
 mod date;
 mod envelope;
 mod fingerprint;
+mod gist;
 mod identity;
 mod line_ends;
 
@@ -11,6 +12,7 @@ pub use content::{Inspector, Oddity};
 pub use date::{DateSource, internaldate_for, timestamp};
 pub use envelope::Envelope;
 pub use fingerprint::{Difference, Fingerprint};
+pub use gist::Gist;
 pub use identity::{Common, IDENTITY_FIELDS, Identity};
 pub use line_ends::digest_with_crlf;
 

@@ -13,7 +13,7 @@ use super::repair::Repairs;
 use super::trouble::Trouble;
 use crate::compare::{self, Comparison, Ground, Held, Likeness, Undecided, Wanted};
 use crate::mailbox::uidset::UidSet;
-use crate::message::{Difference, Fingerprint};
+use crate::message::{Fingerprint, Gist};
 use crate::session::channel::Channel;
 
 /// Most of one mailbox that is read to tell messages apart, in bytes.
@@ -162,7 +162,8 @@ impl<'a> Sought<'a> {
     fn read_here(&self, groups: &[Undecided]) -> Result<Prints> {
         let mut here = Prints::new();
         for one in groups.iter().flat_map(|group| &group.wanted) {
-            here.insert(*one, self.archive.fingerprint(self.origins[*one])?.ok());
+            let print = self.archive.fingerprint(self.origins[*one])?;
+            here.insert(*one, print.ok().map(Fingerprint::gist));
         }
         Ok(here)
     }
@@ -202,7 +203,7 @@ struct Contents {
 }
 
 /// What was read of one side, by numbers; `None` for what cannot be read.
-type Prints = HashMap<usize, Option<Fingerprint>>;
+type Prints = HashMap<usize, Option<Gist>>;
 
 /// The messages of the target in these groups.
 fn read_there(
@@ -224,7 +225,7 @@ fn read_there(
             debug!(uid, reason, "a message of the target cannot be read");
         }
         if let Some(at) = numbers.get(&uid) {
-            there.insert(*at, print.ok().map(|print| print.fingerprint));
+            there.insert(*at, print.ok().map(|print| print.fingerprint.gist()));
         }
         Ok(())
     })?;
@@ -244,11 +245,7 @@ impl Contents {
             return Likeness::Same;
         }
         let alike = match ground {
-            Ground::Header => {
-                let differences = here.clone().differences(there.clone());
-                let mut differences = differences.iter();
-                !differences.any(|one| matches!(one, Difference::Content(_)))
-            }
+            Ground::Header => here.has_body_of(there) && here.is_kept_in(there),
             Ground::Record => here.has_body_of(there) && here.common(there).is_any(),
             Ground::Date => here.has_body_of(there) && here.common(there).is_all(),
         };

@@ -371,12 +371,13 @@ impl Reconciler<'_> {
         let Ok(here) = archive.fingerprint(message)? else {
             return Ok(false);
         };
+        let here = here.gist();
         let (mut is_another, only) = (false, [to_uid].into_iter().collect());
         let wire = self.jobs[id].place().name.wire();
         bodies::read(channel, wire, &only, self.trouble, |_, print| {
             is_another = print.is_ok_and(|print| {
-                let there = &print.fingerprint;
-                !here.has_body_of(there) || !here.common(there).is_all()
+                let there = print.fingerprint.gist();
+                !here.has_body_of(&there) || !here.common(&there).is_all()
             });
             Ok(())
         })?;

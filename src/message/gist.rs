@@ -1,0 +1,95 @@
+//! What two messages are compared by where there are many of them: digests, and the header as it stands.
+
+use super::identity::Common;
+
+/// A digest of a header field, unfolded.
+pub type FieldDigest = [u8; 16];
+
+/// What is kept of a message that was read.
+pub struct Gist {
+    whole: [u8; 32],
+    body: [u8; 32],
+    fields: Vec<FieldDigest>,
+    header: Vec<u8>,
+}
+
+impl Gist {
+    /// The digests of the message and of its body apart from line ends, those of its header's fields, the header.
+    #[must_use]
+    pub fn new(
+        whole: [u8; 32],
+        body: [u8; 32],
+        mut fields: Vec<FieldDigest>,
+        header: Vec<u8>,
+    ) -> Self {
+        fields.sort_unstable();
+        Self {
+            whole,
+            body,
+            fields,
+            header,
+        }
+    }
+
+    /// Are both byte for byte the same?
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.whole == other.whole
+    }
+
+    /// Do both have the same body, apart from line ends?
+    #[must_use]
+    pub fn has_body_of(&self, other: &Self) -> bool {
+        self.body == other.body
+    }
+
+    /// Has the other one each field of this one, however folded, in whatever order?
+    #[must_use]
+    pub fn is_kept_in(&self, other: &Self) -> bool {
+        let mut there = other.fields.iter();
+        let mut here = self.fields.iter();
+        here.all(|field| there.any(|other| other == field))
+    }
+
+    /// What both headers have in common.
+    #[must_use]
+    pub fn common(&self, other: &Self) -> Common {
+        Common::of(&self.header, &other.header)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Fingerprint;
+    use super::*;
+
+    fn gist(text: &str) -> Gist {
+        let mut print = Fingerprint::default();
+        print.feed(text.as_bytes());
+        print.gist()
+    }
+
+    #[test]
+    fn fields_may_be_added_folded_and_moved_and_none_may_go() {
+        let mail = gist("Subject: a b\r\nTo: c\r\nTo: c\r\n\r\nbody\r\n");
+        let cases = [
+            // The text; is each field in it, is the body the same?
+            (
+                "To: c\nX-New: y\nto:c\nSubject: a\n b\n\nbody\n\n",
+                true,
+                true,
+            ),
+            ("Subject: a b\nTo: c\n\nbody\n", false, true),
+            ("Subject: a c\nTo: c\nTo: c\n\nbody\n", false, true),
+            ("Subject: a b\nTo: c\nTo: c\n\nbodies\n", true, false),
+            ("", false, false),
+        ];
+        for (text, is_kept, is_body) in cases {
+            let other = gist(text);
+            let found = (mail.is_kept_in(&other), mail.has_body_of(&other));
+            assert_eq!(found, (is_kept, is_body), "{text}");
+            assert!(!mail.is_same(&other) && other.is_same(&gist(text)));
+        }
+        assert!(gist("\r\n").is_kept_in(&mail));
+    }
+}
