@@ -1,11 +1,16 @@
 //! What is kept of a message's bytes to say how two copies differ: digests and the header, not the message.
 
+use std::collections::{HashMap, VecDeque};
+
 use sha2::{Digest, Sha256};
 
 use super::gist::Gist;
 
 /// How much of the header is kept, in bytes; a longer one counts as body from there on.
-const HEADER: usize = 256 * 1024;
+const HEADER: usize = 16 * 1024 * 1024;
+/// Most of a field's name, in bytes, and most fields that are told.
+const MAX_NAME: usize = 100;
+const MAX_NAMES: usize = 20;
 
 /// How two copies of a message differ; all but the last are habits of servers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,7 +194,8 @@ struct Field {
 impl Field {
     fn name(&self) -> String {
         let name = self.unfolded.split(|byte| *byte == b':').next();
-        String::from_utf8_lossy(name.unwrap_or_default()).into_owned()
+        let name = name.unwrap_or_default();
+        String::from_utf8_lossy(&name[..name.len().min(MAX_NAME)]).into_owned()
     }
 }
 
@@ -234,23 +240,39 @@ fn fields(header: &[u8]) -> Vec<Field> {
 }
 
 fn compare_headers(one: &[Field], other: &[Field], found: &mut Vec<Difference>) {
-    let mut left: Vec<&Field> = other.iter().collect();
+    // Those that are the same one after another: there may be very many.
+    let mut left: HashMap<&[u8], VecDeque<usize>> = HashMap::new();
+    for (at, field) in other.iter().enumerate() {
+        left.entry(&field.unfolded).or_default().push_back(at);
+    }
+    let mut is_left = vec![true; other.len()];
     let mut gone = Vec::new();
     let mut refolded = false;
     for field in one {
-        match left.iter().position(|l| l.unfolded == field.unfolded) {
-            Some(at) => refolded |= left.remove(at).raw != field.raw,
+        let same = left.get_mut(&field.unfolded[..]);
+        match same.and_then(VecDeque::pop_front) {
+            Some(at) => {
+                is_left[at] = false;
+                refolded |= other[at].raw != field.raw;
+            }
             None => gone.push(field.name()),
         }
     }
+    let left: Vec<&Field> = other
+        .iter()
+        .zip(is_left)
+        .filter_map(|(field, is_left)| is_left.then_some(field))
+        .collect();
     if !gone.is_empty() {
         gone.dedup();
+        gone.truncate(MAX_NAMES);
         let text = format!("header fields changed or gone: {}", gone.join(", "));
         found.push(Difference::Content(text));
     }
     if !left.is_empty() {
         let mut names: Vec<String> = left.iter().map(|field| field.name()).collect();
         names.dedup();
+        names.truncate(MAX_NAMES);
         found.push(Difference::HeaderAdded(names));
     }
     if refolded {
