@@ -2,91 +2,149 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Comparison, Ground, Held, Undecided, Wanted};
+use super::count::Even;
+use super::{Comparison, Ground, Held, Likeness, Undecided, Wanted};
 use crate::message::Identity;
 
 /// Messages of one second that a server may have changed the headers of: of more, the date says nothing.
 const MAX_OF_A_DATE: usize = 200;
 
-/// Two inventories, and what has been found out of them.
-pub(super) struct Board<'a> {
+/// The grounds on which messages may be the same, the best first.
+const GROUNDS: [Ground; 5] = [
+    Ground::Header,
+    Ground::Record,
+    Ground::Loose,
+    Ground::Nameless,
+    Ground::Date,
+];
+
+/// Two inventories, compared as multisets: two copies wanted are two copies there.
+///
+/// What is certain is found at once, the rest by [`Board::candidates`], which are decided one step after another: what
+/// is not found on one ground may be on the next.
+pub struct Board<'a> {
     wanted: &'a [Wanted],
     held: &'a [Held],
     /// Not yet placed.
     open: Vec<bool>,
+    /// Something there may be it, and cannot be read.
+    doubted: Vec<bool>,
     /// Not yet taken.
     free: Vec<bool>,
+    /// It was read, and is a copy of what is wanted, or is not.
+    copies: HashMap<usize, bool>,
+    steps: std::slice::Iter<'static, Ground>,
     result: Comparison,
 }
 
 impl<'a> Board<'a> {
-    /// The result, once every step is taken.
-    pub(super) fn settled(wanted: &'a [Wanted], held: &'a [Held]) -> Comparison {
+    /// What is certain: on record with the identity that it had, or the only ones of their identity, size and date.
+    #[must_use]
+    pub fn new(wanted: &'a [Wanted], held: &'a [Held]) -> Self {
         let mut board = Self {
             wanted,
             held,
             open: vec![true; wanted.len()],
+            doubted: vec![false; wanted.len()],
             free: vec![true; held.len()],
+            copies: HashMap::new(),
+            steps: GROUNDS.iter(),
             result: Comparison::default(),
         };
         board.by_record();
-        board.by_identity();
-        board.by_record_alone();
-        board.by_date();
-        board.by_doubt();
-        board.rest();
-        board.result
+        for group in board.of_identity(|one| Some(one.identity), Ground::Header) {
+            board.by_size(&group);
+        }
+        board
     }
 
-    fn pair(&mut self, one: usize, other: usize) {
+    /// How many pairs are certain.
+    #[must_use]
+    pub fn certain(&self) -> usize {
+        self.result.matched.len()
+    }
+
+    /// What may be the same on the next ground; `None` when there are no more.
+    pub fn candidates(&mut self) -> Option<Vec<Undecided>> {
+        let ground = *self.steps.next()?;
+        Some(match ground {
+            Ground::Header => self.of_identity(|one| Some(one.identity), ground),
+            Ground::Record => self.by_record_alone(),
+            Ground::Loose => self.of_identity(|one| one.loose, ground),
+            Ground::Nameless => self.nameless(),
+            Ground::Date => self.by_date(),
+        })
+    }
+
+    fn pair(&mut self, one: usize, other: usize, ground: Ground) {
         self.open[one] = false;
         self.free[other] = false;
-        self.result.matched.push((one, other));
+        let pairs = match ground {
+            Ground::Header | Ground::Nameless => &mut self.result.matched,
+            Ground::Record | Ground::Loose | Ground::Date => &mut self.result.rewritten,
+        };
+        pairs.push((one, other));
     }
 
-    fn put_aside(&mut self, undecided: Undecided) {
-        undecided
-            .wanted
-            .iter()
-            .for_each(|one| self.open[*one] = false);
-        undecided
-            .held
-            .iter()
-            .for_each(|other| self.free[*other] = false);
-        self.result.undecided.push(undecided);
+    fn all_open(&self) -> impl Iterator<Item = usize> + use<> {
+        let open: Vec<usize> = (0..self.wanted.len())
+            .filter(|one| self.open[*one])
+            .collect();
+        open.into_iter()
     }
 
+    fn all_free(&self) -> impl Iterator<Item = usize> + use<> {
+        let free: Vec<usize> = (0..self.held.len())
+            .filter(|other| self.free[*other])
+            .collect();
+        free.into_iter()
+    }
+
+    /// Those on record that are not placed, and what has their UIDs.
     fn recorded(&self) -> Vec<(usize, usize)> {
         let by_uid: HashMap<u32, usize> = self
-            .held
-            .iter()
-            .zip(0..)
-            .map(|(there, at)| (there.uid, at))
+            .all_free()
+            .map(|other| (self.held[other].uid, other))
             .collect();
-        let recorded = self.wanted.iter().enumerate().filter_map(|(one, wanted)| {
-            let other = by_uid.get(&wanted.to_uid?)?;
+        let recorded = self.all_open().filter_map(|one| {
+            let other = by_uid.get(&self.wanted[one].recorded?.uid)?;
             Some((one, *other))
         });
         recorded.collect()
     }
 
-    /// On record, with the identity that it had.
+    /// On record, with the identity that it had. Where the mailbox may have been made anew, or where a twin of another
+    /// size is there, that alone is no proof.
     fn by_record(&mut self) {
+        let mut there: HashMap<Identity, usize> = HashMap::new();
+        for identity in self.held.iter().filter_map(|there| there.identity) {
+            *there.entry(identity).or_default() += 1;
+        }
         for (one, other) in self.recorded() {
-            let same = self.held[other].identity == Some(self.wanted[one].identity);
-            if same && self.free[other] {
-                self.pair(one, other);
+            let (wanted, held) = (&self.wanted[one], &self.held[other]);
+            let stands = wanted.recorded.is_some_and(|recorded| recorded.stands);
+            let is_alone = || there.get(&wanted.identity) == Some(&1);
+            let is_same = held.identity == Some(wanted.identity)
+                && (held.size.is_none_or(|size| size == wanted.size) || is_alone());
+            if stands && is_same && self.free[other] {
+                self.pair(one, other, Ground::Header);
             }
         }
     }
 
-    fn by_identity(&mut self) {
+    /// Open ones and free ones with an identity in common.
+    fn of_identity(
+        &self,
+        identity_of: impl Fn(&Wanted) -> Option<Identity>,
+        ground: Ground,
+    ) -> Vec<Undecided> {
         let mut groups: HashMap<Identity, Undecided> = HashMap::new();
-        for one in (0..self.wanted.len()).filter(|one| self.open[*one]) {
-            let group = groups.entry(self.wanted[one].identity).or_default();
-            group.wanted.push(one);
+        for one in self.all_open() {
+            if let Some(identity) = identity_of(&self.wanted[one]) {
+                groups.entry(identity).or_default().wanted.push(one);
+            }
         }
-        for other in (0..self.held.len()).filter(|other| self.free[*other]) {
+        for other in self.all_free() {
             let group = self.held[other].identity.and_then(|it| groups.get_mut(&it));
             if let Some(group) = group {
                 group.held.push(other);
@@ -95,12 +153,11 @@ impl<'a> Board<'a> {
         let mut groups: Vec<Undecided> = groups.into_values().collect();
         groups.retain(|group| !group.held.is_empty());
         groups.sort_unstable_by_key(|group| group.wanted[0]);
-        for group in groups {
-            self.by_size(&group);
-        }
+        groups.iter_mut().for_each(|group| group.ground = ground);
+        groups
     }
 
-    /// One of a size on either side is the same; more of them, and those of other sizes, are for the content to decide.
+    /// One of a size on either side is the same, unless their dates differ or nothing but size and date makes them one.
     fn by_size(&mut self, group: &Undecided) {
         let mut sizes: BTreeMap<Option<u64>, Undecided> = BTreeMap::new();
         for one in &group.wanted {
@@ -111,75 +168,189 @@ impl<'a> Board<'a> {
             let size = sizes.entry(self.held[*other].size).or_default();
             size.held.push(*other);
         }
-        let mut rest = Undecided::default();
         for size in sizes.into_values() {
-            match (&size.wanted[..], &size.held[..]) {
-                ([one], [other]) => self.pair(*one, *other),
-                (wanted, held) => {
-                    rest.wanted.extend(wanted);
-                    rest.held.extend(held);
-                }
+            if let ([one], [other]) = (&size.wanted[..], &size.held[..])
+                && !self.is_nameless(*one)
+                && self.may_have_one_date(*one, *other)
+            {
+                self.pair(*one, *other, group.ground);
             }
         }
-        if !rest.wanted.is_empty() && !rest.held.is_empty() {
-            self.put_aside(rest);
-        }
+    }
+
+    /// Nothing says that their dates differ.
+    #[must_use]
+    pub fn may_have_one_date(&self, one: usize, other: usize) -> bool {
+        let dates = self.wanted[one].time.zip(self.held[other].time);
+        dates.is_none_or(|(here, there)| here == there)
+    }
+
+    /// Nothing but its size and date is in its identity.
+    #[must_use]
+    pub fn is_nameless(&self, one: usize) -> bool {
+        self.wanted[one].identity.is_nameless()
     }
 
     /// On record, with another header: only its body can say that it is the same.
-    fn by_record_alone(&mut self) {
-        for (one, other) in self.recorded() {
-            if self.open[one] && self.free[other] {
-                self.put_aside(Undecided {
-                    wanted: vec![one],
-                    held: vec![other],
-                    ground: Ground::Record,
-                });
-            }
+    fn by_record_alone(&self) -> Vec<Undecided> {
+        let recorded = self.recorded().into_iter();
+        let groups = recorded.map(|(one, other)| Undecided {
+            wanted: vec![one],
+            held: vec![other],
+            ground: Ground::Record,
+        });
+        groups.collect()
+    }
+
+    /// What has no header has only its content, whatever a server makes of its size and date.
+    fn nameless(&self) -> Vec<Undecided> {
+        let is_nameless = |identity: Identity| identity.is_nameless();
+        let wanted: Vec<usize> = self
+            .all_open()
+            .filter(|one| self.is_nameless(*one))
+            .collect();
+        let held: Vec<usize> = self
+            .all_free()
+            .filter(|other| self.held[*other].identity.is_some_and(is_nameless))
+            .collect();
+        if wanted.is_empty() || held.is_empty() {
+            return Vec::new();
         }
+        vec![Undecided {
+            wanted,
+            held,
+            ground: Ground::Nameless,
+        }]
     }
 
     /// A server that changes headers keeps the date: what has it, and is nothing else that is wanted, is a candidate.
-    fn by_date(&mut self) {
+    fn by_date(&self) -> Vec<Undecided> {
         let mut groups: BTreeMap<i64, Undecided> = BTreeMap::new();
-        for one in (0..self.wanted.len()).filter(|one| self.open[*one]) {
+        for one in self.all_open() {
             if let Some(time) = self.wanted[one].time {
                 groups.entry(time).or_default().wanted.push(one);
             }
         }
         if groups.is_empty() {
-            return;
+            return Vec::new();
         }
         let known = self.identities();
-        for other in (0..self.held.len()).filter(|other| self.free[*other]) {
+        for other in self.all_free() {
             let there = &self.held[other];
             let is_strange = there.identity.is_some_and(|it| !known.contains(&it));
             let group = there.time.and_then(|time| groups.get_mut(&time));
             if let Some(group) = group.filter(|_| is_strange) {
                 group.held.push(other);
-            }
-        }
-        for mut group in groups.into_values() {
-            if (1..=MAX_OF_A_DATE).contains(&group.held.len()) {
                 group.ground = Ground::Date;
-                self.put_aside(group);
             }
         }
+        let groups = groups.into_values();
+        let few = groups.filter(|group| (1..=MAX_OF_A_DATE).contains(&group.held.len()));
+        few.collect()
     }
 
     fn identities(&self) -> HashSet<Identity> {
         self.wanted.iter().map(|one| one.identity).collect()
     }
 
+    /// Settles a group by what its messages hold.
+    pub fn decide(&mut self, group: &Undecided, likeness: impl Fn(usize, usize) -> Likeness) {
+        let Undecided {
+            mut wanted,
+            mut held,
+            ground,
+        } = self.left_of(group);
+        let all = wanted.clone();
+        for alike in [Likeness::Same, Likeness::Rewritten, Likeness::Reheaded] {
+            wanted.retain(|one| {
+                let mut free = held.iter();
+                let Some(at) = free.position(|other| likeness(*one, *other) == alike) else {
+                    return true;
+                };
+                self.pair(*one, held.remove(at), ground);
+                false
+            });
+        }
+        for one in wanted {
+            let mut free = held.iter();
+            self.doubted[one] |= free.any(|other| likeness(one, *other) == Likeness::Unknown);
+        }
+        for other in held {
+            for one in &all {
+                match likeness(*one, other) {
+                    Likeness::Unknown => {}
+                    Likeness::Other => *self.copies.entry(other).or_default() |= false,
+                    _ => *self.copies.entry(other).or_default() |= true,
+                }
+            }
+        }
+    }
+
+    /// The only two with their header are the same, whatever a server has made of the one.
+    pub fn accept(&mut self, group: &Undecided) {
+        if let ([one], [other]) = (&group.wanted[..], &group.held[..]) {
+            self.pair(*one, *other, group.ground);
+        }
+    }
+
+    /// Settles what it can by size, date and number, as its messages are too many, or too large, to be read.
+    pub fn count(&mut self, group: &Undecided) {
+        if !matches!(group.ground, Ground::Header | Ground::Loose) {
+            return;
+        }
+        let left = self.left_of(group);
+        let mut even = Even::new(self.wanted, self.held, left);
+        let by_date = even.pairs(|it| (it.size, it.time));
+        let by_size = even.pairs(|it| it.size);
+        for (one, other) in by_date.into_iter().chain(by_size) {
+            self.pair(one, other, group.ground);
+        }
+    }
+
+    /// What of a group is still open.
+    #[must_use]
+    pub fn left_of(&self, group: &Undecided) -> Undecided {
+        let wanted = group.wanted.iter().copied();
+        let held = group.held.iter().copied();
+        Undecided {
+            wanted: wanted.filter(|one| self.open[*one]).collect(),
+            held: held.filter(|other| self.free[*other]).collect(),
+            ground: group.ground,
+        }
+    }
+
+    /// The result, once every step is taken.
+    #[must_use]
+    pub fn settled(mut self) -> Comparison {
+        self.by_doubt();
+        let known = self.identities();
+        for one in self.all_open() {
+            if self.doubted[one] {
+                self.result.unknown.push(one);
+            } else {
+                self.result.missing.push(one);
+            }
+        }
+        for other in self.all_free() {
+            let Some(identity) = self.held[other].identity else {
+                continue;
+            };
+            let read = self.copies.get(&other).copied();
+            if read.unwrap_or_else(|| known.contains(&identity)) {
+                self.result.doubled.push(other);
+            } else {
+                self.result.extra.push(other);
+            }
+        }
+        self.result.matched.sort_unstable();
+        self.result.rewritten.sort_unstable();
+        self.result
+    }
+
     /// What cannot be read there may be what is wanted, unless size or date say otherwise.
     fn by_doubt(&mut self) {
-        let unread: Vec<&Held> = self
-            .held
-            .iter()
-            .enumerate()
-            .filter(|(other, there)| there.identity.is_none() && self.free[*other])
-            .map(|(_, there)| there)
-            .collect();
+        let unread = self.all_free().map(|other| &self.held[other]);
+        let unread: Vec<&Held> = unread.filter(|there| there.identity.is_none()).collect();
         if unread.is_empty() {
             return;
         }
@@ -188,32 +359,11 @@ impl<'a> Board<'a> {
             .any(|there| there.size.is_none() && there.time.is_none());
         let sizes: HashSet<u64> = unread.iter().filter_map(|there| there.size).collect();
         let times: HashSet<i64> = unread.iter().filter_map(|there| there.time).collect();
-        for one in (0..self.wanted.len())
-            .filter(|one| self.open[*one])
-            .collect::<Vec<_>>()
-        {
+        for one in self.all_open() {
             let wanted = &self.wanted[one];
-            let may_be = any
+            self.doubted[one] |= any
                 || sizes.contains(&wanted.size)
                 || wanted.time.is_some_and(|time| times.contains(&time));
-            if may_be {
-                self.open[one] = false;
-                self.result.unknown.push(one);
-            }
         }
-    }
-
-    fn rest(&mut self) {
-        let known = self.identities();
-        let open = (0..self.wanted.len()).filter(|one| self.open[*one]);
-        self.result.missing = open.collect();
-        for other in (0..self.held.len()).filter(|other| self.free[*other]) {
-            match self.held[other].identity {
-                Some(identity) if known.contains(&identity) => self.result.doubled.push(other),
-                Some(_) => self.result.extra.push(other),
-                None => {}
-            }
-        }
-        self.result.matched.sort_unstable();
     }
 }

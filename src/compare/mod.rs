@@ -1,11 +1,12 @@
 //! Two inventories in; out, what they have in common and what they do not. Pure.
 //!
-//! The header finds the candidates. Where sizes and counts tell which of them is which, they do; else the content
-//! decides, which the caller has to read.
+//! The header finds the candidates. Where sizes, dates and counts tell which of them is which, they do; else the
+//! content decides, which the caller has to read.
 
 mod board;
+mod count;
 
-use board::Board;
+pub use board::Board;
 
 use crate::message::Identity;
 
@@ -14,12 +15,23 @@ use crate::message::Identity;
 pub struct Wanted {
     /// What makes two copies the same message.
     pub identity: Identity,
+    /// The same as a server has it that writes `X` for 8-bit characters in headers; `None` where there are none.
+    pub loose: Option<Identity>,
     /// Bytes, as sent.
     pub size: u64,
     /// INTERNALDATE, in seconds since 1970.
     pub time: Option<i64>,
-    /// Its UID on the other side, where that is on record.
-    pub to_uid: Option<u32>,
+    /// Where it is on the other side, as far as that is on record.
+    pub recorded: Option<Recorded>,
+}
+
+/// A UID on the other side that is on record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recorded {
+    /// UID there.
+    pub uid: u32,
+    /// Nothing speaks against the record: the mailbox was not made anew since.
+    pub stands: bool,
 }
 
 /// A message that the other side has.
@@ -49,11 +61,15 @@ pub struct Undecided {
 /// Why messages may be the same.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Ground {
-    /// They have the header in common, and sizes and counts do not tell which is which.
+    /// They have the header in common, and sizes, dates and counts do not tell which is which.
     #[default]
     Header,
     /// The one is on record with the UID of the other, which has another header.
     Record,
+    /// They have the header in common, but for 8-bit characters.
+    Loose,
+    /// Neither has a header field that counts.
+    Nameless,
     /// They have the date in common: a server may have changed the header.
     Date,
 }
@@ -65,6 +81,8 @@ pub enum Likeness {
     Same,
     /// Apart from what servers do to messages.
     Rewritten,
+    /// The same body under another header, as far as it does not count.
+    Reheaded,
     /// Different messages.
     Other,
     /// One of them cannot be read.
@@ -78,8 +96,6 @@ pub struct Comparison {
     pub matched: Vec<(usize, usize)>,
     /// The same by its body, with another header.
     pub rewritten: Vec<(usize, usize)>,
-    /// May be the same.
-    pub undecided: Vec<Undecided>,
     /// Wanted and not there.
     pub missing: Vec<usize>,
     /// Wanted; whether it is there cannot be told.
@@ -90,82 +106,10 @@ pub struct Comparison {
     pub extra: Vec<usize>,
 }
 
-/// Compares as multisets: two copies wanted are two copies there. A recorded UID tells twins apart.
-#[must_use]
-pub fn compare(wanted: &[Wanted], held: &[Held]) -> Comparison {
-    Board::settled(wanted, held)
-}
-
 impl Comparison {
-    /// Settles a group that was undecided, by what its messages hold.
-    pub fn decide(&mut self, group: &Undecided, likeness: impl Fn(usize, usize) -> Likeness) {
-        let mut open = group.wanted.clone();
-        let mut free = group.held.clone();
-        for wanted in [Likeness::Same, Likeness::Rewritten] {
-            open.retain(|one| {
-                let Some(at) = free
-                    .iter()
-                    .position(|other| likeness(*one, *other) == wanted)
-                else {
-                    return true;
-                };
-                let other = free.remove(at);
-                let pairs = match group.ground {
-                    Ground::Header => &mut self.matched,
-                    Ground::Record | Ground::Date => &mut self.rewritten,
-                };
-                pairs.push((*one, other));
-                false
-            });
-        }
-        for one in open {
-            let is_unknown = free
-                .iter()
-                .any(|other| likeness(one, *other) == Likeness::Unknown);
-            if is_unknown {
-                self.unknown.push(one);
-            } else {
-                self.missing.push(one);
-            }
-        }
-        for other in free {
-            let copies =
-                |one: &usize| matches!(likeness(*one, other), Likeness::Same | Likeness::Rewritten);
-            if group.wanted.iter().any(copies) {
-                self.doubled.push(other);
-            } else {
-                self.extra.push(other);
-            }
-        }
-        self.sort();
-    }
-
-    /// Settles it by how many there are, as its messages are too many, or too large, to be read. A date alone says
-    /// nothing.
-    pub fn count(&mut self, group: &Undecided) {
-        if group.ground == Ground::Date {
-            self.missing.extend(&group.wanted);
-            self.extra.extend(&group.held);
-            return self.sort();
-        }
-        let both = group.wanted.iter().zip(&group.held);
-        self.matched.extend(both.map(|(one, other)| (*one, *other)));
-        self.missing
-            .extend(group.wanted.iter().skip(group.held.len()));
-        self.doubled
-            .extend(group.held.iter().skip(group.wanted.len()));
-        self.sort();
-    }
-
     /// Not everything was looked at: what was not found may be in the rest.
     pub fn doubt(&mut self) {
         self.unknown.append(&mut self.missing);
-        self.sort();
-    }
-
-    fn sort(&mut self) {
-        self.matched.sort_unstable();
-        self.missing.sort_unstable();
         self.unknown.sort_unstable();
     }
 }

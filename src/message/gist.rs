@@ -1,5 +1,7 @@
 //! What two messages are compared by where there are many of them: digests, and the header as it stands.
 
+use sha2::{Digest, Sha256};
+
 use super::identity::Common;
 
 /// A digest of a header field, unfolded.
@@ -9,6 +11,7 @@ pub type FieldDigest = [u8; 16];
 pub struct Gist {
     whole: [u8; 32],
     body: [u8; 32],
+    has_text: bool,
     fields: Vec<FieldDigest>,
     header: Vec<u8>,
 }
@@ -26,6 +29,7 @@ impl Gist {
         Self {
             whole,
             body,
+            has_text: body != <[u8; 32]>::from(Sha256::digest([])),
             fields,
             header,
         }
@@ -51,10 +55,25 @@ impl Gist {
         here.all(|field| there.any(|other| other == field))
     }
 
-    /// What both headers have in common.
+    /// A server that changes headers may have made the other one of this one: the same body, and the header's fields as
+    /// far as they count. Where none counts all must be there, and no others unless there is a body to tell it by.
     #[must_use]
-    pub fn common(&self, other: &Self) -> Common {
-        Common::of(&self.header, &other.header)
+    pub fn may_be(&self, other: &Self) -> bool {
+        if !self.has_body_of(other) {
+            return false;
+        }
+        let common = Common::of(&self.header, &other.header);
+        if common.is_nameless() {
+            return self.is_kept_in(other) && (self.has_text || other.is_kept_in(self));
+        }
+        common.is_all()
+    }
+
+    /// The same of a message that was put where the other one is: its Message-ID is enough.
+    #[must_use]
+    pub fn may_be_on_record(&self, other: &Self) -> bool {
+        let is_named_alike = || Common::of(&self.header, &other.header).has_message_id();
+        self.has_body_of(other) && (self.may_be(other) || is_named_alike())
     }
 }
 

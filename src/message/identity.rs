@@ -2,6 +2,7 @@
 //!
 //! Message-ID alone loses different mails that share one, and byte equality fails as servers rewrite.
 
+use mail_parser::{HeaderName, MessageParser};
 use sha2::{Digest, Sha256};
 
 /// The header fields that an identity is made of, as a FETCH asks for them.
@@ -14,7 +15,10 @@ const FIELDS: [&str; 6] = ["message-id", "date", "from", "to", "cc", "subject"];
 ///
 /// Without a Message-ID the topmost Received is part of it; without any of these fields, size and INTERNALDATE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Identity([u8; 16]);
+pub struct Identity {
+    digest: [u8; 16],
+    is_nameless: bool,
+}
 
 impl Identity {
     /// The identity of a message by its header, or by its beginning: a body behind an empty line is not read.
@@ -48,39 +52,50 @@ impl Identity {
         if !found {
             digest.update(format!("size {size} date {internaldate:?}"));
         }
-        let digest = digest.finalize();
-        let mut first = [0; 16];
-        first.copy_from_slice(&digest[..16]);
-        Self(first)
+        Self {
+            digest: digest.finalize().first_chunk().copied().unwrap_or_default(),
+            is_nameless: !found,
+        }
     }
-}
 
-impl Identity {
+    /// The header has none of the fields that count: only size and date are in it.
+    #[must_use]
+    pub fn is_nameless(&self) -> bool {
+        self.is_nameless
+    }
+
     /// A number that spreads evenly over messages and is always the same for one.
     #[must_use]
     pub fn number(&self) -> u64 {
-        let first = self.0.first_chunk().copied();
+        let first = self.digest.first_chunk().copied();
         u64::from_le_bytes(first.unwrap_or_default())
     }
 }
 
-/// What two headers have of the fields that count, as far as both have them.
+/// What two headers have of the fields that count.
 pub struct Common {
     same: usize,
     other: usize,
-    /// The first one has none.
-    is_nameless: bool,
+    /// In the first one only.
+    gone: usize,
+    /// In the second one only.
+    added: usize,
+    /// Both have the same Message-ID.
+    has_message_id: bool,
 }
 
 impl Common {
-    /// Compares two headers. Words with 8-bit characters in the first one may be anything in the second.
+    /// Compares two headers. Words with 8-bit characters in the first one may be anything in the second, and encoded
+    /// words are what they say.
     #[must_use]
     pub fn of(here: &[u8], there: &[u8]) -> Self {
         let (here, there) = (fields(here), fields(there));
         let mut common = Self {
             same: 0,
             other: 0,
-            is_nameless: !here.iter().any(|(name, _)| FIELDS.contains(&name.as_str())),
+            gone: 0,
+            added: 0,
+            has_message_id: false,
         };
         for name in FIELDS {
             let values = |all: &[(String, Vec<u8>)]| -> Vec<Vec<u8>> {
@@ -89,40 +104,80 @@ impl Common {
             };
             let (one, other) = (values(&here), values(&there));
             if one.is_empty() || other.is_empty() {
+                common.gone += usize::from(!one.is_empty());
+                common.added += usize::from(!other.is_empty());
                 continue;
             }
             let mut pairs = one.iter().zip(&other);
-            let is_same = one.len() == other.len()
-                && pairs.all(|(one, other)| is_same_but_for_8_bit(one, other));
+            let is_same =
+                one.len() == other.len() && pairs.all(|(one, other)| is_written_anew(one, other));
             common.same += usize::from(is_same);
             common.other += usize::from(!is_same);
+            common.has_message_id |= is_same && name == FIELDS[0] && !one[0].is_empty();
         }
         common
     }
 
-    /// A server that adds fields, or leaves some out, may have made the second one of the first.
+    /// The first one has no field that counts.
     #[must_use]
-    pub fn is_all(&self) -> bool {
-        self.other == 0 && (self.same > 0 || self.is_nameless)
+    pub fn is_nameless(&self) -> bool {
+        self.same + self.other + self.gone == 0
     }
 
-    /// A server that changes what it likes may have: something is as it was.
+    /// A server that adds fields may have made the second one of the first; one that leaves some out, too, where they
+    /// have the Message-ID in common. Where the first one has nothing that counts, that says nothing of one that has.
     #[must_use]
-    pub fn is_any(&self) -> bool {
-        self.same > 0 || self.other == 0
+    pub fn is_all(&self) -> bool {
+        self.other == 0
+            && (self.gone == 0 || self.has_message_id)
+            && (self.added == 0 || self.same > 0)
+    }
+
+    /// Both have the same Message-ID.
+    #[must_use]
+    pub fn has_message_id(&self) -> bool {
+        self.has_message_id
     }
 }
 
-/// The same, or the words without 8-bit characters are in the other value in their order.
-fn is_same_but_for_8_bit(here: &[u8], there: &[u8]) -> bool {
-    if here == there || here.is_ascii() {
-        return here == there;
+/// The same, written in another way: encoded words are decoded, or others; or the words without 8-bit characters are in
+/// the other value in their order.
+fn is_written_anew(here: &[u8], there: &[u8]) -> bool {
+    if here == there {
+        return true;
+    }
+    let is_encoded = [here, there].iter().any(|value| is_encoded(value));
+    if is_encoded && decoded(here) == decoded(there) {
+        return true;
+    }
+    if here.is_ascii() {
+        return false;
     }
     let mut left = there.split(|byte| *byte == b' ');
     let mut words = here
         .split(|byte| *byte == b' ')
         .filter(|word| word.is_ascii());
     words.all(|word| left.any(|other| other == word))
+}
+
+fn is_encoded(value: &[u8]) -> bool {
+    value.windows(2).any(|pair| pair == b"=?")
+}
+
+/// What a value says, its encoded words (RFC 2047) decoded; blanks and quotes do not count.
+fn decoded(value: &[u8]) -> String {
+    let text = std::str::from_utf8(value).map_or_else(
+        |_| value.iter().map(|byte| char::from(*byte)).collect(),
+        str::to_owned,
+    );
+    let field = format!("Subject: {text}\r\n\r\n");
+    let parser = MessageParser::new().header_text(HeaderName::Subject);
+    let parsed = parser.parse_headers(field.as_bytes());
+    let parsed = parsed.as_ref().and_then(|parsed| parsed.subject());
+    let text = parsed.unwrap_or(&text);
+    text.chars()
+        .filter(|it| !it.is_whitespace() && *it != '"')
+        .collect()
 }
 
 /// Lower-case names and unfolded values of the header fields that count. Lines that are not fields are skipped.
@@ -196,40 +251,45 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_a_server_changed_has_much_in_common_and_no_field_of_another() {
+    fn a_header_that_a_server_changed_has_all_of_it_and_no_field_of_another() {
         let header = "Message-ID: <1@x>\nSubject: gr\u{fc}n and more\nFrom: a@x\n";
+        let unnamed = "Subject: gr\u{fc}n and more\nFrom: a@x\n";
+        let encoded = "Subject: =?UTF-8?Q?gr=C3=BC?= =?UTF-8?Q?n?= \"more\"\n";
         let cases = [
-            // What is all the same, and what is any the same.
+            // What may be the same, and what has the same Message-ID.
             (header, header, true, true),
-            (header, "Subject: gr??n and  more\n", true, true),
             (
                 header,
-                "Subject: and more\nReceived: x\nCc: y\n",
+                "Message-ID: <1@x>\nSubject: gr??n and  more\nCc: y\n",
                 true,
                 true,
             ),
             (
                 header,
-                "Subject: gr\u{fc}n and less\nFrom: a@x\n",
+                "Message-ID: <1@x>\nSubject: gr\u{fc}n and less\nFrom: a@x\n",
                 false,
                 true,
             ),
             (
                 header,
-                "Subject: gr\u{fc}n more and\nFrom: b@x\n",
+                "Message-ID: <2@x>\nSubject: gr\u{fc}n and more\nFrom: a@x\n",
                 false,
                 false,
             ),
+            (header, unnamed, false, false),
+            (unnamed, header, true, false),
+            (unnamed, "From: a@x\nTo: b@x\n", false, false),
             (
                 header,
                 "Message-ID: <1@x>\nMessage-ID: <1@x>\n",
                 false,
                 false,
             ),
-            (header, "Cc: y\n", false, true),
-            (header, "", false, true),
-            ("X: y\n", header, true, true),
-            ("", "", true, true),
+            (header, "Cc: y\n", false, false),
+            (header, "", false, false),
+            ("X: y\n", header, false, false),
+            ("X: y\n", "Y: z\n", true, false),
+            ("", "", true, false),
             // What had no 8-bit characters keeps its words.
             (
                 "Subject: and more\n",
@@ -237,11 +297,29 @@ mod tests {
                 false,
                 false,
             ),
+            // Encoded words are what they say.
+            (encoded, "Subject: gr\u{fc}n more\n", true, false),
+            ("Subject: gr\u{fc}n \"more\"\n", encoded, true, false),
+            (
+                encoded,
+                "Subject: =?ISO-8859-1?B?Z3L8biBtb3Jl?=\n",
+                true,
+                false,
+            ),
+            (
+                encoded,
+                "Subject: =?ISO-8859-1?Q?gr=FCn?= less\n",
+                false,
+                false,
+            ),
         ];
-        for (here, there, all, any) in cases {
+        for (here, there, all, id) in cases {
             let common = Common::of(here.as_bytes(), there.as_bytes());
-            assert_eq!((common.is_all(), common.is_any()), (all, any), "{there}");
+            let found = (common.is_all(), common.has_message_id());
+            assert_eq!(found, (all, id), "{here} {there}");
         }
+        let latin: &[u8] = b"Subject: gr\xfcn more\n";
+        assert!(Common::of(encoded.as_bytes(), latin).is_all());
     }
 
     #[test]

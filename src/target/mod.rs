@@ -3,6 +3,7 @@
 //! Import, validation and the test before them share it, so that they see the same.
 
 pub mod bodies;
+mod contents;
 pub mod deleted;
 pub mod flags;
 pub mod holding;

@@ -8,7 +8,7 @@ use anyhow::Result;
 use tracing::{info, info_span, warn};
 
 use crate::archive::journal::{Done, Flags, Journal, RouteRecord};
-use crate::compare::{self, Comparison};
+use crate::compare::{Board, Comparison};
 use crate::mailbox::uidset::UidSet;
 use crate::plural;
 use crate::session::channel::Channel;
@@ -113,11 +113,12 @@ impl Reconciler<'_> {
             Err(error) => return Err(error),
         };
         there.leave_out(&claimed);
-        let mut result = compare::compare(&wanted, &there.messages);
-        for group in std::mem::take(&mut result.undecided) {
-            result.count(&group);
+        let mut board = Board::new(&wanted, &there.messages);
+        for group in board.candidates().unwrap_or_default() {
+            board.accept(&group);
+            board.count(&group);
         }
-        for (one, at) in result.matched {
+        for (one, at) in board.settled().matched {
             self.note_found(origins[one], there.messages[at].uid, None);
         }
         Ok(())
@@ -375,10 +376,7 @@ impl Reconciler<'_> {
         let (mut is_another, only) = (false, [to_uid].into_iter().collect());
         let wire = self.jobs[id].place().name.wire();
         bodies::read(channel, wire, &only, self.trouble, |_, print| {
-            is_another = print.is_ok_and(|print| {
-                let there = print.fingerprint.gist();
-                !here.has_body_of(&there) || !here.common(&there).is_all()
-            });
+            is_another = print.is_ok_and(|print| !here.may_be(&print.fingerprint.gist()));
             Ok(())
         })?;
         Ok(is_another)

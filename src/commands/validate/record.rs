@@ -5,6 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::archive::journal::{Flags, Journal};
+use crate::compare::Recorded;
 use crate::target::flags;
 use crate::target::holding::Holding;
 use crate::target::mailbox::Job;
@@ -40,6 +41,13 @@ impl JournalRecord {
             to_uids: known.pairs.into_iter().collect(),
             flags: known.flags,
         }
+    }
+
+    /// Where a message must be.
+    pub fn recorded(&self, uid: u32) -> Option<Recorded> {
+        let uid = self.to_uid(uid)?;
+        let stands = self.stands;
+        Some(Recorded { uid, stands })
     }
 
     /// The UID that a message got.

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use anyhow::{Context, Result};
 
 use crate::archive::mailbox::MailboxDir;
-use crate::compare::Wanted;
+use crate::compare::{Recorded, Wanted};
 use crate::disk;
 use crate::message::{self, Identity};
 use crate::target::repair::{Repairer, Repairs};
@@ -35,14 +35,15 @@ impl Described {
         self.identity == identity || self.loose == Some(identity)
     }
 
-    /// A message that the target must have; `to_uid` is its UID there, where that is on record.
+    /// A message that the target must have.
     #[must_use]
-    pub fn wanted(&self, to_uid: Option<u32>) -> Wanted {
+    pub fn wanted(&self, recorded: Option<Recorded>) -> Wanted {
         Wanted {
             identity: self.identity,
+            loose: self.loose,
             size: self.size,
             time: self.time,
-            to_uid,
+            recorded,
         }
     }
 }

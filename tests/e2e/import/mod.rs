@@ -9,6 +9,7 @@ mod following;
 mod hostile_archive;
 mod identity;
 mod interrupted;
+mod lookalikes;
 mod mapping;
 mod names;
 mod recalled;

@@ -245,8 +245,7 @@ impl<'a> Comparing<'a> {
                     continue;
                 };
                 *self.bytes.entry(id).or_default() += described.size;
-                let to_uid = records[&id].to_uid(uid);
-                sought.add(message, &described, to_uid);
+                sought.add(message, &described, records[&id].recorded(uid));
                 all.push(Expected { message, described });
             }
         }
