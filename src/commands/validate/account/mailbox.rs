@@ -307,7 +307,7 @@ impl<'a> Comparing<'a> {
         counts.extra += result.extra.len() as u64;
     }
 
-    /// Messages that only the journal can find, as their headers differ.
+    /// Messages that only their bodies prove, as their headers differ.
     fn rewritten(
         &mut self,
         expected: &[Expected],
@@ -322,7 +322,7 @@ impl<'a> Comparing<'a> {
             }
             let MessageRef { job, uid } = expected[one].message;
             let text = format!(
-                "its header differs on the target (uid {} there, as the journal says)",
+                "its header differs on the target (uid {} there)",
                 held[other].uid
             );
             self.add_of(Code::HeaderDiffers, &self.jobs[job], uid, text);
