@@ -153,7 +153,9 @@ impl<'a> Board<'a> {
         let mut groups: Vec<Undecided> = groups.into_values().collect();
         groups.retain(|group| !group.held.is_empty());
         groups.sort_unstable_by_key(|group| group.wanted[0]);
-        groups.iter_mut().for_each(|group| group.ground = ground);
+        for group in &mut groups {
+            group.ground = ground;
+        }
         groups
     }
 

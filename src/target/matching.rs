@@ -179,6 +179,8 @@ fn accept_rendered(board: &mut Board<'_>, groups: Vec<Undecided>) -> Vec<Undecid
     if only.len() < board.certain() {
         return groups;
     }
-    only.iter().for_each(|group| board.accept(group));
+    for group in &only {
+        board.accept(group);
+    }
     rest
 }
