@@ -18,12 +18,12 @@ const MAX_BYTES: u64 = 256 * 1024 * 1024;
 const MAX_MESSAGES: usize = 5000;
 
 /// How much more of one mailbox of the target may be read.
-pub(super) struct Room {
+pub(super) struct ReadingRoom {
     bytes: u64,
     messages: usize,
 }
 
-impl Default for Room {
+impl Default for ReadingRoom {
     fn default() -> Self {
         Self {
             bytes: MAX_BYTES,
@@ -32,7 +32,7 @@ impl Default for Room {
     }
 }
 
-impl Room {
+impl ReadingRoom {
     /// The groups that are read, and those that are too large as a whole. Those of which the two sides have different
     /// numbers go first: the others are perhaps as they should be.
     pub fn take(
@@ -170,7 +170,7 @@ mod tests {
         // Just as much as may be, in messages, and one more.
         let many: Vec<Held> = (0..=5000).map(|uid| held(uid, 1)).collect();
         let groups = vec![group(0..3000), group(3000..5000), group(5000..5001)];
-        let mut room = Room::default();
+        let mut room = ReadingRoom::default();
         let (read, rest) = room.take(groups.clone(), &many);
         assert_eq!((&read[..], &rest[..]), (&groups[..2], &groups[2..]));
         assert_eq!(room.part_of(&rest[0], &many), group(0..0));
@@ -180,10 +180,10 @@ mod tests {
         // The same in bytes.
         let large = [held(1, MAX_BYTES / 2), held(2, MAX_BYTES / 2), held(3, 1)];
         let groups = vec![group(0..1), group(1..2), group(2..3)];
-        let (read, rest) = Room::default().take(groups.clone(), &large);
+        let (read, rest) = ReadingRoom::default().take(groups.clone(), &large);
         assert_eq!((&read[..], &rest[..]), (&groups[..2], &groups[2..]));
         // One that is too large leaves the others their room, and has what is left.
-        let mut room = Room::default();
+        let mut room = ReadingRoom::default();
         let (read, rest) = room.take(vec![group(0..3), group(0..1)], &large);
         assert_eq!((read, &rest[..]), (vec![group(0..1)], &[group(0..3)][..]));
         assert_eq!(room.part_of(&rest[0], &large), group(0..1));
@@ -197,7 +197,7 @@ mod tests {
             ..group(0..3000)
         };
         let groups = vec![even.clone(), group(3000..6000)];
-        let (read, rest) = Room::default().take(groups, &many);
+        let (read, rest) = ReadingRoom::default().take(groups, &many);
         assert_eq!((read, rest), (vec![group(3000..6000)], vec![even]));
     }
 }

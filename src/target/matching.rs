@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use anyhow::Result;
 use tracing::info;
 
-use super::contents::{Contents, Room, told_of};
+use super::contents::{Contents, ReadingRoom, told_of};
 use super::holding::Holding;
 use super::mailbox::{JobId, Jobs};
 use super::message::{self, Damaged, Described};
@@ -118,7 +118,7 @@ impl<'a> Sought<'a> {
         let held = &holding.messages;
         let mut board = Board::new(&self.wanted, held);
         let mut contents = Contents::default();
-        let (mut room, mut too_many) = (Room::default(), 0);
+        let (mut room, mut too_many) = (ReadingRoom::default(), 0);
         while let Some(groups) = board.candidates() {
             let groups = accept_rendered(&mut board, groups);
             let (mut groups, large) = room.take(groups, held);
