@@ -461,6 +461,17 @@ fn why_a_mailbox_is_named_otherwise_is_told_rightly() {
     );
 }
 
+#[test]
+fn a_name_that_differs_in_the_case_of_inbox_only_is_the_same() {
+    let sources = [SourceMailbox {
+        prefix: "INBOX.".to_owned(),
+        ..source("Inbox.Work", '.', &[])
+    }];
+    let plans = mapped(&sources, &target("INBOX.", '.', Vec::new()), &[]);
+    assert_eq!(plans[0].name.text(), "INBOX.Work");
+    assert_eq!(plans[0].why, [Why::Same]);
+}
+
 /// Some servers list the directory of their namespace itself.
 #[test]
 fn a_mailbox_that_is_called_as_its_namespace_keeps_its_name() {
