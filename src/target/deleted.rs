@@ -3,40 +3,93 @@
 
 use anyhow::Result;
 
-use super::mailbox::{Job, Jobs};
+use super::alias::TargetNames;
+use super::mailbox::{Job, JobId, Jobs};
 use crate::archive::journal::{Journal, Route, RouteRecord};
 use crate::mailbox::uidset::UidSet;
 use crate::mapping::FolderMap;
 use crate::session::channel::Channel;
+use crate::session::lane::{Answer, Lane, Order};
 use crate::session::list::Listing;
 use crate::session::manage;
-use crate::session::response::{self, Condition};
+use crate::session::reader::NoBody;
+use crate::session::response::{self, Condition, MailboxStatus};
 
-/// Finds the mailboxes that the journal has filled and LIST does not show: some servers hide mailboxes.
+/// Commands sent ahead of their answers.
+const WINDOW: usize = 32;
+
+/// Finds mailboxes that LIST does not show: some servers hide them. Those that the journal has filled are asked for;
+/// and where nothing is going to be created, which would show it, those that are listed under another name, it may be.
 ///
 /// # Errors
 /// Those of the connection.
-pub fn find_hidden(channel: &mut Channel, jobs: &mut Jobs, journal: &Journal) -> Result<()> {
-    for job in jobs {
-        let before = journal.name_of(&job.here().directory);
-        if job.place().exists || before != Some(job.place().name.text()) {
-            continue;
+pub fn find_hidden(
+    channel: &mut Channel,
+    jobs: &mut Jobs,
+    names: &TargetNames,
+    journal: &Journal,
+    only_looks: bool,
+) -> Result<()> {
+    let is_meant = |job: &Job| {
+        let name = &job.place().name;
+        let was_filled = journal.name_of(&job.here().directory) == Some(name.text());
+        // What folds names may answer by another one.
+        let is_unsaid = names.says_figures() && job.messages_there().is_none();
+        if job.place().exists {
+            return only_looks && is_unsaid;
         }
-        let (wire, items) = (job.place().name.wire(), "(MESSAGES UIDNEXT UIDVALIDITY)");
-        let ask = manage::status(wire, &channel.capabilities, items)?;
-        let mut there = None;
-        let end = channel.run(&ask, |response| {
-            if let Some(Ok((_, status))) = response::parse_mailbox_status(response) {
-                there = Some(status);
-            }
-        })?;
-        if let Some(status) = there.filter(|_| end.condition == Condition::Ok) {
-            job.place_mut().exists = true;
-            job.listed(false, &status);
-            job.recall(journal.known(&job.route()));
+        was_filled || only_looks && names.like(name).next().is_some()
+    };
+    let mut ids = jobs.ids();
+    ids.retain(|id| is_meant(&jobs[*id]));
+    if ids.is_empty() {
+        return Ok(());
+    }
+    for (id, status) in statuses(channel, jobs, &ids)? {
+        let job = &mut jobs[id];
+        job.place_mut().exists = true;
+        job.listed(!job.must_subscribe(), &status);
+        if only_looks && !names.has(&job.place().name) {
+            names.believe(job, &names.names().collect::<Vec<_>>());
         }
+        job.recall(journal.known(&job.route()));
     }
     Ok(())
+}
+
+/// STATUS of those of these mailboxes that are there.
+fn statuses(
+    channel: &mut Channel,
+    jobs: &Jobs,
+    ids: &[JobId],
+) -> Result<Vec<(JobId, MailboxStatus)>> {
+    let mut lane: Lane<'_, JobId> = Lane::new(channel);
+    let mut ids = ids.iter().peekable();
+    let (mut there, mut said) = (Vec::new(), None);
+    while ids.peek().is_some() || lane.outstanding() > 0 {
+        while lane.outstanding() < WINDOW
+            && let Some(&id) = ids.next()
+        {
+            let (wire, items) = (
+                jobs[id].place().name.wire(),
+                "(MESSAGES UIDNEXT UIDVALIDITY)",
+            );
+            let ask = manage::status(wire, lane.capabilities(), items)?;
+            lane.send(&ask, id, Order::Strict)?;
+        }
+        match lane.next(&mut NoBody)? {
+            Answer::Untagged(_, response) => {
+                if let Some(Ok((_, status))) = response::parse_mailbox_status(response) {
+                    said = Some(status);
+                }
+            }
+            Answer::Done(id, end) => {
+                let said = said.take().filter(|_| end.condition == Condition::Ok);
+                there.extend(said.map(|status| (id, status)));
+            }
+        }
+    }
+    Ok(there)
 }
 
 /// Finds mailboxes that the journal has filled and that the target no longer has.
@@ -101,7 +154,6 @@ mod tests {
     use super::*;
     use crate::mailbox::{Listed, Name};
     use crate::session::list::Mailbox;
-    use crate::session::response::MailboxStatus;
 
     fn there(uidvalidity: u32, uidnext: Option<u32>) -> Listing {
         Listing {

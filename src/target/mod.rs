@@ -2,6 +2,7 @@
 //!
 //! Import, validation and the test before them share it, so that they see the same.
 
+pub mod alias;
 pub mod bodies;
 mod contents;
 pub mod deleted;

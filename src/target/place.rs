@@ -110,20 +110,24 @@ impl Place {
         self.learnt_name = true;
     }
 
-    /// Another mailbox has the name already: the next free one, shorter each time, as the target may cut it.
-    pub fn apart(&mut self, taken: &str, is_free: impl Fn(&str) -> bool) -> Option<String> {
+    /// Another mailbox has the name already: others, shorter each time, as the target may cut them. None, where enough
+    /// were tried.
+    pub fn names_apart(&self, taken: &str) -> impl Iterator<Item = String> + use<> {
         let length = taken.chars().count();
         let keep = length.saturating_sub(6 * self.apart as usize).max(1);
         let base: String = taken.chars().take(keep).collect();
-        let mut names = (2..100).map(|number| format!("{base} ({number})"));
-        let name = names.find(|name| is_free(name));
-        let name = name.filter(|_| self.apart < MAX_APART)?;
+        let end = if self.apart < MAX_APART { 100 } else { 2 };
+        (2..end).map(move |number| format!("{base} ({number})"))
+    }
+
+    /// Goes to one of them.
+    pub fn go_apart(&mut self, name: &Name, exists: bool) {
         self.apart += 1;
         self.attempts += 1;
-        self.believe(&Name::new(&name));
-        self.exists = false;
+        self.believe(name);
+        self.exists = exists;
+        self.why = vec![Why::Collision];
         self.first.clear();
-        Some(name)
     }
 
     /// The prefix that a refusal asked for, where the name with it was taken.
@@ -319,22 +323,33 @@ mod tests {
         place.exists = true;
         assert!(!place.was_told_apart() && !place.is_learnt());
         let taken = "A name that is long enough to be cut";
-        let first = place.apart(taken, |name| !name.ends_with("(2)"));
-        assert_eq!(first, Some(format!("{taken} (3)")));
+        let apart = |place: &mut Place, exists| {
+            let name = place.names_apart(taken).next();
+            if let Some(name) = &name {
+                place.go_apart(&Name::new(name), exists);
+            }
+            name
+        };
+        let mut names = place.names_apart(taken);
+        assert_eq!(names.nth(1), Some(format!("{taken} (3)")));
+        assert_eq!(apart(&mut place, false), Some(format!("{taken} (2)")));
         assert!(place.was_told_apart() && place.was_refused() && !place.exists);
+        assert_eq!(place.reasons(), "name is taken");
         assert!(!place.is_learnt(), "the target does not have it yet");
         place.exists = true;
         assert!(place.is_learnt());
         // The target may cut it: a shorter one each time.
-        let second = place.apart(taken, |_| true);
         assert_eq!(
-            second.as_deref(),
+            apart(&mut place, false).as_deref(),
             Some("A name that is long enough to  (2)")
         );
-        let third = place.apart(taken, |_| true);
-        assert_eq!(third.as_deref(), Some("A name that is long enou (2)"));
+        assert_eq!(
+            apart(&mut place, true).as_deref(),
+            Some("A name that is long enou (2)")
+        );
         assert_eq!(place.name.text(), "A name that is long enou (2)");
-        assert_eq!(place.apart(taken, |_| true), None);
+        assert!(place.exists);
+        assert_eq!(apart(&mut place, false), None);
     }
 
     #[test]

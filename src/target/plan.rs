@@ -6,10 +6,13 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use tracing::warn;
 
+use super::alias::{Evidence, TargetNames};
 use super::holding;
 use super::mailbox::{self, Job, JobId, Jobs};
 use super::message;
+use super::place::Place;
 use super::repair::Repairs;
+use super::trouble::Trouble;
 use super::{deleted, renamed, views};
 use crate::archive::account::{AccountArchive, Standing};
 use crate::archive::journal::{Journal, RouteRecord};
@@ -60,6 +63,8 @@ pub struct Plan<'a> {
     only: Option<Messages>,
     /// The newest message on record of each mailbox has been asked for.
     has_glanced: bool,
+    /// Where those go that are not meant, by their directories.
+    beside: Vec<(String, Place)>,
     /// The mailboxes that are meant.
     pub jobs: Jobs,
     /// Mailboxes that are meant and that the archive has lost, with their numbers of messages.
@@ -109,6 +114,7 @@ impl<'a> Plan<'a> {
             // Messages that are asked for by name are looked for anyway.
             has_glanced: only.is_some(),
             only,
+            beside: Vec::new(),
             jobs,
             lost,
             warnings,
@@ -129,7 +135,7 @@ impl<'a> Plan<'a> {
         self.archive.dir()
     }
 
-    /// Where each mailbox goes, by what the target has now; its listing and its delimiter.
+    /// Where each mailbox goes, by what the target has now; its listing, and its names and those of ours.
     ///
     /// # Errors
     /// Those of the connection.
@@ -137,7 +143,7 @@ impl<'a> Plan<'a> {
         &mut self,
         channel: &mut Channel,
         journal: &mut Journal,
-    ) -> Result<(Listing, Option<char>)> {
+    ) -> Result<(Listing, TargetNames)> {
         let glances = self.glances(channel, journal);
         let seen = self
             .tries
@@ -150,7 +156,8 @@ impl<'a> Plan<'a> {
         for (glance, shown) in glances.iter().zip(&shown) {
             self.doubt(glance, shown.as_ref(), journal)?;
         }
-        Ok((listing, delimiter))
+        let names = TargetNames::new(&listing, delimiter, self.beside.clone());
+        Ok((listing, names))
     }
 
     /// The newest messages on record, by mailboxes. A server that ends the connection over them is not asked again.
@@ -214,10 +221,14 @@ impl<'a> Plan<'a> {
                 ..source.clone()
             })
             .collect();
+        self.beside.clear();
         for mapped in mapping::plan(&sources, target, self.want.folder_map.names()) {
             let (directory, _) = &self.sources[mapped.source];
             let mut jobs = self.jobs.iter_mut();
             let Some(job) = jobs.find(|job| job.here().directory == *directory) else {
+                let mut place = Place::default();
+                place.plan(mapped, &target.prefix);
+                self.beside.push((directory.clone(), place));
                 continue;
             };
             let place = job.place_mut();
@@ -241,7 +252,9 @@ impl<'a> Plan<'a> {
         &mut self,
         channel: &mut Channel,
         listing: &Listing,
+        names: &TargetNames,
         journal: &Journal,
+        trouble: &mut Trouble,
     ) -> Result<()> {
         for job in &mut self.jobs {
             let mut mailboxes = listing.mailboxes.iter();
@@ -257,7 +270,22 @@ impl<'a> Plan<'a> {
         }
         // If messages are asked for by name, their mailbox is wanted, too.
         if self.only.is_none() {
-            deleted::find_hidden(channel, &mut self.jobs, journal)?;
+            let only_looks = !self.want.write;
+            deleted::find_hidden(channel, &mut self.jobs, names, journal, only_looks)?;
+        }
+        let evidence = Evidence {
+            names,
+            journal,
+            repairs: self.want.repairs,
+        };
+        evidence.find_twins(channel, &mut self.jobs, trouble)?;
+        let ids = self.jobs.ids();
+        let mut moved = evidence.tell_apart_from_others(channel, &mut self.jobs, &ids, trouble)?;
+        moved.extend(evidence.find(channel, &mut self.jobs, &ids, trouble)?);
+        for id in moved {
+            self.recall_opened(id, journal);
+        }
+        if self.only.is_none() {
             deleted::find(&mut self.jobs, listing, journal, self.want.folder_map);
         }
         Ok(())

@@ -263,6 +263,24 @@ impl Journal {
         self.known.get(route)?.flags.get(&uid).cloned()
     }
 
+    /// True where something of a directory went, or was sent, to the mailbox of this name and UIDVALIDITY.
+    #[must_use]
+    pub fn has_filled(&self, directory: &str, to: &str, to_uidvalidity: u32) -> bool {
+        self.known.iter().any(|(route, known)| {
+            route.directory == directory
+                && route.to == to
+                && route.to_uidvalidity == to_uidvalidity
+                && !(known.done.is_empty() && known.pending.is_empty())
+        })
+    }
+
+    /// True for a name to which another directory went last.
+    #[must_use]
+    pub fn is_anothers(&self, directory: &str, to: &str) -> bool {
+        let mut names = self.names.iter();
+        names.any(|(known, name)| known != directory && name == to)
+    }
+
     /// Was one of these messages sent, to any mailbox, without an answer being seen?
     #[must_use]
     pub fn was_sent(

@@ -13,6 +13,7 @@ use crate::session::list;
 use crate::session::select;
 use crate::target::plan::{Plan, Want};
 use crate::target::rehearsal::Placed;
+use crate::target::trouble::Trouble;
 
 /// Longest mailbox name that servers are known to take, in bytes.
 const LONG_NAME: usize = 255;
@@ -97,8 +98,8 @@ fn planned(
     };
     let (mut plan, mut journal) = Plan::read(want, None)?;
     let channel = session.channel();
-    let (listing, _) = plan.map(channel, &mut journal)?;
-    plan.recall(channel, &listing, &journal)?;
+    let (listing, names) = plan.map(channel, &mut journal)?;
+    plan.recall(channel, &listing, &names, &journal, &mut Trouble::default())?;
     let mut found = Preflight::default();
     let mut placed = Vec::new();
     let (mut all, mut largest) = (0, 0);

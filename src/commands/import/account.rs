@@ -10,7 +10,6 @@ use super::appending::{Appender, Experience, Given};
 use super::closing::{self, Sent};
 use super::create;
 use super::following::{self, FlagSuspects};
-use super::listed::{self, TargetNames};
 use super::reconcile::{self, Reconciler};
 use crate::accounts;
 use crate::archive::failed::{self, FailedMessage, Transfer};
@@ -30,6 +29,7 @@ use crate::session::retry::{Backoff, keep_trying};
 use crate::session::turns::Turn;
 use crate::settings::Settings;
 use crate::stop::Stop;
+use crate::target::alias::{Evidence, TargetNames};
 use crate::target::mailbox::{Job, JobId, Refused};
 use crate::target::message;
 use crate::target::plan::{Messages, Plan};
@@ -131,14 +131,9 @@ impl<'a> Import<'a> {
             self.sent_again.extend(again.map(|(id, _)| id));
         }
         let channel = session.channel();
-        let (listing, delimiter) = self.plan.map(channel, journal)?;
-        self.plan.recall(channel, &listing, journal)?;
-        let names = listing.mailboxes.iter();
-        let wire = names.map(|there| there.listed.name.wire().to_vec());
-        let target = TargetNames {
-            listed: wire.collect(),
-            delimiter,
-        };
+        let (listing, target) = self.plan.map(channel, journal)?;
+        self.plan
+            .recall(channel, &listing, &target, journal, &mut self.trouble)?;
         while self.fill(channel, journal, &target, backoff)? {}
         if self.run.settings.importing.flag_updates {
             let (jobs, suspects) = (&mut self.plan.jobs, &mut self.flag_suspects);
@@ -169,7 +164,12 @@ impl<'a> Import<'a> {
         let _turn = if dry_run {
             None
         } else {
-            Some(self.prepare(channel, target, &ids)?)
+            let evidence = Evidence {
+                names: target,
+                journal,
+                repairs: self.run.settings.importing.repairs,
+            };
+            Some(self.prepare(channel, evidence, &ids)?)
         };
         for id in &ids {
             let job = &self.plan.jobs[*id];
@@ -209,9 +209,14 @@ impl<'a> Import<'a> {
         }
         self.progress.expect(self.rest(expected));
         let merged = self.append(channel, journal, backoff)?;
+        let evidence = Evidence {
+            names: target,
+            journal,
+            repairs: self.run.settings.importing.repairs,
+        };
         for (later, first) in &merged {
             self.plan.jobs[*later].set_aside();
-            listed::rename(&mut self.plan.jobs, *later, *first, &target.listed);
+            evidence.tell_apart_from(channel, &mut self.plan.jobs, *later, *first)?;
         }
         Ok(!merged.is_empty())
     }
@@ -220,13 +225,13 @@ impl<'a> Import<'a> {
     fn prepare(
         &mut self,
         channel: &mut Channel,
-        target: &TargetNames,
+        evidence: Evidence<'_>,
         ids: &[JobId],
     ) -> Result<Turn<'a>> {
         let run = self.run;
         let mut open = |import: &mut Self| {
             let (jobs, trouble) = (&mut import.plan.jobs, &mut import.trouble);
-            create::prepare(channel, jobs, ids, target, trouble)
+            create::prepare(channel, jobs, ids, evidence, trouble)
         };
         open(self)?;
         let jobs = &self.plan.jobs;

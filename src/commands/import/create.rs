@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tracing::{debug, info};
 
-use super::listed::{self, TargetNames};
+use super::listed;
 use crate::session::capability::Capabilities;
 use crate::session::channel::Channel;
 use crate::session::command::Command;
@@ -16,6 +16,7 @@ use crate::session::reader::NoBody;
 use crate::session::refusal;
 use crate::session::response::Condition;
 use crate::session::select::{self, Selected};
+use crate::target::alias::Evidence;
 use crate::target::mailbox::{JobId, Jobs};
 use crate::target::place::AfterRefusal;
 use crate::target::trouble::Trouble;
@@ -65,14 +66,14 @@ pub fn prepare(
     channel: &mut Channel,
     jobs: &mut Jobs,
     numbers: &[JobId],
-    target: &TargetNames,
+    evidence: Evidence<'_>,
     trouble: &mut Trouble,
-) -> Result<()> {
+) -> anyhow::Result<()> {
     let mut numbers = numbers.to_vec();
     while !numbers.is_empty() {
-        let unlisted = make(channel, jobs, &numbers, target.delimiter, trouble)?;
-        listed::believe(channel, jobs, &unlisted, &target.listed)?;
-        numbers = listed::tell_apart(jobs, &target.listed);
+        let unlisted = make(channel, jobs, &numbers, evidence.names.delimiter, trouble)?;
+        listed::believe(channel, jobs, &unlisted, evidence.names)?;
+        numbers = listed::tell_apart(channel, jobs, &numbers, evidence, trouble)?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! All mailboxes of an account that are meant.
 
+use std::collections::BTreeMap;
 use std::ops::{Index, IndexMut};
 
 use anyhow::Result;
@@ -84,6 +85,22 @@ impl Jobs {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Each of these goes where the other one was to go, with what is known of that.
+    pub fn exchange_places(&mut self, to: &BTreeMap<JobId, JobId>) {
+        if to.iter().all(|(one, other)| one == other) {
+            return;
+        }
+        let mut places: BTreeMap<JobId, _> = to
+            .keys()
+            .map(|id| (*id, self.0[id.0].take_place()))
+            .collect();
+        for (id, place) in to {
+            if let Some((place, there)) = places.remove(place) {
+                self.0[id.0].give_place(place, there);
+            }
+        }
     }
 
     /// Leaves these messages alone, by the directory of their mailbox.

@@ -104,6 +104,17 @@ impl Job {
         &mut self.place
     }
 
+    fn take_place(&mut self) -> (Place, There) {
+        (
+            std::mem::take(&mut self.place),
+            std::mem::take(&mut self.there),
+        )
+    }
+
+    fn give_place(&mut self, place: Place, there: There) {
+        (self.place, self.there) = (place, there);
+    }
+
     /// Messages of the archive.
     #[must_use]
     pub fn uids(&self) -> &UidSet {

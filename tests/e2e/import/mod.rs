@@ -2,6 +2,7 @@
 
 mod accepted_archives;
 mod again;
+mod alias;
 mod blame;
 mod content;
 mod dates;

@@ -51,7 +51,7 @@ fn the_prefix_is_learnt_from_a_refusal() {
 }
 
 /// Blanks at the end are left out, and what is longer than twelve characters is cut.
-fn trimmed_and_cut(name: &str) -> String {
+pub(super) fn trimmed_and_cut(name: &str) -> String {
     let cut: String = name.chars().take(12).collect();
     cut.trim_end().to_owned()
 }
@@ -109,7 +109,7 @@ fn undashed(name: &str) -> String {
 }
 
 /// Lists these names, and every name that was made, though some are of one mailbox.
-fn listing_what_was_made(options: FakeOptions, before: &[&str]) -> FakeOptions {
+pub(super) fn listing_what_was_made(options: FakeOptions, before: &[&str]) -> FakeOptions {
     let before = before.iter().map(|name| (*name).to_owned());
     let made = Mutex::new(before.collect::<Vec<String>>());
     options.calling(undashed).on_command(move |command| {

@@ -37,11 +37,12 @@ impl Appender<'_> {
                     continue;
                 }
                 Answer::Untagged(AppendStep::Count(id), response) => {
-                    if let Some(Ok((_, status))) = response::parse_mailbox_status(response)
-                        && let Some(messages) = status.messages
-                    {
-                        self.merging.counted.insert(*id, messages);
-                    }
+                    let said = response::parse_mailbox_status(response).and_then(Result::ok);
+                    let said = said.and_then(|(_, status)| status.messages);
+                    let messages = said.or_else(|| response::parse_exists(response));
+                    self.merging
+                        .counted
+                        .extend(messages.map(|count| (*id, count)));
                     continue;
                 }
                 Answer::Untagged(..) => continue,

@@ -5,10 +5,15 @@ use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 
-use super::{AppendStep, Appender};
+use super::{AppendStep, Appender, leave};
 use crate::session::lane::{Lane, Order};
 use crate::session::manage;
+use crate::session::select;
+use crate::target::alias;
 use crate::target::mailbox::JobId;
+
+/// Commands sent ahead of their answers.
+const WINDOW: usize = 32;
 
 /// Mailboxes that turn out to be one.
 #[derive(Default)]
@@ -48,10 +53,41 @@ impl Appender<'_> {
             return Ok(false);
         }
         self.count(lane, &others)?;
-        let mut others = others.into_iter();
-        let same = others.find(|other| self.merging.counted.get(other).copied() == now);
+        let same = self.same_as(id, others);
         self.merging.pairs.extend(same.map(|other| (id, other)));
         Ok(same.is_some())
+    }
+
+    /// The one of these that has grown as much; rather the one whose name the target may take for this one's.
+    fn same_as(&self, id: JobId, mut others: Vec<JobId>) -> Option<JobId> {
+        let name = |id: JobId| self.jobs[id].place().name.text();
+        let now = self.merging.counted.get(&id);
+        others.retain(|other| self.merging.counted.get(other) == now);
+        let likeness = |other: &&JobId| alias::likeness(name(id), name(**other));
+        // The first of those that are as like.
+        others.iter().rev().max_by_key(likeness).copied()
+    }
+
+    /// The same for mailboxes to which nothing is sent: what comes to them one day must not go to another's.
+    pub(super) fn find_merged_empties(&mut self, lane: &mut Lane<'_, AppendStep>) -> Result<()> {
+        let is_empty = |id: &JobId| {
+            let job = &self.jobs[*id];
+            job.place().exists && job.is_empty_there() && !job.has_failed()
+        };
+        let mut ids = self.jobs.ids();
+        ids.retain(|id| {
+            is_empty(id) && !self.batches.contains_key(id) && !self.alike(*id).is_empty()
+        });
+        ids.retain(|id| self.merging.looked_at.insert(*id));
+        self.count(lane, &ids)?;
+        ids.retain(|id| self.merging.counted.get(id).is_some_and(|now| *now > 0));
+        for id in ids {
+            let others = self.alike(id);
+            self.count(lane, &others)?;
+            let same = self.same_as(id, others);
+            self.merging.pairs.extend(same.map(|other| (id, other)));
+        }
+        Ok(())
     }
 
     /// Mailboxes that messages were sent to on this connection and that could be the same.
@@ -72,10 +108,30 @@ impl Appender<'_> {
     }
 
     fn count(&mut self, lane: &mut Lane<'_, AppendStep>, ids: &[JobId]) -> Result<()> {
-        for &id in ids {
+        for id in ids {
+            self.merging.counted.remove(id);
+        }
+        for ids in ids.chunks(WINDOW) {
+            for &id in ids {
+                let wire = self.jobs[id].place().name.wire();
+                let ask = manage::messages(wire, lane.capabilities())?;
+                lane.send(&ask, AppendStep::Count(id), Order::Loose)?;
+            }
+            self.hear(lane)?;
+        }
+        // A server that gives no STATUS counts what it opens.
+        let unsaid = ids
+            .iter()
+            .filter(|id| !self.merging.counted.contains_key(id));
+        let unsaid: Vec<JobId> = unsaid.copied().collect();
+        for &id in &unsaid {
             let wire = self.jobs[id].place().name.wire();
-            let ask = manage::messages(wire, lane.capabilities())?;
-            lane.send(&ask, AppendStep::Count(id), Order::Loose)?;
+            let open = select::examine(wire, lane.capabilities())?;
+            lane.send(&open, AppendStep::Count(id), Order::Strict)?;
+            self.hear(lane)?;
+        }
+        if !unsaid.is_empty() {
+            leave(lane)?;
         }
         self.hear(lane)
     }

@@ -299,6 +299,7 @@ impl<'a> Appender<'a> {
             } else if !self.queue.doubtful.is_empty() {
                 return Ok(false);
             } else if self.queue.again.is_empty() && !self.store_flags(lane)? {
+                self.find_merged_empties(lane)?;
                 return Ok(true);
             }
         }

@@ -62,8 +62,14 @@ pub fn look(settings: &Settings, peer: &Peer, stop: &Stop, account: &Account) ->
             return Err(SessionError::stopped().into());
         }
         let mut session = dial::open(peer, account, stop)?;
-        let (listing, _) = plan.map(session.channel(), &mut journal)?;
-        plan.recall(session.channel(), &listing, &journal)?;
+        let (listing, names) = plan.map(session.channel(), &mut journal)?;
+        plan.recall(
+            session.channel(),
+            &listing,
+            &names,
+            &journal,
+            &mut memory.trouble,
+        )?;
         let comparing = Comparing {
             account: &account.name,
             settings,

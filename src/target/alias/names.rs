@@ -1,0 +1,170 @@
+//! The names that the target lists, those that it may make of others, and those of ours beside them.
+
+use std::collections::BTreeMap;
+
+use tracing::warn;
+
+use crate::mailbox::Name;
+use crate::mapping;
+use crate::session::list::{Listing, Mailbox};
+use crate::target::mailbox::{Figures, Job};
+use crate::target::place::Place;
+
+/// What the target had before anything was created.
+#[derive(Default)]
+pub struct TargetNames {
+    /// What it has listed, by the names as they go over the wire.
+    pub(super) listed: BTreeMap<Vec<u8>, Mailbox>,
+    /// Between the levels of a name.
+    pub delimiter: Option<char>,
+    /// Mailboxes of the archive that are not meant now, by their directories, with where they go.
+    pub beside: Vec<(String, Place)>,
+}
+
+impl TargetNames {
+    /// By what the target lists, and what else of the archive goes there.
+    #[must_use]
+    pub fn new(listing: &Listing, delimiter: Option<char>, beside: Vec<(String, Place)>) -> Self {
+        let listed = listing.mailboxes.iter();
+        let listed = listed.map(|there| (there.listed.name.wire().to_vec(), there.clone()));
+        Self {
+            listed: listed.collect(),
+            delimiter,
+            beside,
+        }
+    }
+
+    /// True for a name that was listed.
+    #[must_use]
+    pub fn has(&self, name: &Name) -> bool {
+        self.listed.contains_key(name.wire())
+    }
+
+    /// What the target said of a name that it lists.
+    #[must_use]
+    pub fn figures(&self, name: &Name) -> Option<Figures> {
+        let status = self.listed.get(name.wire())?.status.as_ref()?;
+        Some(Figures {
+            uidvalidity: status.uidvalidity.unwrap_or(0),
+            uidnext: status.uidnext.unwrap_or(0),
+            messages: status.messages,
+        })
+    }
+
+    /// True for a target that says how many messages its mailboxes hold.
+    #[must_use]
+    pub fn says_figures(&self) -> bool {
+        let mut listed = self.listed.values();
+        listed.any(|there| there.status.is_some())
+    }
+
+    /// Takes the name by which the target lists what was opened by another: folded, trimmed, or cut.
+    pub fn believe(&self, job: &mut Job, names: &[&Name]) {
+        let (asked, figures) = (job.place().name.text().to_owned(), job.figures_there());
+        // What is new may be it, and what is not, where it holds the same.
+        let may_be = |name: &Name| match self.figures(name) {
+            Some(said) => said == figures && said.messages > Some(0),
+            None => !self.has(name),
+        };
+        let Some(name) = as_listed(&asked, names, may_be) else {
+            return;
+        };
+        let listed = name.text();
+        let text = format!("the target calls it \"{listed}\" where \"{asked}\" was asked for");
+        warn!(mailbox = job.name(), "{text}");
+        job.tell(text);
+        job.place_mut().believe(name);
+    }
+
+    /// The names that were listed.
+    pub fn names(&self) -> impl Iterator<Item = &Name> {
+        self.listed.values().map(|there| &there.listed.name)
+    }
+
+    /// Listed names that the target may have made of this one.
+    pub fn like<'a>(&'a self, name: &'a Name) -> impl Iterator<Item = &'a Name> {
+        self.names()
+            .filter(move |there| *there != name && is_like(there.text(), name.text()))
+    }
+}
+
+/// What the target has made of a name: folded, trimmed, or cut.
+fn as_listed<'a>(
+    asked: &str,
+    names: &[&'a Name],
+    may_be: impl Fn(&Name) -> bool,
+) -> Option<&'a Name> {
+    let find = |is_it: &dyn Fn(&Name) -> bool| names.iter().copied().find(|name| is_it(name));
+    let plain = mapping::folded(asked);
+    let bare = squeezed(&plain);
+    find(&|name| mapping::folded(name.text()) == plain)
+        .or_else(|| find(&|name| squeezed(&mapping::folded(name.text())) == bare))
+        .or_else(|| {
+            let cut = names.iter().copied().filter(|name| {
+                let listed = mapping::folded(name.text());
+                !listed.is_empty() && plain.starts_with(&listed) && may_be(name)
+            });
+            cut.max_by_key(|name| name.text().len())
+        })
+}
+
+/// Without blanks and control characters, which servers trim at the ends of levels, or leave out.
+fn squeezed(name: &str) -> String {
+    name.chars()
+        .filter(|c| !c.is_whitespace() && !c.is_control())
+        .collect()
+}
+
+/// True for names that a target may take for one: apart from case, composition, blanks and signs they are the same, or
+/// one is the beginning of the other, or both begin with the same.
+#[must_use]
+pub fn is_like(one: &str, other: &str) -> bool {
+    const ENOUGH: usize = 8;
+    let shorter = bare(one).len().min(bare(other).len());
+    likeness(one, other) >= ENOUGH.min(shorter)
+}
+
+/// How many of their first letters and digits are the same.
+#[must_use]
+pub fn likeness(one: &str, other: &str) -> usize {
+    let (one, other) = (bare(one), bare(other));
+    one.iter().zip(&other).take_while(|(a, b)| a == b).count()
+}
+
+/// Letters and digits, composed and in one case.
+fn bare(name: &str) -> Vec<char> {
+    let folded = mapping::folded(name);
+    folded.chars().filter(|c| c.is_alphanumeric()).collect()
+}
+
+/// A name without ` (2)` at its end.
+pub(super) fn without_number(name: &str) -> &str {
+    let number = name
+        .strip_suffix(')')
+        .and_then(|name| name.rsplit_once(" ("));
+    let number = number.filter(|(_, number)| number.bytes().all(|byte| byte.is_ascii_digit()));
+    number.map_or(name, |(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_alike_where_a_target_may_make_one_of_them() {
+        let table = [
+            ("Plan", "Plan ", true),
+            ("Plan", "plan-", true),
+            ("Plan", "Plans of old", true),
+            ("Correspondence 2023", "Correspondence 2024", true),
+            ("Cafe\u{301}", "Caf\u{e9}", true),
+            ("Work", "Word", false),
+            ("Spam", "Trash", false),
+            ("---", "Plan", true),
+        ];
+        for (one, other, alike) in table {
+            assert_eq!(is_like(one, other), alike, "{one:?} {other:?}");
+            assert_eq!(is_like(other, one), alike, "{other:?} {one:?}");
+        }
+    }
+}
