@@ -12,7 +12,7 @@ const LONGEST: usize = 255;
 /// What levels are cut to, one after the other, where a target finds a name too long.
 const CUTS: [usize; 5] = [240, 120, 60, 30, 16];
 /// A name of more bytes on the wire may be refused for its length, whatever the target says.
-const LONG: usize = 60;
+const LONG: usize = 16;
 /// Names tried for a mailbox that is another's on the target.
 const MAX_APART: u32 = 3;
 
@@ -191,6 +191,8 @@ impl Place {
             CUTS.into_iter().filter_map(cut).collect()
         };
         let mut short = cut(planned);
+        // The limit may be that of all levels together.
+        short.extend(flat.iter().flat_map(|name| cut(name)));
         short.extend(stricter.iter().flat_map(|name| cut(name)));
         let mut full = reserved.to_vec();
         full.extend(flat.into_iter().chain(stricter));

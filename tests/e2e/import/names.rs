@@ -285,6 +285,39 @@ fn a_limit_of_names_is_found_out_by_refusal() {
 }
 
 #[test]
+fn a_limit_of_thirty_bytes_is_found_out_though_the_target_does_not_speak_of_it() {
+    let mails = realistic(127, 4);
+    for is_of_all in [false, true] {
+        let server = with_inbox(MODERN)
+            .on_create(move |name| {
+                let mut levels = name.split('/');
+                let is_long = levels.any(|level| level.len() > 30) || is_of_all && name.len() > 30;
+                is_long.then(|| "NO CREATE failed".to_owned())
+            })
+            .start();
+        let program = Program::new();
+        let names = [
+            "Correspondence with the office 1",
+            "Correspondence with the office 2",
+            "Clients/Correspondence with the office 1",
+            "Clients/Europe/Old ones/Nobody knows",
+        ];
+        let mut archive = Handmade::new(&program);
+        for (name, mail) in names.iter().zip(&mails) {
+            archive = archive.mailbox(name, std::slice::from_ref(mail));
+        }
+        archive.complete();
+        aim(&program, &server.endpoint());
+        let refused = if is_of_all { &names[..] } else { &names[..3] };
+        stays(&program, refused, 4);
+        let mapped = targets(&program);
+        for (name, mail) in names.iter().zip(&mails) {
+            assert_holds(&server, &mapped[*name], std::slice::from_ref(mail));
+        }
+    }
+}
+
+#[test]
 fn a_mailbox_that_cannot_be_made_fails_alone() {
     let server = with_inbox(MODERN)
         .on_create(|name| {
