@@ -5,7 +5,7 @@ use std::io;
 
 use tracing::warn;
 
-use super::trouble::{Suspects, Trouble};
+use super::trouble::{Suspects, Trouble, UnderWay};
 use crate::mailbox::uidset::UidSet;
 use crate::message::{Fingerprint, Identity};
 use crate::session::channel::Channel;
@@ -100,20 +100,20 @@ pub fn read(
         if batches.is_empty() {
             return Ok(());
         }
-        let mut under_way = None;
+        let mut under_way = Vec::new();
         let Err(error) = reading.all(channel, wire, batches, &mut under_way, &mut take) else {
             break;
         };
         let lost = error.downcast_ref::<SessionError>();
         if let Some(lost) = lost {
-            trouble.count(wire, under_way, lost);
+            trouble.count(wire, UnderWay::Bodies(&under_way), lost);
         }
         // Such a response costs its message, not the connection.
         let misread = lost.is_some_and(|lost| lost.ending == Some(Ending::Misread));
         let closed = trouble
             .of(wire)
             .is_some_and(|known| known.closed().is_some());
-        if !misread || closed || under_way.is_none() || !channel.find_place().unwrap_or(false) {
+        if !misread || closed || under_way.is_empty() || !channel.find_place().unwrap_or(false) {
             return Err(error);
         }
         warn!("{error:#}: the others are asked for again");
@@ -140,29 +140,23 @@ impl Reading {
         suspects: Option<&Suspects>,
         take: &mut impl FnMut(u32, std::result::Result<Print, String>) -> anyhow::Result<()>,
     ) -> anyhow::Result<Vec<Vec<u32>>> {
-        let over = |uid: &u32| suspects.and_then(|suspects| suspects.over(*uid));
+        let known = suspects.map(Suspects::bodies).cloned().unwrap_or_default();
         for uid in self.left.clone() {
-            if let Some(words) = over(&uid) {
+            if let Some(words) = known.over(uid) {
                 self.left.remove(&uid);
                 take(uid, Err(words.to_owned()))?;
             }
         }
-        let is_alone = |uid: &u32| suspects.is_some_and(|known| known.alone().contains(*uid));
-        let (alone, together): (Vec<u32>, Vec<u32>) =
-            self.left.iter().partition(|uid| is_alone(uid));
-        let together = together.chunks(BATCH).map(<[u32]>::to_vec);
-        Ok(together
-            .chain(alone.into_iter().map(|uid| vec![uid]))
-            .collect())
+        Ok(known.commands(self.left.iter().copied(), BATCH))
     }
 
-    /// `under_way` is the first message that is asked for and not here.
+    /// `under_way` are the messages that the oldest command asks for and that are not here.
     fn all(
         &mut self,
         channel: &mut Channel,
         wire: &[u8],
         batches: Vec<Vec<u32>>,
-        under_way: &mut Option<u32>,
+        under_way: &mut Vec<u32>,
         take: &mut impl FnMut(u32, std::result::Result<Print, String>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let open = select::examine(wire, &channel.capabilities)?;
@@ -184,13 +178,15 @@ impl Reading {
             if lane.outstanding() == 0 {
                 return Ok(());
             }
-            let first = lane.steps().flatten();
-            *under_way = first.copied().find(|uid| self.left.contains(uid));
             match lane.next(&mut sink) {
                 Ok(Answer::Untagged(_, response)) => {
                     let brought = assembler.take(response, &mut sink)?;
                     if let Fetched::Malformed(reason) = brought {
-                        self.misread(response, reason, under_way)?;
+                        if let Err(error) = misread(response, reason) {
+                            let named = self.named_in(response);
+                            *under_way = self.under_way(lane.steps(), named);
+                            return Err(error.into());
+                        }
                     } else {
                         self.brought(brought, &mut sink, take)?;
                     }
@@ -200,9 +196,9 @@ impl Reading {
                     self.ended(&batch, &status, &mut batches)?;
                 }
                 Err(error) => {
-                    if error.ending == Some(Ending::Misread) {
-                        *under_way = self.named_in(lane.torn()).or(*under_way);
-                    }
+                    let is_misread = error.ending == Some(Ending::Misread);
+                    let named = is_misread.then(|| self.named_in(lane.torn())).flatten();
+                    *under_way = self.under_way(lane.steps(), named);
                     return Err(error.into());
                 }
             }
@@ -226,24 +222,24 @@ impl Reading {
         Ok(())
     }
 
-    /// A response that makes no sense: what follows a body of the wrong length may be the body's own text.
-    fn misread(
-        &self,
-        response: &Response,
-        reason: &str,
-        under_way: &mut Option<u32>,
-    ) -> Result<(), SessionError> {
-        warn!(line = response.shown(), reason, "a FETCH response is odd");
-        if response.bodies == 0 {
-            return Ok(());
-        }
-        *under_way = self.named_in(response).or(*under_way);
-        let text = format!("a response with a body makes no sense, {reason}");
-        Err(SessionError::new(Kind::Desync, text).by(Ending::Misread))
-    }
-
     fn named_in(&self, response: &Response) -> Option<u32> {
         response::uid_hint(response).filter(|uid| self.left.contains(uid))
+    }
+
+    /// The one that is named, or else what the oldest command asks for and has not brought.
+    fn under_way<'a>(
+        &self,
+        mut asked: impl Iterator<Item = &'a Vec<u32>>,
+        named: Option<u32>,
+    ) -> Vec<u32> {
+        let not_here = |uids: &Vec<u32>| {
+            let left = uids.iter().copied().filter(|uid| self.left.contains(uid));
+            Some(left.collect()).filter(|left: &Vec<u32>| !left.is_empty())
+        };
+        match named {
+            Some(uid) => vec![uid],
+            None => asked.find_map(not_here).unwrap_or_default(),
+        }
     }
 
     /// What a batch has not brought is asked for again: in smaller parts where the server takes no more (RFC 9738),
@@ -284,6 +280,16 @@ impl Reading {
             batches.extend(pieces.map(<[u32]>::to_vec));
         }
     }
+}
+
+/// A response that makes no sense: what follows a body of the wrong length may be the body's own text.
+fn misread(response: &Response, reason: &str) -> Result<(), SessionError> {
+    warn!(line = response.shown(), reason, "a FETCH response is odd");
+    if response.bodies == 0 {
+        return Ok(());
+    }
+    let text = format!("a response with a body makes no sense, {reason}");
+    Err(SessionError::new(Kind::Desync, text).by(Ending::Misread))
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::session::select::{self, Selected};
 use crate::target::alias::Evidence;
 use crate::target::mailbox::{JobId, Jobs};
 use crate::target::place::AfterRefusal;
-use crate::target::trouble::Trouble;
+use crate::target::trouble::{Trouble, UnderWay};
 
 /// Commands sent ahead of their answers.
 const WINDOW: usize = 32;
@@ -160,7 +160,7 @@ fn commands(
 
 /// Puts an end that is not OK down to the mailbox that was under way.
 fn blame(id: JobId, error: &SessionError, jobs: &Jobs, trouble: &mut Trouble) {
-    trouble.count(jobs[id].place().name.wire(), None, error);
+    trouble.count(jobs[id].place().name.wire(), UnderWay::Mailbox, error);
 }
 
 /// All commands ahead of their answers.

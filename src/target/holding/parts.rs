@@ -16,7 +16,7 @@ use crate::session::refusal;
 use crate::session::response::{self, Condition, StatusResponse};
 use crate::session::select::{self, Selected};
 use crate::target::bodies;
-use crate::target::trouble::{Suspects, Trouble};
+use crate::target::trouble::{Suspects, Trouble, UnderWay};
 
 /// Messages asked for in one command.
 const PART: usize = 500;
@@ -52,7 +52,7 @@ impl<'a> InParts<'a> {
             Ok(Ok(())) => {}
             Ok(Err(refused)) => return Ok(Err(refused)),
             Err(error) => {
-                trouble.count(self.wire, None, &error);
+                trouble.count(self.wire, UnderWay::Mailbox, &error);
                 return Err(error.into());
             }
         }
@@ -156,11 +156,7 @@ impl<'a> InParts<'a> {
     fn headers(&mut self, channel: &mut Channel, trouble: &mut Trouble) -> Result<()> {
         let named = self.inventory.named().clone();
         let suspects = trouble.of(self.wire).cloned().unwrap_or_default();
-        let asked = named.iter().filter(|uid| suspects.over(*uid).is_none());
-        let (alone, together): (Vec<u32>, Vec<u32>) =
-            asked.partition(|uid| suspects.alone().contains(*uid));
-        let mut parts: VecDeque<Vec<u32>> = together.chunks(PART).map(<[u32]>::to_vec).collect();
-        parts.extend(alone.into_iter().map(|uid| vec![uid]));
+        let mut parts = VecDeque::from(suspects.headers().commands(named.iter(), PART));
         let mut silent = Vec::new();
         while let Some(part) = parts.pop_front() {
             let mut left: UidSet = part.iter().copied().collect();
@@ -168,7 +164,8 @@ impl<'a> InParts<'a> {
                 Ok(limit) => limit,
                 Err(error) => {
                     if let Some(lost) = error.downcast_ref::<SessionError>() {
-                        trouble.count(self.wire, left.iter().next(), lost);
+                        let left: Vec<u32> = left.iter().collect();
+                        trouble.count(self.wire, UnderWay::Headers(&left), lost);
                     }
                     return Err(error);
                 }
@@ -190,7 +187,7 @@ impl<'a> InParts<'a> {
             let mut left: UidSet = [uid].into_iter().collect();
             if let Err(error) = self.part(channel, &mut left) {
                 if let Some(lost) = error.downcast_ref::<SessionError>() {
-                    trouble.count(self.wire, Some(uid), lost);
+                    trouble.count(self.wire, UnderWay::Headers(&[uid]), lost);
                 }
                 return Err(error);
             }
@@ -217,7 +214,7 @@ impl<'a> InParts<'a> {
                 }
             });
             if let Err(error) = status {
-                trouble.count(self.wire, None, &error);
+                trouble.count(self.wire, UnderWay::Mailbox, &error);
                 return Err(error.into());
             }
         }

@@ -11,7 +11,7 @@ use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::{NoBody, Response};
 use crate::session::response::{Condition, StatusResponse};
 use crate::session::select::{self, Selected};
-use crate::target::trouble::Trouble;
+use crate::target::trouble::{Trouble, UnderWay};
 
 /// Commands sent ahead of their answers.
 const WINDOW: usize = 32;
@@ -129,7 +129,7 @@ fn fly(
             }
             Err(error) => {
                 if let Some(number) = at {
-                    trouble.count(&names[number], None, &error);
+                    trouble.count(&names[number], UnderWay::Mailbox, &error);
                 }
                 return Err(error.into());
             }

@@ -13,6 +13,7 @@ mod interrupted;
 mod lookalikes;
 mod mapping;
 mod names;
+mod parts;
 mod recalled;
 mod refusals;
 mod round_trip;
