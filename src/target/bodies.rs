@@ -30,6 +30,8 @@ pub struct Print {
     is_whole: bool,
     /// Bytes.
     pub length: u64,
+    /// What RFC822.SIZE says, where that is so much more that the message is not whole.
+    pub cut_from: Option<u64>,
     /// Its digests.
     pub fingerprint: Fingerprint,
 }
@@ -192,6 +194,11 @@ impl Reading {
                     }
                 }
                 Ok(Answer::Done(batch, status)) => {
+                    // Some servers do not say all of a message that was asked for with it.
+                    let lone = Some(&batch[..]).filter(|batch| batch.len() == 1);
+                    if let Some(message) = lone.and_then(|batch| assembler.lone(batch[0])) {
+                        self.brought(Fetched::Whole(message), &mut sink, take)?;
+                    }
                     assembler.clear();
                     self.ended(&batch, &status, &mut batches)?;
                 }
@@ -211,8 +218,16 @@ impl Reading {
         sink: &mut Sink,
         take: &mut impl FnMut(u32, std::result::Result<Print, String>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
+        // What comes where the mailbox could not be opened is another one's.
+        if self.is_refused {
+            return Ok(());
+        }
         let (uid, print) = match brought {
-            Fetched::Whole(message) => (message.uid, Ok(std::mem::take(&mut sink.0))),
+            Fetched::Whole(message) => {
+                let mut print = std::mem::take(&mut sink.0);
+                print.cut_from = message.cut_from();
+                (message.uid, Ok(print))
+            }
             Fetched::Unfetchable(Some(uid), reason) => (uid, Err(reason)),
             _ => return Ok(()),
         };

@@ -1,6 +1,6 @@
 //! What is read of messages on both sides to tell them apart, and how much of it may be.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 use tracing::debug;
@@ -88,6 +88,8 @@ pub(super) fn told_of(too_many: usize) -> Option<String> {
 pub(super) struct Contents {
     pub here: HashMap<usize, Option<Gist>>,
     pub there: HashMap<usize, Option<Gist>>,
+    /// Messages of the target of which it says that there is more than it gave.
+    pub cut: HashSet<usize>,
 }
 
 impl Contents {
@@ -111,6 +113,9 @@ impl Contents {
                 debug!(uid, reason, "a message of the target cannot be read");
             }
             if let Some(at) = numbers.get(&uid) {
+                if print.as_ref().is_ok_and(|print| print.cut_from.is_some()) {
+                    self.cut.insert(*at);
+                }
                 let gist = print.ok().map(|print| print.fingerprint.gist());
                 self.there.insert(*at, gist);
             }
@@ -120,6 +125,13 @@ impl Contents {
 
     /// How alike two messages are. What was not read may be anything.
     pub fn likeness(&self, one: usize, other: usize, ground: Ground) -> Likeness {
+        match self.likeness_of_read(one, other, ground) {
+            Likeness::Other | Likeness::Reheaded if self.cut.contains(&other) => Likeness::Unknown,
+            likeness => likeness,
+        }
+    }
+
+    fn likeness_of_read(&self, one: usize, other: usize, ground: Ground) -> Likeness {
         let Some(there) = self.there.get(&other).and_then(Option::as_ref) else {
             return Likeness::Unknown;
         };
