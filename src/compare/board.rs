@@ -181,10 +181,16 @@ impl<'a> Board<'a> {
     }
 
     /// Nothing says that their dates differ.
-    #[must_use]
-    pub fn may_have_one_date(&self, one: usize, other: usize) -> bool {
+    fn may_have_one_date(&self, one: usize, other: usize) -> bool {
         let dates = self.wanted[one].time.zip(self.held[other].time);
         dates.is_none_or(|(here, there)| here == there)
+    }
+
+    /// It has the date that is wanted, where one is: without, the other side gives its own.
+    #[must_use]
+    pub fn is_of_its_date(&self, one: usize, other: usize) -> bool {
+        let here = self.wanted[one].time;
+        here.is_none() || here == self.held[other].time
     }
 
     /// Nothing but its size and date is in its identity.

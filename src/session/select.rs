@@ -13,8 +13,10 @@ const NO_MAILBOX: &[u8] = b"no-such-mailbox.imapsync-bulk-migrator";
 /// What the answers to a SELECT or EXAMINE say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selected {
-    /// Number of messages.
+    /// Number of messages; 0 where the server says none.
     pub exists: u64,
+    /// It has said how many.
+    pub is_counted: bool,
     /// UIDVALIDITY; 0 where the server says none.
     pub uidvalidity: u32,
     /// UIDNEXT; 0 where the server says none.
@@ -32,6 +34,7 @@ impl Selected {
     pub fn take(&mut self, response: &Response) {
         if let Some(count) = response::parse_exists(response) {
             self.exists = count;
+            self.is_counted = true;
         }
         let ResponseKind::Untagged(status) = response::classify(response) else {
             return;

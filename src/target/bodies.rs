@@ -59,7 +59,8 @@ impl Print {
     /// What makes two copies the same message; `None` for a header without end.
     #[must_use]
     pub fn identity(&self, time: Option<i64>) -> Option<Identity> {
-        let known = self.is_whole || self.head.len() < HEAD;
+        let is_all = self.head.len() < HEAD && self.cut_from.is_none();
+        let known = self.is_whole || is_all;
         known.then(|| Identity::of(&self.head, self.length, time))
     }
 }

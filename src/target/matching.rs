@@ -165,13 +165,13 @@ impl<'a> Sought<'a> {
     }
 }
 
-/// The only message of either side with this header, and nothing says that its date is another, but its size is: some
+/// The only message of either side with this header and its date, as far as it has one, but its size is another: some
 /// servers render mail in their own way. Another version, a draft's for instance, came at another time. Where most have
 /// the size that they had, the server does not do so, and the content decides.
 fn accept_rendered(board: &mut Board<'_>, groups: Vec<Undecided>) -> Vec<Undecided> {
     let is_only = |group: &Undecided| match (group.ground, &group.wanted[..], &group.held[..]) {
         (Ground::Header, [one], [other]) => {
-            board.may_have_one_date(*one, *other) && !board.is_nameless(*one)
+            board.is_of_its_date(*one, *other) && !board.is_nameless(*one)
         }
         _ => false,
     };

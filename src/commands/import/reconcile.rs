@@ -214,6 +214,7 @@ impl Reconciler<'_> {
                 return Ok(());
             }
         };
+        there.doubt_emptiness(channel, &wire, self.jobs[first].messages_listed())?;
         let nothing = HashMap::new();
         for &id in group {
             if let Some(pairs) = self.doubt_record(channel, id, &there)? {
@@ -376,7 +377,9 @@ impl Reconciler<'_> {
         let (mut is_another, only) = (false, [to_uid].into_iter().collect());
         let wire = self.jobs[id].place().name.wire();
         bodies::read(channel, wire, &only, self.trouble, |_, print| {
-            is_another = print.is_ok_and(|print| !here.may_be(&print.fingerprint.gist()));
+            is_another = print.is_ok_and(|print| {
+                print.cut_from.is_none() && !here.may_be(&print.fingerprint.gist())
+            });
             Ok(())
         })?;
         Ok(is_another)

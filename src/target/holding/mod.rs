@@ -15,7 +15,9 @@ use super::flags;
 use crate::compare::Held;
 use crate::mailbox::uidset::UidSet;
 use crate::message::{self, Identity};
+use crate::session::channel::Channel;
 use crate::session::error::{Kind, SessionError};
+use crate::session::manage;
 use crate::session::response;
 
 /// Most different flags in a mailbox, and most of one mailbox's messages together.
@@ -32,8 +34,8 @@ pub struct Holding {
     pub exists: u64,
     /// The messages, by their UIDs.
     pub messages: Vec<Held>,
-    /// For each message, numbers into `names`; empty if not asked for.
-    flags: Vec<Box<[u16]>>,
+    /// For each message, numbers into `names`, where it was said; empty if not asked for.
+    flags: Vec<Option<Box<[u16]>>>,
     /// All flags that occur, in lower case: few, however many messages there are.
     names: Vec<String>,
     /// How many flags all messages have together.
@@ -112,6 +114,14 @@ impl Holding {
         unread.map(|there| there.uid)
     }
 
+    /// Messages whose headers hold nothing that tells them from others, if these are their headers.
+    fn nameless(&self) -> impl Iterator<Item = u32> + '_ {
+        let is_nameless = |identity: Identity| identity.is_nameless();
+        let messages = self.messages.iter();
+        let nameless = messages.filter(move |there| there.identity.is_some_and(is_nameless));
+        nameless.map(|there| there.uid)
+    }
+
     fn number_of(&mut self, flag: &str) -> Option<u16> {
         let lower = flag.to_ascii_lowercase();
         if lower == "\\recent" {
@@ -128,21 +138,25 @@ impl Holding {
     /// The flags of a message, by its number, blank-separated; `None` where they are not known.
     #[must_use]
     pub fn shown_flags(&self, at: usize) -> Option<String> {
-        self.flags.get(at)?;
+        self.flags.get(at)?.as_ref()?;
         Some(self.flags_of(at).collect::<Vec<_>>().join(" "))
     }
 
     /// The flags of a message, by its number.
     fn flags_of(&self, at: usize) -> impl Iterator<Item = &str> {
-        let flags = self.flags.get(at).map(AsRef::as_ref).unwrap_or_default();
+        let flags = self.flags.get(at).and_then(Option::as_deref);
         flags
+            .unwrap_or_default()
             .iter()
             .map(|number| self.names[usize::from(*number)].as_str())
     }
 
-    /// Flags of the archive, blank-separated, that the message with this number lacks.
+    /// Flags of the archive, blank-separated, that the message with this number lacks; none where nobody said its flags.
     #[must_use]
     pub fn lost_flags(&self, archived: &str, at: usize) -> Vec<String> {
+        if self.flags.get(at).is_some_and(Option::is_none) {
+            return Vec::new();
+        }
         let words = archived.split_ascii_whitespace();
         words
             .filter(|flag| {
@@ -192,6 +206,24 @@ impl Holding {
         self.exists = self.exists.saturating_sub(gone);
     }
 
+    /// A mailbox that was listed with messages and names none is asked once more how many it has.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub fn doubt_emptiness(
+        &mut self,
+        channel: &mut Channel,
+        wire: &[u8],
+        listed: Option<u64>,
+    ) -> Result<()> {
+        if self.messages.is_empty() && listed.is_some_and(|listed| listed > 0) {
+            let count = manage::count(channel, wire)?;
+            self.exists = self.exists.max(count.unwrap_or(0));
+        }
+        Ok(())
+    }
+
+    /// By their UIDs, each once: the last answer counts, except for what it left out.
     fn put_in_order(&mut self) {
         let by_uid = self
             .messages
@@ -200,16 +232,19 @@ impl Holding {
         if by_uid {
             return;
         }
-        let mut all = BTreeMap::new();
+        let mut all: BTreeMap<u32, (Held, Option<Option<Box<[u16]>>>)> = BTreeMap::new();
         let mut flags = std::mem::take(&mut self.flags).into_iter();
-        for there in self.messages.drain(..) {
-            let its = flags.next();
-            // The last answer counts, except for what it left out.
-            let known: Option<&(Held, Option<Box<[u16]>>)> = all.get(&there.uid);
-            let known = known.is_some_and(|(known, _)| known.identity.is_some());
-            if there.identity.is_some() || !known {
-                all.insert(there.uid, (there, its));
+        for mut there in self.messages.drain(..) {
+            let mut its = flags.next();
+            if let Some((known, known_flags)) = all.remove(&there.uid) {
+                let says_more = |one: &Identity| !one.is_nameless();
+                let named = there.identity.filter(says_more).or(known.identity);
+                there.identity = named.or(there.identity);
+                there.size = there.size.or(known.size);
+                there.time = there.time.or(known.time);
+                its = its.flatten().map(Some).or(known_flags);
             }
+            all.insert(there.uid, (there, its));
         }
         for (there, its) in all.into_values() {
             self.messages.push(there);
@@ -222,11 +257,8 @@ impl Holding {
             return Ok(());
         };
         if detail.has_flags() && !self.flags_unknown {
-            let flags = data.flags.unwrap_or_default();
-            let mut flags: Vec<u16> = flags.iter().filter_map(|f| self.number_of(f)).collect();
-            flags.sort_unstable();
-            flags.dedup();
-            self.flags_held += flags.len();
+            let numbers = data.flags.map(|flags| self.numbers_of(&flags));
+            self.flags_held += numbers.as_ref().map_or(0, Vec::len);
             let too_many = self.names.len() > MAX_FLAGS.0 || self.flags_held > MAX_FLAGS.1;
             if too_many && detail == Detail::FlagsIfAny {
                 self.flags_unknown = true;
@@ -239,11 +271,18 @@ impl Holding {
                 );
                 return Err(SessionError::new(Kind::Refused, text).into());
             } else {
-                self.flags.push(flags.into_boxed_slice());
+                self.flags.push(numbers.map(Vec::into_boxed_slice));
             }
         }
         self.messages.push(held);
         Ok(())
+    }
+
+    fn numbers_of(&mut self, flags: &[String]) -> Vec<u16> {
+        let mut numbers: Vec<u16> = flags.iter().filter_map(|f| self.number_of(f)).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
     }
 }
 

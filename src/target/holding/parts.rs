@@ -12,6 +12,7 @@ use crate::session::channel::Channel;
 use crate::session::error::{Kind, SessionError};
 use crate::session::fetch;
 use crate::session::inventory::{Inventory, NextQuery};
+use crate::session::manage;
 use crate::session::refusal;
 use crate::session::response::{self, Condition, StatusResponse};
 use crate::session::select::{self, Selected};
@@ -59,33 +60,8 @@ impl<'a> InParts<'a> {
         self.headers(channel, trouble)?;
         self.holding.put_in_order();
         self.holding.exists = self.inventory.counted();
-        let unread: UidSet = self.holding.unread().take(MAX_WHOLE).collect();
-        let mut whole: BTreeMap<u32, (Option<Identity>, u64)> = BTreeMap::new();
-        bodies::read(channel, self.wire, &unread, trouble, |uid, print| {
-            match print {
-                Ok(print) => {
-                    let time = self.time_of(uid);
-                    whole.insert(uid, (print.identity(time), print.length));
-                }
-                Err(reason) => warn!(uid, reason, "a message of the target cannot be read"),
-            }
-            Ok(())
-        })?;
-        for there in &mut self.holding.messages {
-            if let Some((identity, length)) = whole.remove(&there.uid) {
-                there.identity = identity;
-                there.size = there.size.or(Some(length));
-            }
-        }
+        read_whole(channel, self.wire, &mut self.holding, trouble)?;
         Ok(Ok(self.holding))
-    }
-
-    fn time_of(&self, uid: u32) -> Option<i64> {
-        let at = self
-            .holding
-            .messages
-            .binary_search_by_key(&uid, |there| there.uid);
-        at.ok().and_then(|at| self.holding.messages[at].time)
     }
 
     /// What the mailbox names, with sizes and dates or without; the inner error is its refusal.
@@ -100,6 +76,12 @@ impl<'a> InParts<'a> {
         if status.condition != Condition::Ok {
             refusal::check_state(&status)?;
             return Ok(Err(status.said()));
+        }
+        if !selected.is_counted {
+            let Some(count) = manage::count(channel, self.wire)? else {
+                return Ok(Err("it does not say how many messages it has".to_owned()));
+            };
+            selected.exists = count;
         }
         self.holding.uidvalidity = selected.uidvalidity;
         self.holding.uidnext = selected.uidnext;
@@ -237,7 +219,8 @@ impl<'a> InParts<'a> {
     /// One command; those that are answered are taken out of `left`. The most that the server takes, where this was
     /// more.
     fn part(&mut self, channel: &mut Channel, left: &mut UidSet) -> Result<Option<usize>> {
-        let ask = fetch::identified(&*left, self.detail.has_flags());
+        let asked = left.clone();
+        let ask = fetch::identified(&asked, self.detail.has_flags());
         let mut failed = None;
         let (inventory, holding, detail) = (&mut self.inventory, &mut self.holding, self.detail);
         let status = channel.run(&ask, |response| {
@@ -245,13 +228,15 @@ impl<'a> InParts<'a> {
             let Some(Ok(data)) = response::parse_fetch(response) else {
                 return;
             };
-            if let Some(uid) = data.uid.filter(|uid| left.contains(*uid))
-                && data.header.is_some()
-            {
+            // Its header may come in a response of its own.
+            let Some(uid) = data.uid.filter(|uid| asked.contains(*uid)) else {
+                return;
+            };
+            if data.header.is_some() {
                 left.remove(uid);
-                if let Err(error) = holding.note(data, detail) {
-                    failed = Some(error);
-                }
+            }
+            if let Err(error) = holding.note(data, detail) {
+                failed = Some(error);
             }
         })?;
         if let Some(error) = failed {
@@ -265,4 +250,53 @@ impl<'a> InParts<'a> {
         let limit = status.message_limit();
         Ok(limit.and_then(|(most, _)| usize::try_from(most).ok()))
     }
+}
+
+/// Messages whose headers do not say what they are are read whole, as far as these are not too many.
+///
+/// # Errors
+/// Those of the connection, put down to what was under way.
+pub(super) fn read_whole(
+    channel: &mut Channel,
+    wire: &[u8],
+    holding: &mut Holding,
+    trouble: &mut Trouble,
+) -> Result<()> {
+    let doubtful = holding.unread().chain(holding.nameless());
+    let uids: UidSet = doubtful.take(MAX_WHOLE).collect();
+    if uids.is_empty() {
+        return Ok(());
+    }
+    let messages = holding.messages.iter();
+    let times: BTreeMap<u32, Option<i64>> = messages
+        .filter(|there| uids.contains(there.uid))
+        .map(|there| (there.uid, there.time))
+        .collect();
+    let mut whole: BTreeMap<u32, Option<(Option<Identity>, u64)>> = BTreeMap::new();
+    bodies::read(channel, wire, &uids, trouble, |uid, print| {
+        let seen = match print {
+            Ok(print) => {
+                let time = times.get(&uid).copied().flatten();
+                let length = print.cut_from.unwrap_or(print.length);
+                Some((print.identity(time), length))
+            }
+            Err(reason) => {
+                warn!(uid, reason, "a message of the target cannot be read");
+                None
+            }
+        };
+        whole.insert(uid, seen);
+        Ok(())
+    })?;
+    for there in &mut holding.messages {
+        match whole.remove(&there.uid) {
+            Some(Some((identity, length))) => {
+                there.identity = identity;
+                there.size = Some(length);
+            }
+            Some(None) => there.identity = None,
+            None => {}
+        }
+    }
+    Ok(())
 }

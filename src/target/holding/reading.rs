@@ -2,14 +2,14 @@
 
 use anyhow::Result;
 
-use super::parts::InParts;
+use super::parts::{self, InParts};
 use super::{Detail, Holding, MailboxQuery, Which};
 use crate::session::channel::Channel;
 use crate::session::fetch;
 use crate::session::inventory::{Inventory, NextQuery};
 use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::{NoBody, Response};
-use crate::session::response::{Condition, StatusResponse};
+use crate::session::response::{self, Condition, StatusResponse};
 use crate::session::select::{self, Selected};
 use crate::target::trouble::{Trouble, UnderWay};
 
@@ -37,7 +37,10 @@ pub fn read(
         let found = fly(channel, names, &flight, query, trouble)?;
         for (number, found) in flight.into_iter().zip(found) {
             match found {
-                Some(holding) => take(number, channel, Ok(holding), trouble)?,
+                Some(mut holding) => {
+                    parts::read_whole(channel, &names[number], &mut holding, trouble)?;
+                    take(number, channel, Ok(holding), trouble)?;
+                }
                 None => again.push(number),
             }
         }
@@ -157,16 +160,17 @@ impl Current {
     }
 
     fn opened(&mut self, is_ok: bool) {
-        self.is_whole &= is_ok;
+        self.is_whole &= is_ok && self.selected.is_counted;
         self.inventory.opened(&self.selected);
         self.holding.uidvalidity = self.selected.uidvalidity;
         self.holding.uidnext = self.selected.uidnext;
     }
 
     fn take(&mut self, response: &Response, detail: Detail) -> Result<()> {
+        // What is gone may have been counted, or named.
+        self.is_whole &= response::parse_expunge(response).is_none();
         self.inventory.recount(response);
         if let Some(entry) = self.inventory.take(response) {
-            self.is_whole &= entry.data.header.is_some();
             self.holding.note(entry.data, detail)?;
         }
         Ok(())
@@ -175,7 +179,8 @@ impl Current {
     fn end(mut self, status: &StatusResponse) -> Option<Holding> {
         self.holding.put_in_order();
         self.holding.exists = self.inventory.counted();
-        let is_whole = self.is_whole && !self.inventory.is_odd();
+        let is_named = self.holding.unread().next().is_none();
+        let is_whole = self.is_whole && is_named && !self.inventory.is_odd();
         let is_done = matches!(self.inventory.ended(status), NextQuery::Done(_));
         (is_whole && is_done).then_some(self.holding)
     }

@@ -85,7 +85,7 @@ fn messages_are_in_order_and_what_was_said_last_of_one_counts() {
     let identity = Identity::of(b"To: y\r\n", 5, None);
     assert_eq!(holding.messages[1].identity, Some(identity));
     assert_eq!(holding.unread().collect::<Vec<_>>(), [3]);
-    assert!(holding.lost_flags("e", 0).is_empty() && holding.lost_flags("c", 1).is_empty());
+    assert!(holding.lost_flags("e", 0).is_empty() && holding.lost_flags("d", 1).is_empty());
     let mut twice = of(&[4, 4]);
     twice.put_in_order();
     assert_eq!(twice.messages.len(), 1);

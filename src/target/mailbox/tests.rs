@@ -36,6 +36,7 @@ fn job() -> Job {
 
 fn selected(uidvalidity: u32, uidnext: u32) -> Selected {
     Selected {
+        is_counted: true,
         exists: 3,
         uidvalidity,
         uidnext,
@@ -186,6 +187,7 @@ fn the_next_uid_at_first_is_that_of_this_mailbox_whatever_came_since() {
     job.listed(false, &none);
     assert!(job.is_empty_there());
     job.opened(Selected {
+        is_counted: true,
         mailbox_id: Some("x".to_owned()),
         ..selected(10, 2)
     });

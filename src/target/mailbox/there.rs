@@ -26,6 +26,8 @@ pub(super) struct There {
     uidnext: u32,
     /// Messages before this run.
     messages: Option<u64>,
+    /// Messages when it was listed.
+    listed: Option<u64>,
     permanent_flags: Option<Vec<String>>,
     /// MAILBOXID (RFC 8474), where the target says so.
     mailbox_id: Option<String>,
@@ -40,6 +42,7 @@ impl Job {
         self.there.uidvalidity = status.uidvalidity.unwrap_or(0);
         self.there.uidnext = status.uidnext.unwrap_or(0);
         self.there.messages = status.messages;
+        self.there.listed = status.messages;
         self.set_aside();
     }
 
@@ -56,7 +59,8 @@ impl Job {
             subscribed: self.there.subscribed || self.here.subscribed,
             uidvalidity: there.uidvalidity,
             uidnext,
-            messages: Some(there.exists),
+            messages: there.is_counted.then_some(there.exists),
+            listed: self.there.listed,
             permanent_flags: there.permanent_flags,
             mailbox_id: there.mailbox_id,
             at_first: at_first.or(Some((there.uidvalidity, uidnext))),
@@ -75,10 +79,16 @@ impl Job {
         self.there.messages
     }
 
-    /// True when the target says that it holds nothing.
+    /// True when the target says that it holds nothing, and never said anything else.
     #[must_use]
     pub fn is_empty_there(&self) -> bool {
-        self.there.messages == Some(0)
+        self.there.messages == Some(0) && self.there.listed.is_none_or(|listed| listed == 0)
+    }
+
+    /// Messages that the target said it has when it was listed.
+    #[must_use]
+    pub fn messages_listed(&self) -> Option<u64> {
+        self.there.listed
     }
 
     /// Its figures before this connection appended anything.

@@ -207,7 +207,12 @@ impl<'a> Comparing<'a> {
                     trouble: &mut Trouble| {
             let group: &[JobId] = there_of[at];
             match there {
-                Ok(holding) => {
+                Ok(mut holding) => {
+                    let mut listed = listing.mailboxes.iter();
+                    let listed = listed.find(|one| one.listed.name.wire() == names[at].as_slice());
+                    let status = listed.and_then(|one| one.status.as_ref());
+                    let count = status.and_then(|status| status.messages);
+                    holding.doubt_emptiness(channel, &names[at], count)?;
                     let mut side = TargetSide {
                         at,
                         channel,
