@@ -196,8 +196,9 @@ impl Reading {
                 }
                 Ok(Answer::Done(batch, status)) => {
                     // Some servers do not say all of a message that was asked for with it.
-                    let lone = Some(&batch[..]).filter(|batch| batch.len() == 1);
-                    if let Some(message) = lone.and_then(|batch| assembler.lone(batch[0])) {
+                    if let [uid] = batch[..]
+                        && let Some(message) = assembler.lone(uid)
+                    {
                         self.brought(Fetched::Whole(message), &mut sink, take)?;
                     }
                     assembler.clear();

@@ -23,6 +23,9 @@ use crate::session::response;
 /// Most different flags in a mailbox, and most of one mailbox's messages together.
 const MAX_FLAGS: (usize, usize) = (2000, 64_000_000);
 
+/// Numbers of the flags of a message, where they were said.
+type KnownFlags = Option<Box<[u16]>>;
+
 /// A mailbox on the target.
 #[derive(Default)]
 pub struct Holding {
@@ -35,7 +38,7 @@ pub struct Holding {
     /// The messages, by their UIDs.
     pub messages: Vec<Held>,
     /// For each message, numbers into `names`, where it was said; empty if not asked for.
-    flags: Vec<Option<Box<[u16]>>>,
+    flags: Vec<KnownFlags>,
     /// All flags that occur, in lower case: few, however many messages there are.
     names: Vec<String>,
     /// How many flags all messages have together.
@@ -232,7 +235,7 @@ impl Holding {
         if by_uid {
             return;
         }
-        let mut all: BTreeMap<u32, (Held, Option<Option<Box<[u16]>>>)> = BTreeMap::new();
+        let mut all: BTreeMap<u32, (Held, Option<KnownFlags>)> = BTreeMap::new();
         let mut flags = std::mem::take(&mut self.flags).into_iter();
         for mut there in self.messages.drain(..) {
             let mut its = flags.next();

@@ -388,8 +388,8 @@ fn a_message_without_a_date_is_read_where_its_size_is_another_and_its_body_may_c
     for (number, message) in (1..).zip(&mut held) {
         message.internaldate = "NIL".to_owned();
         let body = String::from_utf8_lossy(&message.body);
-        let head = format!("* {number} FETCH (UID {} FLAGS () BODY[] ", message.uid);
-        lines.push(format!("{head}{{{}}}\r\n{body})\r\n", body.len()).into_bytes());
+        let line = format!("* {number} FETCH (UID {} FLAGS () BODY[] ", message.uid);
+        lines.push(format!("{line}{{{}}}\r\n{body})\r\n", body.len()).into_bytes());
     }
     let theirs = held[1].clone();
     let mut options = holding(held);
