@@ -21,6 +21,8 @@ pub enum DateSource {
     Received,
     /// Nowhere: the target server puts its own time.
     None,
+    /// The same, as it refuses the date that there is.
+    Refused,
 }
 
 /// The INTERNALDATE to append a message with, `dd-Mon-yyyy HH:MM:SS +zzzz` (RFC 3501 `date-time`), and its source.

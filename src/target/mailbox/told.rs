@@ -32,6 +32,8 @@ pub struct Told {
     dates_from_headers: u64,
     /// Messages that have no date anywhere, so the target gives its own time.
     undated: u64,
+    /// Messages whose date the target does not take.
+    dates_refused: u64,
     /// Messages that came twice, by their UIDs on the target.
     doubled: UidSet,
     /// What a reader should know.
@@ -52,6 +54,7 @@ impl Told {
             DateSource::Server => {}
             DateSource::DateHeader | DateSource::Received => self.dates_from_headers += 1,
             DateSource::None => self.undated += 1,
+            DateSource::Refused => self.dates_refused += 1,
         }
     }
 
@@ -173,6 +176,10 @@ impl Job {
         note(
             told.undated,
             "with the time of the import, as neither the source nor the headers give a date",
+        );
+        note(
+            told.dates_refused,
+            "with the time of the import, as the target refuses their date",
         );
         notes
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{ANNA, aim, date, entry, import};
+use super::{ANNA, MODERN, aim, date, entry, import, inbox, program_for};
 use crate::kit::PASSWORD;
 use crate::kit::mail::Mail;
 use crate::kit::run::handmade::Handmade;
@@ -53,4 +53,35 @@ fn a_date_header_that_people_can_read_is_used_and_only_the_others_get_the_time_o
     );
     import(&program, &[]).code(0);
     assert_eq!(super::totals(&program, ["new", "unchanged"]), [0, 7]);
+}
+
+#[test]
+fn a_message_whose_date_the_target_refuses_arrives_with_the_time_of_the_import() {
+    let mails = [
+        Mail::simple("far off").at(7_000_000_000),
+        Mail::simple("ordinary").flagged("\\Seen"),
+    ];
+    for capabilities in [MODERN, "IMAP4rev1"] {
+        let server = inbox(capabilities)
+            .on_append(|message| {
+                let date = message.internaldate.as_deref().unwrap_or_default();
+                date.contains("2191")
+                    .then(|| "BAD [CLIENTBUG] Invalid date-time".to_owned())
+            })
+            .start();
+        let program = program_for(&server, "INBOX", &mails);
+        import(&program, &[]).code(0);
+        let held = server.mailbox("INBOX").messages;
+        assert_eq!(held.len(), 2, "{}", server.transcript());
+        let note = entry(&program, "INBOX")["note"].to_string();
+        let told = "1 message with the time of the import, as the target refuses their date";
+        assert!(note.contains(told), "{note}");
+        let ordinary = held.iter().find(|held| held.flags == "\\Seen");
+        let ordinary = ordinary.expect("the other one");
+        assert!(
+            ordinary.internaldate.contains("2023"),
+            "{}",
+            ordinary.internaldate
+        );
+    }
 }

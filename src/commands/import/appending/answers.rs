@@ -6,6 +6,7 @@ use tracing::{debug, info, warn};
 use super::item::{Batch, Item, Late, Try};
 use super::{AppendStep, Appender};
 use crate::archive::journal::{Done, Flags};
+use crate::message::DateSource;
 use crate::report::cause::{Because, Cause};
 use crate::session::append::append_uids;
 use crate::session::blame::Verdict;
@@ -117,6 +118,17 @@ impl Appender<'_> {
             );
             return Err(SessionError::new(Kind::Transient, text).into());
         }
+        if about == Meaning::Message
+            && is_about_date(status)
+            && !item.undated
+            && item.ready.internaldate.0.is_some()
+        {
+            debug!(uid, answer = said, "refused, trying it without its date");
+            item.undated = true;
+            item.first_words.get_or_insert(said);
+            self.queue.doubtful.push(alone(id, item));
+            return Ok(());
+        }
         let other_form =
             about == Meaning::Flags || about == Meaning::Message && !is_about_content(status);
         if let Some(next) = item.next_try().filter(|_| other_form) {
@@ -190,7 +202,10 @@ impl Appender<'_> {
 
     /// The target has this message.
     pub(super) fn keep(&mut self, id: JobId, item: Item, to_uid: Option<u32>) {
-        let (uid, how, ready) = (item.uid(), item.how, item.ready);
+        let (uid, how, mut ready) = (item.uid(), item.how, item.ready);
+        if item.undated {
+            ready.internaldate = (None, DateSource::Refused);
+        }
         let sent = item.sent.unwrap_or_default();
         let job = &mut self.jobs[id];
         let wanted = job.keepable(&ready.flags);
@@ -310,6 +325,13 @@ impl Appender<'_> {
 fn alone(id: JobId, item: Item) -> Batch {
     let items = vec![item];
     Batch { id, items }
+}
+
+/// True for a refusal over INTERNALDATE.
+fn is_about_date(status: &StatusResponse) -> bool {
+    let text = status.text.to_ascii_lowercase();
+    let mut words = text.split(|c: char| !c.is_ascii_alphabetic());
+    words.any(|word| matches!(word, "date" | "dates" | "datetime" | "internaldate"))
 }
 
 /// True for a refusal over the message's content: other flags would change nothing.

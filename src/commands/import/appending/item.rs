@@ -45,6 +45,8 @@ pub struct Item {
     pub sent: Option<String>,
     /// What the server said to the first form.
     pub first_words: Option<String>,
+    /// The server refused its date.
+    pub undated: bool,
 }
 
 /// A flag, or flags, of a message that its APPEND could not have: they are stored afterwards.
@@ -86,6 +88,7 @@ impl Item {
             how: Try::Flags,
             sent: None,
             first_words: None,
+            undated: false,
         }
     }
 
@@ -101,7 +104,8 @@ impl Item {
 
     /// INTERNALDATE and the bytes to send.
     pub fn date_and_body(&mut self) -> (Option<String>, io::Result<Box<dyn Read + '_>>) {
-        (self.ready.internaldate.0.clone(), self.ready.body())
+        let date = self.ready.internaldate.0.clone();
+        (date.filter(|_| !self.undated), self.ready.body())
     }
 
     /// The form after this one, by the flags that it was sent with; `None` when there is no other.
