@@ -13,7 +13,8 @@ use crate::kit::run::handmade::Handmade;
 use crate::kit::run::program::Program;
 use crate::kit::run::reader::Reader;
 use crate::kit::servers::dovecot::{Dovecot, DovecotOptions, storage_quota};
-use crate::kit::servers::fake::{FakeMailbox, FakeServer};
+use crate::kit::servers::fake::{FakeMailbox, FakeServer, Reply};
+use crate::kit::servers::wire::Received;
 
 fn without(mails: &[Mail], gone: &[usize]) -> Vec<Mail> {
     let kept = mails
@@ -347,4 +348,34 @@ fn one_account_that_fails_leaves_the_others_alone() {
     assert_holds(&server, "INBOX", &mails);
     assert_eq!(report(&program)["accounts"][0]["status"], "failed");
     assert_eq!(report(&program)["accounts"][1]["status"], "complete");
+}
+
+#[test]
+fn a_keyword_that_ends_the_connection_costs_itself_and_not_the_account() {
+    let names = |command: &Received, flag: &[u8]| {
+        let mut windows = command.raw.windows(flag.len());
+        command.name == "UID STORE" && windows.any(|window| window == flag)
+    };
+    let server = inbox(MODERN)
+        .on_append(|message| {
+            let refused = message.flags.contains("$bad");
+            refused.then(|| "NO not these".to_owned())
+        })
+        .on_command(move |command| names(command, b"$bad").then(|| Reply::Close(Vec::new())))
+        .start();
+    let mails = [
+        Mail::simple("one").flagged("\\Seen $good $bad"),
+        Mail::simple("two").flagged("\\Flagged"),
+        Mail::simple("three").flagged("$good $bad"),
+    ];
+    let program = program_for(&server, "INBOX", &mails);
+    import(&program, &[]).code(0);
+    let mut held = mails.clone();
+    for mail in &mut held {
+        mail.flags = mail.flags.replace("$bad", "");
+    }
+    assert_holds(&server, "INBOX", &held);
+    let note = entry(&program, "INBOX")["note"].to_string();
+    let told = "2 messages without flags that the target does not keep ($bad)";
+    assert!(note.contains(told), "{note}");
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use super::item::Owed;
+use super::item::{Late, Owed};
 use crate::mailbox::uidset::UidSet;
 use crate::session::blame::{Blame, Owner, Verdict};
 use crate::target::mailbox::JobId;
@@ -39,6 +39,8 @@ pub struct Experience {
     lost: Option<Instant>,
     /// When the first copy of what was sent a second time was lost, as far as nobody has waited for it.
     lost_first_copy: Option<Instant>,
+    /// Flags stored afterwards that connections ended with, by message: each goes alone, and then no more.
+    late_deaths: HashSet<(JobId, u32, String)>,
 }
 
 /// So many in a row are the messages' fault; more are the server's.
@@ -59,6 +61,17 @@ impl Experience {
             self.news += u32::from(self.passed_over <= MAX_PASSED_OVER);
         }
         verdict
+    }
+
+    /// The connection ended while these flags were first in line to be stored; true when it did so before.
+    pub(super) fn count_late(&mut self, late: &Late) -> bool {
+        self.news += 1;
+        !self.late_deaths.insert(key(late))
+    }
+
+    /// They go with nothing else in flight.
+    pub(super) fn is_late_suspect(&self, late: &Late) -> bool {
+        self.late_deaths.contains(&key(late))
     }
 
     /// The target has taken a message.
@@ -117,4 +130,8 @@ impl Experience {
         let no_room = no_room.filter(|(refused, _)| size >= *refused);
         no_room.map(|(_, words)| words.as_str())
     }
+}
+
+fn key(late: &Late) -> (JobId, u32, String) {
+    (late.id, late.uid, late.flags.clone())
 }

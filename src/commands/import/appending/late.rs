@@ -9,8 +9,8 @@ use super::item::{Late, Owed};
 use super::{AppendStep, Appender};
 use crate::archive::journal::{Done, Flags};
 use crate::session::channel::Channel;
+use crate::session::error::{Kind, SessionError};
 use crate::session::lane::{Lane, Order};
-use crate::session::response::StatusResponse;
 use crate::session::select;
 use crate::session::store::{self, FlagChange};
 use crate::target::mailbox::JobId;
@@ -50,20 +50,40 @@ impl Appender<'_> {
     }
 
     /// Flags that STORE cannot set either.
-    pub(super) fn lost_flags(&mut self, stored: &Late, status: &StatusResponse) {
+    pub(super) fn lost_flags(&mut self, stored: &Late, answer: &str) {
         let Late {
             id,
             uid,
             to_uid,
             flags,
         } = stored;
-        warn!(uid, flags, answer = status.said(), "the flags are lost");
+        warn!(uid, flags, answer, "the flags are lost");
         let told = self.jobs[*id].told_mut();
         told.lose_flags(*uid, flags.split_ascii_whitespace());
         if !flags.starts_with('\\') {
             self.experience.learn_keyword(*id, flags);
         }
         self.not_sent(*id, (*uid, Some(*to_uid)), flags);
+    }
+
+    /// The connection is gone: what was still to be stored is owed, but for what it ended with once more.
+    pub(super) fn lost_unstored(&mut self, lane: &Lane<'_, AppendStep>, error: &SessionError) {
+        let is_ours = matches!(error.kind, Kind::Transient | Kind::Desync);
+        let mut first = lane.steps().next();
+        for step in lane.steps() {
+            let AppendStep::Flags(unstored) = step else {
+                continue;
+            };
+            if first
+                .take()
+                .is_some_and(|first| is_ours && matches!(first, AppendStep::Flags(_)))
+                && self.experience.count_late(unstored)
+            {
+                self.lost_flags(unstored, &error.to_string());
+            } else {
+                self.experience.owed.push(Owed::from(unstored.clone()));
+            }
+        }
     }
 
     /// The journal does not count these flags as sent.
@@ -91,19 +111,44 @@ impl Appender<'_> {
 
     /// Some servers refuse in APPEND what they take in STORE; true when there was something to store.
     pub(super) fn store_flags(&mut self, lane: &mut Lane<'_, AppendStep>) -> Result<bool> {
+        let mut to_store = std::mem::take(&mut self.to_store).into_iter();
+        let is_any = to_store.len() > 0;
         let mut open = None;
-        let to_store = std::mem::take(&mut self.to_store);
-        let is_any = !to_store.is_empty();
-        for one in to_store {
-            if open != Some(one.id) {
-                let wire = self.jobs[one.id].place().name.wire();
-                let select = select::select(wire, lane.capabilities())?;
-                lane.send(&select, AppendStep::Open, Order::Strict)?;
-                open = Some(one.id);
-            }
-            let store = store::flags_silently(one.to_uid, FlagChange::Add, &one.flags);
-            lane.send(&store, AppendStep::Flags(one), Order::Loose)?;
-        }
+        let outcome = to_store
+            .by_ref()
+            .try_for_each(|one| self.store_late(lane, one, &mut open));
+        // What is not sent is still to be stored.
+        self.to_store.extend(to_store);
+        outcome?;
         Ok(is_any)
+    }
+
+    fn store_late(
+        &mut self,
+        lane: &mut Lane<'_, AppendStep>,
+        one: Late,
+        open: &mut Option<JobId>,
+    ) -> Result<()> {
+        if self.experience.refuses_keyword(one.id, &one.flags) {
+            self.lost_flags(&one, "refused before");
+            return Ok(());
+        }
+        let goes_alone = self.experience.is_late_suspect(&one);
+        if goes_alone && let Err(error) = self.hear(lane) {
+            self.to_store.push(one);
+            return Err(error);
+        }
+        if *open != Some(one.id) {
+            let wire = self.jobs[one.id].place().name.wire();
+            let select = select::select(wire, lane.capabilities())?;
+            lane.send(&select, AppendStep::Open, Order::Strict)?;
+            *open = Some(one.id);
+        }
+        let store = store::flags_silently(one.to_uid, FlagChange::Add, &one.flags);
+        lane.send(&store, AppendStep::Flags(one), Order::Loose)?;
+        if goes_alone {
+            self.hear(lane)?;
+        }
+        Ok(())
     }
 }

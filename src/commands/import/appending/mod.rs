@@ -192,11 +192,7 @@ impl<'a> Appender<'a> {
 
     /// The connection is gone: what was under way goes alone from now on, and what was first in line is counted.
     fn lost(&mut self, lane: &Lane<'_, AppendStep>, error: &SessionError) {
-        let unstored = lane.steps().filter_map(|step| match step {
-            AppendStep::Flags(flags) => Some(Owed::from(flags.clone())),
-            _ => None,
-        });
-        self.experience.owed.extend(unstored);
+        self.lost_unstored(lane, error);
         if !matches!(error.kind, Kind::Transient | Kind::Desync) {
             return;
         }
