@@ -7,7 +7,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::ANNA;
-use crate::kit::mail::{Mail, realistic};
+use crate::kit::mail::{Mail, flagged_hostile, realistic};
 use crate::kit::run::findings::findings;
 use crate::kit::run::program::{EXPORT, IMPORT, Program};
 use crate::kit::run::reader::{Filling, HeldMailbox, Reader};
@@ -76,19 +76,46 @@ fn account() -> Vec<(&'static [&'static str], Vec<Mail>)> {
         (&["Sent"], sent),
         (&["Projekte", "Überblick"], realistic(403, 4)),
         (&["Projekte", "2024"], realistic(404, 3)),
+        (&["R&D", "Größe ~ 日本"], hard_mail()),
     ]
 }
 
-/// Digests by mailbox, in order.
-fn digests(mailboxes: &[HeldMailbox]) -> Vec<(String, String)> {
-    let mut all: Vec<(String, String)> = mailboxes
+/// Hostile mail, with flags and dates, as far as every server keeps it byte for byte.
+fn hard_mail() -> Vec<Mail> {
+    let is_kept = |mail: &Mail| {
+        let bytes = &mail.bytes;
+        let text = String::from_utf8_lossy(bytes).replace("\r\n", "");
+        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
+        end.is_some_and(|end| end + 4 < bytes.len())
+            && bytes.ends_with(b"\r\n")
+            && bytes.len() < 1024 * 1024
+            && !bytes.starts_with(b"From ")
+            && !text.contains(['\r', '\n', '\0'])
+    };
+    let mut mails = flagged_hostile();
+    mails.retain(is_kept);
+    assert!(mails.len() > 20, "{} are left", mails.len());
+    mails
+}
+
+/// Mailbox, digest, flags and date of a message.
+type Copied = (String, String, Vec<String>, String);
+
+/// All messages, in order.
+fn messages(mailboxes: &[HeldMailbox]) -> Vec<Copied> {
+    let mut all: Vec<Copied> = mailboxes
         .iter()
         .filter(|mailbox| mailbox.selectable)
         .flat_map(|mailbox| {
             let messages = mailbox.messages.iter();
             messages.map(|held| {
                 let digest = held.sha256.clone().expect("a digest");
-                (mailbox.name.clone(), digest)
+                let date = held.internaldate.replacen(
+                    ' ',
+                    "0",
+                    usize::from(held.internaldate.starts_with(' ')),
+                );
+                (mailbox.name.clone(), digest, held.flags.clone(), date)
             })
         })
         .collect();
@@ -114,19 +141,29 @@ fn round_trip(from: &Shape, to: &Shape) {
     program.run(EXPORT).code(0);
     program.target_config(&to.endpoint, &[(ANNA, PASSWORD)]);
     program.run(IMPORT).code(0).says("import complete");
-    let mut expected: Vec<(String, String)> = account
+    let mut expected: Vec<Copied> = account
         .iter()
         .flat_map(|(levels, mails)| {
-            let digest = |mail: &Mail| (to.name(levels), hex(&Sha256::digest(&mail.bytes)));
-            mails.iter().map(digest)
+            let copied = |mail: &Mail| {
+                let mut flags: Vec<String> =
+                    mail.flags.split_whitespace().map(str::to_owned).collect();
+                flags.sort();
+                (
+                    to.name(levels),
+                    hex(&Sha256::digest(&mail.bytes)),
+                    flags,
+                    mail.internaldate(),
+                )
+            };
+            mails.iter().map(copied)
         })
         .collect();
     expected.sort();
     let held = to.reader().mailboxes();
-    assert_eq!(digests(&held), expected);
+    assert_eq!(messages(&held), expected);
     let again = program.run(IMPORT.iter().chain(&["--report", "report.json"]));
     again.code(0);
-    assert_eq!(digests(&to.reader().mailboxes()), expected);
+    assert_eq!(messages(&to.reader().mailboxes()), expected);
     let validate = [
         "--mode",
         "validate",
