@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{MODERN, aim, entry, flag_words, import, inbox, reader, totals};
+use super::{ANNA, MODERN, aim, entry, flag_words, import, inbox, reader, totals};
+use crate::kit::PASSWORD;
 use crate::kit::mail::Mail;
 use crate::kit::run::handmade::Handmade;
 use crate::kit::run::program::Program;
+use crate::kit::run::reader::Reader;
+use crate::kit::servers::dovecot::Dovecot;
 use crate::kit::servers::fake::{FakeMailbox, FakeServer, Reply, TooMany};
 use crate::kit::servers::wire::Received;
 
@@ -351,4 +354,29 @@ fn a_dry_run_counts_what_would_follow_and_stores_nothing() {
     assert!(note(&program).contains("stay"), "{}", note(&program));
     assert_eq!(server.commands_named("UID STORE").len(), 0);
     assert_eq!(server.commands_named("SELECT").len(), 0);
+}
+
+#[test]
+fn a_mailbox_that_nobody_has_opened_takes_new_flags_as_any_other() {
+    let mails: Vec<Mail> = many(3)
+        .into_iter()
+        .map(|mail| mail.flagged("\\Flagged"))
+        .collect();
+    let dovecot = Dovecot::simple();
+    let program = Program::new();
+    let archive = Handmade::new(&program).mailbox("INBOX", &mails).complete();
+    aim(&program, &dovecot.plain());
+    import(&program, &[]).code(0);
+    for uid in 1..=3 {
+        change(&archive, "INBOX", uid, "\\Seen");
+    }
+    // All are recent.
+    let output = import(&program, &[]);
+    assert!(!output.stderr.contains("WARN"), "{}", output.stderr);
+    output.code(0);
+    assert_eq!(totals(&program, ["flags_changed"]), [3]);
+    let held = Reader::new(&dovecot.plain(), ANNA, PASSWORD).mailbox("INBOX");
+    for message in held.messages {
+        assert_eq!(message.flags, ["\\Seen"]);
+    }
 }

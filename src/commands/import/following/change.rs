@@ -1,11 +1,13 @@
 //! A change of flags that messages share. A refused one is made again in parts, until the culprit stands alone.
 
 use crate::session::refusal::{Meaning, meaning};
-use crate::session::response::StatusResponse;
+use crate::session::response::{Condition, StatusResponse};
 use crate::session::store::FlagChange::{self, Add, Remove};
 
 /// Refused parts of one change after which the rest of it is not tried, if the target has taken none.
 const MAX_REFUSED: usize = 128;
+/// The same where the answer is BAD: some servers hang up after twenty of them.
+const MAX_BADS: usize = 16;
 
 /// The same change for several messages, in one command or, with flags of both kinds, in two.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub(super) struct FlagRefusal {
     pub words: String,
     /// It says nothing of a mailbox that is closed, or of another time.
     pub is_about_flags: bool,
+    /// The command as such was refused.
+    pub is_bad: bool,
 }
 
 impl FlagRefusal {
@@ -37,6 +41,7 @@ impl FlagRefusal {
         Self {
             words: status.said(),
             is_about_flags: matches!(meaning(status), Meaning::Flags | Meaning::Message),
+            is_bad: status.condition == Condition::Bad,
         }
     }
 }
@@ -89,7 +94,9 @@ pub(super) fn narrowed(answered: Vec<SameChange>) -> (Vec<SameChange>, Vec<SameC
     }
     let (mut again, mut over) = (Vec::new(), Vec::new());
     for change in refused {
-        let is_hopeless = counts[&key(&change)] >= MAX_REFUSED && !taken.contains(&key(&change));
+        let is_bad = change.refused.as_ref().is_some_and(|one| one.is_bad);
+        let most = if is_bad { MAX_BADS } else { MAX_REFUSED };
+        let is_hopeless = counts[&key(&change)] >= most && !taken.contains(&key(&change));
         let whole = change.clone();
         let parts = change.parts();
         if is_hopeless || parts.len() == 1 {
@@ -127,6 +134,7 @@ mod tests {
         let refusal = FlagRefusal {
             words: "NO".to_owned(),
             is_about_flags: true,
+            is_bad: false,
         };
         SameChange {
             refused: Some(refusal),

@@ -169,6 +169,7 @@ impl Follower {
                 let refusal = FlagRefusal {
                     words,
                     is_about_flags: false,
+                    is_bad: false,
                 };
                 self.refused.entry(one.to_uid).or_default().push(refusal);
             } else if suspects.is_suspect(self.id, one.uid) {
@@ -412,11 +413,13 @@ fn tell(job: &mut Job, text: String) {
     job.tell(text);
 }
 
-/// The flags of `one` that are not among those of `other`.
+/// The flags of `one` that are not among those of `other`, without `\Recent`, which nobody can change.
 fn without(one: &str, other: &str) -> String {
-    let known = flags::set(other);
-    let words = one.split_ascii_whitespace();
-    let words = words.filter(|flag| !known.contains(&flag.to_ascii_lowercase()));
+    let (own, known) = (flags::set(one), flags::set(other));
+    let words = one.split_ascii_whitespace().filter(|flag| {
+        let flag = flag.to_ascii_lowercase();
+        own.contains(&flag) && !known.contains(&flag)
+    });
     words.collect::<Vec<_>>().join(" ")
 }
 
@@ -447,6 +450,13 @@ mod tests {
             let is = is_on_the_way(current, sent, wanted);
             assert_eq!(is, expected, "{current} between {sent} and {wanted}");
         }
+    }
+
+    #[test]
+    fn flags_are_told_apart_in_any_case_and_recent_is_none() {
+        assert_eq!(without("\\Recent \\Seen $a \\recent", "\\SEEN"), "$a");
+        assert_eq!(among("\\Recent \\Seen $A", "$a \\Recent"), "$A");
+        assert_eq!(among("", "$a"), "");
     }
 
     #[test]
