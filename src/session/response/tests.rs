@@ -433,6 +433,7 @@ fn what_nobody_asked_for_is_skipped_whole() {
         "({3}\r\na)b x)",
         "{3}\r\n) (",
         "~{3}\r\n) (",
+        "~5",
     ] {
         let line = format!("* 2 FETCH (X {value} UID 9)");
         let data = parse_fetch(&response(line.as_bytes())).expect("FETCH");
