@@ -269,15 +269,21 @@ impl<'a> Board<'a> {
             ground,
         } = self.left_of(group);
         let all = wanted.clone();
+        // Of two copies, each is the one that has its date.
         for alike in [Likeness::Same, Likeness::Rewritten, Likeness::Reheaded] {
-            wanted.retain(|one| {
-                let mut free = held.iter();
-                let Some(at) = free.position(|other| likeness(*one, *other) == alike) else {
-                    return true;
-                };
-                self.pair(*one, held.remove(at), ground);
-                false
-            });
+            for any_date in [false, true] {
+                wanted.retain(|one| {
+                    let may_be = |other: &usize| {
+                        (any_date || self.wanted[*one].time == self.held[*other].time)
+                            && likeness(*one, *other) == alike
+                    };
+                    let Some(at) = held.iter().position(may_be) else {
+                        return true;
+                    };
+                    self.pair(*one, held.remove(at), ground);
+                    false
+                });
+            }
         }
         for one in wanted {
             let mut free = held.iter();

@@ -35,6 +35,20 @@ impl Gist {
         }
     }
 
+    /// Of a message that cannot be read, but whose digest is known, in hex.
+    #[must_use]
+    pub fn of_digest(hex: &str) -> Option<Self> {
+        let mut whole = [0; 32];
+        if hex.len() != 2 * whole.len() || !hex.is_ascii() {
+            return None;
+        }
+        for (at, byte) in whole.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).ok()?;
+        }
+        // No body has the digest of a whole message.
+        Some(Self::new(whole, whole, Vec::new(), Vec::new()))
+    }
+
     /// Are both byte for byte the same?
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
@@ -110,5 +124,21 @@ mod tests {
             assert!(!mail.is_same(&other) && other.is_same(&gist(text)));
         }
         assert!(gist("\r\n").is_kept_in(&mail));
+    }
+
+    #[test]
+    fn a_digest_alone_is_that_of_the_same_bytes_only() {
+        let mail = gist("Subject: a\r\n\r\nbody\r\n");
+        let digest: String = mail.whole.iter().map(|it| format!("{it:02X}")).collect();
+        let known = Gist::of_digest(&digest).expect("a digest");
+        assert!(known.is_same(&mail) && !known.has_body_of(&mail));
+        for text in [
+            "",
+            &digest[2..],
+            &digest.replace('A', "g"),
+            &"\u{e9}".repeat(32),
+        ] {
+            assert!(text == digest || Gist::of_digest(text).is_none(), "{text}");
+        }
     }
 }

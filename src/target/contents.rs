@@ -135,7 +135,7 @@ impl Contents {
         let Some(there) = self.there.get(&other).and_then(Option::as_ref) else {
             return Likeness::Unknown;
         };
-        // What is damaged here is not sent, so nothing there is its copy.
+        // Of what is damaged here no more than its digest is known.
         let Some(here) = self.here.get(&one).and_then(Option::as_ref) else {
             return Likeness::Other;
         };

@@ -12,7 +12,7 @@ use super::message::{self, Damaged, Described};
 use super::repair::Repairs;
 use super::trouble::Trouble;
 use crate::compare::{Board, Comparison, Ground, Recorded, Undecided, Wanted};
-use crate::message::Fingerprint;
+use crate::message::{Fingerprint, Gist};
 use crate::session::channel::Channel;
 
 /// A message of the archive.
@@ -50,6 +50,16 @@ impl ArchiveSide<'_> {
     pub fn fingerprint(self, message: MessageRef) -> Result<Result<Fingerprint, Damaged>> {
         let dir = &self.jobs[message.job].here().dir;
         message::fingerprint(dir, message.uid, self.repairs)
+    }
+
+    /// What a message is compared by; of one that is damaged, the digest that it must have.
+    fn gist(self, message: MessageRef) -> Result<Option<Gist>> {
+        if let Ok(print) = self.fingerprint(message)? {
+            return Ok(Some(print.gist()));
+        }
+        let dir = &self.jobs[message.job].here().dir;
+        let digest = message::content(dir, message.uid)?;
+        Ok(digest.and_then(|digest| Gist::of_digest(&digest)))
     }
 }
 
@@ -156,8 +166,7 @@ impl<'a> Sought<'a> {
     fn read_here(&self, groups: &[Undecided], contents: &mut Contents) -> Result<()> {
         for one in groups.iter().flat_map(|group| &group.wanted) {
             if !contents.here.contains_key(one) {
-                let print = self.archive.fingerprint(self.origins[*one])?;
-                let gist = print.ok().map(Fingerprint::gist);
+                let gist = self.archive.gist(self.origins[*one])?;
                 contents.here.insert(*one, gist);
             }
         }

@@ -20,12 +20,20 @@ pub fn leave_out(jobs: &mut Jobs) -> Result<()> {
     let mut elsewhere: HashMap<String, u64> = HashMap::new();
     for job in jobs.iter().filter(|job| !is_view(job)) {
         for uid in job.uids().iter() {
-            if let Some(content) = message::content(&job.here().dir, uid)? {
+            // What is damaged there is not sent from there.
+            if let Some(content) = message::content_to_send(&job.here().dir, uid)? {
                 *elsewhere.entry(content).or_default() += 1;
             }
         }
     }
-    for job in jobs.iter_mut().filter(|job| is_view(job)) {
+    // What is nowhere else belongs to All Mail, not to what a user has marked.
+    let is_all = |job: &Job| {
+        let mut attributes = job.here().attributes.iter();
+        attributes.any(|attribute| attribute.eq_ignore_ascii_case("\\all"))
+    };
+    let mut views: Vec<&mut Job> = jobs.iter_mut().filter(|job| is_view(job)).collect();
+    views.sort_by_key(|job| !is_all(job));
+    for job in views {
         let mut left = elsewhere.clone();
         let mut shown = UidSet::new();
         for uid in job.uids().iter() {

@@ -193,6 +193,13 @@ impl MailboxDir {
         file::open_regular(&self.message_path(uid))
     }
 
+    /// Bytes of a message file, where there is one.
+    #[must_use]
+    pub fn message_length(&self, uid: u32) -> Option<u64> {
+        let there = fs::symlink_metadata(self.message_path(uid)).ok()?;
+        there.is_file().then(|| there.len())
+    }
+
     /// Path of a sidecar.
     #[must_use]
     pub fn sidecar_path(&self, uid: u32) -> PathBuf {

@@ -236,6 +236,24 @@ pub fn content(dir: &MailboxDir, uid: u32) -> Result<Option<String>> {
     Ok(ready.ok().map(|ready| ready.sha256))
 }
 
+/// The same of a message that can be sent, as far as its size tells; what has another is proved.
+///
+/// # Errors
+/// Those of the file system.
+pub fn content_to_send(dir: &MailboxDir, uid: u32) -> Result<Option<String>> {
+    let sidecar = match dir.read_sidecar(uid) {
+        Ok(sidecar) => sidecar,
+        Err(error) if disk::is_about_us(error.as_ref()) => return Err(error),
+        Err(_) => return Ok(None),
+    };
+    let length = dir.message_length(uid);
+    if let Some(digest) = sidecar.sha256.filter(|_| length == sidecar.size) {
+        return Ok(Some(digest.to_ascii_lowercase()));
+    }
+    let ready = Ready::load(dir, uid, Repairs::default())?;
+    Ok(ready.ok().map(|ready| ready.sha256))
+}
+
 /// The digests of a message in the form in which it is sent.
 ///
 /// # Errors

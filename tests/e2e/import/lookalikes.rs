@@ -3,8 +3,12 @@
 
 use std::fs;
 
-use super::{ANNA, MODERN, aim, assert_same, import, journal, of_held, of_mails, reader, totals};
+use super::{
+    ANNA, MODERN, aim, assert_holds, assert_same, import, inbox, journal, of_held, of_mails,
+    reader, totals,
+};
 use crate::kit::mail::Mail;
+use crate::kit::run::findings::findings;
 use crate::kit::run::handmade::Handmade;
 use crate::kit::run::program::Program;
 use crate::kit::servers::fake::{FakeMailbox, FakeServer};
@@ -58,6 +62,13 @@ fn check(scenes: &[Scene]) {
         }
     };
     let new: usize = scenes.iter().map(|scene| scene.new.len()).sum();
+    let missing = || {
+        let arguments = ["--mode", "validate", "--no-connectivity-test", "-q"];
+        program.run(arguments.iter().chain(&["--report", "report.json"]));
+        let found = findings(&program);
+        found.iter().filter(|it| it["code"] == "missing").count()
+    };
+    assert_eq!(missing(), new);
     import(&program, &[]).code(0);
     check("first run");
     assert_eq!(totals(&program, ["new"]), [new as u64]);
@@ -68,6 +79,7 @@ fn check(scenes: &[Scene]) {
     check("without the journal");
     assert_eq!(totals(&program, ["new"]), [0]);
     assert!(program.archive(ANNA).failed().is_empty());
+    assert_eq!(missing(), 0);
 }
 
 #[test]
@@ -268,4 +280,62 @@ fn a_field_that_was_added_to_a_very_long_header_makes_no_other_message() {
         there: vec![long("X-Checked: yes\n", "two", LATER)],
         new: &[0],
     }]);
+}
+
+#[test]
+fn of_two_copies_the_one_that_is_missing_comes_with_its_own_date() {
+    let copies = [draft("same", THEN), draft("same", LATER)];
+    check(&[
+        Scene {
+            name: "the second",
+            here: copies.to_vec(),
+            there: vec![copies[1].clone()],
+            new: &[0],
+        },
+        Scene {
+            name: "the first",
+            here: copies.to_vec(),
+            there: vec![copies[0].clone()],
+            new: &[1],
+        },
+    ]);
+}
+
+#[test]
+fn a_view_stands_in_for_what_the_archive_has_lost_elsewhere() {
+    let (kept, lost, short) = (
+        draft("kept", THEN),
+        draft("lost", THEN),
+        draft("short", THEN),
+    );
+    let all = [kept.clone(), lost.clone(), short.clone()];
+    let server = inbox(MODERN).start();
+    let program = Program::new();
+    let archive = Handmade::new(&program)
+        .mailbox("INBOX", &all)
+        .listed("Marked", '/', &["\\Flagged"], false, &all)
+        .listed("The Whole", '/', &["\\All"], false, &all)
+        .complete();
+    fs::remove_file(archive.file("INBOX", 2, "eml")).expect("removed");
+    fs::write(archive.file("INBOX", 3, "eml"), "Subject: short").expect("cut");
+    aim(&program, &server.endpoint());
+    import(&program, &["--ignore-errors"]).code(1);
+    assert_holds(&server, "INBOX", &[kept]);
+    assert_holds(&server, "The Whole", &[lost, short]);
+    assert_eq!(server.mailboxes().len(), 2);
+}
+
+#[test]
+fn a_twin_that_the_archive_has_damaged_is_not_missing_where_the_target_has_it() {
+    let twins = [draft("one", THEN), draft("two", THEN)];
+    let server = inbox(MODERN).start();
+    let program = Program::new();
+    let archive = Handmade::new(&program).mailbox("INBOX", &twins).complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    fs::remove_file(journal(&program)).expect("remove the journal");
+    let damaged = draft("tw0", THEN).bytes;
+    fs::write(archive.file("INBOX", 2, "eml"), damaged).expect("damaged");
+    import(&program, &[]).code(0);
+    assert_holds(&server, "INBOX", &twins);
 }
