@@ -8,6 +8,8 @@ use super::gist::Gist;
 
 /// How much of the header is kept, in bytes; a longer one counts as body from there on.
 const HEADER: usize = 16 * 1024 * 1024;
+/// Spreads what it is multiplied with over all bits.
+const PRIME: u64 = 0x0000_0100_0000_01b3;
 /// Most of a field's name, in bytes, and most fields that are told.
 const MAX_NAME: usize = 100;
 const MAX_NAMES: usize = 20;
@@ -33,8 +35,12 @@ pub struct Fingerprint {
     whole: Sha256,
     header: Vec<u8>,
     in_header: bool,
-    /// Digest of the body with LF for every line end, without those at its end.
+    /// Digest of the body with LF for every line end, without those at its end, and without what `odd` counts.
     body: Sha256,
+    /// Zero bytes, which servers leave out or, as Dovecot does, write 0x80 for; and where in the body they are.
+    odd: u64,
+    /// Bytes of the body so far, without line ends.
+    length: u64,
     /// Line ends not yet known to be in the middle of the body.
     pending: u64,
     /// Line ends that are a lone LF.
@@ -50,6 +56,8 @@ impl Default for Fingerprint {
             header: Vec::new(),
             in_header: true,
             body: Sha256::new(),
+            odd: 0,
+            length: 0,
             pending: 0,
             bare: 0,
             held_cr: false,
@@ -112,6 +120,26 @@ impl Fingerprint {
 
     /// Bytes within a line.
     fn text(&mut self, bytes: &[u8]) {
+        if !bytes.iter().any(is_odd) {
+            self.plain(bytes);
+            return;
+        }
+        for piece in bytes.split_inclusive(is_odd) {
+            let (plain, odd) = match piece.split_last() {
+                Some((last, plain)) if is_odd(last) => (plain, Some(*last)),
+                _ => (piece, None),
+            };
+            self.plain(plain);
+            if let Some(odd) = odd {
+                let place = self.length << 8 | u64::from(odd);
+                self.odd = self.odd.wrapping_add(1).wrapping_mul(PRIME) ^ place;
+                self.length += 1;
+            }
+        }
+    }
+
+    /// Those that no server changes.
+    fn plain(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
         }
@@ -119,6 +147,7 @@ impl Fingerprint {
             self.body.update(b"\n");
         }
         self.body.update(bytes);
+        self.length += bytes.len() as u64;
     }
 
     /// Are both byte for byte the same?
@@ -132,7 +161,9 @@ impl Fingerprint {
     pub fn gist(mut self) -> Gist {
         self.end();
         let fields = fields(&self.header).into_iter().map(|field| {
-            let digest = Sha256::digest(&field.unfolded);
+            let mut value = field.unfolded;
+            value.retain(|byte| !is_odd(byte));
+            let digest = Sha256::digest(&value);
             digest.first_chunk().copied().unwrap_or_default()
         });
         let fields = fields.collect();
@@ -156,7 +187,7 @@ impl Fingerprint {
         let mut found = Vec::new();
         self.end();
         other.end();
-        if self.body.finalize_reset() != other.body.finalize_reset() {
+        if self.odd != other.odd || self.body.finalize_reset() != other.body.finalize_reset() {
             found.push(Difference::Content("the body differs".to_owned()));
         }
         compare_headers(&fields(&self.header), &fields(&other.header), &mut found);
@@ -176,6 +207,11 @@ impl Fingerprint {
         }
         found
     }
+}
+
+/// A zero byte, or what Dovecot writes for it.
+fn is_odd(byte: &u8) -> bool {
+    matches!(byte, 0 | 0x80)
 }
 
 fn bare_line_ends(header: &[u8]) -> u64 {
@@ -332,6 +368,26 @@ mod tests {
         ];
         for (other, expected) in cases {
             assert_eq!(differences(mail, &other), expected, "{other:?}");
+        }
+        // Dovecot writes 0x80 for a zero byte: told, but no other message.
+        let zero = "A: b\r\n\r\none\0two\r\n\0\r\n";
+        let without = zero.replace('\0', "");
+        let moved = "A: b\r\n\r\non\0etwo\r\n\0\r\n";
+        for other in [&without, moved] {
+            let expected = vec![Content("the body differs".to_owned())];
+            assert_eq!(differences(zero, other), expected, "{other:?}");
+        }
+        let gist = |bytes: &[u8]| {
+            let mut print = Fingerprint::default();
+            print.feed(bytes);
+            print.gist()
+        };
+        let dovecots: Vec<u8> = zero
+            .bytes()
+            .map(|it| if it == 0 { 0x80 } else { it })
+            .collect();
+        for other in [without.as_bytes(), &dovecots] {
+            assert!(gist(zero.as_bytes()).has_body_of(&gist(other)));
         }
         assert_ne!(differences("A: b\r\n\r\na\rb", "A: b\r\n\r\nab"), []);
         assert_ne!(differences("", "A: b\r\n\r\n"), []);

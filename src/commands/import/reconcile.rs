@@ -245,19 +245,20 @@ impl Reconciler<'_> {
         for (id, uids) in unreadable {
             self.jobs[id].queue(uids);
         }
+        let is_cut = note.is_some();
         if let Some(note) = note {
             self.jobs[first].tell(note);
         }
-        self.take_over(group, &origins, &there, &result);
+        self.take_over(group, &origins, (&there, is_cut), &result);
         Ok(())
     }
 
-    /// What the comparison means for each message.
+    /// What the comparison means for each message; it may have been cut short.
     fn take_over(
         &mut self,
         group: &[JobId],
         origins: &[MessageRef],
-        there: &Holding,
+        (there, is_cut): (&Holding, bool),
         result: &Comparison,
     ) {
         for &(one, at) in result.matched.iter().chain(&result.rewritten) {
@@ -295,7 +296,7 @@ impl Reconciler<'_> {
                 continue;
             }
             for uid in uids {
-                let reason = why_unknown(&unread);
+                let reason = why_unknown(&unread, is_cut);
                 self.jobs[id].refuse(Refused {
                     uid,
                     size: None,
@@ -396,11 +397,13 @@ impl Reconciler<'_> {
     }
 }
 
-/// `unread` are messages of the target whose headers cannot be read.
-fn why_unknown(unread: &UidSet) -> String {
-    let which = if unread.is_empty() {
-        "a message with the same header, whose content cannot be read, and this may be it"
+/// `unread` are messages of the target whose headers cannot be read; `is_cut`: more was to be read than one run may.
+fn why_unknown(unread: &UidSet, is_cut: bool) -> String {
+    let which = if is_cut {
+        "messages that look like it, too many to be read in one run, and this may be one of them"
             .to_owned()
+    } else if unread.is_empty() {
+        "a message that looks like it, whose content cannot be read, and this may be it".to_owned()
     } else {
         format!("messages that cannot be read (uid {unread} there), and this may be one of them")
     };
