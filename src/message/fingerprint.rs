@@ -120,13 +120,13 @@ impl Fingerprint {
 
     /// Bytes within a line.
     fn text(&mut self, bytes: &[u8]) {
-        if !bytes.iter().any(is_odd) {
+        if !bytes.iter().any(|byte| is_odd(*byte)) {
             self.plain(bytes);
             return;
         }
-        for piece in bytes.split_inclusive(is_odd) {
+        for piece in bytes.split_inclusive(|byte| is_odd(*byte)) {
             let (plain, odd) = match piece.split_last() {
-                Some((last, plain)) if is_odd(last) => (plain, Some(*last)),
+                Some((last, plain)) if is_odd(*last) => (plain, Some(*last)),
                 _ => (piece, None),
             };
             self.plain(plain);
@@ -162,7 +162,7 @@ impl Fingerprint {
         self.end();
         let fields = fields(&self.header).into_iter().map(|field| {
             let mut value = field.unfolded;
-            value.retain(|byte| !is_odd(byte));
+            value.retain(|byte| !is_odd(*byte));
             let digest = Sha256::digest(&value);
             digest.first_chunk().copied().unwrap_or_default()
         });
@@ -210,7 +210,7 @@ impl Fingerprint {
 }
 
 /// A zero byte, or what Dovecot writes for it.
-fn is_odd(byte: &u8) -> bool {
+fn is_odd(byte: u8) -> bool {
     matches!(byte, 0 | 0x80)
 }
 

@@ -197,7 +197,7 @@ impl MailboxDir {
     #[must_use]
     pub fn message_length(&self, uid: u32) -> Option<u64> {
         let there = fs::symlink_metadata(self.message_path(uid)).ok()?;
-        there.is_file().then(|| there.len())
+        there.is_file().then_some(there.len())
     }
 
     /// Path of a sidecar.
