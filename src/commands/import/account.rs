@@ -26,7 +26,7 @@ use crate::session::dial;
 use crate::session::error::SessionError;
 use crate::session::peer::Peers;
 use crate::session::retry::{Backoff, keep_trying};
-use crate::session::turns::Turn;
+use crate::session::turns::{Company, Turn};
 use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::target::alias::{Evidence, TargetNames};
@@ -255,7 +255,11 @@ impl<'a> Import<'a> {
         backoff: &mut Backoff,
     ) -> Result<Vec<(JobId, JobId)>> {
         channel.concluding = false;
-        let mut appender = self.appender(channel, journal);
+        let (run, account) = (self.run, self.account);
+        let filled = self.plan.jobs.iter().filter(|job| !job.todo().is_empty());
+        let filled = filled.map(|job| job.route().to_uidvalidity);
+        let company = run.peers.of(account).turns.company(filled);
+        let mut appender = self.appender(channel, journal, &company);
         let outcome = appender.run(channel);
         if !appender.taken.is_empty() {
             backoff.progress();
@@ -284,12 +288,17 @@ impl<'a> Import<'a> {
             reconciler.learn_uids(channel, id)?;
         }
         journal.commit()?;
-        self.appender(channel, journal).pay(channel)?;
+        self.appender(channel, journal, &company).pay(channel)?;
         Ok(merged)
     }
 
     /// A pass over all jobs on this connection.
-    fn appender<'b>(&'b mut self, channel: &Channel, journal: &'b mut Journal) -> Appender<'b> {
+    fn appender<'b>(
+        &'b mut self,
+        channel: &Channel,
+        journal: &'b mut Journal,
+        company: &'b Company<'b>,
+    ) -> Appender<'b> {
         let given = Given {
             jobs: &mut self.plan.jobs,
             journal,
@@ -298,7 +307,7 @@ impl<'a> Import<'a> {
             progress: &mut self.progress,
             experience: &mut self.experience,
             trouble: &mut self.trouble,
-            turns: &self.run.peers.of(self.account).turns,
+            company,
         };
         Appender::new(channel, given)
     }

@@ -163,18 +163,21 @@ fn two_accounts_that_reach_one_mailbox_fill_it_once() {
 }
 
 #[test]
-fn two_accounts_that_nothing_shows_to_be_one_double_a_part_at_most_and_it_is_told() {
+fn accounts_that_nothing_shows_to_be_one_double_a_few_messages_at_most_and_it_is_told() {
     let mails = realistic(143, 400);
-    let (server, program) = two_into_one("IMAP4rev1 UIDPLUS", &mails);
-    let output = import(&program, &["--max-workers", "2"]);
-    let held = server.mailbox("INBOX").messages.len();
-    output.code(i32::from(held > 400));
-    let all = of_held(&reader(&server).mailbox("INBOX"));
-    assert!(of_mails(&mails).iter().all(|mail| all.contains(mail)));
-    assert!(held < 800, "{held} messages");
-    let told = &report(&program)["accounts"];
-    let told = told.to_string().contains("came a second time");
-    assert_eq!(told, held > 400, "{held} messages");
+    for capabilities in [MODERN, "IMAP4rev1 UIDPLUS", "IMAP4rev1"] {
+        let (server, program) = two_into_one(capabilities, &mails);
+        let output = import(&program, &["--max-workers", "2"]);
+        let held = server.mailbox("INBOX").messages.len();
+        output.code(i32::from(held > 400));
+        let all = of_held(&reader(&server).mailbox("INBOX"));
+        assert!(of_mails(&mails).iter().all(|mail| all.contains(mail)));
+        // As many as go out before the first answer.
+        assert!(held <= 500, "{capabilities}: {held} messages");
+        let told = &report(&program)["accounts"];
+        let told = told.to_string().contains("came a second time");
+        assert_eq!(told, held > 400, "{capabilities}: {held} messages");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use super::item::{Late, Owed};
+use super::strangers::Others;
 use crate::mailbox::uidset::UidSet;
 use crate::session::blame::{Blame, Owner, Verdict};
 use crate::target::mailbox::JobId;
@@ -23,8 +24,8 @@ pub struct Experience {
     pub(super) always_list: bool,
     /// Keywords that a mailbox does not take.
     pub(super) refused_keywords: HashMap<JobId, HashSet<String>>,
-    /// How often a look into a gap between UIDs found nothing.
-    pub(super) idle_gaps: u32,
+    /// Others that append at the same time.
+    pub(super) others: Others,
     /// Flags that are to be stored when the UIDs of their messages are known.
     pub(super) owed: Vec<Owed>,
     /// There is no room left for a message of this size; with the words that said so.

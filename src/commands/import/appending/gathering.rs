@@ -9,17 +9,26 @@ use crate::target::mailbox::{JobId, Refused};
 use crate::target::message::Ready;
 
 /// Messages in one journal entry, and in one MULTIAPPEND.
-const BATCH_MESSAGES: usize = 100;
+pub(super) const BATCH_MESSAGES: usize = 100;
 /// Bytes after which a batch is sent.
 const BATCH_BYTES: u64 = 4 * 1024 * 1024;
+
+/// How much goes into a batch.
+#[derive(Clone, Copy)]
+pub(super) struct BatchRoom {
+    /// So many messages at most.
+    pub messages: usize,
+    /// So many bytes are left of the day.
+    pub bytes: Option<u64>,
+}
 
 impl Appender<'_> {
     /// Proves and gathers the next messages of a mailbox, no more bytes than are left of the day, but for a single one;
     /// `None` when there are no more.
-    pub(super) fn next_batch(&mut self, id: JobId, left: Option<u64>) -> Result<Option<Batch>> {
+    pub(super) fn next_batch(&mut self, id: JobId, room: BatchRoom) -> Result<Option<Batch>> {
         let mut items = Vec::new();
         let mut bytes = 0;
-        while items.len() < BATCH_MESSAGES && bytes < BATCH_BYTES {
+        while items.len() < room.messages && bytes < BATCH_BYTES {
             let Some(uid) = self.jobs[id].pop() else {
                 break;
             };
@@ -49,7 +58,7 @@ impl Appender<'_> {
                 continue;
             }
             let more = bytes + ready.size + BESIDE;
-            if !items.is_empty() && left.is_some_and(|left| more > left) {
+            if !items.is_empty() && room.bytes.is_some_and(|left| more > left) {
                 self.jobs[id].put_back(uid);
                 break;
             }

@@ -107,7 +107,7 @@ impl Appender<'_> {
         filled
     }
 
-    fn count(&mut self, lane: &mut Lane<'_, AppendStep>, ids: &[JobId]) -> Result<()> {
+    pub(super) fn count(&mut self, lane: &mut Lane<'_, AppendStep>, ids: &[JobId]) -> Result<()> {
         for id in ids {
             self.merging.counted.remove(id);
         }

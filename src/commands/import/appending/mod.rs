@@ -27,12 +27,13 @@ use crate::session::lane::{Answer, Lane, Order};
 use crate::session::reader::NoBody;
 use crate::session::response::Condition;
 use crate::session::select;
-use crate::session::turns::{Turn, Turns};
+use crate::session::turns::Company;
 use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::target::mailbox::{JobId, Jobs, Refused};
 use crate::target::trouble::Trouble;
 pub use experience::Experience;
+use gathering::{BATCH_MESSAGES, BatchRoom};
 use item::{Batch, Item, Late, Owed};
 use merged::MergedMailboxes;
 use sending::SendQueue;
@@ -62,8 +63,8 @@ pub struct Given<'a> {
     pub progress: &'a mut AccountProgress,
     pub experience: &'a mut Experience,
     pub trouble: &'a mut Trouble,
-    /// Of the server, at its mailboxes.
-    pub turns: &'a Turns,
+    /// Other accounts at work on the server.
+    pub company: &'a Company<'a>,
 }
 
 /// One pass over the jobs on one connection.
@@ -75,11 +76,9 @@ pub struct Appender<'a> {
     progress: &'a mut AccountProgress,
     experience: &'a mut Experience,
     trouble: &'a mut Trouble,
-    turns: &'a Turns,
-    /// Others are at work on the server, and may be in the same mailboxes.
-    watchful: bool,
-    /// Of a mailbox that another account fills as well.
-    turn: Option<(JobId, Turn<'a>)>,
+    company: &'a Company<'a>,
+    /// The mailbox at work, and those before it that may still have unanswered messages.
+    filling: Vec<JobId>,
     ways: AppendSupport,
     queue: SendQueue,
     /// Flags to be stored when all is appended.
@@ -108,10 +107,9 @@ impl<'a> Appender<'a> {
             progress,
             experience,
             trouble,
-            turns,
+            company,
         } = given;
         let mut ways = AppendSupport::of(&channel.capabilities).paced(channel.pace.ahead());
-        let watchful = !turns.is_alone() && jobs.iter().any(|job| job.identity_there().is_none());
         ways.multi &= !experience.stores_in_part;
         Self {
             jobs,
@@ -121,9 +119,8 @@ impl<'a> Appender<'a> {
             progress,
             experience,
             trouble,
-            turns,
-            turn: None,
-            watchful,
+            company,
+            filling: Vec::new(),
             ways,
             queue: SendQueue::default(),
             gaps: Gaps::default(),
@@ -244,10 +241,6 @@ impl<'a> Appender<'a> {
             let span = info_span!("mailbox", mailbox = self.jobs[id].name());
             let _entered = span.enter();
             self.progress.mailbox(self.jobs[id].name());
-            if self.turn.as_ref().is_some_and(|(of, _)| *of != id) {
-                self.hear(lane)?;
-                self.turn = None;
-            }
             if self.is_merged(lane, id)? {
                 continue;
             }
@@ -255,19 +248,27 @@ impl<'a> Appender<'a> {
                 self.hear(lane)?;
                 return Ok(false);
             }
+            if self.filling.last() != Some(&id) {
+                self.filling.push(id);
+            }
+            let is_watchful = self.is_watchful(id);
             loop {
                 while lane.has_arrived() {
                     self.receive(lane)?;
                 }
-                // The first UIDs tell whether somebody else is in the mailbox.
-                if self.watchful && self.batches.get(&id) == Some(&1) {
-                    self.hear(lane)?;
+                if is_watchful {
+                    self.watch(lane, id)?;
                 }
                 if self.gaps.is_open(id) {
                     self.hear(lane)?;
                     return Ok(false);
                 }
-                let Some(batch) = self.next_batch(id, lane.budget().left(Direction::Up))? else {
+                let is_first = is_watchful && !self.batches.contains_key(&id);
+                let room = BatchRoom {
+                    messages: if is_first { 1 } else { BATCH_MESSAGES },
+                    bytes: lane.budget().left(Direction::Up),
+                };
+                let Some(batch) = self.next_batch(id, room)? else {
                     break;
                 };
                 *self.batches.entry(id).or_default() += 1;
@@ -318,6 +319,7 @@ impl<'a> Appender<'a> {
         while lane.outstanding() > 0 {
             self.receive(lane)?;
         }
+        self.leave_filled();
         Ok(())
     }
 }

@@ -6,18 +6,28 @@ use std::collections::{HashMap, HashSet};
 use anyhow::Result;
 use tracing::info;
 
-use super::Appender;
+use super::{AppendStep, Appender};
 use crate::archive::journal::Done;
 use crate::mailbox::uidset::UidSet;
 use crate::message::Identity;
 use crate::session::channel::Channel;
 use crate::session::error::SessionError;
+use crate::session::lane::Lane;
 use crate::target::holding::{self, Which};
 use crate::target::mailbox::JobId;
 use crate::target::matching::{ArchiveSide, MessageRef, Sought};
 
 /// Looks that find nothing before gaps are taken for a habit of the server.
 const MAX_IDLE: u32 = 3;
+
+/// Others that append at the same time, as far as was seen so far.
+#[derive(Default)]
+pub(super) struct Others {
+    /// They bring the same mail.
+    bring_the_same: bool,
+    /// How often a look into a gap between UIDs found nothing.
+    idle_gaps: u32,
+}
 
 /// Gaps between the UIDs that were given to what was sent.
 #[derive(Default)]
@@ -26,6 +36,10 @@ pub(super) struct Gaps {
     next_uids: HashMap<Vec<u8>, u32>,
     /// Those that are to be looked into, by the first UID.
     open: HashMap<JobId, u32>,
+    /// Mailboxes that were looked at before anything was sent there.
+    looked_at: HashSet<JobId>,
+    /// Mailboxes whose first message is answered.
+    heard: HashSet<JobId>,
 }
 
 impl Gaps {
@@ -52,22 +66,61 @@ impl Appender<'_> {
             next = next.max(uid.saturating_add(1));
         }
         self.gaps.next_uids.insert(wire, next);
-        if let Some(from) = gap.filter(|_| self.experience.idle_gaps < MAX_IDLE) {
+        if let Some(from) = gap.filter(|_| self.experience.others.idle_gaps < MAX_IDLE) {
             self.gaps.open.entry(id).or_insert(from);
         }
     }
 
-    /// Looks at what came in between. Where it is the same mail, and another account of this run brings it, the two go
-    /// on one after the other.
+    /// Others are at work on the server, and nothing but the mail itself shows whether they are in the same mailbox.
+    pub(super) fn is_watchful(&self, id: JobId) -> bool {
+        self.jobs[id].identity_there().is_none() && !self.company.is_alone()
+    }
+
+    /// The first message goes alone: its UID, or else the number of messages, tells whether somebody else is in the
+    /// mailbox. Where that was so before, it is looked at first.
+    pub(super) fn watch(&mut self, lane: &mut Lane<'_, AppendStep>, id: JobId) -> Result<()> {
+        let from = self.jobs[id].uidnext_there().max(1);
+        match self.batches.get(&id) {
+            None if self.experience.others.bring_the_same && self.gaps.looked_at.insert(id) => {
+                self.gaps.open.insert(id, from);
+            }
+            Some(1) if self.gaps.heard.insert(id) => {
+                self.hear(lane)?;
+                if !self.named.contains_key(&id) && self.has_grown(lane, id)? {
+                    self.gaps.open.insert(id, from);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// There are more messages than what was there and what the target has taken.
+    fn has_grown(&mut self, lane: &mut Lane<'_, AppendStep>, id: JobId) -> Result<bool> {
+        self.count(lane, &[id])?;
+        let taken = self.taken.get(&id).copied().unwrap_or(0);
+        let before = self.jobs[id].messages_there();
+        let now = self.merging.counted.get(&id);
+        Ok(before
+            .zip(now)
+            .is_some_and(|(before, now)| *now > before + taken))
+    }
+
+    /// Looks at what came in between. Where it is the same mail, and other accounts of this run may be those that bring
+    /// it, this one gives way to them.
     pub(super) fn look_into_gaps(&mut self, channel: &mut Channel) -> Result<()> {
         let gaps: Vec<(JobId, u32)> = std::mem::take(&mut self.gaps.open).into_iter().collect();
         for (id, from) in gaps {
             if self.jobs[id].todo().is_empty() || self.jobs[id].has_failed() {
                 continue;
             }
+            let knew = self.experience.others.bring_the_same;
+            if knew {
+                self.give_way(id)?;
+            }
             let between = self.find_between(channel, id, from)?;
-            self.experience.idle_gaps = match between {
-                0 => self.experience.idle_gaps + 1,
+            self.experience.others.idle_gaps = match between {
+                0 => self.experience.others.idle_gaps + 1,
                 _ => 0,
             };
             info!(
@@ -75,21 +128,28 @@ impl Appender<'_> {
                 the_same = between,
                 "somebody else appends at the same time"
             );
-            let is_ours = self.turn.as_ref().is_some_and(|(of, _)| *of == id);
-            if between == 0 || is_ours {
-                continue;
-            }
-            self.turn = None;
-            let name = format!("mailboxes of {}", self.jobs[id].route().to_uidvalidity);
-            let Some((turn, waited)) = self.turns.take_all([name].into(), self.stop) else {
-                return Err(SessionError::stopped().into());
-            };
-            self.turn = Some((id, turn));
-            if waited {
+            self.experience.others.bring_the_same |= between > 0;
+            if !knew && self.experience.others.bring_the_same {
+                // Even those that are through may have brought more since.
+                self.give_way(id)?;
                 self.find_between(channel, id, from)?;
             }
         }
         Ok(())
+    }
+
+    fn give_way(&mut self, id: JobId) -> Result<()> {
+        let uidvalidity = self.jobs[id].route().to_uidvalidity;
+        let gave_way = self.company.give_way(uidvalidity, self.stop);
+        gave_way.ok_or_else(|| SessionError::stopped().into())
+    }
+
+    /// All is answered: nothing more comes to the mailboxes before the one at work.
+    pub(super) fn leave_filled(&mut self) {
+        let last = self.filling.len().saturating_sub(1);
+        for id in self.filling.drain(..last) {
+            self.company.filled(self.jobs[id].route().to_uidvalidity);
+        }
     }
 
     /// How much of what came is what this account brings, or has brought.
