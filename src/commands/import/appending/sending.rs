@@ -37,6 +37,7 @@ impl Appender<'_> {
         while outcome.is_ok()
             && !self.stop.requested()
             && self.queue.doubtful.is_empty()
+            && !self.gaps.is_open(id)
             && let Some(part) = parts.pop_front()
         {
             // What was refused goes first, in another form: it may show what the others should leave out.
@@ -53,12 +54,16 @@ impl Appender<'_> {
                 parts.push_front(part);
             }
         }
-        if outcome.is_ok() && !self.stop.requested() {
+        let may_be_there = self.gaps.is_open(id);
+        if outcome.is_ok() && !self.stop.requested() && !may_be_there {
             self.queue.again.extend(parts);
             return Ok(());
         }
-        for unsent in parts {
+        for unsent in parts.into_iter().rev() {
             self.note_settled(&unsent);
+            // Somebody else may have brought it meanwhile: that is looked at first.
+            let uids = unsent.items.iter().map(Item::uid).rev();
+            uids.for_each(|uid| self.jobs[id].put_back(uid));
         }
         outcome
     }
