@@ -15,7 +15,7 @@ use super::repair::Repairs;
 use super::trouble::Trouble;
 use super::{deleted, renamed, views};
 use crate::archive::account::{AccountArchive, Standing};
-use crate::archive::journal::{Journal, RouteRecord};
+use crate::archive::journal::{Journal, Route, RouteRecord};
 use crate::filter::Filter;
 use crate::mailbox::Name;
 use crate::mailbox::uidset::UidSet;
@@ -150,11 +150,34 @@ impl<'a> Plan<'a> {
             .glance(channel, StatusItems::Plain, |_| true, &glances);
         let (listing, shown) = seen?;
         let repairs = self.want.repairs;
-        renamed::find(channel, &mut self.jobs, &listing, journal, repairs)?;
+        let mut doubted = Vec::new();
+        for (glance, shown) in glances.iter().zip(&shown) {
+            let mut jobs = self.jobs.iter();
+            let is_another = |job| is_another(job, glance, shown.as_ref(), journal, repairs);
+            if jobs.try_fold(false, |any, job| {
+                Ok::<_, anyhow::Error>(any | is_another(job)?)
+            })? {
+                doubted.push(glance.mailbox.clone());
+            }
+        }
+        renamed::find(
+            channel,
+            &mut self.jobs,
+            &listing,
+            journal,
+            repairs,
+            &doubted,
+        )?;
         let (target, delimiter) = target(&listing, journal.prefix());
         self.place(&target, journal);
         for (glance, shown) in glances.iter().zip(&shown) {
-            self.doubt(glance, shown.as_ref(), journal)?;
+            for job in &mut self.jobs {
+                if job.place().name.wire() == glance.mailbox.wire()
+                    && is_another(job, glance, shown.as_ref(), journal, repairs)?
+                {
+                    job.doubt();
+                }
+            }
         }
         let names = TargetNames::new(&listing, delimiter, self.beside.clone());
         Ok((listing, names))
@@ -174,42 +197,6 @@ impl<'a> Plan<'a> {
             Some(Glance { mailbox, uid })
         };
         self.jobs.iter().filter_map(newest_of).collect()
-    }
-
-    /// Has another message the newest UID on record? By its header, and, as some targets rewrite headers, by its date
-    /// and by what both headers have.
-    fn doubt(
-        &mut self,
-        glance: &Glance,
-        glanced: Option<&Glanced>,
-        journal: &Journal,
-    ) -> Result<()> {
-        let Some(glanced) = glanced else {
-            return Ok(());
-        };
-        let held = holding::held(&glanced.message);
-        for job in &mut self.jobs {
-            let known = journal.known(&job.route_to(glanced.uidvalidity));
-            let newest = known.newest().filter(|(_, to_uid)| *to_uid == glance.uid);
-            let Some((uid, _)) =
-                newest.filter(|_| job.place().name.wire() == glance.mailbox.wire())
-            else {
-                continue;
-            };
-            let here = message::describe(&job.here().dir, uid, self.want.repairs)?;
-            let is_another = match here.zip(held) {
-                Some((here, held)) if held.identity.is_some_and(|it| !here.has_identity(it)) => {
-                    let dates = held.time.zip(here.time);
-                    let header = glanced.message.header.as_deref().unwrap_or_default();
-                    let (dir, repairs) = (&job.here().dir, self.want.repairs);
-                    dates.is_some_and(|(there, here)| there != here)
-                        || !message::may_have_header(dir, uid, repairs, header)?
-                }
-                _ => false,
-            };
-            job.doubt(is_another);
-        }
-        Ok(())
     }
 
     fn place(&mut self, target: &Target, journal: &Journal) {
@@ -296,6 +283,39 @@ impl<'a> Plan<'a> {
         let known = known(self.only.as_ref(), &self.jobs[id], journal);
         self.jobs[id].recall(known);
     }
+}
+
+/// Has another message the newest UID on record? By its header, and, as some targets rewrite headers, by its date and
+/// by what both headers have.
+fn is_another(
+    job: &Job,
+    glance: &Glance,
+    glanced: Option<&Glanced>,
+    journal: &Journal,
+    repairs: Repairs,
+) -> Result<bool> {
+    let Some(glanced) = glanced else {
+        return Ok(false);
+    };
+    let route = Route {
+        to: glance.mailbox.text().to_owned(),
+        ..job.route_to(glanced.uidvalidity)
+    };
+    let newest = journal.known(&route).newest();
+    let Some((uid, _)) = newest.filter(|(_, to_uid)| *to_uid == glance.uid) else {
+        return Ok(false);
+    };
+    let here = message::describe(&job.here().dir, uid, repairs)?;
+    let Some((here, held)) = here.zip(holding::held(&glanced.message)) else {
+        return Ok(false);
+    };
+    if held.identity.is_none_or(|it| here.has_identity(it)) {
+        return Ok(false);
+    }
+    let dates = held.time.zip(here.time);
+    let header = glanced.message.header.as_deref().unwrap_or_default();
+    Ok(dates.is_some_and(|(there, here)| there != here)
+        || !message::may_have_header(&job.here().dir, uid, repairs, header)?)
 }
 
 /// The target as the mapping sees it, and its delimiter; `learnt` is its prefix by a refusal, where NAMESPACE says

@@ -220,6 +220,12 @@ impl Journal {
         self.names.get(directory).map(String::as_str)
     }
 
+    /// All directories, with the mailbox on the target that messages of each went to last.
+    pub fn directories(&self) -> impl Iterator<Item = (&str, &str)> {
+        let names = self.names.iter();
+        names.map(|(directory, name)| (directory.as_str(), name.as_str()))
+    }
+
     /// The prefix that the target has asked for in a refusal.
     #[must_use]
     pub fn prefix(&self) -> Option<&str> {
@@ -319,10 +325,15 @@ impl Journal {
         let Some(known) = self.known.get(route).cloned() else {
             return;
         };
+        // Another mailbox may have the name by now.
+        self.forget(route);
         let route = Route {
             to: to.to_owned(),
             ..route.clone()
         };
+        if !known.pending.is_empty() {
+            self.pending(&route, &known.pending);
+        }
         let to_uids: HashMap<u32, u32> = known.pairs.iter().copied().collect();
         for uid in known.done.iter() {
             let done = Done {

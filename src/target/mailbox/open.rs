@@ -60,8 +60,8 @@ impl Job {
     }
 
     /// Another message has the newest UID on record.
-    pub fn doubt(&mut self, is_another: bool) {
-        self.open.doubted = is_another;
+    pub fn doubt(&mut self) {
+        self.open.doubted = true;
     }
 
     /// The newest message on record is a different one on the target.

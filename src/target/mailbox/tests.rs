@@ -100,7 +100,7 @@ fn a_target_whose_next_uid_is_on_record_already_was_rolled_back() {
     // Where the server says no UIDNEXT, nothing is concluded from it.
     job.listed(false, &MailboxStatus::default());
     assert!(!job.is_rolled_back() && !job.is_unsettled());
-    job.doubt(true);
+    job.doubt();
     assert!(job.is_doubted() && job.is_unsettled());
     job.recall(RouteRecord::default());
     assert!(!job.is_doubted(), "there is no record to be doubted");

@@ -154,3 +154,77 @@ fn a_mailbox_that_the_archive_lost_is_told_only_where_it_is_meant() {
     assert!(!output.stdout.contains("Work"), "{}", output.describe());
     assert_holds(&server, "INBOX", &mails);
 }
+
+/// Import and validation find it all where it is, and leave it there.
+fn is_all_there(program: &Program, places: &[(&str, &str)], messages: u64) {
+    for arguments in [&["--dry-run"][..], &[]] {
+        import(program, arguments).code(0);
+        assert_eq!(totals(program, ["new", "unchanged"]), [0, messages]);
+        let mapped = targets(program);
+        for (name, to) in places {
+            assert_eq!(mapped[*name], *to, "{mapped:#?}");
+        }
+    }
+    let validate = ["--mode", "validate", "--deep", "--imapsync", "never"];
+    program.run(validate).code(0);
+}
+
+#[test]
+fn a_renamed_mailbox_is_known_again_though_another_has_its_name_now() {
+    let mails = realistic(178, 9);
+    let dovecot = Dovecot::simple();
+    let program = Program::new();
+    Handmade::new(&program)
+        .mailbox("INBOX", &mails[..1])
+        .mailbox("One", &mails[1..4])
+        .mailbox("Two", &mails[4..6])
+        .mailbox("Three", &mails[6..])
+        .complete();
+    aim(&program, &dovecot.imaps());
+    import(&program, &[]).code(0);
+    let on_b = Reader::new(&dovecot.plain(), ANNA, PASSWORD);
+    // One and Two change places, and something new is where Three was.
+    on_b.rename("One", "Between");
+    on_b.rename("Two", "One");
+    on_b.rename("Between", "Two");
+    on_b.rename("Three", "Old");
+    on_b.create("Three");
+    on_b.append("Three", &mails[..1]);
+    let places = [("One", "Two"), ("Two", "One"), ("Three", "Old")];
+    is_all_there(&program, &places, 9);
+    for (name, mails) in [
+        ("Two", &mails[1..4]),
+        ("One", &mails[4..6]),
+        ("Old", &mails[6..]),
+        ("Three", &mails[..1]),
+    ] {
+        assert_same(name, &of_held(&on_b.mailbox(name)), &of_mails(mails));
+    }
+}
+
+#[test]
+fn mailboxes_that_changed_places_are_known_again_where_all_have_one_uidvalidity() {
+    let mails = realistic(179, 6);
+    let server = inbox(MODERN).start();
+    let program = Program::new();
+    Handmade::new(&program)
+        .mailbox("INBOX", &mails[..1])
+        .mailbox("One", &mails[1..4])
+        .mailbox("Two", &mails[4..])
+        .complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    server.edit(|mailboxes| {
+        for mailbox in mailboxes.iter_mut().skip(1) {
+            let is_one = mailbox.name == b"One";
+            mailbox.name = if is_one {
+                b"Two".to_vec()
+            } else {
+                b"One".to_vec()
+            };
+        }
+    });
+    is_all_there(&program, &[("One", "Two"), ("Two", "One")], 6);
+    assert_holds(&server, "Two", &mails[1..4]);
+    assert_holds(&server, "One", &mails[4..]);
+}
