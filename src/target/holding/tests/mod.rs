@@ -124,3 +124,5 @@ fn a_message_is_held_as_far_as_it_is_shown() {
     };
     assert!(held(&nameless).is_none());
 }
+
+mod read;
