@@ -17,8 +17,8 @@ use crate::disk;
 use crate::message::{self, DateSource, Fingerprint};
 use crate::plural::counted;
 
-/// How much of a message is read for its dates, in bytes.
-const DATES: usize = 256 * 1024;
+/// Most of a message that is read for its dates, in bytes: its header, however long.
+const DATES: usize = 16 * 1024 * 1024;
 /// Bytes hashed at a time. A message of up to this size is read once.
 const BUFFER: usize = 256 * 1024;
 
@@ -164,6 +164,8 @@ struct FilePass {
     length: u64,
     sha256: String,
     head: Vec<u8>,
+    /// The header ends in `head`.
+    has_header: bool,
     /// True when `sent` is all of it.
     whole: bool,
     sent: Vec<u8>,
@@ -178,6 +180,7 @@ impl FilePass {
             length: 0,
             sha256: String::new(),
             head: Vec::new(),
+            has_header: false,
             whole: true,
             sent: Vec::new(),
             sent_length: 0,
@@ -194,8 +197,9 @@ impl FilePass {
             let chunk = &buffer[..count];
             digest.update(chunk);
             seen.length += count as u64;
-            let room = DATES.saturating_sub(seen.head.len());
-            seen.head.extend_from_slice(&chunk[..room.min(count)]);
+            if !seen.has_header {
+                seen.take_head(chunk);
+            }
             to_send.clear();
             if count == 0 {
                 repairer.finish(&mut to_send);
@@ -216,6 +220,17 @@ impl FilePass {
         seen.repaired = repairer.repaired();
         seen.sha256 = crate::archive::path::hex(&digest.finalize());
         Ok(seen)
+    }
+}
+
+impl FilePass {
+    fn take_head(&mut self, chunk: &[u8]) {
+        // An empty line may lie between two pieces.
+        let from = self.head.len().saturating_sub(3);
+        let room = DATES.saturating_sub(self.head.len());
+        self.head.extend_from_slice(&chunk[..room.min(chunk.len())]);
+        let end = |pair: &[u8]| pair == b"\n\n" || pair == b"\n\r";
+        self.has_header = self.head.len() >= DATES || self.head[from..].windows(2).any(end);
     }
 }
 

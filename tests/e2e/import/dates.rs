@@ -85,3 +85,26 @@ fn a_message_whose_date_the_target_refuses_arrives_with_the_time_of_the_import()
         );
     }
 }
+
+#[test]
+fn a_date_behind_a_very_long_header_is_used_and_validated() {
+    let line = format!("X-Long: {}\r\n", "abcdefgh ".repeat(100));
+    let header = line.repeat(400);
+    let text = format!(
+        "Subject: far down\r\n{header}Date: Wed, 23 Aug 2000 05:01:16 +0000\r\n\r\ntext\r\n"
+    );
+    let server = inbox(MODERN).start();
+    let program = Program::new();
+    let archive = Handmade::new(&program)
+        .mailbox("INBOX", &[Mail::new("far down", text)])
+        .complete();
+    Handmade::edit(&archive.file("INBOX", 1, "json"), |sidecar| {
+        sidecar["internaldate"] = json!("");
+    });
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    let held = server.mailbox("INBOX").messages;
+    assert_eq!(held[0].internaldate, "\"23-Aug-2000 05:01:16 +0000\"");
+    let validate = ["--mode", "validate", "--no-connectivity-test"];
+    program.run(validate).code(0).says("0 errors, 0 warnings");
+}
