@@ -379,3 +379,17 @@ fn a_keyword_that_ends_the_connection_costs_itself_and_not_the_account() {
     let told = "2 messages without flags that the target does not keep ($bad)";
     assert!(note.contains(told), "{note}");
 }
+
+#[test]
+fn a_system_flag_that_is_refused_costs_itself_and_not_the_others() {
+    let server = inbox(MODERN)
+        .refuse_flag("\\Deleted", "NO not that one")
+        .start();
+    let mail = Mail::simple("one").flagged("\\Seen \\Deleted \\Flagged");
+    let program = program_for(&server, "INBOX", std::slice::from_ref(&mail));
+    import(&program, &[]).code(0);
+    assert_holds(&server, "INBOX", &[mail.flagged("\\Seen \\Flagged")]);
+    let note = entry(&program, "INBOX")["note"].to_string();
+    let told = "1 message without flags that the target does not keep";
+    assert!(note.contains(told) && note.contains("Deleted"), "{note}");
+}

@@ -55,7 +55,7 @@ impl Appender<'_> {
                 AppendStep::Open | AppendStep::Count(_) => Ok(()),
                 AppendStep::Flags(stored) => {
                     if status.condition != Condition::Ok {
-                        self.lost_flags(&stored, &status.said());
+                        self.refused_late(&stored, &status.said());
                     }
                     Ok(())
                 }

@@ -121,8 +121,8 @@ impl Item {
 }
 
 impl Late {
-    /// What is to be stored for a message: all system flags together, as they were not what was refused, and
-    /// each keyword alone, so that a refusal names the culprit.
+    /// What is to be stored for a message: all system flags together, as they are rarely what was refused, and each
+    /// keyword alone, so that a refusal names the culprit.
     pub fn of(id: JobId, uid: u32, to_uid: u32, flags: &[&str]) -> Vec<Self> {
         let (system, keywords): (Vec<&str>, Vec<&str>) =
             flags.iter().partition(|flag| flag.starts_with('\\'));

@@ -49,8 +49,21 @@ impl Appender<'_> {
         self.run(channel)
     }
 
-    /// Flags that STORE cannot set either.
-    pub(super) fn lost_flags(&mut self, stored: &Late, answer: &str) {
+    /// STORE does not set these flags either: of several, each is tried alone.
+    pub(super) fn refused_late(&mut self, late: &Late, answer: &str) {
+        let flags: Vec<&str> = late.flags.split_ascii_whitespace().collect();
+        if flags.len() < 2 {
+            self.lost_flags(late, answer);
+            return;
+        }
+        self.to_store.extend(flags.into_iter().map(|flag| Late {
+            flags: flag.to_owned(),
+            ..late.clone()
+        }));
+    }
+
+    /// Flags that cannot be set.
+    fn lost_flags(&mut self, stored: &Late, answer: &str) {
         let Late {
             id,
             uid,

@@ -64,10 +64,10 @@ impl SameChange {
             alone: self.alone,
             refused: None,
         };
-        let adds = by_kind(&self.add).into_iter();
-        let removes = by_kind(&self.remove).into_iter();
-        let adds = adds.map(|flags| of(flags, String::new(), &self.to_uids));
-        let removes = removes.map(|flags| of(String::new(), flags, &self.to_uids));
+        let adds = self.add.split_ascii_whitespace().map(str::to_owned);
+        let removes = self.remove.split_ascii_whitespace().map(str::to_owned);
+        let adds = adds.map(|flag| of(flag, String::new(), &self.to_uids));
+        let removes = removes.map(|flag| of(String::new(), flag, &self.to_uids));
         let parts: Vec<Self> = adds.chain(removes).collect();
         if parts.len() > 1 {
             return parts;
@@ -108,15 +108,6 @@ pub(super) fn narrowed(answered: Vec<SameChange>) -> (Vec<SameChange>, Vec<SameC
     (again, over)
 }
 
-/// All system flags together, and each keyword alone.
-fn by_kind(flags: &str) -> Vec<String> {
-    let words = flags.split_ascii_whitespace();
-    let (system, keywords): (Vec<&str>, Vec<&str>) = words.partition(|flag| flag.starts_with('\\'));
-    let system = (!system.is_empty()).then(|| system.join(" "));
-    let keywords = keywords.into_iter().map(str::to_owned);
-    system.into_iter().chain(keywords).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,19 +135,16 @@ mod tests {
 
     #[test]
     fn a_refused_change_is_split_by_flags_and_then_by_messages() {
-        let whole = refused(change("\\Seen $a \\Draft", "\\Flagged", [1, 2, 3]));
+        let whole = refused(change("\\Seen $a", "\\Flagged", [1, 2, 3]));
         let (again, over) = narrowed(vec![whole, change("$b", "", [4])]);
         let expected = [
-            change("\\Seen \\Draft", "", [1, 2, 3]),
+            change("\\Seen", "", [1, 2, 3]),
             change("$a", "", [1, 2, 3]),
             change("", "\\Flagged", [1, 2, 3]),
         ];
         assert_eq!((&again[..], over.len()), (&expected[..], 0));
         let (again, over) = narrowed(again.into_iter().map(refused).take(1).collect());
-        let halves = [
-            change("\\Seen \\Draft", "", [1]),
-            change("\\Seen \\Draft", "", [2, 3]),
-        ];
+        let halves = [change("\\Seen", "", [1]), change("\\Seen", "", [2, 3])];
         assert_eq!((&again[..], over.len()), (&halves[..], 0));
         let single = refused(again[0].clone());
         assert_eq!(narrowed(vec![single.clone()]), (Vec::new(), vec![single]));
