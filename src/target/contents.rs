@@ -21,6 +21,8 @@ const MAX_MESSAGES: usize = 5000;
 pub(super) struct ReadingRoom {
     bytes: u64,
     messages: usize,
+    /// Messages that were to be read and are not.
+    too_many: usize,
 }
 
 impl Default for ReadingRoom {
@@ -28,6 +30,7 @@ impl Default for ReadingRoom {
         Self {
             bytes: MAX_BYTES,
             messages: MAX_MESSAGES,
+            too_many: 0,
         }
     }
 }
@@ -42,20 +45,35 @@ impl ReadingRoom {
     ) -> (Vec<Undecided>, Vec<Undecided>) {
         let is_even = |group: &Undecided| group.wanted.len() == group.held.len();
         let (even, uneven): (Vec<_>, Vec<_>) = groups.into_iter().partition(is_even);
-        let mut all = uneven.into_iter().chain(even);
-        all.by_ref()
-            .partition(|group| self.fits(group.held.iter().map(|at| &held[*at])))
+        let (small, large): (Vec<_>, Vec<Undecided>) = uneven
+            .into_iter()
+            .chain(even)
+            .partition(|group| self.fits(group.held.iter().map(|at| &held[*at])));
+        self.too_many += large.iter().map(|group| group.held.len()).sum::<usize>();
+        (small, large)
     }
 
-    /// As much of a group as may still be read.
+    /// As much of such a large group as may still be read.
     pub fn part_of(&mut self, group: &Undecided, held: &[Held]) -> Undecided {
-        let read = group.held.iter().copied();
+        let all = group.held.iter().copied();
+        let read: Vec<usize> = all
+            .filter(|at| self.fits(std::iter::once(&held[*at])))
+            .collect();
+        self.too_many = self.too_many.saturating_sub(read.len());
         Undecided {
-            held: read
-                .filter(|at| self.fits(std::iter::once(&held[*at])))
-                .collect(),
+            held: read,
             ..group.clone()
         }
+    }
+
+    /// What is said of messages that were too many, or too large, to be read.
+    pub fn told(&self) -> Option<String> {
+        (self.too_many > 0).then(|| {
+            format!(
+                "{} messages of the target look like others, too many to be read in one run: as far as size, date and number do not tell them apart, nothing is appended for them",
+                self.too_many
+            )
+        })
     }
 
     /// Takes the room that these need, if it is there.
@@ -72,15 +90,6 @@ impl ReadingRoom {
         }
         fits
     }
-}
-
-/// What is said of messages that were too many, or too large, to be read.
-pub(super) fn told_of(too_many: usize) -> Option<String> {
-    (too_many > 0).then(|| {
-        format!(
-            "{too_many} messages of the target look like others, too many to be read in one run: as far as size, date and number do not tell them apart, nothing is appended for them"
-        )
-    })
 }
 
 /// What was read of both sides, by the numbers of the messages; `None` for what cannot be read.
@@ -186,9 +195,9 @@ mod tests {
         let (read, rest) = room.take(groups.clone(), &many);
         assert_eq!((&read[..], &rest[..]), (&groups[..2], &groups[2..]));
         assert_eq!(room.part_of(&rest[0], &many), group(0..0));
-        let told = told_of(1).expect("told");
+        let told = room.told().expect("told");
         assert!(told.starts_with("1 messages of the target"), "{told}");
-        assert_eq!(told_of(0), None);
+        assert_eq!(ReadingRoom::default().told(), None);
         // The same in bytes.
         let large = [held(1, MAX_BYTES / 2), held(2, MAX_BYTES / 2), held(3, 1)];
         let groups = vec![group(0..1), group(1..2), group(2..3)];
@@ -199,6 +208,8 @@ mod tests {
         let (read, rest) = room.take(vec![group(0..3), group(0..1)], &large);
         assert_eq!((read, &rest[..]), (vec![group(0..1)], &[group(0..3)][..]));
         assert_eq!(room.part_of(&rest[0], &large), group(0..1));
+        let told = room.told().expect("told");
+        assert!(told.starts_with("2 messages of the target"), "{told}");
     }
 
     #[test]

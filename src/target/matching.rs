@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use anyhow::Result;
 use tracing::info;
 
-use super::contents::{Contents, ReadingRoom, told_of};
+use super::contents::{Contents, ReadingRoom};
 use super::holding::Holding;
 use super::mailbox::{JobId, Jobs};
 use super::message::{self, Damaged, Described};
@@ -128,7 +128,7 @@ impl<'a> Sought<'a> {
         let held = &holding.messages;
         let mut board = Board::new(&self.wanted, held);
         let mut contents = Contents::default();
-        let (mut room, mut too_many) = (ReadingRoom::default(), 0);
+        let mut room = ReadingRoom::default();
         while let Some(groups) = board.candidates() {
             let groups = accept_rendered(&mut board, groups);
             let (mut groups, large) = room.take(groups, held);
@@ -137,7 +137,6 @@ impl<'a> Sought<'a> {
                 board.count(&group);
                 let left = board.left_of(&group);
                 let part = room.part_of(&left, held);
-                too_many += left.held.len() - part.held.len();
                 to_read.push(part);
                 groups.push(left);
             }
@@ -159,7 +158,7 @@ impl<'a> Sought<'a> {
         if holding.shortfall().is_some() {
             result.doubt();
         }
-        Ok((result, told_of(too_many)))
+        Ok((result, room.told()))
     }
 
     /// The messages in these groups.
