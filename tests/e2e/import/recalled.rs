@@ -1,5 +1,7 @@
 //! What was filled before is known again, and nothing else is taken for it, whatever others did on the target.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::json;
 
 use super::{
@@ -7,12 +9,12 @@ use super::{
     of_mails, program_for, targets, totals,
 };
 use crate::kit::PASSWORD;
-use crate::kit::mail::realistic;
+use crate::kit::mail::{Mail, realistic};
 use crate::kit::run::handmade::Handmade;
 use crate::kit::run::program::Program;
 use crate::kit::run::reader::Reader;
 use crate::kit::servers::dovecot::Dovecot;
-use crate::kit::servers::fake::{FakeMailbox, FakeServer};
+use crate::kit::servers::fake::{FakeMailbox, FakeServer, Reply};
 
 #[test]
 fn a_mailbox_goes_where_it_went_before_though_a_better_place_is_there_by_now() {
@@ -227,4 +229,24 @@ fn mailboxes_that_changed_places_are_known_again_where_all_have_one_uidvalidity(
     is_all_there(&program, &[("One", "Two"), ("Two", "One")], 6);
     assert_holds(&server, "Two", &mails[1..4]);
     assert_holds(&server, "One", &mails[4..]);
+}
+
+/// It is made on the next connection, by the name that was found then.
+#[test]
+fn a_mailbox_whose_second_name_a_connection_died_of_is_filled_in_the_same_run() {
+    let cut_once = AtomicBool::new(true);
+    let server = inbox(MODERN)
+        .on_create(|name| (name == "cur").then(|| "NO [CANNOT] Invalid mailbox name".to_owned()))
+        .on_command(move |command| {
+            let is_second = command.name == "CREATE" && command.text().contains("%63ur");
+            let cut = is_second && cut_once.swap(false, Ordering::SeqCst);
+            cut.then(|| Reply::Close(Vec::new()))
+        })
+        .start();
+    let mails = [Mail::simple("one"), Mail::simple("two")];
+    let program = program_for(&server, "cur", &mails);
+    import(&program, &["--imap-timeout", "1"]).code(0);
+    assert_holds(&server, "%63ur", &mails);
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new"]), [0]);
 }
