@@ -181,6 +181,24 @@ fn the_newest_message_on_record_is_known_by_a_changed_header_and_not_by_its_date
     }
 }
 
+/// Some targets give messages a date of their own.
+#[test]
+fn the_newest_message_on_record_is_the_same_whatever_date_the_target_says() {
+    let server = FakeServer::options()
+        .capabilities(MODERN)
+        .mailbox(FakeMailbox::new("INBOX"))
+        .start();
+    let mail = Mail::simple("one");
+    let program = program_for(&server, "INBOX", std::slice::from_ref(&mail));
+    import(&program, &[]).code(0);
+    server.edit(|all| {
+        all[0].messages[0].internaldate = "\"01-Feb-2003 04:05:06 +0000\"".to_owned();
+    });
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new", "unchanged"]), [0, 1]);
+    assert_eq!(entry(&program, "INBOX")["note"], serde_json::Value::Null);
+}
+
 /// The same header, another body.
 fn version(number: u32, text: &str) -> Mail {
     let header = format!("Message-ID: <{number}@x>\r\nDate: then\r\nSubject: draft\r\n\r\n");
