@@ -1,5 +1,6 @@
 //! What was filled before is known again, and nothing else is taken for it, whatever others did on the target.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
@@ -249,4 +250,24 @@ fn a_mailbox_whose_second_name_a_connection_died_of_is_filled_in_the_same_run() 
     assert_holds(&server, "%63ur", &mails);
     import(&program, &[]).code(0);
     assert_eq!(totals(&program, ["new"]), [0]);
+}
+
+#[test]
+fn a_look_at_the_newest_message_that_connections_die_of_is_done_without() {
+    let shut = Arc::new(AtomicBool::new(false));
+    let is_shut = Arc::clone(&shut);
+    let server = inbox(MODERN)
+        .on_command(move |command| {
+            let dies = is_shut.load(Ordering::SeqCst) && command.text().contains("UID FETCH");
+            dies.then(|| Reply::Close(Vec::new()))
+        })
+        .start();
+    let mails = [Mail::simple("one"), Mail::simple("two")];
+    let program = program_for(&server, "INBOX", &mails);
+    import(&program, &[]).code(0);
+    shut.store(true, Ordering::SeqCst);
+    import(&program, &["--imap-timeout", "1"]).code(0);
+    assert_eq!(totals(&program, ["new", "unchanged"]), [0, 2]);
+    shut.store(false, Ordering::SeqCst);
+    assert_holds(&server, "INBOX", &mails);
 }
