@@ -16,7 +16,7 @@ use crate::session::reader::NoBody;
 use crate::session::refusal;
 use crate::session::response::Condition;
 use crate::session::select::{self, Selected};
-use crate::target::alias::Evidence;
+use crate::target::alias::{Evidence, TargetNames};
 use crate::target::mailbox::{JobId, Jobs};
 use crate::target::place::AfterRefusal;
 use crate::target::trouble::{Trouble, UnderWay};
@@ -53,6 +53,8 @@ impl CreateStep {
 struct Flight {
     /// Mailboxes whose names are refused, with the server's words.
     refused: Vec<(JobId, String)>,
+    /// Those of them that were made all the same: not by these names.
+    made: Vec<JobId>,
     /// Mailboxes that were made and that LIST does not show by their names.
     unlisted: Vec<JobId>,
 }
@@ -71,7 +73,7 @@ pub fn prepare(
 ) -> anyhow::Result<()> {
     let mut numbers = numbers.to_vec();
     while !numbers.is_empty() {
-        let unlisted = make(channel, jobs, &numbers, evidence.names.delimiter, trouble)?;
+        let unlisted = make(channel, jobs, &numbers, evidence.names, trouble)?;
         listed::believe(channel, jobs, &unlisted, evidence.names)?;
         numbers = listed::tell_apart(channel, jobs, &numbers, evidence, trouble)?;
     }
@@ -83,7 +85,7 @@ fn make(
     channel: &mut Channel,
     jobs: &mut Jobs,
     numbers: &[JobId],
-    delimiter: Option<char>,
+    names: &TargetNames,
     trouble: &mut Trouble,
 ) -> Result<Vec<JobId>> {
     let mut unlisted = Vec::new();
@@ -100,10 +102,18 @@ fn make(
         let flight = attempt(channel, jobs, &numbers, trouble)?;
         unlisted.extend(flight.unlisted);
         numbers.clear();
+        let found = listed::made_by_another_name(channel, jobs, &flight.made, names)?;
+        numbers.extend(&found);
         for (number, words) in flight.refused {
+            if found.contains(&number) {
+                continue;
+            }
             let job = &mut jobs[number];
+            if job.place().is_learnt() {
+                job.place_mut().exists = false;
+            }
             let refused = job.place().name.text().to_owned();
-            match job.place_mut().refused(&words, delimiter) {
+            match job.place_mut().refused(&words, names.delimiter) {
                 AfterRefusal::ParentsFirst => numbers.push(number),
                 AfterRefusal::Renamed => {
                     let instead = job.place().name.text();
@@ -245,7 +255,11 @@ fn attempt(
                         jobs[number].tell(note);
                     }
                 } else {
-                    let why = words.remove(&number).unwrap_or_else(|| status.said());
+                    let said = words.remove(&number);
+                    if said.is_none() && !jobs[number].place().exists {
+                        flight.made.push(number);
+                    }
+                    let why = said.unwrap_or_else(|| status.said());
                     flight.refused.push((number, why));
                 }
             }

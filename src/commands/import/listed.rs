@@ -45,6 +45,32 @@ pub fn believe(
     Ok(())
 }
 
+/// Finds those of these mailboxes, which were created and cannot be opened, that LIST shows by other names; returns them.
+///
+/// # Errors
+/// Those of the connection.
+pub fn made_by_another_name(
+    channel: &mut Channel,
+    jobs: &mut Jobs,
+    made: &[JobId],
+    before: &TargetNames,
+) -> Result<Vec<JobId>> {
+    if made.is_empty() {
+        return Ok(Vec::new());
+    }
+    let listing = list::list(channel, StatusItems::Plain, |_| false)?;
+    let mut found = Vec::new();
+    for &id in made {
+        let is_free = |name: &&Name| jobs.iter().all(|job| job.place().name != **name);
+        let names = listing.mailboxes.iter().map(|there| &there.listed.name);
+        let names: Vec<&Name> = names.filter(is_free).collect();
+        if before.believe_made(&mut jobs[id], &names) {
+            found.push(id);
+        }
+    }
+    Ok(found)
+}
+
 /// Mailboxes that are planned apart and are one on the target: one of each two gets another name, and is returned.
 /// `opened` were opened just now.
 ///

@@ -76,6 +76,31 @@ impl TargetNames {
         job.place_mut().believe(name);
     }
 
+    /// The same for what was created and cannot be opened by the name that was asked for: the target may have put
+    /// something before it or behind it. False where nothing new looks like it.
+    pub fn believe_made(&self, job: &mut Job, names: &[&Name]) -> bool {
+        let asked = job.place().name.text().to_owned();
+        let plain = bare(&asked);
+        let is_made = |name: &&&Name| {
+            let listed = bare(name.text());
+            !self.has(name) && (listed.ends_with(&plain) || listed.starts_with(&plain))
+        };
+        let mut made = names.iter().filter(is_made);
+        let only = made.next().filter(|_| !plain.is_empty());
+        let Some(name) = only.filter(|_| made.next().is_none()) else {
+            return false;
+        };
+        let text = format!(
+            "the target calls it \"{}\" where \"{asked}\" was asked for",
+            name.text()
+        );
+        warn!(mailbox = job.name(), "{text}");
+        job.tell(text);
+        job.place_mut().believe(name);
+        job.place_mut().exists = true;
+        true
+    }
+
     /// The names that were listed.
     pub fn names(&self) -> impl Iterator<Item = &Name> {
         self.listed.values().map(|there| &there.listed.name)

@@ -1,5 +1,5 @@
-//! Two names by which the target opens one mailbox: found out whenever the one was filled, and told apart the same way on
-//! every run.
+//! Names that the target takes for others: two of one mailbox are found out whenever the one was filled, and told apart
+//! the same way on every run.
 
 use std::collections::BTreeMap;
 
@@ -211,4 +211,36 @@ fn mailboxes_that_hold_the_same_are_two_where_the_target_has_two() {
     let mapped = targets(&program);
     assert_eq!(mapped["Plan-"], "Plan-");
     stay(&program, &mapped, &[]);
+}
+
+/// It puts everything below INBOX, when it is made.
+#[test]
+fn what_the_target_makes_by_another_name_is_found_in_its_list() {
+    let server = inbox(MODERN)
+        .meanwhile(|command, mailboxes| {
+            for mailbox in mailboxes.iter_mut() {
+                if command.name != "CREATE" && !mailbox.name.starts_with(b"INBOX") {
+                    mailbox.name = [b"INBOX/".as_slice(), &mailbox.name].concat();
+                }
+            }
+        })
+        .start();
+    let mails = realistic(128, 4);
+    let program = Program::new();
+    Handmade::new(&program)
+        .mailbox("Work", &mails[..2])
+        .mailbox("Later", &mails[2..])
+        .mailbox("Empty", &[])
+        .complete();
+    aim(&program, &server.endpoint());
+    import(&program, &[]).code(0);
+    let mapped = targets(&program);
+    assert_eq!(mapped["Work"], "INBOX/Work");
+    assert_holds(&server, "INBOX/Work", &mails[..2]);
+    assert_holds(&server, "INBOX/Later", &mails[2..]);
+    assert_eq!(server.mailboxes().len(), 4);
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new"]), [0]);
+    assert_eq!(targets(&program), mapped);
+    assert_eq!(server.mailboxes().len(), 4);
 }
