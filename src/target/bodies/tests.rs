@@ -188,6 +188,35 @@ fn a_message_comes_without_its_date_or_shorter_than_its_server_says() {
     assert!(cut.identity(None).is_none());
 }
 
+/// What follows a body that is longer than announced may be its own text, up to the end of the next command.
+#[test]
+fn a_body_of_another_length_than_announced_costs_its_message_and_no_other() {
+    let mut server = Scripted::new("", |command| {
+        if command == "NOOP" {
+            return Some("OK done".to_owned());
+        }
+        let odd = "* 2 FETCH (UID 2 FLAGS () INTERNALDATE NIL BODY[] {3}\n* abc)\n";
+        Some(usual(command).replace(&line(2), odd))
+    });
+    let mut trouble = Trouble::default();
+    let found = read_from(&mut server, "1:4", &mut trouble).expect("a connection");
+    for uid in [1, 3, 4] {
+        assert_is(uid, &found[&uid]);
+    }
+    let reason = found[&2].as_ref().err().expect("not read");
+    assert!(reason.contains("makes no sense"), "{reason}");
+    let heard = server.heard();
+    let sets: Vec<Vec<u32>> = heard.iter().filter_map(|command| asked(command)).collect();
+    assert_eq!(sets, [vec![1, 2, 3, 4], vec![3, 4], vec![2]]);
+    // Where nobody knows what is read next, the connection ends.
+    let mut server = Scripted::new("", |command| {
+        let odd = "* 2 FETCH (UID 2 FLAGS () INTERNALDATE NIL BODY[] {3}\n* abc)\n";
+        (command != "NOOP").then(|| usual(command).replace(&line(2), odd))
+    });
+    let lost = read_from(&mut server, "1:4", &mut Trouble::default());
+    assert!(lost.is_err());
+}
+
 #[test]
 fn a_message_that_ends_the_connection_is_asked_for_alone_and_then_no_more() {
     let mut trouble = Trouble::default();
