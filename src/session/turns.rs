@@ -36,6 +36,8 @@ struct State {
 struct Member {
     /// How many of each UIDVALIDITY.
     fills: HashMap<u32, usize>,
+    /// What it sends first to one of this UIDVALIDITY: numbers that stand for messages.
+    begun: HashSet<(u32, u64)>,
     /// It gives way to others.
     waits: bool,
 }
@@ -110,8 +112,12 @@ impl Turns {
         let mut state = self.state();
         state.count += 1;
         let number = state.count;
-        let waits = false;
-        state.members.insert(number, Member { fills, waits });
+        let member = Member {
+            fills,
+            begun: HashSet::new(),
+            waits: false,
+        };
+        state.members.insert(number, member);
         let turns = self;
         Company { turns, number }
     }
@@ -122,6 +128,25 @@ impl Company<'_> {
     #[must_use]
     pub fn is_alone(&self) -> bool {
         self.turns.state().busy.len() < 2
+    }
+
+    /// This message is about to be sent to an untouched mailbox of this UIDVALIDITY.
+    pub fn begins(&self, uidvalidity: u32, message: u64) {
+        let mut state = self.turns.state();
+        if let Some(member) = state.members.get_mut(&self.number) {
+            member.begun.insert((uidvalidity, message));
+        }
+    }
+
+    /// What other accounts have sent first to mailboxes of this UIDVALIDITY.
+    #[must_use]
+    pub fn begun_by_others(&self, uidvalidity: u32) -> HashSet<u64> {
+        let state = self.turns.state();
+        let members = state.members.iter();
+        let others = members.filter(|(number, _)| **number != self.number);
+        let begun = others.flat_map(|(_, member)| &member.begun);
+        let here = begun.filter(|(there, _)| *there == uidvalidity);
+        here.map(|(_, message)| *message).collect()
     }
 
     /// One mailbox of this UIDVALIDITY is filled.
@@ -186,6 +211,21 @@ mod tests {
     use std::thread;
 
     use super::*;
+
+    #[test]
+    fn what_others_send_first_is_known_as_long_as_they_are_at_work() {
+        let turns = Turns::default();
+        let first = turns.company([7, 8].into_iter());
+        let second = turns.company([7].into_iter());
+        first.begins(7, 1);
+        first.begins(8, 2);
+        second.begins(7, 3);
+        assert_eq!(first.begun_by_others(7), HashSet::from([3]));
+        assert_eq!(second.begun_by_others(7), HashSet::from([1]));
+        assert_eq!(first.begun_by_others(8), HashSet::new());
+        drop(first);
+        assert_eq!(second.begun_by_others(7), HashSet::new());
+    }
 
     #[test]
     fn who_gives_way_waits_for_those_at_work_on_the_same_and_for_nobody_else() {

@@ -1,7 +1,10 @@
 //! Others append to the same mailbox at the same time, or what was given up takes effect late: each message is there
 //! once, or it is told.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -14,7 +17,8 @@ use crate::kit::mail::{Mail, realistic};
 use crate::kit::run::findings::{assert_codes, findings};
 use crate::kit::run::handmade::Handmade;
 use crate::kit::run::program::Program;
-use crate::kit::servers::fake::{Cut, FakeMailbox, FakeServer, Reply};
+use crate::kit::servers::fake::{Cut, FakeMailbox, FakeOptions, FakeServer, Reply};
+use crate::kit::servers::wire::Received;
 
 const BEN: &str = "ben@example.com";
 
@@ -138,7 +142,11 @@ fn what_somebody_else_appends_meanwhile_is_not_appended_again() {
 
 /// Two accounts that reach one mailbox, with the same mail.
 fn two_into_one(capabilities: &str, mails: &[Mail]) -> (FakeServer, Program) {
-    let server = FakeServer::options()
+    two_into(FakeServer::options(), capabilities, mails)
+}
+
+fn two_into(options: FakeOptions, capabilities: &str, mails: &[Mail]) -> (FakeServer, Program) {
+    let server = options
         .capabilities(capabilities)
         .mailbox(FakeMailbox::new("INBOX"))
         .start();
@@ -160,6 +168,45 @@ fn two_accounts_that_reach_one_mailbox_fill_it_once() {
     import(&program, &["--max-workers", "2"]).code(0);
     assert_eq!(totals(&program, ["new", "unchanged"]), [250, 250]);
     assert_holds(&server, "INBOX", &mails);
+}
+
+/// Of two connections, the first to list is answered its second APPEND only when the other has appended, or gives way;
+/// the other sees what the first APPEND brought.
+fn one_between_the_first_and_the_second_append() -> impl Fn(&Received) -> Option<Reply> {
+    let first = OnceLock::new();
+    let (ours, theirs) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let wait = |until: &dyn Fn() -> bool| {
+        let begin = Instant::now();
+        while !until() && begin.elapsed() < Duration::from_secs(1) {
+            thread::yield_now();
+        }
+    };
+    move |command| {
+        let is_first = *first.get_or_init(|| command.connection) == command.connection;
+        match (command.name.as_str(), is_first) {
+            ("APPEND", true) if ours.fetch_add(1, Ordering::SeqCst) == 1 => {
+                wait(&|| theirs.load(Ordering::SeqCst) > 0);
+            }
+            ("APPEND", false) => {
+                theirs.fetch_add(1, Ordering::SeqCst);
+            }
+            ("LIST", false) => wait(&|| ours.load(Ordering::SeqCst) > 1),
+            _ => {}
+        }
+        None
+    }
+}
+
+#[test]
+fn who_finds_what_another_account_has_just_sent_gives_way_to_it() {
+    let mails = realistic(145, 30);
+    for capabilities in [MODERN, "IMAP4rev1 UIDPLUS"] {
+        let between = one_between_the_first_and_the_second_append();
+        let options = FakeServer::options().on_command(between);
+        let (server, program) = two_into(options, capabilities, &mails);
+        import(&program, &["--max-workers", "2"]).code(0);
+        assert_holds(&server, "INBOX", &mails);
+    }
 }
 
 #[test]

@@ -271,6 +271,9 @@ impl<'a> Appender<'a> {
                 let Some(batch) = self.next_batch(id, room)? else {
                     break;
                 };
+                if !self.batches.contains_key(&id) {
+                    self.begin(&batch)?;
+                }
                 *self.batches.entry(id).or_default() += 1;
                 if let Some(used_up) = used_up(lane, &batch) {
                     self.hear(lane)?;

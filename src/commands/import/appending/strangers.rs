@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use anyhow::Result;
 use tracing::info;
 
+use super::item::Batch;
 use super::{AppendStep, Appender};
 use crate::archive::journal::Done;
 use crate::mailbox::uidset::UidSet;
@@ -38,6 +39,8 @@ pub(super) struct Gaps {
     open: HashMap<JobId, u32>,
     /// Mailboxes that were looked at before anything was sent there.
     looked_at: HashSet<JobId>,
+    /// Those that hold what another account has just sent.
+    anothers: HashSet<JobId>,
     /// Mailboxes whose first message is answered.
     heard: HashSet<JobId>,
 }
@@ -77,12 +80,18 @@ impl Appender<'_> {
     }
 
     /// The first message goes alone: its UID, or else the number of messages, tells whether somebody else is in the
-    /// mailbox. Where that was so before, it is looked at first.
+    /// mailbox. Where that was so before, or where the mailbox holds what another account has begun with, it is looked
+    /// at first: all the rest of that may be on its way already.
     pub(super) fn watch(&mut self, lane: &mut Lane<'_, AppendStep>, id: JobId) -> Result<()> {
         let from = self.jobs[id].uidnext_there().max(1);
         match self.batches.get(&id) {
-            None if self.experience.others.bring_the_same && self.gaps.looked_at.insert(id) => {
-                self.gaps.open.insert(id, from);
+            None if self.gaps.looked_at.insert(id) => {
+                if self.holds_what_another_began(id)? {
+                    self.gaps.anothers.insert(id);
+                }
+                if self.experience.others.bring_the_same || self.gaps.anothers.contains(&id) {
+                    self.gaps.open.insert(id, from);
+                }
             }
             Some(1) if self.gaps.heard.insert(id) => {
                 self.hear(lane)?;
@@ -93,6 +102,43 @@ impl Appender<'_> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// These go first to a mailbox.
+    pub(super) fn begin(&self, batch: &Batch) -> Result<()> {
+        let Some(item) = batch.items.first() else {
+            return Ok(());
+        };
+        let (job, uid) = (batch.id, item.uid());
+        if let Some(first) = self.archive().describe(MessageRef { job, uid })? {
+            let uidvalidity = self.jobs[job].route().to_uidvalidity;
+            self.company.begins(uidvalidity, first.identity.number());
+        }
+        Ok(())
+    }
+
+    /// Was a message found there with which another account has begun to fill such a mailbox?
+    fn holds_what_another_began(&self, id: JobId) -> Result<bool> {
+        let job = &self.jobs[id];
+        let begun = self.company.begun_by_others(job.route().to_uidvalidity);
+        if begun.is_empty() {
+            return Ok(false);
+        }
+        let archive = self.archive();
+        for uid in job.found_there().iter() {
+            let described = archive.describe(MessageRef { job: id, uid })?;
+            if described.is_some_and(|it| begun.contains(&it.identity.number())) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn archive(&self) -> ArchiveSide<'_> {
+        ArchiveSide {
+            jobs: self.jobs,
+            repairs: self.settings.importing.repairs,
+        }
     }
 
     /// There are more messages than what was there and what the target has taken.
@@ -114,7 +160,8 @@ impl Appender<'_> {
             if self.jobs[id].todo().is_empty() || self.jobs[id].has_failed() {
                 continue;
             }
-            let knew = self.experience.others.bring_the_same;
+            let is_anothers = self.gaps.anothers.remove(&id);
+            let knew = is_anothers || self.experience.others.bring_the_same;
             if knew {
                 self.give_way(id)?;
             }
