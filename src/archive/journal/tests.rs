@@ -370,3 +370,23 @@ fn a_mailbox_is_filled_by_what_went_there_not_by_what_is_under_way() {
     let filled: Vec<&Route> = journal.filled().map(|(route, _)| route).collect();
     assert_eq!(filled, [&route()]);
 }
+
+#[test]
+fn who_filled_a_mailbox_and_where_another_went_last_is_known() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let opened = Journal::open(dir.path(), "b.example", 993, "anna", false);
+    let mut journal = opened.expect("opened");
+    let under_way = Route {
+        directory: "Sent".to_owned(),
+        ..route()
+    };
+    journal.done(&route(), &done(1));
+    journal.pending(&under_way, &set("1"));
+    assert!(journal.has_filled("INBOX", "INBOX", 9));
+    assert!(journal.has_filled("Sent", "INBOX", 9));
+    assert!(!journal.has_filled("Other", "INBOX", 9));
+    assert!(!journal.has_filled("INBOX", "Other", 9));
+    assert!(!journal.has_filled("INBOX", "INBOX", 8));
+    journal.settled(&under_way, &set("1"));
+    assert!(!journal.has_filled("Sent", "INBOX", 9));
+}
