@@ -33,7 +33,7 @@ pub enum DateSource {
 pub fn internaldate_for(raw: &str, head: &[u8]) -> (Option<String>, DateSource) {
     let mut early = None;
     let dates = [
-        (DateSource::Server, parse(raw).or_else(|| iso(raw))),
+        (DateSource::Server, of_server(raw)),
         (DateSource::DateHeader, of_header(head, "date")),
         (DateSource::Received, of_header(head, "received")),
     ];
@@ -73,10 +73,14 @@ fn of_header(head: &[u8], name: &str) -> Option<DateTime> {
         .or_else(|| strict().filter(likely))
 }
 
-/// Seconds since 1970 of an INTERNALDATE in any form that servers send.
+/// Seconds since 1970 of an INTERNALDATE in any form that servers send, and other programs write into sidecars.
 #[must_use]
 pub fn timestamp(raw: &str) -> Option<i64> {
-    parse(raw).map(|date| without_leap_second(&date).to_timestamp())
+    of_server(raw).map(|date| without_leap_second(&date).to_timestamp())
+}
+
+fn of_server(raw: &str) -> Option<DateTime> {
+    parse(raw).or_else(|| iso(raw))
 }
 
 /// What other programs write into sidecars.
@@ -238,6 +242,7 @@ mod tests {
         let (date, source) = internaldate_for("2015-02-02T03:04:05-05:00", b"");
         assert_eq!(date.as_deref(), Some("02-Feb-2015 03:04:05 -0500"));
         assert_eq!(source, DateSource::Server);
+        assert_eq!(timestamp("2015-02-02T03:04:05-05:00"), Some(1_422_864_245));
     }
 
     #[test]
