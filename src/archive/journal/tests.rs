@@ -390,3 +390,38 @@ fn who_filled_a_mailbox_and_where_another_went_last_is_known() {
     journal.settled(&under_way, &set("1"));
     assert!(!journal.has_filled("Sent", "INBOX", 9));
 }
+
+#[test]
+fn a_name_is_anothers_where_another_directory_went_there_last() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let opened = Journal::open(dir.path(), "b.example", 993, "anna", false);
+    let mut journal = opened.expect("opened");
+    assert!(!journal.is_anothers("Work", "INBOX"), "nothing is known");
+    journal.done(&route(), &done(1));
+    journal.learn_name("INBOX", "Mine");
+    assert!(journal.is_anothers("Work", "Mine"));
+    assert!(!journal.is_anothers("INBOX", "Mine"), "its own");
+    assert!(!journal.is_anothers("Work", "INBOX"), "nobody's by now");
+}
+
+#[test]
+fn what_is_under_way_to_a_mailbox_that_is_renamed_is_under_way_to_its_new_name_only() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let open = || Journal::open(dir.path(), "b.example", 993, "anna", false).expect("opened");
+    let mut journal = open();
+    journal.pending(&route(), &set("1:3"));
+    journal.done(&route(), &done(1));
+    journal.renamed(&route(), "Elsewhere");
+    let there = Route {
+        to: "Elsewhere".to_owned(),
+        ..route()
+    };
+    journal.commit().expect("written");
+    for journal in [journal, open()] {
+        let known = journal.known(&there);
+        assert_eq!((known.done, known.pending), (set("1"), set("2:3")));
+        assert_eq!(journal.known(&route()), RouteRecord::default());
+        assert!(journal.claimed("INBOX", 9).is_empty());
+        assert_eq!(journal.claimed("Elsewhere", 9), set("101"));
+    }
+}
