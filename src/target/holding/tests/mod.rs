@@ -38,6 +38,25 @@ fn what_is_counted_and_not_named_is_told() {
 }
 
 #[test]
+fn what_is_left_out_takes_its_own_flags_along_and_no_others() {
+    let mut holding = Holding::default();
+    for (uid, flag) in [(3, "a"), (5, "b"), (8, "c")] {
+        let noted = holding.note(data(uid, Some("To: x\r\n"), &[flag]), Detail::Flags);
+        noted.expect("noted");
+    }
+    holding.leave_out(&"5".parse().expect("a set"));
+    let uids: Vec<u32> = holding.messages.iter().map(|there| there.uid).collect();
+    assert_eq!(uids, [3, 8]);
+    for (at, flag, of_another) in [(0, "a", "b"), (1, "c", "b")] {
+        assert!(holding.lost_flags(flag, at).is_empty(), "{flag}");
+        assert_eq!(holding.lost_flags(of_another, at), [of_another]);
+        assert!(!holding.has_more_flags(flag, at), "{flag}");
+    }
+    holding.leave_out(&"1:4".parse().expect("a set"));
+    assert!(holding.lost_flags("c", 0).is_empty());
+}
+
+#[test]
 fn a_uid_was_given_below_the_next_one_or_up_to_the_last() {
     let mut holding = of(&[3, 5]);
     assert!(holding.has_given(4) && holding.has_given(5) && !holding.has_given(6));
