@@ -169,6 +169,8 @@ impl Contents {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::Fingerprint;
+    use crate::session::tests::Scripted;
 
     fn held(uid: u32, size: u64) -> Held {
         Held {
@@ -222,5 +224,142 @@ mod tests {
         let groups = vec![even.clone(), group(3000..6000)];
         let (read, rest) = ReadingRoom::default().take(groups, &many);
         assert_eq!((read, rest), (vec![group(3000..6000)], vec![even]));
+    }
+
+    #[test]
+    fn a_message_of_no_known_size_takes_the_room_of_one_message() {
+        let unknown = Held {
+            size: None,
+            ..held(1, 0)
+        };
+        let large = [unknown, held(2, MAX_BYTES), held(3, 1)];
+        let mut room = ReadingRoom::default();
+        assert_eq!(room.part_of(&group(0..3), &large), group(0..2));
+        assert_eq!(room.told(), None);
+        // Of what is wanted, all is compared with the part.
+        let all = Undecided {
+            wanted: vec![0, 1],
+            ground: Ground::Loose,
+            ..group(0..3)
+        };
+        let part = ReadingRoom::default().part_of(&all, &large);
+        assert_eq!((part.wanted, part.ground), (vec![0, 1], Ground::Loose));
+    }
+
+    fn gist(text: &str) -> Gist {
+        let mut print = Fingerprint::default();
+        print.feed(text.as_bytes());
+        print.gist()
+    }
+
+    const MAIL: &str = "Message-ID: <1@x>\r\nSubject: a\r\nX-Old: b\r\n\r\nbody\r\n";
+    const ADDED: &str = "X-New: y\r\nMessage-ID: <1@x>\r\nSubject: a\r\nX-Old: b\r\n\r\nbody\r\n";
+    const LESS: &str = "Message-ID: <1@x>\r\nSubject: a\r\n\r\nbody\r\n";
+    const RENAMED: &str = "Message-ID: <1@x>\r\nSubject: z\r\n\r\nbody\r\n";
+    const STRANGE: &str = "Message-ID: <2@x>\r\nSubject: z\r\n\r\nbody\r\n";
+    const BODY: &str = "Message-ID: <1@x>\r\nSubject: a\r\nX-Old: b\r\n\r\nother\r\n";
+
+    /// One message here, and one there.
+    fn contents(there: &str) -> Contents {
+        let mut contents = Contents::default();
+        contents.here.insert(0, Some(gist(MAIL)));
+        contents.there.insert(0, Some(gist(there)));
+        contents
+    }
+
+    #[test]
+    fn on_each_ground_only_that_is_the_same_which_a_server_may_have_made_of_it_there() {
+        use Likeness::{Other, Reheaded, Rewritten, Same};
+        let grounds = [
+            Ground::Header,
+            Ground::Record,
+            Ground::Loose,
+            Ground::Nameless,
+            Ground::Date,
+        ];
+        let table = [
+            (MAIL, [Same; 5]),
+            (ADDED, [Rewritten; 5]),
+            (LESS, [Reheaded, Rewritten, Rewritten, Rewritten, Rewritten]),
+            (RENAMED, [Reheaded, Rewritten, Other, Other, Other]),
+            (STRANGE, [Reheaded, Other, Other, Other, Other]),
+            (BODY, [Other; 5]),
+        ];
+        for (there, likenesses) in table {
+            for (ground, likeness) in grounds.into_iter().zip(likenesses) {
+                let found = contents(there).likeness(0, 0, ground);
+                assert_eq!(found, likeness, "{ground:?} {there}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_not_read_there_may_be_anything_and_what_is_cut_off_is_no_other_message() {
+        let mut contents = contents(BODY);
+        contents.there.insert(1, None);
+        contents.here.insert(1, None);
+        let likeness =
+            |contents: &Contents, one, other| contents.likeness(one, other, Ground::Header);
+        for unread in [1, 2] {
+            assert_eq!(likeness(&contents, 0, unread), Likeness::Unknown);
+            assert_eq!(likeness(&contents, 1, unread), Likeness::Unknown);
+        }
+        // What is damaged here is not the one that is whole there.
+        assert_eq!(likeness(&contents, 1, 0), Likeness::Other);
+        assert_eq!(likeness(&contents, 2, 0), Likeness::Other);
+        assert_eq!(likeness(&contents, 0, 0), Likeness::Other);
+        contents.cut.insert(0);
+        assert_eq!(likeness(&contents, 0, 0), Likeness::Unknown);
+        contents.there.insert(0, Some(gist(LESS)));
+        assert_eq!(likeness(&contents, 0, 0), Likeness::Unknown);
+        contents.cut.insert(1);
+        contents.cut.remove(&0);
+        assert_eq!(likeness(&contents, 0, 0), Likeness::Reheaded);
+        for (there, is) in [(MAIL, Likeness::Same), (ADDED, Likeness::Rewritten)] {
+            contents.there.insert(0, Some(gist(there)));
+            contents.cut.insert(0);
+            assert_eq!(likeness(&contents, 0, 0), is);
+        }
+    }
+
+    #[test]
+    fn what_groups_name_is_read_once_and_is_known_by_its_number() {
+        let mut server = Scripted::new("", |command| {
+            let Some(rest) = command.strip_prefix("UID FETCH ") else {
+                return Some("* 9 EXISTS\nOK open".to_owned());
+            };
+            let set: UidSet = rest.split_once(' ')?.0.parse().ok()?;
+            let lines = set.iter().map(|uid| match uid {
+                12 => "* 12 FETCH (UID 12 RFC822.SIZE 5 BODY[] NIL)\n".to_owned(),
+                14 => "* 14 FETCH (UID 14 RFC822.SIZE 2001 BODY[] \"To: 4\")\n".to_owned(),
+                uid => format!(
+                    "* {uid} FETCH (UID {uid} RFC822.SIZE 5 BODY[] \"To: {}\")\n",
+                    uid % 10
+                ),
+            });
+            Some(lines.collect::<String>() + "OK done")
+        });
+        let there = [held(13, 5), held(11, 5), held(12, 5), held(14, 5)];
+        let mut contents = Contents::default();
+        let mut trouble = Trouble::default();
+        let mut read = |contents: &mut Contents, groups: &[Undecided]| {
+            let groups = (&there[..], groups);
+            let read = contents.read_there(&mut server.channel, b"Box", groups, &mut trouble);
+            read.expect("a connection");
+            server.heard().len()
+        };
+        assert_eq!(read(&mut contents, &[]), 0, "nothing to be asked");
+        read(&mut contents, &[group(0..2), group(1..3)]);
+        let known = |contents: &Contents, at| contents.there.get(&at).map(Option::is_some);
+        let of = |contents: &Contents| [0, 1, 2, 3].map(|at| known(contents, at));
+        assert_eq!(of(&contents), [Some(true), Some(true), Some(false), None]);
+        let first = contents.there[&0].as_ref().expect("read");
+        assert!(first.is_same(&gist("To: 3")) && !first.is_same(&gist("To: 1")));
+        assert!(contents.cut.is_empty());
+        let asked = read(&mut contents, &[]);
+        assert_eq!(read(&mut contents, &[group(0..3)]), asked, "all is known");
+        read(&mut contents, &[group(0..4)]);
+        assert_eq!(known(&contents, 3), Some(true));
+        assert_eq!(contents.cut, HashSet::from([3]), "shorter than was said");
     }
 }
