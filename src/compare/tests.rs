@@ -426,3 +426,75 @@ fn counts_settle_what_is_too_large_to_be_read_where_the_other_side_has_as_many_o
     assert_eq!(result.matched, [(0, 1), (1, 0)]);
     assert_eq!(result.unknown, [2]);
 }
+
+#[test]
+fn of_two_copies_each_is_the_one_that_has_its_date() {
+    let at = |time| Wanted {
+        time: Some(time),
+        ..wanted("a", 10, None)
+    };
+    let there = |time, uid| Held {
+        time: Some(time),
+        ..held("a", 12, uid)
+    };
+    let one = [at(1), at(2)];
+    let other = [there(2, 1), there(1, 2)];
+    let result = compared(&one, &other, |_, _| Likeness::Same);
+    assert_eq!(result.matched, [(0, 1), (1, 0)]);
+}
+
+#[test]
+fn a_surplus_copy_of_one_of_them_is_doubled_though_it_is_none_of_the_others() {
+    let one = [wanted("a", 10, None), wanted("a", 10, None)];
+    let other = [held("a", 10, 5), held("a", 10, 6), held("a", 10, 7)];
+    let result = compared(&one, &other, |one, other| match (one, other) {
+        (0, 0) | (1, 1) => Likeness::Same,
+        (0, 2) => Likeness::Rewritten,
+        _ => Likeness::Other,
+    });
+    assert_eq!(result.matched, [(0, 0), (1, 1)]);
+    assert_eq!((result.doubled, result.extra), (vec![2], vec![]));
+}
+
+#[test]
+fn what_could_not_be_read_is_no_second_copy_of_what_has_another_header() {
+    let one = [Wanted {
+        time: Some(1),
+        ..wanted("a", 10, None)
+    }];
+    let other = [Held {
+        time: Some(1),
+        ..held("X", 10, 5)
+    }];
+    let result = compared(&one, &other, |_, _| Likeness::Unknown);
+    assert_eq!((result.unknown, result.missing), (vec![0], vec![]));
+    assert_eq!((result.extra, result.doubled), (vec![0], vec![]));
+}
+
+#[test]
+fn what_has_no_header_is_no_question_where_the_other_side_has_nothing_of_the_kind() {
+    let here = Wanted {
+        identity: Identity::of(b"", 10, None),
+        ..wanted("", 10, None)
+    };
+    assert_eq!(asked(&[here], &[held("a", 10, 1)]), []);
+    assert_eq!(asked(&[here], &[]), []);
+}
+
+#[test]
+fn it_has_its_date_where_none_is_wanted_or_the_other_side_says_the_same() {
+    let at = |time| Wanted {
+        time,
+        ..wanted("a", 10, None)
+    };
+    let there = |time| Held {
+        time,
+        ..held("a", 10, 1)
+    };
+    let one = [at(None), at(Some(1))];
+    let other = [there(None), there(Some(1)), there(Some(2))];
+    let board = Board::new(&one, &other);
+    let of = |one| [0, 1, 2].map(|other| board.is_of_its_date(one, other));
+    assert_eq!(of(0), [true; 3]);
+    assert_eq!(of(1), [false, true, false]);
+}
