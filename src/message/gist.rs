@@ -127,6 +127,52 @@ mod tests {
     }
 
     #[test]
+    fn what_a_server_may_have_made_of_a_message_has_its_body_and_what_counts_of_its_header() {
+        let cases = [
+            // Here and there; may it be, and on record.
+            (
+                "Subject: a\n\nbody",
+                "Subject: a\nTo: c\n\nbody",
+                true,
+                true,
+            ),
+            ("Subject: a\n\nbody", "Subject: b\n\nbody", false, false),
+            ("Subject: a\n\nbody", "Subject: a\n\nbodies", false, false),
+            (
+                "Message-ID: <1@x>\nSubject: a\n\nbody",
+                "Message-ID: <1@x>\nSubject: b\n\nbody",
+                false,
+                true,
+            ),
+            (
+                "Message-ID: <1@x>\nSubject: a\n\nbody",
+                "Message-ID: <1@x>\nSubject: a\n\nbodies",
+                false,
+                false,
+            ),
+            (
+                "Message-ID: <1@x>\nSubject: a\n\nbody",
+                "Message-ID: <2@x>\nSubject: a\n\nbody",
+                false,
+                false,
+            ),
+            // Where nothing counts, no field may go, and without a body none may come.
+            ("X: y\n\nbody", "X: y\nZ: z\n\nbody", true, true),
+            ("X: y\n\nbody", "Z: z\n\nbody", false, false),
+            ("X: y z\n\n", "x:  y\n z\n\n", true, true),
+            ("X: y\n\n", "X: y\nZ: z\n\n", false, false),
+        ];
+        for (here, there, may_be, on_record) in cases {
+            let (here_is, there_is) = (gist(here), gist(there));
+            let found = (
+                here_is.may_be(&there_is),
+                here_is.may_be_on_record(&there_is),
+            );
+            assert_eq!(found, (may_be, on_record), "{here:?} {there:?}");
+        }
+    }
+
+    #[test]
     fn a_digest_alone_is_that_of_the_same_bytes_only() {
         let mail = gist("Subject: a\r\n\r\nbody\r\n");
         let digits = |byte: &u8| [byte >> 4, byte & 15].map(u32::from);

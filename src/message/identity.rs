@@ -297,6 +297,8 @@ mod tests {
                 false,
                 false,
             ),
+            // Blanks within words count where none is encoded.
+            ("Subject: a b\n", "Subject: ab\n", false, false),
             // Encoded words are what they say.
             (encoded, "Subject: gr\u{fc}n more\n", true, false),
             ("Subject: gr\u{fc}n \"more\"\n", encoded, true, false),
@@ -320,6 +322,30 @@ mod tests {
         }
         let latin: &[u8] = b"Subject: gr\xfcn more\n";
         assert!(Common::of(encoded.as_bytes(), latin).is_all());
+    }
+
+    #[test]
+    fn a_header_is_nameless_where_none_of_its_fields_counts() {
+        for (head, is_nameless) in [
+            ("", true),
+            ("X: y\n", true),
+            ("To: x\n", false),
+            ("Received: x\n", false),
+        ] {
+            assert_eq!(of(head).is_nameless(), is_nameless, "{head:?}");
+        }
+        for (here, there, is_nameless) in [
+            ("X: y\n", "To: x\n", true),
+            ("", "", true),
+            ("To: x\n", "To: x\n", false),
+            ("To: x\n", "To: y\n", false),
+            ("To: x\n", "", false),
+            ("To: x\nCc: x\n", "To: x\n", false),
+            ("To: x\nCc: x\n", "To: x\nCc: y\n", false),
+        ] {
+            let common = Common::of(here.as_bytes(), there.as_bytes());
+            assert_eq!(common.is_nameless(), is_nameless, "{here:?} {there:?}");
+        }
     }
 
     #[test]
