@@ -174,6 +174,8 @@ pub(super) fn without_number(name: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mailbox::Listed;
+    use crate::session::response::MailboxStatus;
 
     #[test]
     fn names_are_alike_where_a_target_may_make_one_of_them() {
@@ -191,5 +193,83 @@ mod tests {
             assert_eq!(is_like(one, other), alike, "{one:?} {other:?}");
             assert_eq!(is_like(other, one), alike, "{other:?} {one:?}");
         }
+    }
+
+    #[test]
+    fn only_digits_in_brackets_at_the_end_are_a_number() {
+        for (name, without) in [
+            ("Plan (2)", "Plan"),
+            ("Plan (15)", "Plan"),
+            ("Plan (2) ", "Plan (2) "),
+            ("Plan(2)", "Plan(2)"),
+            ("Plan (old)", "Plan (old)"),
+            ("Plan", "Plan"),
+        ] {
+            assert_eq!(without_number(name), without);
+        }
+    }
+
+    #[test]
+    fn what_a_target_made_of_a_name_is_the_same_folded_else_trimmed_else_cut() {
+        let table = [
+            // Asked for, listed, what may be it where it is cut; and what it is called.
+            ("Plan", &["PLANS", "plan", " Plan"][..], true, Some("plan")),
+            ("Plan ", &["PLANS", "plan"], false, Some("plan")),
+            ("A/B\u{7} C", &["A", "A/BC"], true, Some("A/BC")),
+            ("Planned", &["Pl", "Plan", "Other", ""], true, Some("Plan")),
+            ("Planned", &["Pl", "Plan"], false, None),
+            ("Planned", &["Planned work", ""], true, None),
+        ];
+        for (asked, listed, may_be, called) in table {
+            let listed: Vec<Name> = listed.iter().map(|name| Name::new(*name)).collect();
+            let listed: Vec<&Name> = listed.iter().collect();
+            let found = as_listed(asked, &listed, |_| may_be);
+            assert_eq!(found.map(Name::text), called, "{asked:?} {listed:?}");
+        }
+    }
+
+    #[test]
+    fn of_each_name_that_was_listed_is_known_what_the_target_said_of_it() {
+        let mailbox = |name: &str, status: Option<MailboxStatus>| Mailbox {
+            listed: Listed {
+                name: Name::new(name),
+                delimiter: Some('/'),
+                attributes: Vec::new(),
+            },
+            subscribed: false,
+            status,
+        };
+        let said = MailboxStatus {
+            messages: Some(3),
+            uidnext: Some(9),
+            uidvalidity: Some(7),
+            ..MailboxStatus::default()
+        };
+        let names = |mailboxes: Vec<Mailbox>| {
+            let listing = Listing {
+                mailboxes,
+                ..Listing::default()
+            };
+            TargetNames::new(&listing, Some('/'), Vec::new())
+        };
+        let quiet = names(vec![mailbox("Plan", None)]);
+        assert!(quiet.has(&Name::new("Plan")) && !quiet.says_figures());
+        assert_eq!(quiet.figures(&Name::new("Plan")), None);
+        let names = names(vec![
+            mailbox("Plan", None),
+            mailbox("plan-", Some(said)),
+            mailbox("Trash", None),
+        ]);
+        assert!(names.says_figures() && !names.has(&Name::new("plan")));
+        let figures = Figures {
+            uidvalidity: 7,
+            uidnext: 9,
+            messages: Some(3),
+        };
+        assert_eq!(names.figures(&Name::new("plan-")), Some(figures));
+        assert_eq!(names.figures(&Name::new("Other")), None);
+        let plan = Name::new("Plan");
+        let like: Vec<&str> = names.like(&plan).map(Name::text).collect();
+        assert_eq!(like, ["plan-"]);
     }
 }
