@@ -1,7 +1,7 @@
 //! What is known of a target from one connection to the next.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::item::{Late, Owed};
 use super::strangers::Others;
@@ -32,6 +32,8 @@ pub struct Experience {
     pub(super) no_room: Option<(u64, String)>,
     /// Messages in a row that were found out to end connections, without one between them that the target took.
     passed_over: u32,
+    /// When the first of them was under way for the first time.
+    since: Option<Instant>,
     /// So many were found out since the last question.
     news: u32,
     /// Messages that were sent, and not answered when the connection was lost.
@@ -44,8 +46,9 @@ pub struct Experience {
     late_deaths: HashSet<(JobId, u32, String)>,
 }
 
-/// So many in a row are the messages' fault; more are the server's.
+/// So many in a row, in so long a time, are the messages' fault; more are the server's.
 const MAX_PASSED_OVER: u32 = 20;
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 impl Experience {
     /// An earlier run could not bring this message over: it goes alone, once.
@@ -57,9 +60,11 @@ impl Experience {
     /// Counts an end that is not OK for a message.
     pub(super) fn count(&mut self, id: JobId, uid: u32, words: String) -> Verdict {
         let verdict = self.blame.count(Owner::Message(id, uid), words);
+        let since = *self.since.get_or_insert_with(Instant::now);
         if verdict == Verdict::Over {
             self.passed_over += 1;
-            self.news += u32::from(self.passed_over <= MAX_PASSED_OVER);
+            let is_theirs = self.passed_over <= MAX_PASSED_OVER && since.elapsed() < PATIENCE;
+            self.news += u32::from(is_theirs);
         }
         verdict
     }
@@ -78,6 +83,7 @@ impl Experience {
     /// The target has taken a message.
     pub(super) fn taken(&mut self, id: JobId, uid: u32) {
         self.passed_over = 0;
+        self.since = None;
         self.blame.clear(&Owner::Message(id, uid));
         if let Some(careful) = self.careful.get_mut(&id) {
             careful.remove(uid);

@@ -156,7 +156,7 @@ fn run_beside(listener: &Listener, program: &Program, words: &[&str]) -> Output 
 fn dovecot() -> Dovecot {
     let dovecot = Dovecot::start(DovecotOptions::of(&[(ANNA, PASSWORD), (EVE, PASSWORD)]));
     dovecot.seed(ANNA, "INBOX", &realistic(300, 5));
-    dovecot.seed(EVE, "INBOX", &realistic(301, 5));
+    dovecot.seed(EVE, "INBOX", &realistic(301, 2));
     dovecot
 }
 
