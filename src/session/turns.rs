@@ -30,14 +30,16 @@ struct State {
     members: HashMap<u64, Member>,
     /// How many there were.
     count: u64,
+    /// What went first to mailboxes of a UIDVALIDITY: numbers that stand for messages, and whose they are.
+    begun: HashMap<u32, Vec<(u64, u64)>>,
+    /// Logins that were taken, in the whole run.
+    logins: u64,
 }
 
 /// An account that fills mailboxes.
 struct Member {
     /// How many of each UIDVALIDITY.
     fills: HashMap<u32, usize>,
-    /// What it sends first to one of this UIDVALIDITY: numbers that stand for messages.
-    begun: HashSet<(u32, u64)>,
     /// It gives way to others.
     waits: bool,
 }
@@ -81,6 +83,7 @@ impl Turns {
     /// Waits until nobody else works on this login; `None` when the run is to stop first.
     pub fn take(&self, login: String, stop: &Stop) -> Option<Turn<'_>> {
         let taken = self.take_all(HashSet::from([login]), stop);
+        self.state().logins += 1;
         taken.map(|(turn, _)| turn)
     }
 
@@ -112,41 +115,34 @@ impl Turns {
         let mut state = self.state();
         state.count += 1;
         let number = state.count;
-        let member = Member {
-            fills,
-            begun: HashSet::new(),
-            waits: false,
-        };
-        state.members.insert(number, member);
+        let waits = false;
+        state.members.insert(number, Member { fills, waits });
         let turns = self;
         Company { turns, number }
     }
 }
 
 impl Company<'_> {
-    /// True unless somebody else is at work on this server.
+    /// True unless somebody else is, or was, at work on this server in this run.
     #[must_use]
     pub fn is_alone(&self) -> bool {
-        self.turns.state().busy.len() < 2
+        self.turns.state().logins < 2
     }
 
     /// This message is about to be sent to an untouched mailbox of this UIDVALIDITY.
     pub fn begins(&self, uidvalidity: u32, message: u64) {
         let mut state = self.turns.state();
-        if let Some(member) = state.members.get_mut(&self.number) {
-            member.begun.insert((uidvalidity, message));
-        }
+        let begun = state.begun.entry(uidvalidity).or_default();
+        begun.push((self.number, message));
     }
 
     /// What other accounts have sent first to mailboxes of this UIDVALIDITY.
     #[must_use]
     pub fn begun_by_others(&self, uidvalidity: u32) -> HashSet<u64> {
         let state = self.turns.state();
-        let members = state.members.iter();
-        let others = members.filter(|(number, _)| **number != self.number);
-        let begun = others.flat_map(|(_, member)| &member.begun);
-        let here = begun.filter(|(there, _)| *there == uidvalidity);
-        here.map(|(_, message)| *message).collect()
+        let begun = state.begun.get(&uidvalidity).into_iter().flatten();
+        let others = begun.filter(|(number, _)| *number != self.number);
+        others.map(|(_, message)| *message).collect()
     }
 
     /// One mailbox of this UIDVALIDITY is filled.
@@ -213,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_others_send_first_is_known_as_long_as_they_are_at_work() {
+    fn what_others_have_sent_first_is_known_for_the_whole_run() {
         let turns = Turns::default();
         let first = turns.company([7, 8].into_iter());
         let second = turns.company([7].into_iter());
@@ -224,7 +220,18 @@ mod tests {
         assert_eq!(second.begun_by_others(7), HashSet::from([1]));
         assert_eq!(first.begun_by_others(8), HashSet::new());
         drop(first);
-        assert_eq!(second.begun_by_others(7), HashSet::new());
+        assert_eq!(second.begun_by_others(7), HashSet::from([1]));
+    }
+
+    #[test]
+    fn nobody_is_alone_once_another_login_was_taken() {
+        let (turns, stop) = (Turns::default(), Stop::new());
+        let first = turns.take("a".to_owned(), &stop);
+        let company = turns.company([7].into_iter());
+        assert!(company.is_alone());
+        drop(first);
+        let _second = turns.take("b".to_owned(), &stop);
+        assert!(!company.is_alone());
     }
 
     #[test]

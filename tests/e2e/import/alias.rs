@@ -192,6 +192,34 @@ fn without_the_journal_names_that_the_target_trims_or_cuts_lead_where_they_led()
     stay(&program, &mapped, &[]);
 }
 
+/// They came one after another, in another order than that of the plan.
+#[test]
+fn without_the_journal_names_that_differ_in_case_lead_to_their_own_mail() {
+    let server = inbox(MODERN).names_in_any_case().start();
+    let program = Program::new();
+    let mails = realistic(188, 6);
+    let names = ["PLAN", "plan", "Plan"];
+    let mut archive = Handmade::new(&program);
+    for (name, mails) in names.iter().zip(mails.chunks(2)) {
+        archive = archive.mailbox(name, mails);
+    }
+    archive.complete();
+    aim(&program, &server.endpoint());
+    let mut mapped = BTreeMap::new();
+    for name in names {
+        import(&program, &["--folder", name]).code(0);
+        mapped.extend(targets(&program));
+    }
+    std::fs::remove_file(journal(&program)).expect("removed");
+    import(&program, &[]).code(0);
+    assert_eq!(totals(&program, ["new", "unchanged"]), [0, 6], "{mapped:?}");
+    let mapped = targets(&program);
+    for (name, mails) in names.iter().zip(mails.chunks(2)) {
+        assert_holds(&server, &mapped[*name], mails);
+    }
+    stay(&program, &mapped, &[]);
+}
+
 #[test]
 fn mailboxes_that_hold_the_same_are_two_where_the_target_has_two() {
     let mails = realistic(187, 3);

@@ -219,8 +219,8 @@ fn accounts_that_nothing_shows_to_be_one_double_a_few_messages_at_most_and_it_is
         output.code(i32::from(held > 400));
         let all = of_held(&reader(&server).mailbox("INBOX"));
         assert!(of_mails(&mails).iter().all(|mail| all.contains(mail)));
-        // As many as go out before the first answer.
-        assert!(held <= 500, "{capabilities}: {held} messages");
+        // As many as go out before the first answer is seen.
+        assert!(held <= 600, "{capabilities}: {held} messages");
         let told = &report(&program)["accounts"];
         let told = told.to_string().contains("came a second time");
         assert_eq!(told, held > 400, "{capabilities}: {held} messages");
