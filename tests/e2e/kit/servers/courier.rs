@@ -103,7 +103,9 @@ impl Courier {
 
     fn launch(&mut self, root: &str) -> bool {
         let port = self.imap_port.to_string();
-        let mut command = vec!["env", "-i", "PATH=/usr/sbin:/usr/bin"];
+        // It leaves its session: only with a namespace of its own does all of it end.
+        let mut command = vec!["unshare", "--pid", "--fork", "--kill-child"];
+        command.extend(["env", "-i", "PATH=/usr/sbin:/usr/bin"]);
         command.extend(ENVIRONMENT);
         command.extend([
             "chroot",
