@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use sha2::{Digest, Sha256};
 
-use super::gist::Gist;
+use super::gist::{BodyDigest, Gist};
 
 /// How much of the header is kept, in bytes; a longer one counts as body from there on.
 const HEADER: usize = 16 * 1024 * 1024;
@@ -39,6 +39,8 @@ pub struct Fingerprint {
     body: Sha256,
     /// Zero bytes, which servers leave out or, as Dovecot does, write 0x80 for; and where in the body they are.
     odd: u64,
+    /// There is a zero byte, or was one before the message was mended.
+    has_zero: bool,
     /// Bytes of the body so far, without line ends.
     length: u64,
     /// Line ends not yet known to be in the middle of the body.
@@ -57,6 +59,7 @@ impl Default for Fingerprint {
             in_header: true,
             body: Sha256::new(),
             odd: 0,
+            has_zero: false,
             length: 0,
             pending: 0,
             bare: 0,
@@ -133,6 +136,7 @@ impl Fingerprint {
             if let Some(odd) = odd {
                 let place = self.length << 8 | u64::from(odd);
                 self.odd = self.odd.wrapping_add(1).wrapping_mul(PRIME) ^ place;
+                self.has_zero |= odd == 0;
                 self.length += 1;
             }
         }
@@ -156,6 +160,11 @@ impl Fingerprint {
         self.whole.clone().finalize() == other.whole.clone().finalize()
     }
 
+    /// Zero bytes were left out of what was taken.
+    pub fn note_zeros(&mut self) {
+        self.has_zero = true;
+    }
+
     /// What many messages are compared by.
     #[must_use]
     pub fn gist(mut self) -> Gist {
@@ -168,6 +177,11 @@ impl Fingerprint {
         });
         let fields = fields.collect();
         let (whole, body) = (self.whole.finalize().into(), self.body.finalize().into());
+        let body = BodyDigest {
+            plain: body,
+            odd: self.odd,
+            has_zero: self.has_zero,
+        };
         Gist::new(whole, body, fields, self.header)
     }
 
@@ -389,6 +403,14 @@ mod tests {
         for other in [without.as_bytes(), &dovecots] {
             assert!(gist(zero.as_bytes()).has_body_of(&gist(other)));
         }
+        // Where there was none, 0x80 is a character as any other.
+        assert!(!gist(without.as_bytes()).has_body_of(&gist(&dovecots)));
+        assert!(!gist(&dovecots).has_body_of(&gist(without.as_bytes())));
+        assert!(gist(&dovecots).has_body_of(&gist(&dovecots)));
+        let mut mended = Fingerprint::default();
+        mended.feed(without.as_bytes());
+        mended.note_zeros();
+        assert!(mended.gist().has_body_of(&gist(&dovecots)));
         assert_ne!(differences("A: b\r\n\r\na\rb", "A: b\r\n\r\nab"), []);
         assert_ne!(differences("", "A: b\r\n\r\n"), []);
     }

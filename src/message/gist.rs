@@ -7,21 +7,32 @@ use super::identity::Common;
 /// A digest of a header field, unfolded.
 pub type FieldDigest = [u8; 16];
 
+/// What a body is known by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct BodyDigest {
+    /// Digest of the body apart from line ends, zero bytes and 0x80.
+    pub plain: [u8; 32],
+    /// A number for zero bytes and 0x80, and where they are.
+    pub odd: u64,
+    /// There are zero bytes, which servers leave out or write 0x80 for.
+    pub has_zero: bool,
+}
+
 /// What is kept of a message that was read.
 pub struct Gist {
     whole: [u8; 32],
-    body: [u8; 32],
+    body: BodyDigest,
     has_text: bool,
     fields: Vec<FieldDigest>,
     header: Vec<u8>,
 }
 
 impl Gist {
-    /// The digests of the message and of its body apart from line ends, those of its header's fields, the header.
+    /// The digests of the message and of its body, those of its header's fields, the header.
     #[must_use]
     pub fn new(
         whole: [u8; 32],
-        body: [u8; 32],
+        body: BodyDigest,
         mut fields: Vec<FieldDigest>,
         header: Vec<u8>,
     ) -> Self {
@@ -29,7 +40,7 @@ impl Gist {
         Self {
             whole,
             body,
-            has_text: body != <[u8; 32]>::from(Sha256::digest([])),
+            has_text: body.plain != <[u8; 32]>::from(Sha256::digest([])),
             fields,
             header,
         }
@@ -46,7 +57,12 @@ impl Gist {
             *byte = u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).ok()?;
         }
         // No body has the digest of a whole message.
-        Some(Self::new(whole, whole, Vec::new(), Vec::new()))
+        let body = BodyDigest {
+            plain: whole,
+            odd: 0,
+            has_zero: false,
+        };
+        Some(Self::new(whole, body, Vec::new(), Vec::new()))
     }
 
     /// Are both byte for byte the same?
@@ -55,10 +71,17 @@ impl Gist {
         self.whole == other.whole
     }
 
-    /// Do both have the same body, apart from line ends?
+    /// Do both have the same body, apart from line ends, and from what servers make of zero bytes where there are any?
     #[must_use]
     pub fn has_body_of(&self, other: &Self) -> bool {
-        self.body == other.body
+        let has_zero = self.body.has_zero || other.body.has_zero;
+        self.body.plain == other.body.plain && (has_zero || self.body.odd == other.body.odd)
+    }
+
+    /// Bytes of the header that is kept.
+    #[must_use]
+    pub fn header_length(&self) -> u64 {
+        self.header.len() as u64
     }
 
     /// Has the other one each field of this one, however folded, in whatever order?

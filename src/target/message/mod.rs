@@ -283,8 +283,12 @@ pub fn fingerprint(
         Err(damaged) => return Ok(Err(damaged)),
     };
     let read = || format!("read {}", dir.message_path(uid).display());
+    let mended_zeros = ready.repaired.nul > 0;
     let mut body = ready.body().with_context(read)?;
     let mut print = Fingerprint::default();
+    if mended_zeros {
+        print.note_zeros();
+    }
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let count = body.read(&mut buffer).with_context(read)?;

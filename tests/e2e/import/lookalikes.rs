@@ -256,6 +256,25 @@ fn what_a_server_or_another_program_has_changed_is_the_same_message() {
             there: vec![zero(b"\x80", "too"), zero(b"", "to").at(LATER)],
             new: &[0],
         },
+        // In some character sets it is one as any other: here the sign of the euro.
+        Scene {
+            name: "0x80 at the end",
+            here: vec![zero(b"\x80", "")],
+            there: vec![zero(b"", "").at(LATER)],
+            new: &[0],
+        },
+        Scene {
+            name: "0x80 left out",
+            here: vec![zero(b"", "five")],
+            there: vec![zero(b"\x80", "five").at(LATER)],
+            new: &[0],
+        },
+        Scene {
+            name: "0x80 elsewhere",
+            here: vec![zero(b"\x80", "x"), zero(b"x\x80", "")],
+            there: vec![zero(b"x\x80", "").at(LATER)],
+            new: &[0],
+        },
         Scene {
             name: "header alone",
             here: vec![mail("Subject: 1\n", THEN), mail("Subject: 2\n\n", THEN)],
