@@ -10,12 +10,15 @@ use super::trouble::Trouble;
 use crate::compare::{Ground, Held, Likeness, Undecided};
 use crate::mailbox::uidset::UidSet;
 use crate::message::Gist;
+use crate::plural::{counted, verb};
 use crate::session::channel::Channel;
 
 /// Most of one mailbox that is read to tell messages apart, in bytes.
 const MAX_BYTES: u64 = 256 * 1024 * 1024;
 /// The same in messages.
 const MAX_MESSAGES: usize = 5000;
+/// Most that is kept of their headers, in bytes, whatever sizes the target names.
+const MAX_HEADERS: u64 = 128 * 1024 * 1024;
 
 /// How much more of one mailbox of the target may be read.
 pub(super) struct ReadingRoom {
@@ -70,8 +73,9 @@ impl ReadingRoom {
     pub fn told(&self) -> Option<String> {
         (self.too_many > 0).then(|| {
             format!(
-                "{} messages of the target look like others, too many to be read in one run: as far as size, date and number do not tell them apart, nothing is appended for them",
-                self.too_many
+                "{} of the target {} like others, too many to be read in one run: as far as size, date and number do not tell them apart, nothing is appended for them",
+                counted(self.too_many as u64, "message"),
+                verb(self.too_many as u64, "looks", "look")
             )
         })
     }
@@ -92,16 +96,35 @@ impl ReadingRoom {
     }
 }
 
-/// What was read of both sides, by the numbers of the messages; `None` for what cannot be read.
-#[derive(Default)]
+/// What was read of both sides, by the numbers of the messages; `None` for what cannot be read, or kept.
 pub(super) struct Contents {
     pub here: HashMap<usize, Option<Gist>>,
     pub there: HashMap<usize, Option<Gist>>,
     /// Messages of the target of which it says that there is more than it gave.
     pub cut: HashSet<usize>,
+    /// So much more of the target's headers may be kept.
+    headers_left: u64,
+}
+
+impl Default for Contents {
+    fn default() -> Self {
+        Self {
+            here: HashMap::new(),
+            there: HashMap::new(),
+            cut: HashSet::new(),
+            headers_left: MAX_HEADERS,
+        }
+    }
 }
 
 impl Contents {
+    fn keep_there(&mut self, at: usize, gist: Option<Gist>) {
+        let length = gist.as_ref().map_or(0, Gist::header_length);
+        let left = self.headers_left.checked_sub(length);
+        self.headers_left = left.unwrap_or(self.headers_left);
+        self.there.insert(at, gist.filter(|_| left.is_some()));
+    }
+
     /// Reads the messages of the target in these groups, each once.
     pub fn read_there(
         &mut self,
@@ -126,7 +149,7 @@ impl Contents {
                     self.cut.insert(*at);
                 }
                 let gist = print.ok().map(|print| print.fingerprint.gist());
-                self.there.insert(*at, gist);
+                self.keep_there(*at, gist);
             }
             Ok(())
         })
@@ -198,7 +221,7 @@ mod tests {
         assert_eq!((&read[..], &rest[..]), (&groups[..2], &groups[2..]));
         assert_eq!(room.part_of(&rest[0], &many), group(0..0));
         let told = room.told().expect("told");
-        assert!(told.starts_with("1 messages of the target"), "{told}");
+        assert!(told.starts_with("1 message of the target looks"), "{told}");
         assert_eq!(ReadingRoom::default().told(), None);
         // The same in bytes.
         let large = [held(1, MAX_BYTES / 2), held(2, MAX_BYTES / 2), held(3, 1)];
@@ -211,7 +234,7 @@ mod tests {
         assert_eq!((read, &rest[..]), (vec![group(0..1)], &[group(0..3)][..]));
         assert_eq!(room.part_of(&rest[0], &large), group(0..1));
         let told = room.told().expect("told");
-        assert!(told.starts_with("2 messages of the target"), "{told}");
+        assert!(told.starts_with("2 messages of the target look"), "{told}");
     }
 
     #[test]
@@ -265,6 +288,19 @@ mod tests {
         contents.here.insert(0, Some(gist(MAIL)));
         contents.there.insert(0, Some(gist(there)));
         contents
+    }
+
+    #[test]
+    fn no_more_headers_are_kept_than_there_is_room_for_and_the_rest_may_be_anything() {
+        let mut contents = contents(MAIL);
+        let length = gist(MAIL).header_length();
+        contents.headers_left = 2 * length + 1;
+        for at in 1..4 {
+            contents.keep_there(at, Some(gist(MAIL)));
+        }
+        let known = [1, 2, 3].map(|at| contents.likeness(0, at, Ground::Header));
+        assert_eq!(known, [Likeness::Same, Likeness::Same, Likeness::Unknown]);
+        assert_eq!(Contents::default().headers_left, MAX_HEADERS);
     }
 
     #[test]
